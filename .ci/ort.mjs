@@ -1,0 +1,128 @@
+// ONNX Runtime's opinion about models, independent of softmerge's own kernels.
+//
+//   node ort.mjs MODEL.onnx... DATA.npz [--label KEY]     one line of JSON a model:
+//       {path, samples, correct, accuracy, loss, sha256 and first row of the logits}
+//   node ort.mjs --outputs MODEL.onnx IN.npz OUT.json [--limit N]
+//       {outputs: {name: {type, shape, data}}}; NaN and infinities as strings, 64-bit integers as numbers
+//
+// onnxruntime-node is found in the folder ORT_NODE_MODULES, else as node finds modules from here.
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { arrayType, readNpz } from './npz.mjs'
+
+const CHUNK = 256
+const LABELS = ['label', 'labels', 'y', 'target']
+const folder = process.env.ORT_NODE_MODULES
+const require = createRequire(folder ? resolve(folder, 'package.json') : import.meta.url)
+const ort = require(folder ? resolve(folder, 'onnxruntime-node') : 'onnxruntime-node')
+
+function options(args) {
+  const found = { files: [] }
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === '--outputs') found.outputs = true
+    else if (args[i] === '--label' || args[i] === '--limit') found[args[i].slice(2)] = args[++i]
+    else found.files.push(args[i])
+  }
+  return found
+}
+
+const load = path => ort.InferenceSession.create(path, { intraOpNumThreads: 1, logSeverityLevel: 3 })
+
+// What the graph wants may differ from what the file holds: one array under another name, float64 for float32.
+function inputsFor(session, arrays, label) {
+  const spare = Object.keys(arrays).filter(name => name !== label && !session.inputNames.includes(name))
+  return session.inputMetadata.map(({ name, type, shape }) => {
+    const only = session.inputNames.length === 1 && spare.length === 1 ? spare[0] : undefined
+    const array = arrays[name] ?? arrays[only]
+    if (!array) throw new Error(`no array for input ${name}; there are ${Object.keys(arrays)}`)
+    return { name, fixed: shape[0], ...cast(array, type) }
+  })
+}
+
+function cast(array, type) {
+  if (array.type === type) return array
+  const Kind = arrayType(type)
+  const convert = Kind === BigInt64Array ? BigInt : Number
+  return { type, shape: array.shape, data: Kind.from(Array.from(array.data, convert)) }
+}
+
+// Runs samples in chunks along the first axis; a graph with a fixed batch gets chunks of its own size.
+async function run(session, inputs) {
+  const samples = inputs[0].shape[0]
+  const chunk = typeof inputs[0].fixed === 'number' ? inputs[0].fixed : CHUNK
+  const parts = []
+  for (let at = 0; at < samples; at += chunk) {
+    const feeds = {}
+    for (const { name, type, shape, data } of inputs) {
+      const width = data.length / shape[0]
+      const rows = Math.min(chunk, samples - at)
+      feeds[name] = new ort.Tensor(type, data.slice(at * width, (at + rows) * width), [rows, ...shape.slice(1)])
+    }
+    parts.push(await session.run(feeds))
+  }
+  return Object.fromEntries(session.outputNames.map(name => [name, joined(parts.map(p => p[name]))]))
+}
+
+function joined(tensors) {
+  const Kind = tensors[0].data.constructor
+  const data = new Kind(tensors.reduce((sum, t) => sum + t.data.length, 0))
+  let at = 0
+  for (const tensor of tensors) { data.set(tensor.data, at); at += tensor.data.length }
+  const [first, ...rest] = tensors[0].dims
+  return { type: tensors[0].type, shape: first === undefined ? [] : [tensors.reduce((s, t) => s + t.dims[0], 0), ...rest], data }
+}
+
+// Mean cross entropy and number of right answers; one label for each row along the last axis.
+function score(logits, labels) {
+  const classes = logits.shape.at(-1)
+  const result = { correct: 0, loss: 0 }
+  for (let i = 0; i < labels.length; i++) {
+    const row = logits.data.subarray(i * classes, (i + 1) * classes)
+    const max = row.reduce((a, b) => Math.max(a, b), -Infinity)
+    const logSum = max + Math.log(row.reduce((sum, v) => sum + Math.exp(v - max), 0))
+    result.correct += row.indexOf(max) === Number(labels[i]) ? 1 : 0
+    result.loss += (logSum - row[Number(labels[i])]) / labels.length
+  }
+  return result
+}
+
+async function evaluate(path, arrays, key) {
+  const label = key ?? LABELS.find(name => name in arrays)
+  if (!(label in arrays)) throw new Error(`no labels; there are ${Object.keys(arrays)}`)
+  const session = await load(path)
+  const outputs = await run(session, inputsFor(session, arrays, label))
+  const logits = Object.values(outputs).find(o => o.type.startsWith('float'))
+  const labels = arrays[label].data
+  const { correct, loss } = score(logits, labels)
+  const sha256 = createHash('sha256').update(new Uint8Array(logits.data.buffer)).digest('hex')
+  return {
+    path, samples: labels.length, correct, accuracy: correct / labels.length, loss, sha256,
+    first: Array.from(logits.data.subarray(0, logits.shape.at(-1))),
+  }
+}
+
+const plain = v => typeof v === 'bigint' ? Number(v) : Number.isFinite(v) ? v : String(v)
+
+async function dump([path, source, target], limit) {
+  const session = await load(path)
+  const inputs = inputsFor(session, readNpz(source)).map(input => head(input, limit))
+  const outputs = await run(session, inputs)
+  for (const output of Object.values(outputs)) output.data = Array.from(output.data, plain)
+  writeFileSync(target, JSON.stringify({ outputs }))
+}
+
+function head(input, limit) {
+  const rows = Math.min(limit ?? Infinity, input.shape[0])
+  const data = input.data.slice(0, rows * (input.data.length / input.shape[0]))
+  return { ...input, shape: [rows, ...input.shape.slice(1)], data }
+}
+
+const { files, outputs, label, limit } = options(process.argv.slice(2))
+if (outputs) {
+  await dump(files, limit)
+} else {
+  const arrays = readNpz(files.at(-1))
+  for (const path of files.slice(0, -1)) console.log(JSON.stringify(await evaluate(path, arrays, label)))
+}
