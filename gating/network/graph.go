@@ -1,0 +1,134 @@
+package network
+
+import (
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// Graph is a lowered ONNX graph: a list of operator nodes in execution order
+// over values with known types and shapes. It is immutable once Lower returns.
+type Graph struct {
+	inputs  []*value // the graph inputs that some node reads
+	outputs []Output
+	nodes   []*node
+	params  []Param
+}
+
+// Output is one output of a lowered graph.
+type Output struct {
+	Name string
+	Spec
+	value *value
+}
+
+// Param is a weight that is a mixture of the parents' weights: at each of its
+// sites the graph reads sum_j c_j * Values[j] in place of the base's tensor.
+type Param struct {
+	Name   string      // for messages
+	Sites  []onnx.Site // the input slots that read it
+	Shape  []int       // shape of the tensor
+	Values [][]float32 // one tensor a parent, row-major; nil for a parent whose coefficient is always 0
+	Gate   int         // which group of coefficients mixes it
+	Axis   int         // channel axis: one coefficient a parent and index along it; -1: one a parent
+}
+
+// value is one tensor of a lowered graph. Exactly one of known, param, input,
+// view and node says where its elements come from.
+type value struct {
+	spec  Spec
+	known *Tensor // elements that depend on nothing
+	param int     // index of the mixture in Graph.params, or -1
+	input string  // name of the graph input, or ""
+	view  *value  // the value whose elements these are, under another spec
+	node  *node   // the node that computes it
+	out   int     // which of the node's outputs it is
+
+	gated bool // depends on a coefficient
+	grad  bool // a gradient can flow from it to a coefficient
+}
+
+// root follows views to the value that holds the elements.
+func (v *value) root() *value {
+	for v.view != nil {
+		v = v.view
+	}
+	return v
+}
+
+// node is one operator call of a lowered graph.
+type node struct {
+	name string // for messages
+	op   string
+	run  Operator
+	zero bool     // its gradient is zero everywhere
+	in   []*value // nil where an optional input is absent
+	out  []*value // nil where nobody reads an output
+}
+
+// Outputs returns the graph's outputs in the order they were asked for.
+func (g *Graph) Outputs() []Output { return g.outputs }
+
+// Producer returns the operator type that computes output i and the axis it
+// works along where it is a normalisation over one (Softmax, LogSoftmax), else -1.
+// It looks through reshapes. The operator is "" for an input or a constant.
+func (g *Graph) Producer(i int) (op string, axis int) {
+	v := g.outputs[i].value.root()
+	if v.node == nil {
+		return "", -1
+	}
+	if a, ok := v.node.run.(interface{ normAxis() int }); ok {
+		return v.node.op, a.normAxis()
+	}
+	return v.node.op, -1
+}
+
+// Params returns the mixtures of the graph.
+func (g *Graph) Params() []Param { return g.params }
+
+// InputNames returns the names of the graph inputs that some node reads.
+func (g *Graph) InputNames() []string {
+	names := make([]string, len(g.inputs))
+	for i, v := range g.inputs {
+		names[i] = v.input
+	}
+	return names
+}
+
+// prune drops nodes and outputs of nodes that no output of the graph depends on.
+func (g *Graph) prune() {
+	used := map[*value]bool{}
+	for _, o := range g.outputs {
+		used[o.value.root()] = true
+	}
+	var kept []*node
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		n := g.nodes[i]
+		live := false
+		for k, v := range n.out {
+			if v != nil && used[v] {
+				live = true
+			} else {
+				n.out[k] = nil
+			}
+		}
+		if !live {
+			continue
+		}
+		for _, v := range n.in {
+			if v != nil {
+				used[v.root()] = true
+			}
+		}
+		kept = append(kept, n)
+	}
+	g.nodes = g.nodes[:0]
+	for i := len(kept) - 1; i >= 0; i-- {
+		g.nodes = append(g.nodes, kept[i])
+	}
+	inputs := g.inputs
+	g.inputs = nil
+	for _, v := range inputs {
+		if used[v] {
+			g.inputs = append(g.inputs, v)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// function returns the model-local function that a node calls, or nil.
+func (l *lowerer) function(n *onnxpb.NodeProto) *onnxpb.FunctionProto {
+	for _, f := range l.model.Proto().GetFunctions() {
+		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && functionDomain(f) == domainOf(n) {
+			return f
+		}
+	}
+	return nil
+}
+
+func functionDomain(f *onnxpb.FunctionProto) string {
+	if d := f.GetDomain(); d != "ai.onnx" {
+		return d
+	}
+	return ""
+}
+
+// inlineFunction lowers a function's body in place of the call.
+func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, s *scope, depth int) error {
+	body := newScope(nil, nil, nil)
+	for i, name := range f.GetInput() {
+		if c.has(i) {
+			body.values[name] = c.in[i].value
+		}
+	}
+	body.attrs = map[string]*onnxpb.AttributeProto{}
+	for _, a := range f.GetAttributeProto() {
+		body.attrs[a.GetName()] = a
+	}
+	for _, a := range c.node.GetAttribute() {
+		body.attrs[a.GetName()] = a
+	}
+	dropAbsent(f, body)
+	ops := opsetsOf(f.GetOpsetImport())
+	for d, v := range l.modelOpsets() {
+		if _, ok := ops[d]; !ok {
+			ops[d] = v
+		}
+	}
+	if err := l.nodes(f.GetNode(), f.GetOutput(), body, ops, depth+1); err != nil {
+		return fmt.Errorf("in function %s: %w", f.GetName(), err)
+	}
+	return l.bindOutputs(c, f.GetOutput(), body, s)
+}
+
+// absent stands for an optional input that a function call leaves out.
+var absent = &value{param: -1}
+
+// dropAbsent binds the optional inputs that a call leaves out, so that the body's nodes see them as absent.
+func dropAbsent(f *onnxpb.FunctionProto, body *scope) {
+	for _, name := range f.GetInput() {
+		if _, ok := body.values[name]; !ok {
+			body.values[name] = absent
+		}
+	}
+}
+
+// inlineIf lowers the branch of an If whose condition is known.
+func (l *lowerer) inlineIf(c *call, s *scope, ops opsets, depth int) error {
+	cond := c.in[0].Const
+	if cond.Len() != 1 || cond.I == nil {
+		return c.shapeError("the condition is %s, want one bool", cond.Spec())
+	}
+	name := "else_branch"
+	if cond.I[0] != 0 {
+		name = "then_branch"
+	}
+	a := c.attr(name)
+	if a.GetG() == nil {
+		return fmt.Errorf("node %q (If) has no %s: %w", c.name, name, onnx.ErrInvalid)
+	}
+	g := a.GetG()
+	body := newScope(s, g.GetInitializer(), g.GetSparseInitializer())
+	outs := outputNames(g)
+	if err := l.nodes(g.GetNode(), outs, body, ops, depth+1); err != nil {
+		return err
+	}
+	return l.bindOutputs(c, outs, body, s)
+}
+
+// bindOutputs gives a call's outputs the values of the body that was inlined for it.
+func (l *lowerer) bindOutputs(c *call, names []string, body, s *scope) error {
+	for i, out := range c.node.GetOutput() {
+		if out == "" {
+			continue
+		}
+		if i >= len(names) {
+			return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(names))
+		}
+		v, err := l.lookup(names[i], body)
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			return fmt.Errorf("node %q (%s): nothing in its body computes output %q: %w", c.name, c.op(), names[i], onnx.ErrInvalid)
+		}
+		s.values[out] = v
+	}
+	return nil
+}
+
+func outputNames(g *onnxpb.GraphProto) []string {
+	names := make([]string, len(g.GetOutput()))
+	for i, o := range g.GetOutput() {
+		names[i] = o.GetName()
+	}
+	return names
+}

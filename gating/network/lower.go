@@ -1,0 +1,319 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Config says how to lower a model.
+type Config struct {
+	Shapes  map[string][]int   // concrete shape of each graph input, batch axis included
+	Values  map[string]*Tensor // graph inputs whose elements are known now and can be folded
+	Outputs []string           // names of the outputs wanted; empty means all of the graph's
+	Params  []Param            // weights to replace by mixtures
+	// Affine names BatchNormalization nodes whose scale and bias inputs already
+	// hold the whole affine map (s and t of y = s*x + t): their mean and variance are not read.
+	Affine   map[*onnxpb.NodeProto]bool
+	Workers  *kernel.Workers // for folding
+	MaxBytes int64           // bound on one tensor's memory, 0 for 8 GiB
+}
+
+// Bounds that keep a hostile graph from expanding without end.
+const (
+	defaultMaxBytes = 8 << 30
+	maxNodes        = 1 << 20
+	maxDepth        = 64
+)
+
+// lowerer carries the state of one Lower call.
+type lowerer struct {
+	Config
+	model *onnx.Model
+	graph *Graph
+	sites map[onnx.Site]*value
+	count int // nodes seen, inlined ones each time
+}
+
+// Lower turns a model into a graph over concrete shapes: functions and decided
+// conditionals are inlined, everything that depends on no data is computed, dead
+// nodes are dropped. Errors are of kind ErrUnsupported (an operator, type or
+// data-dependent shape), ErrShape (inputs that do not fit) or onnx.ErrInvalid.
+func Lower(m *onnx.Model, c Config) (*Graph, error) {
+	if c.MaxBytes == 0 {
+		c.MaxBytes = defaultMaxBytes
+	}
+	l := &lowerer{Config: c, model: m, graph: &Graph{params: c.Params}, sites: map[onnx.Site]*value{}}
+	l.bindParams()
+	g := m.Proto().GetGraph()
+	s := newScope(nil, g.GetInitializer(), g.GetSparseInitializer())
+	if err := l.bindInputs(g, s); err != nil {
+		return nil, err
+	}
+	names := c.Outputs
+	if len(names) == 0 {
+		for _, o := range g.GetOutput() {
+			names = append(names, o.GetName())
+		}
+	}
+	if err := l.nodes(g.GetNode(), names, s, l.modelOpsets(), 0); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		v, err := l.lookup(name, s)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			return nil, fmt.Errorf("output %q: no node computes it: %w", name, onnx.ErrInvalid)
+		}
+		l.graph.outputs = append(l.graph.outputs, Output{name, v.spec, v})
+	}
+	l.graph.prune()
+	return l.graph, nil
+}
+
+// bindParams makes one value of each mixture and notes the sites that read it.
+func (l *lowerer) bindParams() {
+	for i, p := range l.Params {
+		v := &value{spec: Spec{onnx.Float32, p.Shape}, param: i, gated: true, grad: true}
+		for _, site := range p.Sites {
+			l.sites[site] = v
+		}
+	}
+}
+
+// bindInputs gives every graph input without an initializer its concrete shape or its known elements.
+func (l *lowerer) bindInputs(g *onnxpb.GraphProto, s *scope) error {
+	for _, in := range g.GetInput() {
+		name := in.GetName()
+		if _, ok := s.tensors[name]; ok {
+			continue
+		}
+		if t := l.Values[name]; t != nil {
+			s.values[name] = &value{spec: t.Spec(), known: t, param: -1}
+			continue
+		}
+		t := in.GetType().GetTensorType()
+		if t == nil {
+			s.values[name] = &value{param: -1, input: name, spec: Spec{Type: onnx.Undefined}}
+			continue
+		}
+		dt := onnx.DataType(t.GetElemType())
+		shape, ok := l.Shapes[name]
+		if !ok {
+			if shape, ok = fixedShape(t.GetShape()); !ok {
+				return fmt.Errorf("input %q: no concrete shape given: %w", name, ErrShape)
+			}
+		}
+		if !dt.IsFloat() && !dt.IsInteger() && dt != onnx.Bool {
+			return fmt.Errorf("input %q has element type %s: %w", name, dt, ErrUnsupported)
+		}
+		v := &value{spec: Spec{dt, slices.Clone(shape)}, param: -1, input: name}
+		s.values[name] = v
+		l.graph.inputs = append(l.graph.inputs, v)
+	}
+	return nil
+}
+
+// fixedShape returns a declared shape all of whose dimensions are numbers.
+func fixedShape(t *onnxpb.TensorShapeProto) ([]int, bool) {
+	if t == nil {
+		return nil, false
+	}
+	shape := make([]int, len(t.GetDim()))
+	for i, d := range t.GetDim() {
+		dv, ok := d.GetValue().(*onnxpb.TensorShapeProto_Dimension_DimValue)
+		if !ok || dv.DimValue < 0 {
+			return nil, false
+		}
+		shape[i] = int(dv.DimValue)
+	}
+	return shape, true
+}
+
+// nodes lowers the nodes of one body that the wanted names depend on.
+func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, s *scope, ops opsets, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("subgraphs and functions nest deeper than %d: %w", maxDepth, onnx.ErrInvalid)
+	}
+	need := neededNodes(list, wanted)
+	for i, n := range list {
+		if !need[i] {
+			continue
+		}
+		if l.count++; l.count > maxNodes {
+			return fmt.Errorf("the graph has more than %d nodes once its functions are inlined: %w", maxNodes, onnx.ErrInvalid)
+		}
+		if err := l.node(n, s, ops, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// node lowers one node: inlined, folded, or appended to the graph.
+func (l *lowerer) node(n *onnxpb.NodeProto, s *scope, ops opsets, depth int) error {
+	in, err := l.inputs(n, s)
+	if err != nil {
+		return err
+	}
+	n = s.resolve(n)
+	c := &call{node: n, name: nodeName(n), opset: ops[domainOf(n)], in: in, nout: len(n.GetOutput()), lower: l}
+	if f := l.function(n); f != nil && find(n, c.opset) == nil {
+		return l.inlineFunction(f, c, s, depth)
+	}
+	if n.GetOpType() == "If" && domainOf(n) == "" && c.has(0) && c.in[0].Const != nil {
+		return l.inlineIf(c, s, ops, depth)
+	}
+	if l.Affine[s.origin(n)] {
+		return l.add(c, buildScaleShift, gradFull, s)
+	}
+	e := find(n, c.opset)
+	if e == nil {
+		return unknownOperator(c)
+	}
+	return l.add(c, e.build, e.grad, s)
+}
+
+// inputs looks up what a node reads: mixtures by site first, then values by name.
+func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*input, error) {
+	list := make([]*input, len(n.GetInput()))
+	for i, name := range n.GetInput() {
+		v := l.sites[onnx.Site{Node: n, Input: i}]
+		if v == nil && name != "" {
+			var err error
+			if v, err = l.lookup(name, s); err != nil {
+				return nil, err
+			}
+			if v == nil {
+				return nil, fmt.Errorf("node %q (%s): input %d is %q, which nothing computes before it: %w",
+					nodeName(n), opName(n), i, name, onnx.ErrInvalid)
+			}
+		}
+		if v != nil && v != absent {
+			list[i] = &input{Spec: v.spec, Const: v.known, value: v}
+		}
+	}
+	return list, nil
+}
+
+// add builds a node's operator and folds it, or appends it to the graph.
+func (l *lowerer) add(c *call, build builder, kind gradientKind, s *scope) (err error) {
+	defer recoverAt(c, &err)
+	op, specs, err := build(c)
+	if err != nil {
+		return err
+	}
+	if len(specs) < len(c.node.GetOutput()) {
+		return c.unsupported("it names %d outputs, %d are computed", len(c.node.GetOutput()), len(specs))
+	}
+	if c.folded != nil {
+		return l.bindKnown(c, c.folded, s)
+	}
+	for _, spec := range specs {
+		if err := l.checkSize(c, spec); err != nil {
+			return err
+		}
+	}
+	if c.view != nil {
+		return l.bindView(c, specs[0], s)
+	}
+	if t, ok := knownInputs(c.in); ok {
+		outs := make([]*Tensor, len(specs))
+		for i := range specs {
+			outs[i] = NewTensor(specs[i])
+		}
+		if err := op.Forward(&Context{Workers: l.Workers}, t, outs); err != nil {
+			return c.shapeError("%v", err)
+		}
+		return l.bindKnown(c, outs, s)
+	}
+	l.append(c, op, specs, kind, s)
+	return nil
+}
+
+// checkSize refuses a tensor larger than memory allows, before it is made.
+func (l *lowerer) checkSize(c *call, s Spec) error {
+	bytes := int64(8)
+	for _, d := range s.Shape {
+		if d < 0 {
+			return c.shapeError("an output would have shape %v", s.Shape)
+		}
+		if d > 0 && bytes > l.MaxBytes/int64(d) {
+			return c.shapeError("an output of shape %v would take more than the limit of %d bytes", s.Shape, l.MaxBytes)
+		}
+		bytes *= int64(d)
+	}
+	return nil
+}
+
+// bindKnown names the outputs of a node whose elements are known.
+func (l *lowerer) bindKnown(c *call, outs []*Tensor, s *scope) error {
+	for i, name := range c.node.GetOutput() {
+		if name != "" {
+			s.values[name] = &value{spec: outs[i].Spec(), known: outs[i], param: -1}
+		}
+	}
+	return nil
+}
+
+// bindView names an output that is one of the node's inputs under another spec.
+func (l *lowerer) bindView(c *call, spec Spec, s *scope) error {
+	from := c.view.value
+	v := &value{spec: spec, param: -1, view: from, gated: from.gated, grad: from.grad}
+	if from.known != nil {
+		v = &value{spec: spec, param: -1, known: from.known.reshaped(spec)}
+	}
+	if name := c.node.GetOutput()[0]; name != "" {
+		s.values[name] = v
+	}
+	return nil
+}
+
+// append adds a node to the graph and names its outputs.
+func (l *lowerer) append(c *call, op Operator, specs []Spec, kind gradientKind, s *scope) {
+	n := &node{name: c.name, op: c.op(), run: op, zero: kind == gradZero, out: make([]*value, len(specs))}
+	gated, grad := false, false
+	for _, in := range c.in {
+		var v *value
+		if in != nil {
+			v = in.value
+			gated, grad = gated || v.gated, grad || v.grad
+		}
+		n.in = append(n.in, v)
+	}
+	for i, spec := range specs {
+		n.out[i] = &value{spec: spec, param: -1, node: n, out: i, gated: gated, grad: grad && !n.zero && spec.IsFloat()}
+		if i < len(c.node.GetOutput()) && c.node.GetOutput()[i] != "" {
+			s.values[c.node.GetOutput()[i]] = n.out[i]
+		}
+	}
+	l.graph.nodes = append(l.graph.nodes, n)
+}
+
+// knownInputs returns the inputs' elements if all of them are known.
+func knownInputs(in []*input) ([]*Tensor, bool) {
+	list := make([]*Tensor, len(in))
+	for i, v := range in {
+		if v == nil {
+			continue
+		}
+		if v.Const == nil {
+			return nil, false
+		}
+		list[i] = v.Const
+	}
+	return list, true
+}
+
+// recoverAt turns a panic of an operator into an error at its node: the last
+// guard between a hostile graph and the user, for what the builders did not foresee.
+func recoverAt(c *call, err *error) {
+	if r := recover(); r != nil {
+		*err = c.shapeError("internal check failed: %v", r)
+	}
+}

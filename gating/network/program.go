@@ -1,0 +1,234 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+	G "gorgonia.org/gorgonia"
+)
+
+// Program is a graph with mixtures as a Gorgonia expression: the loss of one
+// output against a target as a function of the coefficients. Only nodes that
+// depend on a coefficient are in the expression. What comes before them is
+// computed once per Load by a forward pass and read from slots.
+type Program struct {
+	graph  *Graph
+	loss   Loss
+	output *value
+	ctx    *Context
+	prefix *Runner
+	slots  map[*value]*Tensor // root values that the expression reads but does not compute
+	bound  []*value           // the keys of slots that prefix computes, in its output order
+	target *Tensor
+	exprs  map[*value]*G.Node
+}
+
+// NewProgram splits the graph at the coefficients. It fails with ErrUnsupported,
+// naming the node, when an operator without gradient stands between a
+// coefficient and the loss.
+func NewProgram(g *Graph, output int, loss Loss, w *kernel.Workers) (*Program, error) {
+	p := &Program{graph: g, loss: loss, output: g.outputs[output].value, ctx: &Context{Workers: w}, slots: map[*value]*Tensor{}}
+	if !p.output.gated {
+		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w", g.outputs[output].Name, ErrUnsupported)
+	}
+	own := &Graph{inputs: g.inputs, nodes: append([]*node{}, g.nodes...), params: g.params, outputs: []Output{g.outputs[output]}}
+	own.nodes = cloneNodes(own.nodes)
+	own.prune()
+	prefix := &Graph{inputs: own.inputs, params: g.params}
+	var gated []*node
+	for _, n := range own.nodes {
+		if !isGated(n) {
+			prefix.nodes = append(prefix.nodes, n)
+			continue
+		}
+		gated = append(gated, n)
+		if err := checkGradient(n); err != nil {
+			return nil, err
+		}
+	}
+	p.split(gated, prefix)
+	p.graph = &Graph{nodes: gated, params: g.params}
+	return p, nil
+}
+
+// cloneNodes copies nodes so that pruning for one output leaves the graph as it is.
+func cloneNodes(list []*node) []*node {
+	for i, n := range list {
+		c := *n
+		c.out = append([]*value{}, n.out...)
+		list[i] = &c
+	}
+	return list
+}
+
+// isGated says whether a node reads anything that depends on a coefficient.
+func isGated(n *node) bool {
+	for _, v := range n.in {
+		if v != nil && v.gated {
+			return true
+		}
+	}
+	return false
+}
+
+// checkGradient refuses a node that a gradient should pass and cannot.
+func checkGradient(n *node) error {
+	if n.zero {
+		return nil
+	}
+	if _, ok := n.run.(Differentiable); ok {
+		return nil
+	}
+	for _, v := range n.in {
+		if v != nil && v.grad {
+			return &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
+				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
+				Help: "select only weights behind this node with --only"}
+		}
+	}
+	return nil
+}
+
+// split makes slots of the values that gated nodes read from the ungated part.
+func (p *Program) split(gated []*node, prefix *Graph) {
+	for _, n := range gated {
+		for _, v := range n.in {
+			if v == nil || v.gated || v.known != nil {
+				continue
+			}
+			root := v.root()
+			if p.slots[root] != nil || root.known != nil {
+				continue
+			}
+			p.slots[root] = &Tensor{Type: root.spec.Type, Shape: root.spec.Shape}
+			p.bound = append(p.bound, root)
+			prefix.outputs = append(prefix.outputs, Output{Spec: root.spec, value: root})
+		}
+	}
+	prefix.prune()
+	p.prefix = NewRunner(prefix, p.ctx.Workers)
+}
+
+// Load sets the batch: inputs as for Runner.Run, and the target of the loss.
+// Everything that depends on no coefficient is computed here.
+func (p *Program) Load(inputs map[string]*Tensor, target *Tensor) error {
+	outs, err := p.prefix.Run(inputs, nil)
+	if err != nil {
+		return err
+	}
+	for i, v := range p.bound {
+		p.slots[v].F, p.slots[v].I = outs[i].F, outs[i].I
+	}
+	p.target = target
+	return nil
+}
+
+// NextStep must be called before every run of the tape machine: nodes with
+// several outputs or gradients compute them together once a step.
+func (p *Program) NextStep() { p.ctx.Step++ }
+
+// Build adds the program to the expression graph of the coefficients, one float
+// vector for each group, parent by parent, and returns the scalar mean loss.
+// It is called once.
+func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
+	p.exprs = map[*value]*G.Node{}
+	number := map[*value]int{}
+	var byNumber []*value
+	for _, n := range p.graph.nodes {
+		for _, v := range append(append([]*value{}, n.in...), n.out...) {
+			if v == nil || !v.gated {
+				continue
+			}
+			root := v.root()
+			if _, ok := number[root]; !ok {
+				number[root] = len(byNumber)
+				byNumber = append(byNumber, root)
+			}
+			if root.param >= 0 && p.exprs[root] == nil {
+				if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	err = decodeShadow(p.graph.nodes, number, func(index int, inputs []int) error {
+		children := make([]*G.Node, len(inputs))
+		for i, n := range inputs {
+			children[i] = p.exprs[byNumber[n]]
+		}
+		return p.apply(p.graph.nodes[index], children)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the expression graph: %w", err)
+	}
+	if root := p.output.root(); root.param >= 0 && p.exprs[root] == nil {
+		if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
+			return nil, err
+		}
+	}
+	return p.lossNode()
+}
+
+// mixture is the node of W = sum_j c_j W_j; its gradient is <dW, W_j>.
+func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
+	param := &p.graph.params[v.param]
+	w := make([]float32, v.spec.Len())
+	out := NewVector(w)
+	c64 := make([]float64, coeffs[param.Gate].Shape().TotalSize())
+	op := &VectorOp{
+		Name: "mix " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: len(w), Diff: []bool{true},
+		Run: func(in []G.Value) (G.Value, error) {
+			for i, c := range Floats(in[0]) {
+				c64[i] = float64(c)
+			}
+			param.mix(p.ctx.Workers, c64, w)
+			return out, nil
+		},
+	}
+	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+		dc := make([]float32, len(c64))
+		dc64 := make([]float64, len(c64))
+		value := NewVector(dc)
+		g, err := (&VectorOp{
+			Name: "mix gradient " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: len(dc),
+			Run: func(in []G.Value) (G.Value, error) {
+				param.gradient(p.ctx.Workers, Floats(in[0]), dc64)
+				for i, d := range dc64 {
+					dc[i] = float32(d)
+				}
+				return value, nil
+			},
+		}).Apply(grad)
+		return G.Nodes{g}, err
+	}
+	return op.Apply(coeffs[param.Gate])
+}
+
+// lossNode is the node of the scalar loss.
+func (p *Program) lossNode() (*G.Node, error) {
+	spec := p.output.spec
+	if spec.Type != onnx.Float32 && !spec.IsFloat() {
+		return nil, fmt.Errorf("the output is %s, a loss needs floats: %w", spec, ErrUnsupported)
+	}
+	op := &VectorOp{
+		Name: "loss", In: []hmType{FloatVector}, Out: FloatScalar, Diff: []bool{true},
+		Run: func(in []G.Value) (G.Value, error) {
+			l, err := p.loss.Value(&Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}, p.target)
+			return G.NewF32(float32(l)), err
+		},
+	}
+	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+		dx := make([]float32, spec.Len())
+		value := NewVector(dx)
+		g, err := (&VectorOp{
+			Name: "loss gradient", In: []hmType{FloatVector, FloatScalar}, Out: FloatVector, Len: len(dx),
+			Run: func(in []G.Value) (G.Value, error) {
+				out := &Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}
+				return value, p.loss.Gradient(out, p.target, Floats(in[1])[0], dx)
+			},
+		}).Apply(in[0], grad)
+		return G.Nodes{g}, err
+	}
+	return op.Apply(p.exprs[p.output.root()])
+}

@@ -1,0 +1,189 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// scope is the names visible in one body: the main graph, a subgraph (which
+// also sees its parent's) or a function (which sees only its own).
+type scope struct {
+	parent  *scope
+	values  map[string]*value
+	tensors map[string]*onnxpb.TensorProto // initializers not read yet
+	attrs   map[string]*onnxpb.AttributeProto
+	origins map[*onnxpb.NodeProto]*onnxpb.NodeProto // resolved copy to node in the file
+}
+
+// opsets is the version of each operator domain in force in a body.
+type opsets map[string]int64
+
+func newScope(parent *scope, tensors []*onnxpb.TensorProto, sparse []*onnxpb.SparseTensorProto) *scope {
+	s := &scope{parent: parent, values: map[string]*value{}, tensors: map[string]*onnxpb.TensorProto{}}
+	for _, t := range tensors {
+		s.tensors[t.GetName()] = t
+	}
+	for _, t := range sparse {
+		s.tensors[t.GetValues().GetName()] = nil
+	}
+	return s
+}
+
+// lookup returns the value of a name, reading an initializer at its first use;
+// nil if the name is unknown.
+func (l *lowerer) lookup(name string, s *scope) (*value, error) {
+	for ; s != nil; s = s.parent {
+		if v, ok := s.values[name]; ok {
+			return v, nil
+		}
+		t, ok := s.tensors[name]
+		if !ok {
+			continue
+		}
+		if t == nil {
+			return nil, fmt.Errorf("initializer %q is sparse: %w", name, ErrUnsupported)
+		}
+		known, err := readTensor(l.model, t)
+		if err != nil {
+			return nil, fmt.Errorf("initializer %q: %w", name, err)
+		}
+		v := &value{spec: known.Spec(), known: known, param: -1}
+		s.values[name] = v
+		return v, nil
+	}
+	return nil, nil
+}
+
+// readTensor reads a tensor of a file as elements to compute with.
+func readTensor(m *onnx.Model, p *onnxpb.TensorProto) (*Tensor, error) {
+	t := m.Tensor(p)
+	out := &Tensor{Type: t.DataType(), Shape: t.Shape()}
+	var err error
+	switch {
+	case t.DataType().IsFloat():
+		out.F, err = t.Floats(nil)
+	case t.DataType().IsInteger(), t.DataType() == onnx.Bool:
+		out.I, err = t.Ints(nil)
+	default:
+		err = fmt.Errorf("element type %s: %w", t.DataType(), ErrUnsupported)
+	}
+	return out, err
+}
+
+// resolve returns the node with attribute references of a function body replaced
+// by the caller's attributes; the node itself where it has none.
+func (s *scope) resolve(n *onnxpb.NodeProto) *onnxpb.NodeProto {
+	refers := false
+	for _, a := range n.GetAttribute() {
+		refers = refers || a.GetRefAttrName() != ""
+	}
+	if !refers {
+		return n
+	}
+	c := &onnxpb.NodeProto{
+		Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: n.GetInput(), Output: n.GetOutput(),
+	}
+	for _, a := range n.GetAttribute() {
+		if a.GetRefAttrName() == "" {
+			c.Attribute = append(c.Attribute, a)
+		} else if from := s.attribute(a.GetRefAttrName()); from != nil {
+			given := proto.Clone(from).(*onnxpb.AttributeProto)
+			given.Name = a.Name
+			c.Attribute = append(c.Attribute, given)
+		}
+	}
+	if s.origins == nil {
+		s.origins = map[*onnxpb.NodeProto]*onnxpb.NodeProto{}
+	}
+	s.origins[c] = n
+	return c
+}
+
+// attribute returns the caller's attribute that a function body refers to.
+func (s *scope) attribute(name string) *onnxpb.AttributeProto {
+	for ; s != nil; s = s.parent {
+		if a := s.attrs[name]; a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// origin returns the node of the file that a resolved node stands for.
+func (s *scope) origin(n *onnxpb.NodeProto) *onnxpb.NodeProto {
+	if o := s.origins[n]; o != nil {
+		return o
+	}
+	return n
+}
+
+func (l *lowerer) modelOpsets() opsets { return opsetsOf(l.model.Proto().GetOpsetImport()) }
+
+func opsetsOf(list []*onnxpb.OperatorSetIdProto) opsets {
+	o := opsets{}
+	for _, id := range list {
+		d := id.GetDomain()
+		if d == "ai.onnx" {
+			d = ""
+		}
+		o[d] = id.GetVersion()
+	}
+	return o
+}
+
+func domainOf(n *onnxpb.NodeProto) string {
+	if d := n.GetDomain(); d != "ai.onnx" {
+		return d
+	}
+	return ""
+}
+
+// nodeName returns the node's name, or its first output's where it has none.
+func nodeName(n *onnxpb.NodeProto) string {
+	if n.GetName() != "" || len(n.GetOutput()) == 0 {
+		return n.GetName()
+	}
+	return n.GetOutput()[0]
+}
+
+// neededNodes marks the nodes that the wanted names depend on. Names that a
+// node's subgraphs read count as its inputs.
+func neededNodes(list []*onnxpb.NodeProto, wanted []string) []bool {
+	names := map[string]bool{}
+	for _, name := range wanted {
+		names[name] = true
+	}
+	need := make([]bool, len(list))
+	for i := len(list) - 1; i >= 0; i-- {
+		for _, out := range list[i].GetOutput() {
+			need[i] = need[i] || names[out]
+		}
+		if need[i] {
+			addReads(names, list[i], 0)
+		}
+	}
+	return need
+}
+
+// addReads adds the names that a node and its subgraphs read.
+func addReads(names map[string]bool, n *onnxpb.NodeProto, depth int) {
+	for _, in := range n.GetInput() {
+		names[in] = true
+	}
+	if depth > maxDepth {
+		return
+	}
+	for _, a := range n.GetAttribute() {
+		for _, g := range append(a.GetGraphs(), a.GetG()) {
+			for _, o := range g.GetOutput() {
+				names[o.GetName()] = true
+			}
+			for _, inner := range g.GetNode() {
+				addReads(names, inner, depth+1)
+			}
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package network
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// TestNodes runs ONNX's own operator cases: every case of the folder that
+// ONNX_NODE_TESTS names, else of ../shared beside the project, else the subset
+// in fixtures. A case passes, fails, or is unsupported: refused with an error of
+// kind ErrUnsupported. No case may fail.
+func TestNodes(t *testing.T) {
+	cases := nodeCases(t)
+	var passed, failed int
+	refused := map[string][]string{}
+	for _, dir := range cases {
+		name := filepath.Base(dir)
+		err := runNodeCase(dir)
+		switch {
+		case err == nil:
+			passed++
+		case errors.Is(err, ErrUnsupported):
+			refused[err.Error()] = append(refused[err.Error()], name)
+		default:
+			failed++
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	t.Logf("refused:\n%s", listRefused(refused))
+	fmt.Printf("node tests: %d passed, %d failed, %d unsupported\n", passed, failed, len(cases)-passed-failed)
+	if passed == 0 {
+		t.Error("no case passed")
+	}
+}
+
+func listRefused(refused map[string][]string) string {
+	var lines []string
+	for msg, names := range refused {
+		lines = append(lines, fmt.Sprintf("%s: %s", strings.Join(names, " "), msg))
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
+}
+
+// nodeCases returns the folders of the cases.
+func nodeCases(t *testing.T) []string {
+	t.Helper()
+	root := os.Getenv("ONNX_NODE_TESTS")
+	if root == "" {
+		shared := filepath.Join("..", "..", "..", "shared", "onnx-node-tests")
+		root = filepath.Join("..", "..", "fixtures", "onnx-node-tests")
+		if _, err := os.Stat(shared); err == nil {
+			root = shared
+		} else if _, err := os.Stat(shared + ".tar.gz"); err == nil {
+			root = untar(t, shared+".tar.gz")
+		}
+	}
+	var dirs []string
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == "model.onnx" {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+		return err
+	})
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no case below %s: %v", root, err)
+	}
+	return dirs
+}
+
+// untar unpacks an archive into a folder of the test's own.
+func untar(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return dir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		to := filepath.Join(dir, filepath.Clean("/"+h.Name))
+		data, err := io.ReadAll(r)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(to), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(to, data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// runNodeCase runs all data sets of one case.
+func runNodeCase(dir string) error {
+	m, err := onnx.Open(filepath.Join(dir, "model.onnx"))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	sets, err := filepath.Glob(filepath.Join(dir, "test_data_set_*"))
+	if err != nil || len(sets) == 0 {
+		return fmt.Errorf("no data set: %v", err)
+	}
+	for _, set := range sets {
+		if err := runDataSet(m, set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func runDataSet(m *onnx.Model, set string) error {
+	g := m.Proto().GetGraph()
+	inputs := map[string]*Tensor{}
+	for i, in := range g.GetInput() {
+		t, err := readCase(filepath.Join(set, fmt.Sprintf("input_%d.pb", i)), in)
+		if err != nil {
+			return err
+		}
+		inputs[in.GetName()] = t
+	}
+	outs, err := runEither(m, inputs)
+	if err != nil {
+		return err
+	}
+	for i, o := range g.GetOutput() {
+		want, err := readCase(filepath.Join(set, fmt.Sprintf("output_%d.pb", i)), o)
+		if err != nil {
+			return err
+		}
+		if err := compare(outs[i], want, 1e-3, 1e-7); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// runEither runs the graph with its inputs unknown until it runs, and where
+// shapes depend on the data, with its inputs known. When both work they must agree.
+func runEither(m *onnx.Model, inputs map[string]*Tensor) ([]*Tensor, error) {
+	shapes := map[string][]int{}
+	for name, t := range inputs {
+		shapes[name] = t.Shape
+	}
+	g, err := Lower(m, Config{Shapes: shapes})
+	if errors.Is(err, ErrUnsupported) {
+		return Evaluate(m, inputs, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return NewRunner(g, nil).Run(inputs, nil)
+}
+
+// readCase reads a serialised tensor; other kinds of value are not supported.
+func readCase(path string, v *onnxpb.ValueInfoProto) (*Tensor, error) {
+	if v.GetType().GetTensorType() == nil {
+		return nil, fmt.Errorf("%q is no tensor: %w", v.GetName(), ErrUnsupported)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var p onnxpb.TensorProto
+	if err := proto.Unmarshal(data, &p); err != nil {
+		return nil, err
+	}
+	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{&p}}})
+	if err != nil {
+		return nil, err
+	}
+	return readTensor(m, m.Proto().GetGraph().GetInitializer()[0])
+}
+
+// compare returns an error unless got has want's type, shape and, within the tolerances, elements.
+func compare(got, want *Tensor, rtol, atol float64) error {
+	if got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) {
+		return fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
+	}
+	if !slices.Equal(got.I, want.I) {
+		return fmt.Errorf("got %v, want %v", head(got.I), head(want.I))
+	}
+	for i, w := range want.F {
+		a, b := float64(got.F[i]), float64(w)
+		if a == b || math.IsNaN(a) && math.IsNaN(b) {
+			continue
+		}
+		if !(math.Abs(a-b) <= atol+rtol*math.Abs(b)) {
+			return fmt.Errorf("element %d of %v: got %g, want %g", i, want.Shape, a, b)
+		}
+	}
+	return nil
+}
+
+func head[T any](s []T) []T { return s[:min(len(s), 12)] }

@@ -1,0 +1,81 @@
+package network
+
+import (
+	"sort"
+	"strconv"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// families lists every operator there is, one family a file.
+var families = []family{
+	activationOps,
+	matrixOps,
+	structureOps,
+}
+
+// table is every operator by domain and name.
+var table = buildTable()
+
+func buildTable() map[[2]string][]entry {
+	t := map[[2]string][]entry{}
+	for _, f := range families {
+		for _, e := range f {
+			k := [2]string{e.domain, e.name}
+			t[k] = append(t[k], e)
+		}
+	}
+	for _, list := range t {
+		sort.Slice(list, func(i, j int) bool { return list[i].since > list[j].since })
+	}
+	return t
+}
+
+// find returns the entry for a node under an opset: the newest that is not newer.
+func find(n *onnxpb.NodeProto, opset int64) *entry {
+	list := table[[2]string{domainOf(n), n.GetOpType()}]
+	for i := range list {
+		if opset >= list[i].since {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// unknownOperator is the error for a node that is not in the table.
+func unknownOperator(c *call) error {
+	e := c.unsupported("there is no such operator here for opset %d", c.opset).(*NodeError)
+	if list := table[[2]string{domainOf(c.node), c.node.GetOpType()}]; len(list) > 0 {
+		e.Msg = "its form before opset " + strconv.FormatInt(list[len(list)-1].since, 10) + " is not supported"
+		e.Help = "export the model with a newer opset"
+	}
+	return e
+}
+
+// Support is one line of the operator table.
+type Support struct {
+	Op       string // operator type, with its domain where it is not ONNX's own
+	Since    int64  // first opset of the form
+	Gradient string // "full", "zero" (piecewise constant) or "none"
+}
+
+// Operators returns the table of every operator, sorted by name.
+func Operators() []Support {
+	var list []Support
+	for k, entries := range table {
+		for _, e := range entries {
+			op := k[1]
+			if k[0] != "" {
+				op = k[0] + "." + op
+			}
+			list = append(list, Support{op, e.since, e.grad.String()})
+		}
+	}
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Op != list[j].Op {
+			return list[i].Op < list[j].Op
+		}
+		return list[i].Since < list[j].Since
+	})
+	return list
+}

@@ -1,0 +1,95 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// Tensor is a dense row-major array. Elements of every float type are held in F
+// as float32; elements of every integer type and of bool (0 or 1) in I as int64.
+type Tensor struct {
+	Type  onnx.DataType
+	Shape []int
+	F     []float32
+	I     []int64
+}
+
+// Spec is what is known of a tensor before its elements are.
+type Spec struct {
+	Type  onnx.DataType
+	Shape []int
+}
+
+// NewTensor returns a zeroed tensor of the type and shape of s.
+func NewTensor(s Spec) *Tensor {
+	t := &Tensor{Type: s.Type, Shape: s.Shape}
+	if s.IsFloat() {
+		t.F = make([]float32, s.Len())
+	} else {
+		t.I = make([]int64, s.Len())
+	}
+	return t
+}
+
+// Spec returns the type and shape of t.
+func (t *Tensor) Spec() Spec { return Spec{t.Type, t.Shape} }
+
+// Len returns the number of elements of t.
+func (t *Tensor) Len() int { return sizeOf(t.Shape) }
+
+// reshaped returns a tensor of another type or shape over the elements of t.
+func (t *Tensor) reshaped(s Spec) *Tensor { return &Tensor{s.Type, s.Shape, t.F, t.I} }
+
+// IsFloat says whether the elements are held as float32.
+func (s Spec) IsFloat() bool { return s.Type.IsFloat() }
+
+// Len returns the number of elements of a tensor of this shape.
+func (s Spec) Len() int { return sizeOf(s.Shape) }
+
+// String returns the spec as "float32[2,3]".
+func (s Spec) String() string { return fmt.Sprintf("%s%v", s.Type, s.Shape) }
+
+// sizeOf returns the number of elements of a tensor of the shape, 1 for a scalar.
+func sizeOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// stridesOf returns the row-major strides of the shape, in elements.
+func stridesOf(shape []int) []int {
+	strides := make([]int, len(shape))
+	n := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		strides[i] = n
+		n *= shape[i]
+	}
+	return strides
+}
+
+// wrapInt returns v as an integer of type t holds it: cut to its width, and 0 or 1 for bool.
+func wrapInt(t onnx.DataType, v int64) int64 {
+	switch t {
+	case onnx.Bool:
+		if v != 0 {
+			return 1
+		}
+		return 0
+	case onnx.Int8:
+		return int64(int8(v))
+	case onnx.Uint8:
+		return int64(uint8(v))
+	case onnx.Int16:
+		return int64(int16(v))
+	case onnx.Uint16:
+		return int64(uint16(v))
+	case onnx.Int32:
+		return int64(int32(v))
+	case onnx.Uint32:
+		return int64(uint32(v))
+	}
+	return v
+}
