@@ -1,0 +1,143 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func randoms(r *rand.Rand, n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(r.NormFloat64())
+	}
+	return out
+}
+
+// eachSet runs a test with every set of inner loops that this processor has.
+func eachSet(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	before := simd
+	defer func() { simd = before }()
+	for _, s := range available() {
+		simd = s
+		t.Run(s.name, test)
+	}
+}
+
+// compare fails unless got is within a few rounding errors of want, where scale is the sum of absolute terms.
+func compare(t *testing.T, what string, got []float32, want, scale []float64) {
+	t.Helper()
+	for i, g := range got {
+		if d := math.Abs(float64(g) - want[i]); !(d <= 2e-6*scale[i]+1e-30) {
+			t.Fatalf("%s[%d] = %v, want %v", what, i, g, want[i])
+		}
+	}
+}
+
+type gemmCase struct {
+	transA, transB   bool
+	m, n, k          int
+	padA, padB, padC int
+	alpha, beta      float32
+}
+
+func (g gemmCase) run(t *testing.T, w *Workers, seed uint64, check bool) []float32 {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	shape := func(trans bool, rows, cols, pad int) ([]float32, int) {
+		if trans {
+			rows, cols = cols, rows
+		}
+		return randoms(r, extent(rows, cols, cols+pad)), cols + pad
+	}
+	a, lda := shape(g.transA, g.m, g.k, g.padA)
+	b, ldb := shape(g.transB, g.k, g.n, g.padB)
+	ldc := g.n + g.padC
+	c := randoms(r, g.m*ldc)
+	before := slices.Clone(c)
+	if g.beta == 0 {
+		for i := range c {
+			c[i] = float32(math.NaN())
+		}
+	}
+	Gemm(w, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a, lda, b, ldb, g.beta, c, ldc)
+	if !check {
+		return c
+	}
+	var got []float32
+	var want, scale []float64
+	for i := range g.m {
+		for j := range g.n {
+			sum, abs := float64(g.beta)*float64(before[i*ldc+j]), math.Abs(float64(g.beta)*float64(before[i*ldc+j]))
+			for p := range g.k {
+				x, y := i*lda+p, p*ldb+j
+				if g.transA {
+					x = p*lda + i
+				}
+				if g.transB {
+					y = j*ldb + p
+				}
+				v := float64(g.alpha) * float64(a[x]) * float64(b[y])
+				sum, abs = sum+v, abs+math.Abs(v)
+			}
+			got, want, scale = append(got, c[i*ldc+j]), append(want, sum), append(scale, abs)
+		}
+	}
+	compare(t, fmt.Sprintf("%+v", g), got, want, scale)
+	if g.padC > 0 && g.beta != 0 {
+		for i := range g.m {
+			if !slices.Equal(c[i*ldc+g.n:(i+1)*ldc], before[i*ldc+g.n:(i+1)*ldc]) {
+				t.Fatalf("%+v: row %d was written past its end", g, i)
+			}
+		}
+	}
+	return c
+}
+
+func randomGemm(r *rand.Rand) gemmCase {
+	size := func() int {
+		switch r.IntN(8) {
+		case 0:
+			return r.IntN(3)
+		case 1:
+			return 1 + r.IntN(300)
+		}
+		return 1 + r.IntN(70)
+	}
+	scalars := []float32{0, 1, -0.5}
+	return gemmCase{transA: r.IntN(2) == 0, transB: r.IntN(2) == 0, m: size(), n: size(), k: size(),
+		padA: r.IntN(3), padB: r.IntN(3), padC: r.IntN(3), alpha: []float32{1, 1, 0.75, 0}[r.IntN(4)], beta: scalars[r.IntN(3)]}
+}
+
+func TestGemmAgainstReference(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 7))
+		for i := range 300 {
+			randomGemm(r).run(t, w, uint64(i), true)
+		}
+		for _, k := range []int{255, 256, 257, 513} {
+			gemmCase{m: 29, n: 67, k: k, alpha: 1}.run(t, w, 1, true)
+		}
+		gemmCase{m: 3, n: 5, k: 5000, alpha: 1, beta: 1}.run(t, w, 2, true)
+		gemmCase{m: 4000, n: 3, k: 300, alpha: 1}.run(t, w, 3, true)
+	})
+}
+
+func BenchmarkGemm(b *testing.B) {
+	w := NewWorkers(0)
+	defer w.Close()
+	for _, s := range [][3]int{{512, 512, 512}, {64, 50176, 576}, {32, 512, 512}, {128, 512, 784}, {128, 10, 512}, {64, 64, 64}, {512, 784, 128}, {2048, 2048, 2048}} {
+		b.Run(fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]), func(b *testing.B) {
+			x, y, z := make([]float32, s[0]*s[2]), make([]float32, s[1]*s[2]), make([]float32, s[0]*s[1])
+			for b.Loop() {
+				Gemm(w, false, false, s[0], s[1], s[2], 1, x, s[2], y, s[1], 0, z, s[1])
+			}
+			b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package kernel
+
+// generic is plain Go for every processor: 4×4 tiles, whose sixteen sums a compiler can hold in registers.
+var generic = &instructions{
+	name: "generic", lanes: 4, tall: 4, stride: 4, narrow: 4, wide: 8,
+	tile: genericTile, gather: genericGather, transpose8: genericTranspose8,
+	axpy: genericAxpy, mix: genericMix, dot: genericDot, taps: genericTaps,
+}
+
+func genericTile(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
+	for j := 0; j < w; j += 4 {
+		var sums [4][4]float32
+		genericTile4(k, a, b[j:], ldb, &sums)
+		for i := range h {
+			row := (*[4]float32)(c[i*ldc+j:])
+			switch mode {
+			case tileStore:
+				*row = sums[i]
+			case tileAdd:
+				for l, v := range sums[i] {
+					row[l] += v
+				}
+			case tileBias:
+				for l, v := range sums[i] {
+					row[l] = v + bias[i]
+				}
+			}
+		}
+	}
+}
+
+// genericTile4 adds k outer products of four values of a and four of b.
+func genericTile4(k int, a, b []float32, ldb int, sums *[4][4]float32) {
+	var c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33 float32
+	for p := range k {
+		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[p*ldb:])
+		b0, b1, b2, b3 := y[0], y[1], y[2], y[3]
+		v := x[0]
+		c00 += v * b0
+		c01 += v * b1
+		c02 += v * b2
+		c03 += v * b3
+		v = x[1]
+		c10 += v * b0
+		c11 += v * b1
+		c12 += v * b2
+		c13 += v * b3
+		v = x[2]
+		c20 += v * b0
+		c21 += v * b1
+		c22 += v * b2
+		c23 += v * b3
+		v = x[3]
+		c30 += v * b0
+		c31 += v * b1
+		c32 += v * b2
+		c33 += v * b3
+	}
+	*sums = [4][4]float32{{c00, c01, c02, c03}, {c10, c11, c12, c13}, {c20, c21, c22, c23}, {c30, c31, c32, c33}}
+}
+
+func genericGather(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
+	for i, row := range rows {
+		for _, m := range moves {
+			*(*[4]float32)(dst[i*stride+m[1]:]) = *(*[4]float32)(src[row+m[0]:])
+		}
+	}
+}
+
+func genericTranspose8(dst []float32, stride int, src []float32, rows *[8]int, n int) {
+	for i, row := range rows {
+		for p, v := range src[row : row+n] {
+			dst[p*stride+i] = v
+		}
+	}
+}
+
+func genericAxpy(alpha float32, x, y []float32) {
+	for i, v := range x[:len(y)] {
+		y[i] += alpha * v
+	}
+}
+
+func genericMix(lo, hi int, dst, coefs []float32, ws [][]float32) {
+	dst = dst[lo:hi]
+	clear(dst)
+	for j, c := range coefs {
+		genericAxpy(c, ws[j][lo:hi], dst)
+	}
+}
+
+func genericDot(x, y []float32, lanes *[block]float32) {
+	clear(lanes[:])
+	for ; len(x) >= block; x, y = x[block:], y[block:] {
+		u, v := (*[block]float32)(x), (*[block]float32)(y)
+		for l := range lanes {
+			lanes[l] += u[l] * v[l]
+		}
+	}
+}
+
+func genericTaps(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
+	dst = dst[:n]
+	for i := range dst {
+		dst[i] = bias
+	}
+	for t, c := range weights {
+		genericAxpy(c, src[offsets[t]:offsets[t]+n], dst)
+	}
+}

@@ -1,0 +1,78 @@
+package kernel
+
+// ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel.
+func ScaleShift(w *Workers, batch, channels, inner int, x, scale, shift, y []float32) {
+	if inner < lineBlock {
+		scaleShiftRows(w, batch, channels, inner, x, scale, shift, y)
+		return
+	}
+	w.For(batch*channels, max(1, pieceElements/inner), func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			s, t := scale[p%channels], shift[p%channels]
+			from, to := x[p*inner:(p+1)*inner], y[p*inner:(p+1)*inner]
+			for i, v := range from {
+				to[i] = s*v + t
+			}
+		}
+	})
+}
+
+// scaleShiftRows is ScaleShift where channels alternate quickly.
+func scaleShiftRows(w *Workers, batch, channels, inner int, x, scale, shift, y []float32) {
+	w.For(batch, max(1, pieceElements/max(1, channels*inner)), func(lo, hi int) {
+		for b := lo; b < hi; b++ {
+			at := b * channels * inner
+			for c, s := range scale[:channels] {
+				t := shift[c]
+				for range inner {
+					y[at] = s*x[at] + t
+					at++
+				}
+			}
+		}
+	})
+}
+
+// ChannelDots writes the sum of a·b over batch and inner for every channel of batch×channels×inner tensors,
+// added up in double precision. With b nil it is the sum of a.
+func ChannelDots(w *Workers, batch, channels, inner int, a, b []float32, out []float64) {
+	if inner < lineBlock {
+		channelDotsRows(w, batch, channels, inner, a, b, out)
+		return
+	}
+	w.For(channels, max(1, pieceElements/max(1, batch*inner)), func(lo, hi int) {
+		for c := lo; c < hi; c++ {
+			var sum float64
+			for n := range batch {
+				at := (n*channels + c) * inner
+				if b == nil {
+					sum += sumRun(a[at : at+inner])
+				} else {
+					sum += dotRun(a[at:at+inner], b[at:at+inner])
+				}
+			}
+			out[c] = sum
+		}
+	})
+}
+
+// channelDotsRows is ChannelDots where channels alternate quickly. Channels are cut, so that no sum is shared.
+func channelDotsRows(w *Workers, batch, channels, inner int, a, b []float32, out []float64) {
+	grain := max(lineBlock, pieceElements/max(1, batch*inner))
+	w.For(channels, grain, func(lo, hi int) {
+		clear(out[lo:hi])
+		for n := range batch {
+			at := (n*channels + lo) * inner
+			for c := lo; c < hi; c++ {
+				for range inner {
+					if b == nil {
+						out[c] += float64(a[at])
+					} else {
+						out[c] += float64(a[at]) * float64(b[at])
+					}
+					at++
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package kernel
+
+import "os"
+
+// instructions is the set of inner loops for one kind of processor. Slices must be as long as the loops
+// read and write: nothing below this line checks bounds.
+type instructions struct {
+	name   string
+	lanes  int // floats that gather moves at once
+	tall   int // rows of the tallest tile
+	stride int // floats between consecutive k in a packed left panel, at least tall
+	narrow int // columns of the narrow tile
+	wide   int // columns of the wide tile, and of packed right panels
+
+	// tile computes an h×w block of C, w being narrow or wide: C = A·B, or C += A·B, or C = A·B + bias by mode.
+	tile func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32)
+	// gather writes, for every offset in rows, vectors of lanes floats from src[row+move[0]] to dst[move[1]], in
+	// order, and then goes on by stride in dst.
+	gather func(dst []float32, stride int, src []float32, rows []int, moves [][2]int)
+	// transpose8 writes 8 rows of n floats, n a positive multiple of 8, as n rows of 8, stride apart.
+	transpose8 func(dst []float32, stride int, src []float32, rows *[8]int, n int)
+
+	// The following take lengths that are positive multiples of 64.
+
+	axpy func(alpha float32, x, y []float32)
+	mix  func(lo, hi int, dst, coefs []float32, ws [][]float32)
+	dot  func(x, y []float32, lanes *[block]float32)
+	taps func(n int, dst, src []float32, offsets []int, weights []float32, bias float32)
+}
+
+// tileMode says what a tile does with what C holds.
+type tileMode int
+
+const (
+	tileStore tileMode = iota
+	tileAdd
+	tileBias
+)
+
+// block is the length in floats of one round of the streaming loops.
+const block = 64
+
+// simd is what all kernels use. SOFTMERGE_KERNEL names another set than the fastest: generic, avx2 or avx512;
+// one that the processor lacks, or an unknown name, is ignored.
+var simd = choose(os.Getenv("SOFTMERGE_KERNEL"))
+
+func choose(name string) *instructions {
+	all := available()
+	for _, s := range all {
+		if s.name == name {
+			return s
+		}
+	}
+	return all[0]
+}

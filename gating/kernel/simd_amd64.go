@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// available returns what this processor can run, fastest first.
+func available() []*instructions {
+	all := []*instructions{generic}
+	x := cpu.X86
+	if x.HasAVX2 && x.HasFMA {
+		all = append([]*instructions{avx2()}, all...)
+		if x.HasAVX512F && x.HasAVX512VL && x.HasAVX512DQ && x.HasAVX512BW {
+			all = append([]*instructions{avx512()}, all...)
+		}
+	}
+	return all
+}
+
+// tileFunc is the signature of the generated tiles.
+type tileFunc func(k int, a, b *float32, ldb int, c *float32, ldc, mode int, bias *float32)
+
+func avx512() *instructions {
+	tiles := [2][15]tileFunc{
+		{nil, tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512, tile6x16AVX512, tile7x16AVX512,
+			tile8x16AVX512, tile9x16AVX512, tile10x16AVX512, tile11x16AVX512, tile12x16AVX512, tile13x16AVX512, tile14x16AVX512},
+		{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
+			tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512},
+	}
+	return &instructions{
+		name: "avx512", lanes: 16, tall: 14, stride: 16, narrow: 16, wide: 32,
+		tile: func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>5][h](k, &a[0], &b[0], ldb, &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		},
+		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
+			gatherAVX512(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
+		},
+		transpose8: transposeAVX2,
+		axpy:       func(alpha float32, x, y []float32) { axpyAVX512(len(y), alpha, &x[0], &y[0]) },
+		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
+			mixAVX512(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
+		},
+		dot: func(x, y []float32, lanes *[block]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
+		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
+			tapsAVX512(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
+		},
+	}
+}
+
+func avx2() *instructions {
+	tiles := [2][7]tileFunc{
+		{nil, tile1x8AVX2, tile2x8AVX2, tile3x8AVX2, tile4x8AVX2, tile5x8AVX2, tile6x8AVX2},
+		{nil, tile1x16AVX2, tile2x16AVX2, tile3x16AVX2, tile4x16AVX2, tile5x16AVX2, tile6x16AVX2},
+	}
+	return &instructions{
+		name: "avx2", lanes: 8, tall: 6, stride: 8, narrow: 8, wide: 16,
+		tile: func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>4][h](k, &a[0], &b[0], ldb, &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		},
+		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
+			gatherAVX2(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
+		},
+		transpose8: transposeAVX2,
+		axpy:       func(alpha float32, x, y []float32) { axpyAVX2(len(y), alpha, &x[0], &y[0]) },
+		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
+			mixAVX2(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
+		},
+		dot: func(x, y []float32, lanes *[block]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
+		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
+			tapsAVX2(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
+		},
+	}
+}
+
+func transposeAVX2(dst []float32, stride int, src []float32, rows *[8]int, n int) {
+	transpose8AVX2(&dst[0], stride, &src[0], &rows[0], n)
+}
