@@ -1,7 +1,5 @@
 package kernel
 
-import "slices"
-
 // Remap is a copy that treats each axis by itself: element (i0, i1, ...) of the output is element
 // (maps[0][i0], maps[1][i1], ...) of the input, or a fill value where any map says -1. Slices, padding, tiling,
 // broadcasting and nearest-neighbour resizing are all of this kind.
@@ -18,7 +16,8 @@ type Remap struct {
 type axisMap struct {
 	in, out int
 	from    []int
-	readers [][]int // for each input index the output indices that read it
+	readers []int // the output indices that read input index i are readers[first[i]:first[i+1]]
+	first   []int
 }
 
 // piece is a stretch of the last axis: n indices of the output from dst on read n of the input from src on, or the fill value.
@@ -89,12 +88,23 @@ func (a *axisMap) invert() bool {
 	if a.from == nil {
 		return true
 	}
-	a.readers = make([][]int, a.in)
+	a.first = make([]int, a.in+1)
 	distinct := true
+	for _, i := range a.from {
+		if i >= 0 {
+			a.first[i+1]++
+			distinct = distinct && a.first[i+1] == 1
+		}
+	}
+	for i := range a.in {
+		a.first[i+1] += a.first[i]
+	}
+	next := append([]int{}, a.first...)
+	a.readers = make([]int, a.first[a.in])
 	for o, i := range a.from {
 		if i >= 0 {
-			a.readers[i] = append(a.readers[i], o)
-			distinct = distinct && len(a.readers[i]) == 1
+			a.readers[next[i]] = o
+			next[i]++
 		}
 	}
 	return distinct
@@ -114,7 +124,7 @@ func Copy[T any](w *Workers, m *Remap, dst, src []T, fill T) {
 		for r := lo; r < hi; r++ {
 			row := dst[r*n : (r+1)*n]
 			if at := m.source(r); at < 0 {
-				fillWith(row, fill)
+				setRun(row, fill)
 			} else {
 				copyRow(m, row, src[at:at+m.last.in*m.run], fill)
 			}
@@ -154,14 +164,14 @@ func copyRow[T any](m *Remap, dst, src []T, fill T) {
 	for _, p := range m.pieces {
 		to := dst[p.dst*m.run : (p.dst+p.n)*m.run]
 		if p.src < 0 {
-			fillWith(to, fill)
+			setRun(to, fill)
 		} else {
 			copy(to, src[p.src*m.run:])
 		}
 	}
 }
 
-func fillWith[T any](s []T, v T) {
+func setRun[T any](s []T, v T) {
 	for i := range s {
 		s[i] = v
 	}
@@ -219,7 +229,7 @@ func (m *Remap) readers(k int, index []int, row int, visit func(at int)) {
 		m.readers(k+1, index, row*a.out+index[k], visit)
 		return
 	}
-	for _, o := range a.readers[index[k]] {
+	for _, o := range a.readers[a.first[index[k]]:a.first[index[k]+1]] {
 		m.readers(k+1, index, row*a.out+o, visit)
 	}
 }
@@ -244,29 +254,4 @@ func (m *Remap) addBack(sums []float64, dy []float32) {
 			to[i] += float64(v)
 		}
 	}
-}
-
-// IsIdentity says whether the output equals the input.
-func (m *Remap) IsIdentity() bool {
-	same := func(a axisMap) bool {
-		if a.from == nil {
-			return true
-		}
-		return a.in == a.out && !slices.ContainsFunc(a.from, func(int) bool { return false }) && isCounting(a.from)
-	}
-	for _, a := range m.outer {
-		if !same(a) {
-			return false
-		}
-	}
-	return same(m.last)
-}
-
-func isCounting(list []int) bool {
-	for i, v := range list {
-		if v != i {
-			return false
-		}
-	}
-	return true
 }

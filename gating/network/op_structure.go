@@ -1,30 +1,26 @@
 package network
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // structureOps give tensors another shape without touching their elements.
 var structureOps = family{
-	{"", "Constant", 1, gradNone, buildConstant},
 	{"", "Identity", 1, gradFull, buildIdentity},
 	{"", "Reshape", 1, gradFull, buildReshape},
-}
-
-// buildConstant reads the tensor of a Constant node, in whichever attribute it is.
-func buildConstant(c *call) (Operator, []Spec, error) {
-	a := c.attr("value")
-	if a == nil || a.GetT() == nil {
-		return nil, nil, c.unsupported("it has no attribute value")
-	}
-	t, err := readTensor(c.lower.model, a.GetT())
-	if err != nil {
-		return nil, nil, err
-	}
-	return c.asConstant(t)
+	{"", "Flatten", 1, gradFull, buildFlatten},
+	{"", "Squeeze", 1, gradFull, buildSqueeze},
+	{"", "Unsqueeze", 1, gradFull, buildUnsqueeze},
 }
 
 func buildIdentity(c *call) (Operator, []Spec, error) {
 	if err := c.need(1); err != nil {
 		return nil, nil, err
+	}
+	if c.in[0].Type == onnx.Undefined {
+		return nil, nil, c.unsupported("its input is a sequence or an optional, not a tensor")
 	}
 	return c.asView(0, c.in[0].Spec)
 }
@@ -35,20 +31,27 @@ func buildReshape(c *call) (Operator, []Spec, error) {
 		return nil, nil, err
 	}
 	dims, ok, err := c.intsAttrOrInput("shape", 1)
-	if err != nil || !ok {
+	if err != nil {
 		return nil, nil, err
 	}
+	if !ok {
+		return nil, nil, c.shapeError("it has neither an input nor an attribute shape")
+	}
+	from := c.in[0].Shape
+	copies := c.int("allowzero", 0) == 0
 	shape := make([]int, len(dims))
 	infer, known := -1, 1
 	for i, d := range dims {
 		switch {
-		case d == 0 && c.int("allowzero", 0) == 0 && i < len(c.in[0].Shape):
-			shape[i] = c.in[0].Shape[i]
 		case d == -1 && infer < 0:
 			infer = i
 			continue
 		case d < 0:
-			return nil, nil, c.shapeError("shape %v", dims)
+			return nil, nil, c.shapeError("shape %v, want no negative dimension but one -1", dims)
+		case d == 0 && copies && i >= len(from):
+			return nil, nil, c.shapeError("shape %v copies dimension %d of an input of rank %d", dims, i, len(from))
+		case d == 0 && copies:
+			shape[i] = from[i]
 		default:
 			shape[i] = int(d)
 		}
@@ -59,7 +62,72 @@ func buildReshape(c *call) (Operator, []Spec, error) {
 		shape[infer] = n / known
 	}
 	if sizeOf(shape) != n {
-		return nil, nil, c.shapeError("shape %v does not hold the %d elements of %v", dims, n, c.in[0].Shape)
+		return nil, nil, c.shapeError("shape %v does not hold the %d elements of %v", dims, n, from)
 	}
-	return c.asView(0, Spec{c.in[0].Type, slices.Clip(shape)})
+	return c.asView(0, Spec{c.in[0].Type, shape})
+}
+
+// buildFlatten folds the axes before and from axis into one each; negative axes since opset 11.
+func buildFlatten(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	shape := c.in[0].Shape
+	axis := c.int("axis", 1)
+	if r := int64(len(shape)); axis < -r || axis > r {
+		return nil, nil, c.shapeError("axis %d, want %d to %d", axis, -r, r)
+	} else if axis < 0 {
+		axis += r
+	}
+	return c.asView(0, Spec{c.in[0].Type, []int{sizeOf(shape[:axis]), sizeOf(shape[axis:])}})
+}
+
+// buildSqueeze drops axes of length 1: those of the attribute (opset 1) or input (13) axes, all of them where none is given.
+func buildSqueeze(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	list, given, err := c.intsAttrOrInput("axes", 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	from := c.in[0].Shape
+	axes, err := c.checkAxes(list, len(from))
+	if err != nil {
+		return nil, nil, err
+	}
+	shape := []int{}
+	for i, d := range from {
+		drop := slices.Contains(axes, i)
+		if drop && d != 1 {
+			return nil, nil, c.shapeError("axis %d of %v has length %d, want 1", i, from, d)
+		}
+		if !drop && (given || d != 1) {
+			shape = append(shape, d)
+		}
+	}
+	return c.asView(0, Spec{c.in[0].Type, shape})
+}
+
+// buildUnsqueeze inserts axes of length 1 where the attribute (opset 1) or input (13) axes says, counted in the output.
+func buildUnsqueeze(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	list, ok, err := c.intsAttrOrInput("axes", 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !ok {
+		return nil, nil, c.shapeError("it has neither an input nor an attribute axes")
+	}
+	axes, err := c.checkAxes(list, len(c.in[0].Shape)+len(list))
+	if err != nil {
+		return nil, nil, err
+	}
+	shape := slices.Clone(c.in[0].Shape)
+	for _, a := range axes {
+		shape = slices.Insert(shape, a, 1)
+	}
+	return c.asView(0, Spec{c.in[0].Type, shape})
 }

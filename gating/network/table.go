@@ -12,6 +12,13 @@ var families = []family{
 	activationOps,
 	matrixOps,
 	structureOps,
+	constantOps,
+	transposeOps,
+	concatOps,
+	sliceOps,
+	splitOps,
+	gatherOps,
+	shapeOps,
 }
 
 // table is every operator by domain and name.

@@ -1,0 +1,158 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// constantOps are tensors written in the graph itself.
+var constantOps = family{
+	{"", "Constant", 1, gradZero, buildConstant},
+	{"", "ConstantOfShape", 9, gradZero, buildConstantOfShape},
+}
+
+// buildConstant reads the tensor of a Constant node, in whichever attribute it is (opset 1: value; 11: sparse_value;
+// 12: single numbers and lists).
+func buildConstant(c *call) (Operator, []Spec, error) {
+	for _, a := range c.node.GetAttribute() {
+		t, err := c.constantFrom(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		if t != nil {
+			return c.asConstant(t)
+		}
+	}
+	return nil, nil, c.unsupported("it has none of the attributes value, sparse_value, value_float, value_floats, value_int and value_ints")
+}
+
+// constantFrom returns the tensor that one attribute of a Constant holds, nil if it holds none.
+func (c *call) constantFrom(a *onnxpb.AttributeProto) (*Tensor, error) {
+	switch a.GetName() {
+	case "value":
+		return readTensor(c.lower.model, a.GetT())
+	case "sparse_value":
+		return c.lower.readSparse(a.GetSparseTensor())
+	case "value_float":
+		return &Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{a.GetF()}}, nil
+	case "value_floats":
+		return &Tensor{Type: onnx.Float32, Shape: []int{len(a.GetFloats())}, F: a.GetFloats()}, nil
+	case "value_int":
+		return &Tensor{Type: onnx.Int64, Shape: []int{}, I: []int64{a.GetI()}}, nil
+	case "value_ints":
+		return &Tensor{Type: onnx.Int64, Shape: []int{len(a.GetInts())}, I: a.GetInts()}, nil
+	case "value_string", "value_strings":
+		return nil, c.unsupported("its value is a string")
+	}
+	return nil, nil
+}
+
+// readSparse reads a sparse tensor as a dense one. Indices are either one linear index a value or one index an axis.
+// A tensor too large for memory, an index out of range or repeated is an error.
+func (l *lowerer) readSparse(p *onnxpb.SparseTensorProto) (*Tensor, error) {
+	if p == nil {
+		return nil, fmt.Errorf("a sparse tensor is missing: %w", onnx.ErrInvalid)
+	}
+	values, err := readTensor(l.model, p.GetValues())
+	if err != nil {
+		return nil, err
+	}
+	at, err := readTensor(l.model, p.GetIndices())
+	if err != nil {
+		return nil, err
+	}
+	shape := make([]int, len(p.GetDims()))
+	for i, d := range p.GetDims() {
+		shape[i] = int(d)
+	}
+	name, spec := p.GetValues().GetName(), Spec{values.Type, shape}
+	if err := l.checkSize(&call{name: name, node: &onnxpb.NodeProto{}}, spec); err != nil {
+		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
+	}
+	n := values.Len()
+	if len(at.I) != n && len(at.I) != n*len(shape) {
+		return nil, fmt.Errorf("sparse tensor %q has %d values and %v indices: %w", name, n, at.Shape, onnx.ErrInvalid)
+	}
+	dense := NewTensor(spec)
+	for k := range n {
+		i, ok := linearIndex(at.I[k*len(at.I)/n:(k+1)*len(at.I)/n], shape)
+		if !ok {
+			return nil, fmt.Errorf("sparse tensor %q: index of value %d is outside shape %v: %w", name, k, shape, onnx.ErrInvalid)
+		}
+		if values.Type.IsFloat() {
+			dense.F[i] = values.F[k]
+		} else {
+			dense.I[i] = values.I[k]
+		}
+	}
+	return dense, nil
+}
+
+// linearIndex returns the row-major index of an element given by one index an axis, or already given as one number.
+func linearIndex(index []int64, shape []int) (int, bool) {
+	if len(index) == 1 {
+		return int(index[0]), index[0] >= 0 && index[0] < int64(sizeOf(shape))
+	}
+	at := 0
+	for k, i := range index {
+		if i < 0 || i >= int64(shape[k]) {
+			return 0, false
+		}
+		at = at*shape[k] + int(i)
+	}
+	return at, true
+}
+
+// buildConstantOfShape is a tensor filled with one value, 0 as float32 by default.
+func buildConstantOfShape(c *call) (Operator, []Spec, error) {
+	dims, err := c.ints(0)
+	if err != nil {
+		return nil, nil, err
+	}
+	value := &Tensor{Type: onnx.Float32, Shape: []int{1}, F: []float32{0}}
+	if a := c.attr("value"); a != nil {
+		if value, err = readTensor(c.lower.model, a.GetT()); err != nil {
+			return nil, nil, err
+		}
+		if value.Len() != 1 {
+			return nil, nil, c.shapeError("value has shape %v, want one element", value.Shape)
+		}
+	}
+	shape, err := c.shapeOf(dims)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := c.newConstant(Spec{value.Type, shape})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range t.F {
+		t.F[i] = value.F[0]
+	}
+	for i := range t.I {
+		t.I[i] = value.I[0]
+	}
+	return c.asConstant(t)
+}
+
+// shapeOf returns a list of dimensions as a shape; a negative one is an error.
+func (c *call) shapeOf(dims []int64) ([]int, error) {
+	shape := make([]int, len(dims))
+	for i, d := range dims {
+		if d < 0 {
+			return nil, c.shapeError("shape %v has a negative dimension", dims)
+		}
+		shape[i] = int(d)
+	}
+	return shape, nil
+}
+
+// newConstant returns a zeroed tensor for an output that the builder computes itself, within the limit of memory.
+func (c *call) newConstant(s Spec) (*Tensor, error) {
+	if err := c.lower.checkSize(c, s); err != nil {
+		return nil, err
+	}
+	return NewTensor(s), nil
+}

@@ -1,0 +1,66 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// remap is every operator that copies elements axis by axis: slices, padding,
+// tiling, broadcasting, nearest-neighbour resizing. What differs is only which
+// index of each axis is read.
+type remap struct {
+	plan *kernel.Remap
+	fill int // which input holds the value of elements that read nothing; -1 for the constant below
+	def  float32
+}
+
+// newRemap returns the operator that reads index maps[k][i] along axis k, and the spec of its output. A nil map
+// copies the axis. Where every map is nil the output is a view of the input.
+func (c *call) newRemap(maps [][]int) (Operator, []Spec, error) {
+	return c.newFilledRemap(maps, -1, 0)
+}
+
+// newFilledRemap is newRemap for maps with -1: such elements take the only element of input fill, or def where fill is -1.
+func (c *call) newFilledRemap(maps [][]int, fill int, def float32) (Operator, []Spec, error) {
+	spec := Spec{c.in[0].Type, slices.Clone(c.in[0].Shape)}
+	changed := false
+	for k, m := range maps {
+		if m != nil {
+			changed = true
+			spec.Shape[k] = len(m)
+		}
+	}
+	if !changed {
+		return c.asView(0, spec)
+	}
+	return &remap{kernel.NewRemap(c.in[0].Shape, maps), fill, def}, []Spec{spec}, nil
+}
+
+// Forward copies.
+func (op *remap) Forward(x *Context, in, out []*Tensor) error {
+	if out[0].Spec().IsFloat() {
+		v := op.def
+		if op.fill >= 0 {
+			v = in[op.fill].F[0]
+		}
+		kernel.Copy(x.Workers, op.plan, out[0].F, in[0].F, v)
+		return nil
+	}
+	v := wrapInt(out[0].Type, int64(op.def))
+	if op.fill >= 0 {
+		v = in[op.fill].I[0]
+	}
+	kernel.Copy(x.Workers, op.plan, out[0].I, in[0].I, v)
+	return nil
+}
+
+// Backward sums dy over the elements that read each element of the input.
+func (op *remap) Backward(x *Context, i, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	if i != 0 {
+		return fmt.Errorf("there is no gradient with respect to the fill value: %w", ErrUnsupported)
+	}
+	kernel.CopyAdjoint(x.Workers, op.plan, dx.F, dy.F)
+	return nil
+}

@@ -1,0 +1,102 @@
+package network
+
+// sliceOps cut boxes out of tensors.
+var sliceOps = family{
+	{"", "Slice", 1, gradFull, buildSlice},
+}
+
+// buildSlice follows Slice of opset 1 (attributes), 10 (inputs, steps) and 13.
+func buildSlice(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	b, err := c.sliceBounds()
+	if err != nil {
+		return nil, nil, err
+	}
+	shape := c.in[0].Shape
+	maps := make([][]int, len(shape))
+	for i, a := range b.axes {
+		axis, err := c.checkAxis(a, len(shape))
+		if err != nil {
+			return nil, nil, err
+		}
+		if maps[axis] != nil {
+			return nil, nil, c.shapeError("axis %d is given twice", axis)
+		}
+		if b.steps[i] == 0 {
+			return nil, nil, c.shapeError("the step along axis %d is 0", axis)
+		}
+		maps[axis] = sliceIndices(shape[axis], b.starts[i], b.ends[i], b.steps[i])
+	}
+	for k, m := range maps {
+		if isWhole(m, shape[k]) {
+			maps[k] = nil
+		}
+	}
+	return c.newRemap(maps)
+}
+
+// bounds are the lists of a Slice, of one length.
+type bounds struct{ starts, ends, axes, steps []int64 }
+
+func (c *call) sliceBounds() (b bounds, err error) {
+	lists := []struct {
+		name string
+		to   *[]int64
+	}{{"starts", &b.starts}, {"ends", &b.ends}, {"axes", &b.axes}, {"steps", &b.steps}}
+	given := map[string]bool{}
+	for i, l := range lists {
+		if *l.to, given[l.name], err = c.intsAttrOrInput(l.name, i+1); err != nil {
+			return b, err
+		}
+	}
+	for i := range b.starts {
+		if !given["axes"] {
+			b.axes = append(b.axes, int64(i))
+		}
+		if !given["steps"] {
+			b.steps = append(b.steps, 1)
+		}
+	}
+	if !given["starts"] || len(b.ends) != len(b.starts) || len(b.axes) != len(b.starts) || len(b.steps) != len(b.starts) {
+		return b, c.shapeError("starts %v, ends %v, axes %v and steps %v, want lists of one length", b.starts, b.ends, b.axes, b.steps)
+	}
+	return b, nil
+}
+
+// sliceIndices returns the indices from start to before end, clamped to an axis of n; negative ones count from its end.
+func sliceIndices(n int, start, end, step int64) []int {
+	size := int64(n)
+	if start < 0 {
+		start += size
+	}
+	if end < 0 {
+		end += size
+	}
+	step = min(max(step, -size-1), size+1)
+	list := []int{}
+	if step > 0 {
+		for i := min(max(start, 0), size); i < min(end, size); i += step {
+			list = append(list, int(i))
+		}
+		return list
+	}
+	for i := min(max(start, -1), size-1); i > max(end, -1); i += step {
+		list = append(list, int(i))
+	}
+	return list
+}
+
+// isWhole says whether a map reads an axis of n as it is.
+func isWhole(m []int, n int) bool {
+	if len(m) != n {
+		return false
+	}
+	for i, s := range m {
+		if s != i {
+			return false
+		}
+	}
+	return true
+}
