@@ -1,0 +1,141 @@
+// Package dataset reads the user's data as columns of samples: NumPy files, CSV tables, IDX files, folders of
+// images and ONNX test data all become the same thing, one Column per graph input and one for the label.
+//
+// The rules of the whole package:
+//
+//   - The first axis of every array is the batch: row i of every column belongs to sample i.
+//   - Values are read straight into the type the graph wants. Any number may become a float; a float becomes an
+//     integer only when it is one; nothing is rounded, wrapped or clipped silently.
+//   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand, and
+//     [Options.MaxBytes] bounds what is kept in memory.
+//   - Every refusal is of kind [ErrData], says which file, array, row and column, and has a Hint that says what to do.
+//   - The same file, seed and arguments give the same samples in the same order on every machine.
+package dataset
+
+import "github.com/softmerge/softmerge/onnx"
+
+// Field describes one input of a graph, as far as data must fit it.
+type Field struct {
+	// Name is the graph's name of the input.
+	Name string
+	// Type is the element type the graph wants; zero takes the type the data has.
+	Type onnx.DataType
+	// Shape has the batch axis first; -1 is a symbolic axis and fits any length. The length of the batch axis does not
+	// restrict how many samples the data has. A nil Shape (rank unknown) fits every array with a batch axis; a Shape of
+	// rank 0 cannot be fed samples and is refused.
+	Shape []int
+}
+
+// Column holds one array of samples, row-major, sample after sample.
+type Column struct {
+	// Name is the graph's name of the input, or the key the label was found under.
+	Name string
+	// Type is the type the graph wants (for labels: the type the file has).
+	Type onnx.DataType
+	// Shape is the shape of one sample, without the batch axis; empty for one number a sample.
+	Shape []int
+	// Floats has the values of float types of any width.
+	Floats []float32
+	// Ints has the values of integer types, and of bool as 0 and 1.
+	Ints []int64
+}
+
+// Data is a set of samples: one column per graph input, in the order of the graph's inputs, and the label.
+type Data struct {
+	Inputs []Column
+	// Label is nil when the file has none. A floating point label keeps its shape; an integer label of shape [N,1] is
+	// read as [N].
+	Label *Column
+}
+
+// Len returns the number of samples, the same in every column.
+func (d *Data) Len() int {
+	if len(d.Inputs) > 0 {
+		return d.Inputs[0].Len()
+	}
+	if d.Label != nil {
+		return d.Label.Len()
+	}
+	return 0
+}
+
+// Len returns the number of samples.
+func (c *Column) Len() int {
+	if c.Floats != nil {
+		return len(c.Floats) / c.Size()
+	}
+	return len(c.Ints) / c.Size()
+}
+
+// Size returns the number of elements of one sample, at least 1.
+func (c *Column) Size() int {
+	size := 1
+	for _, n := range c.Shape {
+		size *= n
+	}
+	return size
+}
+
+// Gather copies the given rows, one after another, into floats if the column holds floats and into ints if it holds
+// integers; the other may be nil. The one written to must have room for len(rows)*Size() elements. Rows may repeat.
+func (c *Column) Gather(rows []int, floats []float32, ints []int64) {
+	if c.Floats != nil {
+		gather(floats, c.Floats, rows, c.Size())
+		return
+	}
+	gather(ints, c.Ints, rows, c.Size())
+}
+
+func gather[T any](dst, src []T, rows []int, size int) {
+	if size == 1 {
+		for i, row := range rows {
+			dst[i] = src[row]
+		}
+		return
+	}
+	for i, row := range rows {
+		copy(dst[i*size:(i+1)*size], src[row*size:(row+1)*size])
+	}
+}
+
+// Select returns the given rows as data of their own, in the order given. Rows may repeat; a row outside [0, Len())
+// panics, as indexing does.
+func (d *Data) Select(rows []int) *Data {
+	return d.each(func(c Column) Column {
+		n := len(rows) * c.Size()
+		out := Column{Name: c.Name, Type: c.Type, Shape: c.Shape}
+		if c.Floats != nil {
+			out.Floats = make([]float32, n)
+		} else {
+			out.Ints = make([]int64, n)
+		}
+		c.Gather(rows, out.Floats, out.Ints)
+		return out
+	})
+}
+
+// Head returns the first n samples, or all when there are fewer. It shares memory with d.
+func (d *Data) Head(n int) *Data {
+	n = max(0, min(n, d.Len()))
+	return d.each(func(c Column) Column {
+		if c.Floats != nil {
+			c.Floats = c.Floats[: n*c.Size() : n*c.Size()]
+		} else {
+			c.Ints = c.Ints[: n*c.Size() : n*c.Size()]
+		}
+		return c
+	})
+}
+
+// each applies change to every column, the label included.
+func (d *Data) each(change func(Column) Column) *Data {
+	out := &Data{Inputs: make([]Column, len(d.Inputs))}
+	for i, c := range d.Inputs {
+		out.Inputs[i] = change(c)
+	}
+	if d.Label != nil {
+		label := change(*d.Label)
+		out.Label = &label
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package dataset
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// CheckLabels makes sure that every label is a class index in [0, classes). It fails with ErrData, naming the first row
+// that is not, or when there is no integer label.
+func (d *Data) CheckLabels(classes int) error {
+	if d.Label == nil {
+		return fail("add an array named label, or name the one to use", "the data has no label")
+	}
+	if d.Label.Ints == nil {
+		return fail("save class indices as integers: y.astype('int64')",
+			"label %q holds %s, not class indices", d.Label.Name, d.Label.Type)
+	}
+	for i, class := range d.Label.Ints {
+		if class < 0 || class >= int64(classes) {
+			return fail("class indices count from 0; check that the data belongs to these models",
+				"label %q, row %d: class %d is outside of the graph's %d classes", d.Label.Name, i/d.Label.Size(), class, classes)
+		}
+	}
+	return nil
+}
+
+// AsClasses returns the same data with class indices for its label, checked as by CheckLabels. Integers stay as they
+// are; whole numbers stored as floats, shape [N] or [N,1], and one-hot rows of length classes, of any type, are
+// converted. The inputs are shared with d.
+func (d *Data) AsClasses(classes int) (*Data, error) {
+	out := *d
+	if d.Label != nil {
+		label := *d.Label
+		if ints, ok := label.fromOneHot(classes); ok {
+			label.Ints, label.Floats, label.Shape, label.Type = ints, nil, nil, onnx.Int64
+		} else if ints, ok := label.wholeNumbers(); ok {
+			label.Ints, label.Floats, label.Shape, label.Type = ints, nil, nil, onnx.Int64
+		}
+		out.Label = &label
+	}
+	return &out, out.CheckLabels(classes)
+}
+
+// fromOneHot returns the place of the only 1 in every row, if all else in it is 0.
+func (c *Column) fromOneHot(classes int) ([]int64, bool) {
+	if !slices.Equal(c.Shape, []int{classes}) || classes < 2 {
+		return nil, false
+	}
+	out := make([]int64, c.Len())
+	for row := range out {
+		ones, zeros := 0, 0
+		for class := range classes {
+			switch c.at(row*classes + class) {
+			case 0:
+				zeros++
+			case 1:
+				ones++
+				out[row] = int64(class)
+			}
+		}
+		if ones != 1 || zeros != classes-1 {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// wholeNumbers converts one float a sample, if every one is whole.
+func (c *Column) wholeNumbers() ([]int64, bool) {
+	if c.Floats == nil || c.Size() != 1 {
+		return nil, false
+	}
+	out := make([]int64, len(c.Floats))
+	for i, v := range c.Floats {
+		whole, ok := wholeNumber(float64(v))
+		if !ok {
+			return nil, false
+		}
+		out[i] = whole
+	}
+	return out, true
+}
+
+func (c *Column) at(i int) float64 {
+	if c.Floats != nil {
+		return float64(c.Floats[i])
+	}
+	return float64(c.Ints[i])
+}

@@ -1,0 +1,136 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// DefaultMaxBytes is how much memory the values of a data set may take unless Options say otherwise: 8 GiB.
+const DefaultMaxBytes = 8 << 30
+
+// Options say what the data is wanted for.
+type Options struct {
+	// Inputs are the graph's inputs, in its order. When there are none, every array that is not the label becomes an
+	// input as it is, in the order of the file.
+	Inputs []Field
+	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label, labels, y or
+	// target, whichever comes first in this list.
+	Label string
+	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
+	MaxBytes int64
+}
+
+// Open reads a data set into memory. What it is shows from the name:
+//
+//   - .npz: arrays by key, the graph's input names and the label's; compressed or not. One input, or one label beside
+//     inputs that were found, needs no name, and numpy.savez(path, a, b, y) without names is taken in that order.
+//   - .npy: one array for the one input, no label.
+//
+// Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
+func Open(path string, o Options) (*Data, error) {
+	d, err := open(path, o)
+	if err != nil {
+		err = unreadable(err)
+		if !strings.HasPrefix(err.Error(), path) {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+func open(path string, o Options) (*Data, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fail("give a regular file", "this is no regular file")
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
+	name := strings.ToLower(filepath.Base(path))
+	switch {
+	case strings.HasSuffix(name, ".npz"):
+		return l.openNPZ(path, info)
+	case strings.HasSuffix(name, ".npy"):
+		return l.openNPY(path, info)
+	}
+	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
+		"unknown kind of data %q: want .npz or .npy", filepath.Ext(name))
+}
+
+func (l *loader) openNPZ(path string, info fs.FileInfo) (*Data, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	arrays, err := npzArrays(f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	return l.assemble(arrays)
+}
+
+func (l *loader) openNPY(path string, info fs.FileInfo) (*Data, error) {
+	return l.assemble([]named{{l.onlyInput("x"), npyFile(path, info.Size())}})
+}
+
+// onlyInput is the name of the graph's input when there is just one, for files that do not name their arrays.
+func (l *loader) onlyInput(otherwise string) string {
+	if len(l.Inputs) == 1 {
+		return l.Inputs[0].Name
+	}
+	return otherwise
+}
+
+// loader reads one data set.
+type loader struct {
+	Options
+	budget budget
+}
+
+// assemble gives every input its array, reads them, and makes sure that they have the same number of samples.
+func (l *loader) assemble(arrays []named) (*Data, error) {
+	p, err := pick(arrays, l.Options)
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{}
+	for i, a := range p.inputs {
+		c, err := l.input(p.fields[i], a)
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", p.fields[i].Name, err)
+		}
+		d.Inputs = append(d.Inputs, c)
+	}
+	if p.label != nil {
+		c, err := l.label(*p.label)
+		if err != nil {
+			return nil, fmt.Errorf("label %q: %w", p.label.name, err)
+		}
+		d.Label = &c
+	}
+	return d, d.checkLengths()
+}
+
+func (d *Data) checkLengths() error {
+	columns := slices.Clone(d.Inputs)
+	if d.Label != nil {
+		columns = append(columns, *d.Label)
+	}
+	for _, c := range columns {
+		if c.Len() != columns[0].Len() {
+			return fail("every array needs one row per sample, in the same order",
+				"%q has %d samples but %q has %d", c.Name, c.Len(), columns[0].Name, columns[0].Len())
+		}
+	}
+	return nil
+}
