@@ -20,15 +20,15 @@ const (
 // innermost loop runs over contiguous elements: folded ones into one number (a
 // run), or kept ones into as many numbers (a row).
 type Reduction struct {
-	kept, folded []axis // outermost first
-	byRow        bool   // the innermost axis is kept
-	inner        int    // its length
+	kept, folded []foldAxis // outermost first
+	byRow        bool       // the innermost axis is kept
+	inner        int        // its length
 	outputs      int
 	inputs       int
 }
 
-// axis is one axis of a dense tensor.
-type axis struct{ size, stride int }
+// foldAxis is one axis of a dense tensor.
+type foldAxis struct{ size, stride int }
 
 // pieceElements is how many elements of one output are folded before a new partial result begins, where one
 // output has so many that several goroutines must share them. It follows from no number of threads.
@@ -60,7 +60,7 @@ func NewReduction(shape, axes []int) *Reduction {
 		if kind == last {
 			(*list)[0].size *= size
 		} else {
-			*list = append([]axis{{size, stride}}, *list...)
+			*list = append([]foldAxis{{size, stride}}, *list...)
 		}
 		if last < 0 {
 			r.byRow = kind == 0
@@ -157,7 +157,7 @@ func (r *Reduction) foldRows(w *Workers, f Fold, x, y []float32, finish func(int
 			task, piece := p/pieces, p%pieces
 			from := task % blocks * rowBlock
 			acc := part[p*width:][:min(rowBlock, r.inner-from)]
-			fill(acc, f.identity())
+			setAll(acc, f.identity())
 			base := offset(task/blocks, r.kept) + from
 			for i := piece * rows / pieces; i < (piece+1)*rows/pieces; i++ {
 				at := base + offset(i, r.folded)
@@ -211,7 +211,7 @@ func (r *Reduction) Spread(w *Workers, body func(x, y, n int, row bool)) {
 }
 
 // count returns the number of index tuples over the axes.
-func count(axes []axis) int {
+func count(axes []foldAxis) int {
 	n := 1
 	for _, a := range axes {
 		n *= a.size
@@ -220,7 +220,7 @@ func count(axes []axis) int {
 }
 
 // offset returns where the i-th index tuple over the axes lies, in row-major order.
-func offset(i int, axes []axis) int {
+func offset(i int, axes []foldAxis) int {
 	at := 0
 	for a := len(axes) - 1; a > 0; a-- {
 		at += i % axes[a].size * axes[a].stride
@@ -232,7 +232,7 @@ func offset(i int, axes []axis) int {
 	return at
 }
 
-func fill(list []float64, v float64) {
+func setAll(list []float64, v float64) {
 	for i := range list {
 		list[i] = v
 	}

@@ -1,23 +1,24 @@
 package network
 
-import (
-	"github.com/softmerge/softmerge/gating/kernel"
-)
+import "github.com/softmerge/softmerge/gating/kernel"
 
-// matrixOps are matrix products.
+// matrixOps are products of two matrices.
 var matrixOps = family{
 	{"", "Gemm", 1, gradFull, buildGemm},
 }
 
-// gemm is Y = alpha*op(A)*op(B) + beta*C with C broadcast to [m, n].
+// gemm is Y = alpha*op(A)*op(B) + beta*C with C broadcast to [m, n]. Opsets 1
+// to 13 differ in how they announce the broadcast only, and opset 11 makes C optional.
 type gemm struct {
 	m, n, k        int
 	transA, transB bool
 	alpha, beta    float32
+	rows, cols     int // shape of C as a matrix, each the full size or 1
+	sum            *kernel.Reduction
 }
 
 func buildGemm(c *call) (Operator, []Spec, error) {
-	if err := c.need(2); err != nil {
+	if err := c.needFloats(2); err != nil {
 		return nil, nil, err
 	}
 	a, b := c.in[0].Shape, c.in[1].Shape
@@ -25,28 +26,116 @@ func buildGemm(c *call) (Operator, []Spec, error) {
 		return nil, nil, c.shapeError("inputs have shapes %v and %v, want two matrices", a, b)
 	}
 	g := &gemm{transA: c.int("transA", 0) != 0, transB: c.int("transB", 0) != 0, alpha: c.float("alpha", 1), beta: c.float("beta", 1)}
-	g.m, g.k, g.n = a[0], a[1], b[1]
-	if g.transA {
-		g.m, g.k = a[1], a[0]
-	}
-	kb := b[0]
-	if g.transB {
-		kb, g.n = b[1], b[0]
-	}
+	kb := 0
+	g.m, g.k = swapIf(g.transA, a[0], a[1])
+	kb, g.n = swapIf(g.transB, b[0], b[1])
 	if kb != g.k {
 		return nil, nil, c.shapeError("inputs have shapes %v and %v: inner dimensions %d and %d differ", a, b, g.k, kb)
+	}
+	if c.has(2) {
+		if err := g.broadcast(c); err != nil {
+			return nil, nil, err
+		}
 	}
 	return g, []Spec{{c.in[0].Type, []int{g.m, g.n}}}, nil
 }
 
-// Forward computes Y.
-func (g *gemm) Forward(x *Context, in, out []*Tensor) error {
-	kernel.Gemm(x.Workers, g.transA, g.transB, g.m, g.n, g.k, g.alpha, in[0].F, in[0].Shape[1], in[1].F, in[1].Shape[1], 0, out[0].F, g.n)
+// swapIf returns a and b, in the other order if swap is set.
+func swapIf(swap bool, a, b int) (int, int) {
+	if swap {
+		return b, a
+	}
+	return a, b
+}
+
+// broadcast reads the shape of C, which must stretch to [m, n].
+func (g *gemm) broadcast(c *call) error {
+	shape := c.in[2].Shape
+	if len(shape) > 2 {
+		return c.shapeError("input 2 has shape %v, want one that broadcasts to [%d %d]", shape, g.m, g.n)
+	}
+	full := append([]int{1, 1}[:2-len(shape)], shape...)
+	g.rows, g.cols = full[0], full[1]
+	if g.rows != g.m && g.rows != 1 || g.cols != g.n && g.cols != 1 {
+		return c.shapeError("input 2 has shape %v, want one that broadcasts to [%d %d]", shape, g.m, g.n)
+	}
+	var axes []int
+	if g.rows != g.m {
+		axes = append(axes, 0)
+	}
+	if g.cols != g.n {
+		axes = append(axes, 1)
+	}
+	g.sum = kernel.NewReduction([]int{g.m, g.n}, axes)
 	return nil
 }
 
-// scaleShift is y = s*x + t with s and t along axis 1: BatchNormalization at
-// inference whose statistics are already folded into s and t.
-func buildScaleShift(c *call) (Operator, []Spec, error) {
-	return nil, nil, c.unsupported("not here yet")
+// Forward computes Y.
+func (g *gemm) Forward(x *Context, in, out []*Tensor) error {
+	a, b, y := in[0], in[1], out[0].F
+	beta := float32(0)
+	if g.sum != nil && g.beta != 0 {
+		g.spread(x, in[2].F, y)
+		beta = g.beta
+	}
+	kernel.Gemm(x.Workers, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a.F, a.Shape[1], b.F, b.Shape[1], beta, y, g.n)
+	return nil
 }
+
+// spread writes C, stretched to [m, n], to y.
+func (g *gemm) spread(x *Context, c, y []float32) {
+	x.Workers.For(g.m, rowGrain(g.n), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := y[i*g.n : (i+1)*g.n]
+			from := c
+			if g.rows > 1 {
+				from = c[i*g.cols : (i+1)*g.cols]
+			}
+			if g.cols == g.n {
+				copy(row, from)
+				continue
+			}
+			for j := range row {
+				row[j] = from[0]
+			}
+		}
+	})
+}
+
+// rowGrain is how many rows of n elements are worth a goroutine of their own.
+func rowGrain(n int) int { return max(1, loopGrain/max(1, n)) }
+
+// Backward computes the gradient of A, B or C.
+func (g *gemm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	a, b := in[0], in[1]
+	la, lb := a.Shape[1], b.Shape[1]
+	switch {
+	case i == 0 && g.transA:
+		kernel.Gemm(x.Workers, g.transB, true, g.k, g.m, g.n, g.alpha, b.F, lb, dy.F, g.n, 0, dx.F, g.m)
+	case i == 0:
+		kernel.Gemm(x.Workers, false, !g.transB, g.m, g.k, g.n, g.alpha, dy.F, g.n, b.F, lb, 0, dx.F, g.k)
+	case i == 1 && g.transB:
+		kernel.Gemm(x.Workers, true, g.transA, g.n, g.k, g.m, g.alpha, dy.F, g.n, a.F, la, 0, dx.F, g.k)
+	case i == 1:
+		kernel.Gemm(x.Workers, !g.transA, false, g.k, g.n, g.m, g.alpha, a.F, la, dy.F, g.n, 0, dx.F, g.n)
+	default:
+		g.sum.Fold(x.Workers, kernel.FoldSum, dy.F, dx.F, func(_ int, sum float64) float32 { return float32(float64(g.beta) * sum) })
+	}
+	return nil
+}
+
+// needFloats returns an error unless inputs 0 to n-1 are there and all inputs that are there hold floats.
+func (c *call) needFloats(n int) error {
+	if err := c.need(n); err != nil {
+		return err
+	}
+	for i, in := range c.in {
+		if in != nil && !in.IsFloat() {
+			return c.unsupported("input %d is %s, want floats", i, in.Spec)
+		}
+	}
+	return nil
+}
+
+// loopGrain is how many elements of a cheap loop are worth a goroutine of their own.
+const loopGrain = 1 << 14

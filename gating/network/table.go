@@ -11,6 +11,12 @@ import (
 var families = []family{
 	activationOps,
 	matrixOps,
+	matmulOps,
+	convOps,
+	poolOps,
+	batchNormOps,
+	softmaxOps,
+	reduceOps,
 	structureOps,
 	constantOps,
 	transposeOps,

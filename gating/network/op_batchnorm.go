@@ -1,0 +1,160 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// batchNormOps normalise channels by statistics that are inputs.
+var batchNormOps = family{
+	{"", "BatchNormalization", 1, gradFull, buildBatchNorm},
+}
+
+// channels is the layout of a tensor whose axis 1 is the channels.
+type channels struct{ batch, count, inner int }
+
+// channelLayout returns the layout of input 0.
+func (c *call) channelLayout() (channels, error) {
+	x := c.in[0].Shape
+	switch len(x) {
+	case 0:
+		return channels{}, c.shapeError("input 0 is a scalar, want a batch axis first")
+	case 1:
+		return channels{x[0], 1, 1}, nil
+	}
+	return channels{x[0], x[1], sizeOf(x[2:])}, nil
+}
+
+// scaleShift is y = s*x + t with one s and t a channel: a BatchNormalization at
+// inference whose statistics are already folded into inputs 1 and 2.
+type scaleShift struct{ channels }
+
+func buildScaleShift(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(3); err != nil {
+		return nil, nil, err
+	}
+	l, err := c.channelLayout()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := 1; i < 3; i++ {
+		if err := c.checkBias(i, l.count); err != nil {
+			return nil, nil, err
+		}
+	}
+	return &scaleShift{l}, []Spec{c.in[0].Spec}, nil
+}
+
+// Forward computes y.
+func (s *scaleShift) Forward(x *Context, in, out []*Tensor) error {
+	kernel.ScaleShift(x.Workers, s.batch, s.count, s.inner, in[0].F, in[1].F, in[2].F, out[0].F)
+	return nil
+}
+
+// Backward computes the gradient of x, s or t.
+func (s *scaleShift) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	switch i {
+	case 0:
+		kernel.ScaleShift(x.Workers, s.batch, s.count, s.inner, dy.F, in[1].F, make([]float32, s.count), dx.F)
+	case 1:
+		s.sums(x, dy.F, in[0].F, func(c int, sum float64) { dx.F[c] = float32(sum) })
+	case 2:
+		s.sums(x, dy.F, nil, func(c int, sum float64) { dx.F[c] = float32(sum) })
+	}
+	return nil
+}
+
+// sums hands the sum of a*b over each channel, or of a where b is nil, to set.
+func (l channels) sums(x *Context, a, b []float32, set func(c int, sum float64)) {
+	list := make([]float64, l.count)
+	kernel.ChannelDots(x.Workers, l.batch, l.count, l.inner, a, b, list)
+	for c, v := range list {
+		set(c, v)
+	}
+}
+
+// batchNorm is BatchNormalization at inference: y = (x-mean)/sqrt(var+eps)*scale + bias.
+type batchNorm struct {
+	channels
+	epsilon      float64
+	scale, shift []float32 // the affine map that the four statistics make
+}
+
+// buildBatchNorm follows BatchNormalization of opsets 1, 6, 7, 9, 14 and 15 with
+// its statistics as inputs. Until opset 13 more than one output asks for training mode, from 14 the attribute.
+func buildBatchNorm(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(5); err != nil {
+		return nil, nil, err
+	}
+	if c.training() {
+		return nil, nil, c.unsupported("it normalises by the batch's own statistics (training mode): export the model in evaluation mode")
+	}
+	l, err := c.channelLayout()
+	if err != nil {
+		return nil, nil, err
+	}
+	x := c.in[0].Shape
+	if c.opset < 9 && c.int("spatial", 1) == 0 && len(x) > 1 {
+		l = channels{x[0], sizeOf(x[1:]), 1}
+	}
+	for i := 1; i < 5; i++ {
+		if sizeOf(c.in[i].Shape) != l.count || len(c.in[i].Shape) > 1 && l.inner > 1 {
+			return nil, nil, c.shapeError("input %d has shape %v, want [%d]: one a channel", i, c.in[i].Shape, l.count)
+		}
+	}
+	b := &batchNorm{channels: l, epsilon: float64(c.float("epsilon", 1e-5)), scale: make([]float32, l.count), shift: make([]float32, l.count)}
+	return b, []Spec{c.in[0].Spec}, nil
+}
+
+// training says whether a BatchNormalization normalises by the batch's own statistics.
+func (c *call) training() bool {
+	if c.opset >= 14 {
+		return c.int("training_mode", 0) != 0
+	}
+	outs := c.node.GetOutput()
+	return len(outs) > 1 && slices.ContainsFunc(outs[1:], func(name string) bool { return name != "" })
+}
+
+// fold computes the affine map of the statistics.
+func (b *batchNorm) fold(in []*Tensor) {
+	for c := range b.scale {
+		s := float64(in[1].F[c]) * b.invStd(in, c)
+		b.scale[c] = float32(s)
+		b.shift[c] = float32(float64(in[2].F[c]) - s*float64(in[3].F[c]))
+	}
+}
+
+func (b *batchNorm) invStd(in []*Tensor, c int) float64 {
+	return 1 / math.Sqrt(float64(in[4].F[c])+b.epsilon)
+}
+
+// Forward computes y.
+func (b *batchNorm) Forward(x *Context, in, out []*Tensor) error {
+	b.fold(in)
+	kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, in[0].F, b.scale, b.shift, out[0].F)
+	return nil
+}
+
+// Backward computes the gradient of x, scale, bias, mean or variance. With
+// r = 1/sqrt(var+eps): dscale = r sum dy (x-mean), dmean = -scale r sum dy,
+// dvar = -scale r^3/2 sum dy (x-mean).
+func (b *batchNorm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	if i == 0 {
+		b.fold(in)
+		kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, dy.F, b.scale, make([]float32, b.count), dx.F)
+		return nil
+	}
+	sum := make([]float64, b.count)
+	b.sums(x, dy.F, nil, func(c int, v float64) { sum[c] = v })
+	dot := make([]float64, b.count)
+	if i == 1 || i == 4 {
+		b.sums(x, dy.F, in[0].F, func(c int, v float64) { dot[c] = v - sum[c]*float64(in[3].F[c]) })
+	}
+	for c := range dx.F {
+		r, scale := b.invStd(in, c), float64(in[1].F[c])
+		dx.F[c] = float32([...]float64{1: r * dot[c], 2: sum[c], 3: -scale * r * sum[c], 4: -scale * r * r * r / 2 * dot[c]}[i])
+	}
+	return nil
+}

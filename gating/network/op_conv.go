@@ -1,0 +1,107 @@
+package network
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// convOps are convolutions over one to three spatial axes.
+var convOps = family{
+	{"", "Conv", 1, gradFull, buildConv},
+}
+
+// conv is Conv: inputs X [N,C,...], W [M,C/group,...] and optional B [M].
+type conv struct{ geometry *kernel.Conv }
+
+func buildConv(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(2); err != nil {
+		return nil, nil, err
+	}
+	x, weight := c.in[0].Shape, c.in[1].Shape
+	if _, err := c.spatialShape(); err != nil {
+		return nil, nil, err
+	}
+	if len(weight) != len(x) {
+		return nil, nil, c.shapeError("weights have shape %v, want the rank of the input, %v", weight, x)
+	}
+	group, err := c.groups(x[1], weight[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	if weight[1]*group != x[1] {
+		return nil, nil, c.shapeError("weights have shape %v: %d input channels in each of %d groups, input 0 has %v", weight, weight[1], group, x)
+	}
+	if err := c.checkKernel(weight[2:]); err != nil {
+		return nil, nil, err
+	}
+	if err := c.checkBias(2, weight[0]); err != nil {
+		return nil, nil, err
+	}
+	w, err := c.window(weight[2:], false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &conv{w.conv(x[0], x[1], weight[0], group)}, []Spec{{c.in[0].Type, w.over(x[0], weight[0])}}, nil
+}
+
+// conv is the geometry of a convolution for the kernel package.
+func (w *window) conv(batch, in, out, group int) *kernel.Conv {
+	return &kernel.Conv{
+		Batch: batch, InChannels: in, OutChannels: out, Groups: group,
+		In: w.in, Kernel: w.kernel, Stride: w.stride, Dilation: w.dilation, PadBegin: w.padBegin, PadEnd: w.padEnd, Out: w.out,
+	}
+}
+
+// groups reads the attribute group, which must divide both numbers of channels.
+func (c *call) groups(in, out int) (int, error) {
+	group := c.int("group", 1)
+	if group < 1 || group > maxExtent || in%int(group) != 0 || out%int(group) != 0 {
+		return 0, c.shapeError("group is %d, want a number that divides %d input and %d output channels", group, in, out)
+	}
+	return int(group), nil
+}
+
+// checkKernel compares the attribute kernel_shape, where it is there, with the weights' shape.
+func (c *call) checkKernel(shape []int) error {
+	given := c.intList("kernel_shape", nil)
+	if given != nil && !slices.EqualFunc(given, shape, func(a int64, b int) bool { return a == int64(b) }) {
+		return c.shapeError("kernel_shape is %v, the weights' is %v", given, shape)
+	}
+	return nil
+}
+
+// checkBias returns an error unless input i is absent or holds one number a channel.
+func (c *call) checkBias(i, channels int) error {
+	if c.has(i) && !slices.Equal(c.in[i].Shape, []int{channels}) {
+		return c.shapeError("input %d has shape %v, want [%d]: one a channel", i, c.in[i].Shape, channels)
+	}
+	return nil
+}
+
+// Forward computes Y.
+func (v *conv) Forward(x *Context, in, out []*Tensor) error {
+	v.geometry.Forward(x.Workers, in[0].F, in[1].F, optional(in, 2), out[0].F)
+	return nil
+}
+
+// optional returns the elements of a float input, nil where it is absent.
+func optional(in []*Tensor, i int) []float32 {
+	if i >= len(in) || in[i] == nil {
+		return nil
+	}
+	return in[i].F
+}
+
+// Backward computes the gradient of X, W or B.
+func (v *conv) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	switch i {
+	case 0:
+		v.geometry.BackwardInput(x.Workers, in[1].F, dy.F, dx.F)
+	case 1:
+		v.geometry.BackwardWeight(x.Workers, in[0].F, dy.F, dx.F)
+	default:
+		v.geometry.BackwardBias(x.Workers, dy.F, dx.F)
+	}
+	return nil
+}

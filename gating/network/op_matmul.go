@@ -1,0 +1,228 @@
+package network
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// matmulOps are products of stacks of matrices.
+var matmulOps = family{
+	{"", "MatMul", 1, gradFull, buildMatMul},
+}
+
+// matmul is Y = alpha*op(A)*op(B) over stacks of matrices whose batch axes
+// broadcast, as numpy's matmul. A vector is a matrix of one row (A) or column (B).
+type matmul struct {
+	m, n, k        int
+	transA, transB bool
+	alpha          float32
+	batch          []int // broadcast batch axes
+	stepA, stepB   []int // which matrix of A and B moves along each batch axis, 0 where it is repeated
+}
+
+func buildMatMul(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	m := &matmul{alpha: 1}
+	shape, err := m.shape(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec := []Spec{{c.in[0].Type, shape}}
+	if !c.in[0].IsFloat() || !c.in[1].IsFloat() {
+		if c.in[0].IsFloat() || c.in[1].IsFloat() {
+			return nil, nil, c.shapeError("inputs are %s and %s, want one type", c.in[0].Spec, c.in[1].Spec)
+		}
+		return &intMatmul{m, c.in[0].Type, c.in[0].Type}, spec, nil
+	}
+	return m, spec, nil
+}
+
+// shape sets the geometry from the inputs' shapes and returns the output's.
+func (p *matmul) shape(c *call) ([]int, error) {
+	a, b := c.in[0].Shape, c.in[1].Shape
+	if len(a) == 0 || len(b) == 0 {
+		return nil, c.shapeError("inputs have shapes %v and %v, want no scalars", a, b)
+	}
+	rowA, colB := len(a) == 1, len(b) == 1
+	if rowA {
+		a = []int{1, a[0]}
+		p.transA = false
+	}
+	if colB {
+		b = []int{b[0], 1}
+		p.transB = false
+	}
+	kb := 0
+	p.m, p.k = swapIf(p.transA, a[len(a)-2], a[len(a)-1])
+	kb, p.n = swapIf(p.transB, b[len(b)-2], b[len(b)-1])
+	if kb != p.k {
+		return nil, c.shapeError("inputs have shapes %v and %v: inner dimensions %d and %d differ", c.in[0].Shape, c.in[1].Shape, p.k, kb)
+	}
+	if !p.broadcast(a[:len(a)-2], b[:len(b)-2]) {
+		return nil, c.shapeError("inputs have shapes %v and %v: batch axes do not broadcast", c.in[0].Shape, c.in[1].Shape)
+	}
+	out := slices.Clone(p.batch)
+	if !rowA {
+		out = append(out, p.m)
+	}
+	if !colB {
+		out = append(out, p.n)
+	}
+	p.merge()
+	return out, nil
+}
+
+// broadcast sets the batch axes and how A and B move along them; false if they do not fit.
+func (p *matmul) broadcast(a, b []int) bool {
+	rank := max(len(a), len(b))
+	p.batch, p.stepA, p.stepB = make([]int, rank), make([]int, rank), make([]int, rank)
+	stepA, stepB := 1, 1
+	for i := 1; i <= rank; i++ {
+		da, db := 1, 1
+		if i <= len(a) {
+			da = a[len(a)-i]
+		}
+		if i <= len(b) {
+			db = b[len(b)-i]
+		}
+		if da != db && da != 1 && db != 1 {
+			return false
+		}
+		at := rank - i
+		p.batch[at] = da
+		if da == 1 {
+			p.batch[at] = db
+		}
+		if da != 1 {
+			p.stepA[at] = stepA
+		}
+		if db != 1 {
+			p.stepB[at] = stepB
+		}
+		stepA, stepB = stepA*da, stepB*db
+	}
+	return true
+}
+
+// merge joins batch axes along which both operands move on regularly, or one
+// stays, and lets a matrix B that serves the whole batch see A as one tall matrix.
+func (p *matmul) merge() {
+	var batch, stepA, stepB []int
+	for i, d := range p.batch {
+		if d == 1 {
+			continue
+		}
+		last := len(batch) - 1
+		if last >= 0 && stepA[last] == p.stepA[i]*d && stepB[last] == p.stepB[i]*d {
+			batch[last], stepA[last], stepB[last] = batch[last]*d, p.stepA[i], p.stepB[i]
+			continue
+		}
+		batch, stepA, stepB = append(batch, d), append(stepA, p.stepA[i]), append(stepB, p.stepB[i])
+	}
+	if len(batch) == 1 && stepA[0] == 1 && stepB[0] == 0 && !p.transA {
+		p.m *= batch[0]
+		batch, stepA, stepB = nil, nil, nil
+	}
+	p.batch, p.stepA, p.stepB = batch, stepA, stepB
+}
+
+// run is a stretch of the batch along which both operands move regularly: its
+// innermost axis. Offsets count matrices.
+func (p *matmul) runs(visit func(n, fromA, stepA, fromB, stepB, out int)) {
+	last := len(p.batch) - 1
+	if last < 0 {
+		visit(1, 0, 0, 0, 0, 0)
+		return
+	}
+	n := p.batch[last]
+	for i := range sizeOf(p.batch[:last]) {
+		a, b, rest := 0, 0, i
+		for axis := last - 1; axis >= 0; axis-- {
+			at := rest % p.batch[axis]
+			rest /= p.batch[axis]
+			a, b = a+at*p.stepA[axis], b+at*p.stepB[axis]
+		}
+		visit(n, a, p.stepA[last], b, p.stepB[last], i*n)
+	}
+}
+
+// rowsA and rowsB are the distances between stored rows.
+func (p *matmul) rowsA() int { _, l := swapIf(p.transA, p.m, p.k); return l }
+func (p *matmul) rowsB() int { _, l := swapIf(p.transB, p.k, p.n); return l }
+
+// Forward computes Y.
+func (p *matmul) Forward(x *Context, in, out []*Tensor) error {
+	a, b, y := in[0].F, in[1].F, out[0].F
+	sizeA, sizeB, sizeY := p.m*p.k, p.k*p.n, p.m*p.n
+	if len(y) == 0 {
+		return nil
+	}
+	p.runs(func(n, fromA, stepA, fromB, stepB, to int) {
+		kernel.BatchGemm(x.Workers, n, p.transA, p.transB, p.m, p.n, p.k, p.alpha,
+			a[fromA*sizeA:], p.rowsA(), stepA*sizeA, b[fromB*sizeB:], p.rowsB(), stepB*sizeB, 0, y[to*sizeY:], p.n, sizeY)
+	})
+	return nil
+}
+
+// Backward computes the gradient of A or B; a matrix that serves several products gets the sum.
+func (p *matmul) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	if len(dy.F) == 0 || len(dx.F) == 0 {
+		clear(dx.F)
+		return nil
+	}
+	written := make([]bool, len(dx.F)/max(1, p.sizeOf(i)))
+	p.runs(func(n, fromA, stepA, fromB, stepB, to int) {
+		from, step := fromA, stepA
+		if i == 1 {
+			from, step = fromB, stepB
+		}
+		if step > 0 && !written[from] {
+			p.gradient(x, i, n, in, dy.F, dx.F, fromA, stepA, fromB, stepB, to, 0)
+		} else {
+			for z := range n {
+				beta := float32(0)
+				if written[from+z*step] {
+					beta = 1
+				}
+				p.gradient(x, i, 1, in, dy.F, dx.F, fromA+z*stepA, 0, fromB+z*stepB, 0, to+z, beta)
+				written[from+z*step] = true
+			}
+		}
+		for z := range n {
+			written[from+z*step] = true
+		}
+	})
+	return nil
+}
+
+// sizeOf is the number of elements of a matrix of A or B.
+func (p *matmul) sizeOf(i int) int {
+	if i == 0 {
+		return p.m * p.k
+	}
+	return p.k * p.n
+}
+
+// gradient computes n products of dY and the other operand, added to beta times what dx holds.
+func (p *matmul) gradient(x *Context, i, n int, in []*Tensor, dy, dx []float32, fromA, stepA, fromB, stepB, to int, beta float32) {
+	sizeA, sizeB, sizeY := p.m*p.k, p.k*p.n, p.m*p.n
+	dy = dy[to*sizeY:]
+	if i == 0 {
+		b, dx := in[1].F[fromB*sizeB:], dx[fromA*sizeA:]
+		if p.transA {
+			kernel.BatchGemm(x.Workers, n, p.transB, true, p.k, p.m, p.n, p.alpha, b, p.rowsB(), stepB*sizeB, dy, p.n, sizeY, beta, dx, p.m, stepA*sizeA)
+		} else {
+			kernel.BatchGemm(x.Workers, n, false, !p.transB, p.m, p.k, p.n, p.alpha, dy, p.n, sizeY, b, p.rowsB(), stepB*sizeB, beta, dx, p.k, stepA*sizeA)
+		}
+		return
+	}
+	a, dx := in[0].F[fromA*sizeA:], dx[fromB*sizeB:]
+	if p.transB {
+		kernel.BatchGemm(x.Workers, n, true, p.transA, p.n, p.k, p.m, p.alpha, dy, p.n, sizeY, a, p.rowsA(), stepA*sizeA, beta, dx, p.k, stepB*sizeB)
+	} else {
+		kernel.BatchGemm(x.Workers, n, !p.transA, false, p.k, p.n, p.m, p.alpha, a, p.rowsA(), stepA*sizeA, dy, p.n, sizeY, beta, dx, p.n, stepB*sizeB)
+	}
+}

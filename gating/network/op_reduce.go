@@ -1,0 +1,210 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// reduceOps fold axes into one element each. The axes are an attribute until
+// opset 17 (ReduceSum: 12) and input 1 from then on.
+var reduceOps = family{
+	{"", "ReduceSum", 1, gradFull, reduceSum.build},
+	{"", "ReduceMean", 1, gradFull, reduceMean.build},
+	{"", "ReduceL1", 1, gradFull, reduceL1.build},
+	{"", "ReduceL2", 1, gradFull, reduceL2.build},
+	{"", "ReduceSumSquare", 1, gradFull, reduceSumSquare.build},
+	{"", "ReduceLogSum", 1, gradFull, reduceLogSum.build},
+	{"", "ReduceLogSumExp", 1, gradFull, reduceLogSumExp.build},
+	{"", "ReduceMax", 1, gradFull, reduceMax.build},
+	{"", "ReduceMin", 1, gradFull, reduceMin.build},
+	{"", "ReduceProd", 1, gradFull, reduceProd.build},
+}
+
+// reduceKind is one of the reductions: y = finish(fold of x, number of elements).
+type reduceKind struct {
+	fold   kernel.Fold
+	finish func(acc, n float64) float64
+	// grad is dx from x, y, dy and the number of elements; nil where it needs more.
+	grad func(x, y, dy, n float32) float32
+}
+
+var (
+	reduceSum  = &reduceKind{kernel.FoldSum, same, func(_, _, dy, _ float32) float32 { return dy }}
+	reduceMean = &reduceKind{kernel.FoldSum, func(acc, n float64) float64 { return acc / n },
+		func(_, _, dy, n float32) float32 { return dy / n }}
+	reduceL1 = &reduceKind{kernel.FoldAbs, same, func(x, _, dy, _ float32) float32 { return sign(x) * dy }}
+	reduceL2 = &reduceKind{kernel.FoldSquares, func(acc, _ float64) float64 { return math.Sqrt(acc) },
+		func(x, y, dy, _ float32) float32 { return ratio(x, y) * dy }}
+	reduceSumSquare = &reduceKind{kernel.FoldSquares, same, func(x, _, dy, _ float32) float32 { return 2 * x * dy }}
+	reduceLogSum    = &reduceKind{kernel.FoldSum, func(acc, _ float64) float64 { return math.Log(acc) },
+		func(_, y, dy, _ float32) float32 { return dy / float32(math.Exp(float64(y))) }}
+	reduceLogSumExp = &reduceKind{kernel.FoldSum, func(acc, _ float64) float64 { return math.Log(acc) },
+		func(x, y, dy, _ float32) float32 { return dy * float32(math.Exp(float64(x-y))) }}
+	reduceMax  = &reduceKind{kernel.FoldMax, same, nil}
+	reduceMin  = &reduceKind{kernel.FoldMin, same, nil}
+	reduceProd = &reduceKind{kernel.FoldProduct, same, nil}
+)
+
+func same(acc, _ float64) float64 { return acc }
+
+// ratio returns a/b, and 0 for b = 0: the gradient of a norm at the origin.
+func ratio(a, b float32) float32 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// reduce is one reduction over the axes that its geometry names.
+type reduce struct {
+	*reduceKind
+	*kernel.Reduction
+	scratch []float32 // of the input's size, for reductions that need one
+}
+
+// build is the builder of the reduction.
+func (k *reduceKind) build(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	shape := c.in[0].Shape
+	list, _, err := c.intsAttrOrInput("axes", 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	axes, err := c.checkAxes(list, len(shape))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(axes) == 0 && c.int("noop_with_empty_axes", 0) != 0 {
+		return c.asView(0, c.in[0].Spec)
+	}
+	if len(axes) == 0 {
+		axes = firstAxes(len(shape))
+	}
+	out := Spec{c.in[0].Type, reducedShape(shape, axes, c.int("keepdims", 1) != 0)}
+	g := kernel.NewReduction(shape, axes)
+	if !c.in[0].IsFloat() {
+		return &intReduce{k, g, c.in[0].Type}, []Spec{out}, nil
+	}
+	return &reduce{reduceKind: k, Reduction: g}, []Spec{out}, nil
+}
+
+// firstAxes returns 0 to n-1.
+func firstAxes(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// reducedShape is the shape with the sorted axes set to 1, or left out.
+func reducedShape(shape, axes []int, keep bool) []int {
+	out := []int{}
+	for a, d := range shape {
+		switch {
+		case len(axes) == 0 || axes[0] != a:
+			out = append(out, d)
+		case keep:
+			out = append(out, 1)
+		}
+		if len(axes) > 0 && axes[0] == a {
+			axes = axes[1:]
+		}
+	}
+	return out
+}
+
+// Forward computes the reduction.
+func (r *reduce) Forward(x *Context, in, out []*Tensor) error {
+	n := float64(r.Count())
+	if r.reduceKind == reduceLogSumExp {
+		r.logSumExp(x, in[0].F, out[0].F)
+		return nil
+	}
+	r.Fold(x.Workers, r.fold, in[0].F, out[0].F, func(_ int, acc float64) float32 { return float32(r.finish(acc, n)) })
+	return nil
+}
+
+// logSumExp computes log sum exp(x - max) + max. A maximum that is not finite is not subtracted.
+func (r *reduce) logSumExp(x *Context, in, out []float32) {
+	top := make([]float32, len(out))
+	r.Fold(x.Workers, kernel.FoldMax, in, top, func(_ int, acc float64) float32 {
+		if math.IsInf(acc, 0) {
+			return 0
+		}
+		return float32(acc)
+	})
+	z := floatScratch(&r.scratch, len(in))
+	r.each(x, func(i, o int) { z[i] = float32(math.Exp(float64(in[i] - top[o]))) })
+	r.Fold(x.Workers, kernel.FoldSum, z, out, func(o int, acc float64) float32 { return float32(math.Log(acc) + float64(top[o])) })
+}
+
+// each calls body for every input element i and the output o that it belongs to, from several goroutines.
+func (r *reduce) each(x *Context, body func(i, o int)) {
+	r.Spread(x.Workers, func(i, o, n int, row bool) {
+		for j := range n {
+			if row {
+				body(i+j, o+j)
+			} else {
+				body(i+j, o)
+			}
+		}
+	})
+}
+
+// Backward computes dx.
+func (r *reduce) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tensor) error {
+	switch r.reduceKind {
+	case reduceMax, reduceMin:
+		r.shareTies(x, in[0].F, out[0].F, dy.F, dx.F)
+	case reduceProd:
+		r.productGradient(x, in[0].F, dy.F, dx.F)
+	default:
+		n := float32(r.Count())
+		r.each(x, func(i, o int) { dx.F[i] = r.grad(in[0].F[i], out[0].F[o], dy.F[o], n) })
+	}
+	return nil
+}
+
+// shareTies gives dy to the extreme element, in equal shares where there are several, as PyTorch's amax does.
+func (r *reduce) shareTies(x *Context, in, out, dy, dx []float32) {
+	r.each(x, func(i, o int) {
+		dx[i] = 0
+		if in[i] == out[o] {
+			dx[i] = 1
+		}
+	})
+	share := make([]float32, len(out))
+	r.Fold(x.Workers, kernel.FoldSum, dx, share, func(o int, ties float64) float32 { return ratio(dy[o], float32(ties)) })
+	r.each(x, func(i, o int) { dx[i] *= share[o] })
+}
+
+// productGradient is dy times the product of all other elements, without dividing by a zero.
+func (r *reduce) productGradient(x *Context, in, dy, dx []float32) {
+	zeros, product := make([]float32, len(dy)), make([]float64, len(dy))
+	r.each(x, func(i, _ int) {
+		dx[i] = 0
+		if in[i] == 0 {
+			dx[i] = 1
+		}
+	})
+	r.Fold(x.Workers, kernel.FoldSum, dx, zeros, func(_ int, acc float64) float32 { return float32(acc) })
+	r.each(x, func(i, _ int) { dx[i] += in[i] })
+	r.Fold(x.Workers, kernel.FoldProduct, dx, make([]float32, len(dy)), func(o int, acc float64) float32 {
+		product[o] = acc
+		return 0
+	})
+	r.each(x, func(i, o int) {
+		switch {
+		case zeros[o] == 0:
+			dx[i] = float32(product[o] / float64(in[i]) * float64(dy[o]))
+		case zeros[o] == 1 && in[i] == 0:
+			dx[i] = float32(product[o] * float64(dy[o]))
+		default:
+			dx[i] = 0
+		}
+	})
+}
