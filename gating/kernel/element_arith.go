@@ -88,3 +88,51 @@ func MapGradient(w *Workers, dx, dy, x, y []float32, slope func(x, y float32) fl
 		}
 	})
 }
+
+// Relu computes dst[i] = max(src[i], 0); NaN stays NaN.
+func Relu(w *Workers, dst, src []float32) {
+	w.For(len(dst), elementGrain, func(lo, hi int) {
+		dst := dst[lo:hi]
+		for i, v := range src[lo:hi] {
+			dst[i] = max(v, 0)
+		}
+	})
+}
+
+// ReluGradient computes dx = dy where y, the output of [Relu], is positive, and 0 elsewhere. x is not read.
+func ReluGradient(w *Workers, dx, dy, x, y []float32) {
+	w.For(len(dx), elementGrain, func(lo, hi int) {
+		dx, dy, y := dx[lo:hi], dy[lo:hi], y[lo:hi]
+		for i := range dx {
+			if y[i] > 0 {
+				dx[i] = dy[i]
+			} else {
+				dx[i] = 0
+			}
+		}
+	})
+}
+
+// Clip computes dst[i] = min(max(src[i], low), high); NaN stays NaN.
+func Clip(w *Workers, low, high float32, dst, src []float32) {
+	w.For(len(dst), elementGrain, func(lo, hi int) {
+		dst := dst[lo:hi]
+		for i, v := range src[lo:hi] {
+			dst[i] = min(max(v, low), high)
+		}
+	})
+}
+
+// ClipGradient computes dx = dy where low <= x <= high, and 0 elsewhere.
+func ClipGradient(w *Workers, low, high float32, dx, dy, x []float32) {
+	w.For(len(dx), elementGrain, func(lo, hi int) {
+		dx, dy := dx[lo:hi], dy[lo:hi]
+		for i, v := range x[lo:hi] {
+			if v >= low && v <= high {
+				dx[i] = dy[i]
+			} else {
+				dx[i] = 0
+			}
+		}
+	})
+}

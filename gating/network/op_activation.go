@@ -1,45 +1,194 @@
 package network
 
-// activationOps are element-wise functions of one float input.
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// activationOps are the activation functions of ONNX: element-wise, of one float input.
 var activationOps = family{
-	{"", "Relu", 1, gradFull, buildRelu},
+	{"", "Relu", 1, gradFull, buildUnary(&unary{f: kernel.Relu, d: kernel.ReluGradient, ints: func(v int64) int64 { return max(v, 0) }})},
+	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: slope(func(_, y float32) float32 { return y * (1 - y) })})},
+	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: slope(func(_, y float32) float32 { return 1 - y*y })})},
+	{"", "Softplus", 1, gradFull, buildUnary(&unary{f: kernel.Softplus, d: softplusGradient})},
+	{"", "Softsign", 1, gradFull, buildUnary(softsign)},
+	{"", "Mish", 18, gradFull, buildUnary(&unary{f: kernel.Mish, d: ofInput(kernel.MishGradient)})},
+	{"", "HardSwish", 14, gradFull, buildUnary(hardSwish)},
+	{"", "LeakyRelu", 1, gradFull, buildWith(leakyRelu)},
+	{"", "ThresholdedRelu", 1, gradFull, buildWith(thresholdedRelu)},
+	{"", "HardSigmoid", 1, gradFull, buildWith(hardSigmoid)},
+	{"", "Elu", 1, gradFull, buildWith(elu)},
+	{"", "Selu", 1, gradFull, buildWith(selu)},
+	{"", "Celu", 12, gradFull, buildWith(celu)},
+	{"", "Shrink", 9, gradFull, buildWith(shrink)},
+	{"", "Swish", 24, gradFull, buildWith(swish)},
+	{"", "Gelu", 20, gradFull, buildGelu},
+	{"com.microsoft", "Gelu", 1, gradFull, buildUnary(exactGelu)},
+	{"com.microsoft", "QuickGelu", 1, gradFull, buildWith(quickGelu)},
 }
 
-// relu is max(x, 0). Its gradient at 0 is 0, as PyTorch has it.
-type relu struct{}
-
-func buildRelu(c *call) (Operator, []Spec, error) {
-	if err := c.need(1); err != nil {
-		return nil, nil, err
-	}
-	return relu{}, []Spec{c.in[0].Spec}, nil
+// softsign is x/(1+|x|).
+var softsign = &unary{
+	f: mapped(func(x float32) float32 { return x / (1 + abs32(x)) }),
+	d: slope(func(x, _ float32) float32 { return 1 / ((1 + abs32(x)) * (1 + abs32(x))) }),
 }
 
-// Forward computes max(x, 0).
-func (relu) Forward(x *Context, in, out []*Tensor) error {
-	y := out[0].F
-	x.Workers.For(len(y), elementGrain, func(lo, hi int) {
-		for i, v := range in[0].F[lo:hi] {
-			y[lo+i] = max(v, 0)
+// hardSwish is x·min(1, max(0, x/6 + 1/2)); its slope at the kinks is the inner piece's, as in PyTorch.
+var hardSwish = &unary{
+	f: mapped(func(x float32) float32 {
+		if x <= -3 {
+			return 0
 		}
-	})
-	return nil
+		return x * min(1, max(0, x/6+0.5))
+	}),
+	d: slope(func(x, _ float32) float32 {
+		switch {
+		case x < -3:
+			return 0
+		case x <= 3:
+			return x/3 + 0.5
+		}
+		return 1
+	}),
 }
 
-// Backward passes dy where the output is positive.
-func (relu) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
-	y := out[0].F
-	x.Workers.For(len(y), elementGrain, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			if y[i] > 0 {
-				dx.F[i] = dy.F[i]
-			} else {
-				dx.F[i] = 0
+var (
+	exactGelu = &unary{f: kernel.Gelu, d: ofInput(kernel.GeluGradient)}
+	tanhGelu  = &unary{f: kernel.GeluTanh, d: ofInput(kernel.GeluTanhGradient)}
+)
+
+func softplusGradient(w *kernel.Workers, dx, dy, x, _ []float32) {
+	kernel.Sigmoid(w, dx, x)
+	kernel.Combine(w, kernel.NewBroadcast([]int{len(dx)}, []int{len(dx)}, []int{len(dx)}), kernel.Mul, dx, dx, dy)
+}
+
+// leakyRelu is x where x > 0, else alpha·x (default 0.01).
+func leakyRelu(c *call) *unary {
+	alpha := c.float("alpha", 0.01)
+	return &unary{
+		f: mapped(func(x float32) float32 {
+			if x < 0 {
+				return alpha * x
 			}
-		}
-	})
-	return nil
+			return x
+		}),
+		d: slope(func(x, _ float32) float32 {
+			if x > 0 {
+				return 1
+			}
+			return alpha
+		}),
+	}
 }
 
-// elementGrain is how many elements of a cheap element-wise loop are worth a goroutine of their own.
-const elementGrain = 1 << 14
+// thresholdedRelu is x where x > alpha (default 1), else 0.
+func thresholdedRelu(c *call) *unary {
+	alpha := c.float("alpha", 1)
+	return &unary{
+		f: mapped(func(x float32) float32 {
+			if x <= alpha {
+				return 0
+			}
+			return x
+		}),
+		d: slope(func(x, _ float32) float32 { return when(x > alpha) }),
+	}
+}
+
+// hardSigmoid is min(1, max(0, alpha·x + beta)) with defaults 0.2 and 0.5; flat at the kinks.
+func hardSigmoid(c *call) *unary {
+	alpha, beta := c.float("alpha", 0.2), c.float("beta", 0.5)
+	return &unary{
+		f: mapped(func(x float32) float32 { return max(0, min(1, alpha*x+beta)) }),
+		d: slope(func(_, y float32) float32 { return alpha * when(y > 0 && y < 1) }),
+	}
+}
+
+// elu is x where x > 0, else alpha·(e^x - 1), alpha defaulting to 1.
+func elu(c *call) *unary { return scaledElu(c.float("alpha", 1), 1, 1) }
+
+// selu is gamma·x where x > 0, else gamma·alpha·(e^x - 1) (arXiv 1706.02515).
+func selu(c *call) *unary {
+	return scaledElu(c.float("alpha", 1.67326319217681884765625), c.float("gamma", 1.05070102214813232421875), 1)
+}
+
+// celu is x where x > 0, else alpha·(e^(x/alpha) - 1), alpha defaulting to 1 (arXiv 1704.07483).
+func celu(c *call) *unary {
+	alpha := c.float("alpha", 1)
+	return scaledElu(alpha, 1, 1/alpha)
+}
+
+// scaledElu is gamma·x where x > 0, else gamma·alpha·(e^(rate·x) - 1).
+func scaledElu(alpha, gamma, rate float32) *unary {
+	return &unary{
+		f: func(w *kernel.Workers, y, x []float32) {
+			kernel.Map(w, y, x, func(x float32) float32 {
+				if x > 0 {
+					return gamma * x
+				}
+				return gamma * alpha * kernel.Expm1Of(rate*x)
+			})
+		},
+		d: slope(func(x, _ float32) float32 {
+			if x > 0 {
+				return gamma
+			}
+			return gamma * alpha * rate * kernel.ExpOf(rate*x)
+		}),
+	}
+}
+
+// shrink moves x towards 0 by bias (default 0) beyond ±lambd (default 0.5) and is 0 between.
+func shrink(c *call) *unary {
+	lambda, bias := c.float("lambd", 0.5), c.float("bias", 0)
+	move := func(x, lambda, bias float32) float32 {
+		switch {
+		case x < -lambda:
+			return x + bias
+		case x > lambda:
+			return x - bias
+		}
+		return 0
+	}
+	return &unary{
+		f:    mapped(func(x float32) float32 { return move(x, lambda, bias) }),
+		ints: func(v int64) int64 { return int64(move(float32(v), lambda, bias)) },
+		d:    slope(func(x, _ float32) float32 { return when(x < -lambda || x > lambda) }),
+	}
+}
+
+// swish is x·sigmoid(alpha·x), alpha defaulting to 1.
+func swish(c *call) *unary { return swishOf(c.float("alpha", 1)) }
+
+// quickGelu is Swish with a default of 1.702 for alpha.
+func quickGelu(c *call) *unary { return swishOf(c.float("alpha", 1.702)) }
+
+func swishOf(alpha float32) *unary {
+	return &unary{
+		f: func(w *kernel.Workers, y, x []float32) { kernel.Swish(w, alpha, y, x) },
+		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.SwishGradient(w, alpha, dx, dy, x) },
+	}
+}
+
+// buildGelu follows Gelu of opset 20: exact, or with tanh in place of erf.
+func buildGelu(c *call) (Operator, []Spec, error) {
+	switch how := c.string("approximate", "none"); how {
+	case "none":
+		return buildUnary(exactGelu)(c)
+	case "tanh":
+		return buildUnary(tanhGelu)(c)
+	default:
+		return nil, nil, c.unsupported("attribute approximate is %q, want none or tanh", how)
+	}
+}
+
+func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
+
+// when is 1 or 0.
+func when(b bool) float32 {
+	if b {
+		return 1
+	}
+	return 0
+}

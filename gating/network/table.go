@@ -10,6 +10,10 @@ import (
 // families lists every operator there is, one family a file.
 var families = []family{
 	activationOps,
+	castOps,
+	clipOps,
+	binaryOps,
+	unaryOps,
 	matrixOps,
 	matmulOps,
 	convOps,

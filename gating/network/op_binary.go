@@ -1,0 +1,302 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// binaryOps are arithmetic of two operands, broadcast to each other.
+var binaryOps = family{
+	{"", "Add", 1, gradFull, buildBinary(&binaryRule{f: kernel.Add, ints: addInts, sign: [2]float32{1, 1}})},
+	{"", "Sub", 1, gradFull, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, sign: [2]float32{1, -1}})},
+	{"", "Mul", 1, gradFull, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient})},
+	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient})},
+	{"", "Pow", 1, gradFull, buildPow},
+	{"", "Mod", 10, gradFull, buildMod},
+	{"", "PRelu", 1, gradFull, buildPRelu},
+	{"com.microsoft", "BiasGelu", 1, gradFull, buildBiasGelu},
+	{"com.microsoft", "FastGelu", 1, gradFull, buildFastGelu},
+}
+
+// binaryRule is a function of two numbers and its derivatives.
+type binaryRule struct {
+	f    *kernel.Pair[float32, float32]
+	ints func(t onnx.DataType) func(a, b int64) int64                             // not yet wrapped; nil where only floats are allowed
+	sign [2]float32                                                               // gradients that are dy, as they are (1) or negated (-1); 0 where d computes them
+	d    func(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32) // gradient before it is summed to the operand's shape
+}
+
+// binary is a rule over known shapes.
+type binary struct {
+	*binaryRule
+	shapes [2][]int // of the operands, aligned to the output's last axis
+	out    []int
+	plan   *kernel.Broadcast // output, a, b
+	sides  [2]*kernel.Broadcast
+	memory []float32 // gradients before they are summed
+}
+
+func buildBinary(rule *binaryRule) builder {
+	return func(c *call) (Operator, []Spec, error) { return c.binary(rule) }
+}
+
+// binary builds a rule for inputs of the same type.
+func (c *call) binary(rule *binaryRule) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	a, b := c.in[0], c.in[1]
+	if a.Type != b.Type {
+		return nil, nil, c.shapeError("inputs are %s and %s, want the same type", a.Spec, b.Spec)
+	}
+	if !a.IsFloat() && rule.ints == nil {
+		return nil, nil, c.shapeError("inputs are %s and %s, want floats", a.Spec, b.Spec)
+	}
+	op, err := c.binaryOf(rule)
+	if err != nil {
+		return nil, nil, err
+	}
+	return op, []Spec{{a.Type, op.out}}, nil
+}
+
+// binaryOf plans the broadcast of inputs 0 and 1.
+func (c *call) binaryOf(rule *binaryRule) (*binary, error) {
+	second, err := c.aligned()
+	if err != nil {
+		return nil, err
+	}
+	shapes := [2][]int{c.in[0].Shape, second}
+	out, err := c.broadcast(shapes[:]...)
+	if err != nil {
+		return nil, err
+	}
+	return &binary{
+		binaryRule: rule, shapes: shapes, out: out, plan: kernel.NewBroadcast(out, shapes[0], shapes[1]),
+		sides: [2]*kernel.Broadcast{kernel.NewBroadcast(out, out, shapes[0]), kernel.NewBroadcast(out, out, shapes[1])},
+	}, nil
+}
+
+// aligned returns the shape of the second operand. Before opset 7 it is broadcast only when the attribute
+// broadcast is set, and the attribute axis says which axis of the first its own first one stands for.
+func (c *call) aligned() ([]int, error) {
+	a, b := c.in[0].Shape, c.in[1].Shape
+	if c.node.GetDomain() == "com.microsoft" || c.opset >= 7 {
+		return b, nil
+	}
+	if c.int("broadcast", 0) == 0 {
+		if !slices.Equal(a, b) {
+			return nil, c.shapeError("inputs have shapes %v and %v and the attribute broadcast is not set", a, b)
+		}
+		return b, nil
+	}
+	if c.attr("axis") == nil {
+		return b, nil
+	}
+	axis, err := c.axis("axis", 0, len(a))
+	if err != nil {
+		return nil, err
+	}
+	after := len(a) - axis - len(b)
+	if after < 0 {
+		return nil, c.shapeError("shape %v at axis %d does not fit into shape %v", b, axis, a)
+	}
+	shape := slices.Clone(b)
+	for range after {
+		shape = append(shape, 1)
+	}
+	return shape, nil
+}
+
+// broadcast returns the shape that the shapes broadcast to.
+func (c *call) broadcast(shapes ...[]int) ([]int, error) {
+	rank := 0
+	for _, s := range shapes {
+		rank = max(rank, len(s))
+	}
+	out := make([]int, rank)
+	for i := range out {
+		out[i] = 1
+	}
+	for _, s := range shapes {
+		for i, d := range s {
+			at := &out[rank-len(s)+i]
+			switch {
+			case d == 1 || d == *at:
+			case *at == 1:
+				*at = d
+			default:
+				return nil, c.shapeError("inputs have shapes %v, which do not broadcast to each other", shapes)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Forward computes f of the broadcast operands.
+func (b *binary) Forward(x *Context, in, out []*Tensor) error {
+	if out[0].Spec().IsFloat() {
+		kernel.Combine(x.Workers, b.plan, b.f, out[0].F, in[0].F, in[1].F)
+		return nil
+	}
+	t := out[0].Type
+	f := b.ints(t)
+	kernel.Combine(x.Workers, b.plan, kernel.PairOf(func(p, q int64) int64 { return wrapInt(t, f(p, q)) }), out[0].I, in[0].I, in[1].I)
+	return nil
+}
+
+// Backward computes the gradient over the output's shape and sums it over the operand's broadcast axes.
+func (b *binary) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
+	full, same := dy.F, sizeOf(b.shapes[i]) == dy.Len()
+	if b.sign[i] == 0 {
+		full = dx.F
+		if !same {
+			b.memory = resize(b.memory, dy.Len())
+			full = b.memory
+		}
+		b.d(b, x, i, in, out, dy.F, full)
+		if same {
+			return nil
+		}
+	}
+	kernel.SumTo(x.Workers, dx.F, b.shapes[i], full, b.out)
+	if b.sign[i] < 0 {
+		kernel.Map(x.Workers, dx.F, dx.F, func(v float32) float32 { return -v })
+	}
+	return nil
+}
+
+// resize returns scratch memory of n elements with any content, reusing m where it is large enough.
+func resize(m []float32, n int) []float32 { return slices.Grow(m[:0], n)[:n] }
+
+// mulGradient is dy times the other operand.
+func mulGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float32) {
+	kernel.Combine(x.Workers, b.sides[1-i], kernel.Mul, dst, dy, in[1-i].F)
+}
+
+// divGradient is dy/b, and -dy·y/b for the divisor.
+func divGradient(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32) {
+	if i == 0 {
+		kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dy, in[1].F)
+		return
+	}
+	y := out[0].F
+	x.Workers.For(len(dst), elementGrain, func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			dst[j] = -dy[j] * y[j]
+		}
+	})
+	kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dst, in[1].F)
+}
+
+// gradientOf makes d of a rule from the derivatives with respect to each operand, in terms of both and of y.
+func gradientOf(slopes [2]func(p, q, y float32) float32) func(*binary, *Context, int, []*Tensor, []*Tensor, []float32, []float32) {
+	return func(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32) {
+		p, q, y, slope := in[0].F, in[1].F, out[0].F, slopes[i]
+		steps := b.plan.Steps()
+		b.plan.Rows(x.Workers, func(o, n int, at []int) {
+			for j := range n {
+				dst[o+j] = dy[o+j] * slope(p[at[0]+j*steps[0]], q[at[1]+j*steps[1]], y[o+j])
+			}
+		})
+	}
+}
+
+func addInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int64 { return a + b } }
+func subInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int64 { return a - b } }
+func mulInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int64 { return a * b } }
+
+// divInts divides towards zero; by zero the quotient is 0, since ONNX leaves it open and a graph must not stop the program.
+func divInts(t onnx.DataType) func(a, b int64) int64 {
+	return func(a, b int64) int64 {
+		switch {
+		case b == 0:
+			return 0
+		case t == onnx.Uint64:
+			return int64(uint64(a) / uint64(b))
+		}
+		return a / b
+	}
+}
+
+// buildMod follows Mod of opset 10: the sign of the divisor, or with fmod that of the dividend. Floats need fmod.
+func buildMod(c *call) (Operator, []Spec, error) {
+	fmod := c.int("fmod", 0) != 0
+	if c.has(0) && c.in[0].IsFloat() && !fmod {
+		return nil, nil, c.shapeError("input 0 is %s and attribute fmod is 0, want 1 for floats", c.in[0].Spec)
+	}
+	return c.binary(&binaryRule{
+		f:    kernel.PairOf(func(a, b float32) float32 { return float32(math.Mod(float64(a), float64(b))) }),
+		ints: func(t onnx.DataType) func(a, b int64) int64 { return modInts(t, fmod) },
+		d: gradientOf([2]func(a, b, y float32) float32{
+			func(_, _, _ float32) float32 { return 1 },
+			func(a, b, _ float32) float32 { return -float32(math.Trunc(float64(a / b))) },
+		}),
+	})
+}
+
+// modInts is the remainder; of a division by zero it is 0.
+func modInts(t onnx.DataType, fmod bool) func(a, b int64) int64 {
+	return func(a, b int64) int64 {
+		switch {
+		case b == 0:
+			return 0
+		case t == onnx.Uint64:
+			return int64(uint64(a) % uint64(b))
+		}
+		m := a % b
+		if !fmod && m != 0 && (m < 0) != (b < 0) {
+			m += b
+		}
+		return m
+	}
+}
+
+// buildPRelu follows PRelu: x where x > 0, else slope·x. Before opset 7 a slope of one axis lies along axis 1.
+func buildPRelu(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	x, slope := c.in[0], c.in[1]
+	if c.opset < 7 && len(slope.Shape) == 1 && slope.Shape[0] != 1 && len(x.Shape) > 1 {
+		shape := slices.Clone(slope.Shape)
+		for range len(x.Shape) - 2 {
+			shape = append(shape, 1)
+		}
+		slope.Shape = shape
+	}
+	c.opset = max(c.opset, 7)
+	op, specs, err := c.binary(preluRule)
+	if err == nil && !slices.Equal(specs[0].Shape, x.Shape) {
+		return nil, nil, c.shapeError("the slope of shape %v does not broadcast to the input's shape %v", slope.Shape, x.Shape)
+	}
+	return op, specs, err
+}
+
+var preluRule = &binaryRule{
+	f: kernel.PairOf(func(x, s float32) float32 {
+		if x < 0 {
+			return s * x
+		}
+		return x
+	}),
+	ints: func(onnx.DataType) func(a, b int64) int64 {
+		return func(x, s int64) int64 {
+			if x < 0 {
+				return s * x
+			}
+			return x
+		}
+	},
+	d: gradientOf([2]func(x, s, y float32) float32{
+		func(x, s, _ float32) float32 {
+			if x > 0 {
+				return 1
+			}
+			return s
+		},
+		func(x, _, _ float32) float32 { return min(x, 0) },
+	}),
+}

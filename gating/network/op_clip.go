@@ -1,0 +1,80 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// clipOps bound their input.
+var clipOps = family{
+	{"", "Clip", 1, gradFull, buildClip},
+}
+
+// clip is min(max(x, low), high). Bounds come from attributes, or as optional scalars in inputs 1 and 2.
+type clip struct {
+	low, high float32
+}
+
+// buildClip follows Clip of opset 1 (bounds as attributes) and 11 (as inputs; 12 allows integers).
+func buildClip(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	for i := 1; i < len(c.in); i++ {
+		if c.has(i) && (c.in[i].Len() != 1 || c.in[i].Type != c.in[0].Type) {
+			return nil, nil, c.shapeError("bound %d is %s, want one %s", i, c.in[i].Spec, c.in[0].Type)
+		}
+	}
+	inf := float32(math.Inf(1))
+	k := &clip{c.float("min", -inf), c.float("max", inf)}
+	return k, []Spec{c.in[0].Spec}, nil
+}
+
+// bounds returns the bounds in force for floats.
+func (k *clip) bounds(in []*Tensor) (low, high float32) {
+	low, high = k.low, k.high
+	if len(in) > 1 && in[1] != nil {
+		low = in[1].F[0]
+	}
+	if len(in) > 2 && in[2] != nil {
+		high = in[2].F[0]
+	}
+	return low, high
+}
+
+// Forward bounds every element; where low is above high the result is high.
+func (k *clip) Forward(x *Context, in, out []*Tensor) error {
+	if in[0].Spec().IsFloat() {
+		low, high := k.bounds(in)
+		kernel.Clip(x.Workers, low, high, out[0].F, in[0].F)
+		return nil
+	}
+	low, high := int64(math.MinInt64), int64(math.MaxInt64)
+	if len(in) > 1 && in[1] != nil {
+		low = in[1].I[0]
+	}
+	if len(in) > 2 && in[2] != nil {
+		high = in[2].I[0]
+	}
+	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 { return min(max(v, low), high) })
+	return nil
+}
+
+// Backward passes dy where x lies between the bounds or on one, as PyTorch's clamp does. A bound gets the sum of
+// dy over the elements that it decided.
+func (k *clip) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	low, high := k.bounds(in)
+	if i == 0 {
+		kernel.ClipGradient(x.Workers, low, high, dx.F, dy.F, in[0].F)
+		return nil
+	}
+	var sum float64
+	for j, v := range in[0].F {
+		if i == 1 && v < low && low < high || i == 2 && (v > high || low > high) {
+			sum += float64(dy.F[j])
+		}
+	}
+	dx.F[0] = float32(sum)
+	return nil
+}

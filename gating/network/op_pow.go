@@ -1,0 +1,132 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// buildPow follows Pow: the exponent may be of another type from opset 12 on, the result has the base's type.
+func buildPow(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	rule := &binaryRule{
+		f:    kernel.PairOf(power),
+		ints: func(onnx.DataType) func(a, b int64) int64 { return powerInts },
+		d:    gradientOf([2]func(a, b, y float32) float32{powerSlopeBase, powerSlopeExponent}),
+	}
+	if b := c.in[1]; b.IsFloat() && b.Const != nil && b.Const.Len() == 1 {
+		if r := fixedPower(b.Const.F[0]); r != nil {
+			rule = r
+		}
+	}
+	op, err := c.binaryOf(rule)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec := []Spec{{c.in[0].Type, op.out}}
+	if c.in[0].IsFloat() == c.in[1].IsFloat() {
+		return op, spec, nil
+	}
+	return &mixedPow{op}, spec, nil
+}
+
+// fixedPower is the rule for the exponents that exporters write most, nil for others.
+func fixedPower(exponent float32) *binaryRule {
+	switch exponent {
+	case 2:
+		return constantPower(func(a float32) float32 { return a * a }, func(a float32) float32 { return 2 * a })
+	case 3:
+		return constantPower(func(a float32) float32 { return a * a * a }, func(a float32) float32 { return 3 * a * a })
+	case 0.5:
+		return constantPower(func(a float32) float32 { return float32(math.Sqrt(float64(a))) },
+			func(a float32) float32 { return 0.5 / float32(math.Sqrt(float64(a))) })
+	}
+	return nil
+}
+
+func constantPower(f, slope func(a float32) float32) *binaryRule {
+	return &binaryRule{
+		f: kernel.PairOf(func(a, _ float32) float32 { return f(a) }),
+		d: gradientOf([2]func(a, b, y float32) float32{
+			func(a, _, _ float32) float32 { return slope(a) }, powerSlopeExponent,
+		}),
+	}
+}
+
+func power(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }
+
+// powerSlopeBase is b·a^(b-1), 0 for an exponent of 0 as PyTorch has it.
+func powerSlopeBase(a, b, _ float32) float32 {
+	if b == 0 {
+		return 0
+	}
+	return b * float32(math.Pow(float64(a), float64(b)-1))
+}
+
+// powerSlopeExponent is a^b·ln a, 0 for a base of 0 and an exponent of at least 0.
+func powerSlopeExponent(a, b, y float32) float32 {
+	if a == 0 && b >= 0 {
+		return 0
+	}
+	return y * float32(math.Log(float64(a)))
+}
+
+// powerInts is a^b by squaring; a negative exponent leaves only 1 and -1 different from 0.
+func powerInts(a, b int64) int64 {
+	if b < 0 {
+		switch {
+		case a == 1, a == -1 && b%2 == 0:
+			return 1
+		case a == -1:
+			return -1
+		}
+		return 0
+	}
+	p := int64(1)
+	for ; b > 0; b >>= 1 {
+		if b&1 != 0 {
+			p *= a
+		}
+		a *= a
+	}
+	return p
+}
+
+// mixedPow is a power of which one operand is an integer.
+type mixedPow struct{ *binary }
+
+// Forward computes the power in floats and converts it to the base's type.
+func (m *mixedPow) Forward(x *Context, in, out []*Tensor) error {
+	y := out[0].F
+	if y == nil {
+		y = make([]float32, out[0].Len())
+	}
+	kernel.Combine(x.Workers, m.plan, m.f, y, asFloats(in[0]), asFloats(in[1]))
+	if out[0].F == nil {
+		for i, v := range y {
+			out[0].I[i] = integerOf(out[0].Type, v)
+		}
+	}
+	return nil
+}
+
+// Backward computes the gradient with respect to whichever operand is a float.
+func (m *mixedPow) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tensor) error {
+	floats := []*Tensor{{F: asFloats(in[0])}, {F: asFloats(in[1])}}
+	return m.binary.Backward(x, i, k, floats, out, dy, dx)
+}
+
+// asFloats returns the elements of a tensor of any type as floats.
+func asFloats(t *Tensor) []float32 {
+	if t.Spec().IsFloat() {
+		return t.F
+	}
+	f := make([]float32, len(t.I))
+	for i, v := range t.I {
+		f[i] = floatOf(t.Type, v)
+	}
+	return f
+}

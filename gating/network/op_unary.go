@@ -1,0 +1,203 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// unaryOps are element-wise functions of mathematics.
+var unaryOps = family{
+	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: slope(func(_, y float32) float32 { return y })})},
+	{"", "Log", 1, gradFull, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))},
+	{"", "Sqrt", 1, gradFull, buildUnary(double(math.Sqrt, func(_, y float32) float32 { return 1 / (2 * y) }))},
+	{"", "Reciprocal", 1, gradFull, buildUnary(reciprocal)},
+	{"", "Neg", 1, gradFull, buildUnary(negative)},
+	{"", "Abs", 1, gradFull, buildUnary(absolute)},
+	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: slope(erfSlope)})},
+	{"", "Sin", 7, gradFull, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))},
+	{"", "Cos", 7, gradFull, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))},
+	{"", "Tan", 7, gradFull, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))},
+	{"", "Asin", 7, gradFull, buildUnary(double(math.Asin, func(x, _ float32) float32 { return root(1, x, -1) }))},
+	{"", "Acos", 7, gradFull, buildUnary(double(math.Acos, func(x, _ float32) float32 { return -root(1, x, -1) }))},
+	{"", "Atan", 7, gradFull, buildUnary(double(math.Atan, func(x, _ float32) float32 { return 1 / (1 + x*x) }))},
+	{"", "Sinh", 9, gradFull, buildUnary(double(math.Sinh, func(x, _ float32) float32 { return float32(math.Cosh(float64(x))) }))},
+	{"", "Cosh", 9, gradFull, buildUnary(double(math.Cosh, func(x, _ float32) float32 { return float32(math.Sinh(float64(x))) }))},
+	{"", "Asinh", 9, gradFull, buildUnary(double(math.Asinh, func(x, _ float32) float32 { return root(1, x, 1) }))},
+	{"", "Acosh", 9, gradFull, buildUnary(double(math.Acosh, func(x, _ float32) float32 { return root(-1, x, 1) }))},
+	{"", "Atanh", 9, gradFull, buildUnary(double(math.Atanh, func(x, _ float32) float32 { return 1 / (1 - x*x) }))},
+	{"", "Ceil", 1, gradZero, buildUnary(double(math.Ceil, nil))},
+	{"", "Floor", 1, gradZero, buildUnary(double(math.Floor, nil))},
+	{"", "Round", 11, gradZero, buildUnary(double(math.RoundToEven, nil))},
+	{"", "Sign", 9, gradZero, buildUnary(&unary{f: mapped(sign), ints: signOf})},
+	{"", "IsNaN", 9, gradZero, buildIsNaN},
+	{"", "IsInf", 10, gradZero, buildIsInf},
+}
+
+// unary is an element-wise function of one input.
+type unary struct {
+	f    func(w *kernel.Workers, y, x []float32)         // y = f(x)
+	d    func(w *kernel.Workers, dx, dy, x, y []float32) // dx = dy·f'(x); nil where the gradient is zero
+	ints func(v int64) int64                             // f of an integer; nil where only floats are allowed
+}
+
+// differentiableUnary is a unary with a gradient.
+type differentiableUnary struct{ *unary }
+
+var (
+	reciprocal = &unary{
+		f: mapped(func(x float32) float32 { return 1 / x }),
+		d: slope(func(_, y float32) float32 { return -y * y }),
+	}
+	negative = &unary{
+		f:    mapped(func(x float32) float32 { return -x }),
+		d:    slope(func(_, _ float32) float32 { return -1 }),
+		ints: func(v int64) int64 { return -v },
+	}
+	absolute = &unary{
+		f:    mapped(abs32),
+		d:    slope(func(x, _ float32) float32 { return sign(x) }),
+		ints: func(v int64) int64 { return max(v, -v) },
+	}
+)
+
+// buildUnary builds a function without attributes.
+func buildUnary(u *unary) builder {
+	return buildWith(func(*call) *unary { return u })
+}
+
+// buildWith builds a function whose attributes make reads.
+func buildWith(make func(c *call) *unary) builder {
+	return func(c *call) (Operator, []Spec, error) {
+		if err := c.need(1); err != nil {
+			return nil, nil, err
+		}
+		u := make(c)
+		if !c.in[0].IsFloat() && u.ints == nil {
+			return nil, nil, c.shapeError("input 0 is %s, want floats", c.in[0].Spec)
+		}
+		if u.d == nil {
+			return u, []Spec{c.in[0].Spec}, nil
+		}
+		return differentiableUnary{u}, []Spec{c.in[0].Spec}, nil
+	}
+}
+
+// Forward computes f of every element.
+func (u *unary) Forward(x *Context, in, out []*Tensor) error {
+	if in[0].Spec().IsFloat() {
+		u.f(x.Workers, out[0].F, in[0].F)
+		return nil
+	}
+	t := in[0].Type
+	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 { return wrapInt(t, u.ints(v)) })
+	return nil
+}
+
+// Backward computes dx = dy·f'(x).
+func (u differentiableUnary) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tensor) error {
+	u.d(x.Workers, dx.F, dy.F, in[0].F, out[0].F)
+	return nil
+}
+
+// mapped is a kernel that calls f for every element.
+func mapped(f func(float32) float32) func(w *kernel.Workers, y, x []float32) {
+	return func(w *kernel.Workers, y, x []float32) { kernel.Map(w, y, x, f) }
+}
+
+// slope is a gradient kernel that calls d, the derivative in terms of x and y, for every element.
+func slope(d func(x, y float32) float32) func(w *kernel.Workers, dx, dy, x, y []float32) {
+	return func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapGradient(w, dx, dy, x, y, d) }
+}
+
+// ofInput is a gradient kernel that does not need y.
+func ofInput(d func(w *kernel.Workers, dx, dy, x []float32)) func(w *kernel.Workers, dx, dy, x, y []float32) {
+	return func(w *kernel.Workers, dx, dy, x, _ []float32) { d(w, dx, dy, x) }
+}
+
+// double is a function computed in double precision, and its derivative.
+func double(f func(float64) float64, d func(x, y float32) float32) *unary {
+	u := &unary{f: mapped(func(x float32) float32 { return float32(f(float64(x))) })}
+	if d != nil {
+		u.d = slope(d)
+	}
+	return u
+}
+
+// erfSlope is the derivative of erf, 2/√π·e^(-x²).
+func erfSlope(x, _ float32) float32 {
+	return float32(2 / math.SqrtPi * math.Exp(-float64(x)*float64(x)))
+}
+
+// root is 1/√(a + b·x²).
+func root(a float64, x float32, b float64) float32 {
+	return float32(1 / math.Sqrt(a+b*float64(x)*float64(x)))
+}
+
+// sign is -1, 0 or 1, and NaN of NaN.
+func sign(x float32) float32 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	case x == 0:
+		return 0
+	}
+	return x
+}
+
+func signOf(v int64) int64 {
+	switch {
+	case v > 0:
+		return 1
+	case v < 0:
+		return -1
+	}
+	return 0
+}
+
+// test is a float predicate as a bool tensor.
+type test func(x float32) bool
+
+// buildTest builds a predicate.
+func buildTest(c *call, t test) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	if !c.in[0].IsFloat() {
+		return nil, nil, c.shapeError("input 0 is %s, want floats", c.in[0].Spec)
+	}
+	return t, []Spec{{onnx.Bool, slices.Clone(c.in[0].Shape)}}, nil
+}
+
+// Forward asks the predicate of every element.
+func (t test) Forward(x *Context, in, out []*Tensor) error {
+	kernel.Map(x.Workers, out[0].I, in[0].F, func(v float32) int64 { return truth(t(v)) })
+	return nil
+}
+
+func buildIsNaN(c *call) (Operator, []Spec, error) {
+	return buildTest(c, func(x float32) bool { return x != x })
+}
+
+// buildIsInf follows IsInf of opset 10: detect_positive and detect_negative choose the signs.
+func buildIsInf(c *call) (Operator, []Spec, error) {
+	up, down := c.int("detect_positive", 1) != 0, c.int("detect_negative", 1) != 0
+	return buildTest(c, func(x float32) bool {
+		return up && math.IsInf(float64(x), 1) || down && math.IsInf(float64(x), -1)
+	})
+}
+
+// truth is a bool as bool tensors hold it.
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// elementGrain is how many elements of a cheap element-wise loop are worth a goroutine of their own.
+const elementGrain = 1 << 14
