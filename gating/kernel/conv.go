@@ -2,14 +2,14 @@ package kernel
 
 // Conv is the geometry of an n-dimensional convolution (cross-correlation, as ONNX Conv means it) over one to
 // three spatial axes. Tensors are dense: x is Batch×InChannels×In, y is Batch×OutChannels×OutDims, weights are
-// OutChannels×(InChannels/Groups)×Kernel. Its methods overwrite their results.
+// OutChannels×(InChannels/Groups)×Kernel. Its methods overwrite their results. Padding may be negative, which crops.
 //
-// A ConvTranspose is the Conv that would produce its input from its output: In is the transposed output's shape, InChannels its channels,
-// and its forward pass is BackwardInput.
+// A ConvTranspose is the Conv that would produce its input from its output: In is the transposed output's shape,
+// InChannels its channels, and its forward pass is BackwardInput, its gradients Forward and BackwardWeight.
 type Conv struct {
 	Batch, InChannels, OutChannels, Groups         int
 	In, Kernel, Stride, Dilation, PadBegin, PadEnd []int
-	// Out, when not nil, replaces the computed output shape. It may be smaller than the computed one.
+	// Out, when not nil, replaces the computed output shape; what it reaches past the padded input is zero.
 	Out []int
 }
 
@@ -30,43 +30,77 @@ func (c *Conv) OutDims() []int {
 
 // Forward computes y from x, weights and bias (one value per output channel, or nil for none).
 func (c *Conv) Forward(w *Workers, x, weight, bias, y []float32) {
-	clear(y)
+	g := c.sizes()
+	c.check(g, x, weight, y)
 	if bias != nil {
-		size := volume(c.OutDims())
-		for i := range y {
-			y[i] = bias[i/size%c.OutChannels]
-		}
+		need("bias", len(bias), c.OutChannels)
 	}
-	c.taps(func(xi, wi, yi int) { y[yi] += x[xi] * weight[wi] })
+	s := borrow()
+	defer s.giveBack()
+	job := correlation{batch: c.Batch, groups: c.Groups, channels: g.in, rows: g.out, axes: c.forwardAxes(),
+		src: x, dst: y, bias: bias}
+	rows, cols := ramp(&s.leftRows, g.in*g.taps, 1), ramp(&s.leftCols, g.out, g.in*g.taps)
+	job.left = func(i int) grid {
+		return grid{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
+	}
+	job.run(w, s)
 }
 
-// BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy.
+// BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy. The elements of dx that are
+// a stride apart are themselves a convolution of dy with every stride-th weight: one pass for each offset, no product is wasted.
 func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
-	clear(dx)
-	c.taps(func(xi, wi, yi int) { dx[xi] += dy[yi] * weight[wi] })
-}
-
-// BackwardWeight computes dweight, the gradient with respect to the weights, from the output's gradient dy.
-func (c *Conv) BackwardWeight(w *Workers, x, dy, dweight []float32) {
-	clear(dweight)
-	c.taps(func(xi, wi, yi int) { dweight[wi] += dy[yi] * x[xi] })
-}
-
-// BackwardBias computes dbias, the sum of dy over batch and space for each output channel.
-func (c *Conv) BackwardBias(w *Workers, dy, dbias []float32) {
-	size := volume(c.OutDims())
-	w.For(c.OutChannels, 1, func(lo, hi int) {
-		for o := lo; o < hi; o++ {
-			var sum float64
-			for b := range c.Batch {
-				at := (b*c.OutChannels + o) * size
-				for _, v := range dy[at : at+size] {
-					sum += float64(v)
-				}
+	g := c.sizes()
+	c.check(g, dx, weight, dy)
+	s := borrow()
+	defer s.giveBack()
+	turned := c.turn(w, g, weight, s)
+	cols := ramp(&s.leftCols, g.in, 1)
+	c.eachPhase(func(axes [3]axis) {
+		job := correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes,
+			src: dy, dst: dx, tapMajor: true}
+		rows := resize(&s.leftRows, g.out*axes[0].taps()*axes[1].taps()*axes[2].taps())[:0]
+		eachTap(&axes, func(tap [3]int, _ [3]int) {
+			t := (tap[0]*g.kernel[1]+tap[1])*g.kernel[2] + tap[2]
+			for o := range g.out {
+				rows = append(rows, (t*g.out+o)*g.in)
 			}
-			dbias[o] = float32(sum)
+		})
+		job.left = func(i int) grid {
+			return grid{data: turned[i*g.taps*g.out*g.in:], rows: rows, cols: cols}
 		}
+		job.run(w, s)
 	})
+}
+
+// turn brings the weights of every group into the order tap, output channel, input channel.
+func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) []float32 {
+	if g.taps == 1 {
+		return weight
+	}
+	turned := resize(&s.turned, c.OutChannels*g.in*g.taps)
+	Permute(w, turned, weight, []int{c.Groups, g.out * g.in, g.taps}, []int{0, 2, 1})
+	return turned
+}
+
+// convSizes are counts that every pass needs; in and out are channels of one group.
+type convSizes struct {
+	in, out, taps, inVolume, outVolume int
+	kernel                             [3]int
+}
+
+func (c *Conv) sizes() convSizes {
+	g := convSizes{taps: volume(c.Kernel), inVolume: volume(c.In), outVolume: volume(c.OutDims()), kernel: [3]int{1, 1, 1}}
+	if c.Groups > 0 {
+		g.in, g.out = c.InChannels/c.Groups, c.OutChannels/c.Groups
+	}
+	copy(g.kernel[3-len(c.Kernel):], c.Kernel)
+	return g
+}
+
+func (c *Conv) check(g convSizes, x, weight, y []float32) {
+	need("x", len(x), c.Batch*c.InChannels*g.inVolume)
+	need("weights", len(weight), c.OutChannels*g.in*g.taps)
+	need("y", len(y), c.Batch*c.OutChannels*g.outVolume)
 }
 
 func volume(dims []int) int {
@@ -75,30 +109,4 @@ func volume(dims []int) int {
 		v *= d
 	}
 	return v
-}
-func (c *Conv) taps(visit func(xi, wi, yi int)) {
-	out, ic, oc := c.OutDims(), c.InChannels/c.Groups, c.OutChannels/c.Groups
-	ks, is, os := volume(c.Kernel), volume(c.In), volume(out)
-	for b := range c.Batch {
-		for o := range c.OutChannels {
-			for i := range ic {
-				for p := range os {
-					for t := range ks {
-						xi, ok := 0, true
-						pp, tt, scale := p, t, 1
-						for a := len(out) - 1; a >= 0; a-- {
-							at := pp%out[a]*c.Stride[a] + tt%c.Kernel[a]*c.Dilation[a] - c.PadBegin[a]
-							pp, tt = pp/out[a], tt/c.Kernel[a]
-							ok = ok && at >= 0 && at < c.In[a]
-							xi += at * scale
-							scale *= c.In[a]
-						}
-						if ok {
-							visit((b*c.InChannels+o/oc*ic+i)*is+xi, (o*ic+i)*ks+t, (b*c.OutChannels+o)*os+p)
-						}
-					}
-				}
-			}
-		}
-	}
 }

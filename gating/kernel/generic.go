@@ -90,7 +90,6 @@ func genericMix(lo, hi int, dst, coefs []float32, ws [][]float32) {
 }
 
 func genericDot(x, y []float32, lanes *[block]float32) {
-	clear(lanes[:])
 	for ; len(x) >= block; x, y = x[block:], y[block:] {
 		u, v := (*[block]float32)(x), (*[block]float32)(y)
 		for l := range lanes {

@@ -8,6 +8,7 @@ type scratch struct {
 	left, right, slab, tile []float32
 	rows, cols, at          []int
 	leftRows, leftCols      []int
+	turned                  []float32
 	moves                   [][2]int
 }
 

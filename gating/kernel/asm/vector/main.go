@@ -123,13 +123,14 @@ func (s isa) mix() {
 }
 
 func (s isa) dot() {
-	s.text("dot", "func(n int, x, y, lanes *float32)", "writes 64 partial sums of x·y to lanes.")
+	s.text("dot", "func(n int, x, y, lanes *float32)", "adds 64 partial sums of x·y to lanes.")
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
 	y := Load(Param("y"), GP64())
+	lanes := Load(Param("lanes"), GP64())
 	acc := s.registers()
-	for _, a := range acc {
-		VXORPS(a.AsY(), a.AsY(), a.AsY())
+	for v, a := range acc {
+		VMOVUPS(operand.Mem{Base: lanes, Disp: 4 * s.lanes * v}, a)
 	}
 	t := s.register()
 	rounds(n, func(i reg.GPVirtual) {
@@ -138,7 +139,6 @@ func (s isa) dot() {
 			VFMADD231PS(s.at(y, i, v), t, a)
 		}
 	})
-	lanes := Load(Param("lanes"), GP64())
 	for v, a := range acc {
 		VMOVUPS(a, operand.Mem{Base: lanes, Disp: 4 * s.lanes * v})
 	}

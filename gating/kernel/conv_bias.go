@@ -1,0 +1,20 @@
+package kernel
+
+// BackwardBias computes dbias, the sum of dy over batch and space for each output channel.
+func (c *Conv) BackwardBias(w *Workers, dy, dbias []float32) {
+	size := volume(c.OutDims())
+	need("dy", len(dy), c.Batch*c.OutChannels*size)
+	need("dbias", len(dbias), c.OutChannels)
+	w.For(c.OutChannels, 1, func(lo, hi int) {
+		for o := lo; o < hi; o++ {
+			var sum float64
+			for b := range c.Batch {
+				at := (b*c.OutChannels + o) * size
+				for _, v := range dy[at : at+size] {
+					sum += float64(v)
+				}
+			}
+			dbias[o] = float32(sum)
+		}
+	})
+}

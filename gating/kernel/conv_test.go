@@ -1,0 +1,172 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// eachProduct visits every product that a convolution sums, by flat indices: the definition, without any cleverness.
+func (c *Conv) eachProduct(visit func(xi, wi, yi int)) {
+	out, ic, oc := c.OutDims(), c.InChannels/c.Groups, c.OutChannels/c.Groups
+	ks, is, os := volume(c.Kernel), volume(c.In), volume(out)
+	for i := range c.Batch * c.OutChannels * ic * os * ks {
+		t, p, ch, o, b := i%ks, i/ks%os, i/ks/os%ic, i/ks/os/ic%c.OutChannels, i/ks/os/ic/c.OutChannels
+		xi, ok, scale, pp, tt := 0, true, 1, p, t
+		for a := len(out) - 1; a >= 0; a-- {
+			at := pp%out[a]*c.Stride[a] + tt%c.Kernel[a]*c.Dilation[a] - c.PadBegin[a]
+			pp, tt = pp/out[a], tt/c.Kernel[a]
+			ok = ok && at >= 0 && at < c.In[a]
+			xi, scale = xi+at*scale, scale*c.In[a]
+		}
+		if ok {
+			visit((b*c.InChannels+o/oc*ic+ch)*is+xi, (o*ic+ch)*ks+t, (b*c.OutChannels+o)*os+p)
+		}
+	}
+}
+
+func (c *Conv) counts() (x, weight, y int) {
+	return c.Batch * c.InChannels * volume(c.In), c.OutChannels * (c.InChannels / c.Groups) * volume(c.Kernel),
+		c.Batch * c.OutChannels * volume(c.OutDims())
+}
+
+// passes runs all four passes on random data, results one after another; with check, against the definition.
+func (c *Conv) passes(t *testing.T, w *Workers, seed uint64, check bool) []float32 {
+	t.Helper()
+	nx, nw, ny := c.counts()
+	r := rand.New(rand.NewPCG(seed, 2))
+	x, wt, dy, bias := randoms(r, nx), randoms(r, nw), randoms(r, ny), randoms(r, c.OutChannels)
+	dirty := func(n int) []float32 {
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = float32(math.NaN())
+		}
+		return s
+	}
+	y, dx, dw, db := dirty(ny), dirty(nx), dirty(nw), dirty(c.OutChannels)
+	c.Forward(w, x, wt, bias, y)
+	c.BackwardInput(w, wt, dy, dx)
+	c.BackwardWeight(w, x, dy, dw)
+	c.BackwardBias(w, dy, db)
+	all := append(append(append(append([]float32{}, y...), dx...), dw...), db...)
+	if !check {
+		return all
+	}
+	want, scale := make([]float64, len(all)), make([]float64, len(all))
+	add := func(i int, v float64) { want[i] += v; scale[i] += math.Abs(v) }
+	c.eachProduct(func(xi, wi, yi int) {
+		add(yi, float64(x[xi])*float64(wt[wi]))
+		add(ny+xi, float64(dy[yi])*float64(wt[wi]))
+		add(ny+nx+wi, float64(dy[yi])*float64(x[xi]))
+	})
+	for i := range ny {
+		o := i / max(volume(c.OutDims()), 1) % c.OutChannels
+		add(i, float64(bias[o]))
+		add(ny+nx+nw+o, float64(dy[i]))
+	}
+	name := fmt.Sprintf("%+v", *c)
+	compare(t, name+" y", y, want, scale)
+	compare(t, name+" dx", dx, want[ny:], scale[ny:])
+	compare(t, name+" dweight", dw, want[ny+nx:], scale[ny+nx:])
+	compare(t, name+" dbias", db, want[ny+nx+nw:], scale[ny+nx+nw:])
+	return all
+}
+
+func randomConv(r *rand.Rand) *Conv {
+	c := &Conv{Batch: 1 + r.IntN(4), Groups: []int{1, 1, 1, 2, 3}[r.IntN(5)]}
+	c.InChannels, c.OutChannels = c.Groups*(1+r.IntN(10)), c.Groups*(1+r.IntN(20))
+	switch r.IntN(4) {
+	case 0: // depthwise
+		c.Groups = c.InChannels
+		c.OutChannels = c.Groups * (1 + r.IntN(2))
+	}
+	axes := 1 + r.IntN(3)
+	size := []int{40, 18, 7}[axes-1]
+	for range axes {
+		c.In = append(c.In, 1+r.IntN(size))
+		c.Kernel = append(c.Kernel, 1+r.IntN(4))
+		c.Stride = append(c.Stride, 1+r.IntN(3)*r.IntN(2))
+		c.Dilation = append(c.Dilation, 1+r.IntN(2)*r.IntN(3))
+		c.PadBegin = append(c.PadBegin, r.IntN(4)*r.IntN(2))
+		c.PadEnd = append(c.PadEnd, r.IntN(4)*r.IntN(2))
+	}
+	if r.IntN(8) == 0 {
+		c.PadBegin[0] = -1
+	}
+	return c
+}
+
+func TestConvAgainstDefinition(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 3))
+		for i := range 400 {
+			randomConv(r).passes(t, w, uint64(i), true)
+		}
+	})
+}
+
+func square(batch, in, out, groups, size, kernel, stride int) *Conv {
+	p := kernel / 2
+	return &Conv{Batch: batch, InChannels: in, OutChannels: out, Groups: groups, In: []int{size, size}, Kernel: []int{kernel, kernel},
+		Stride: []int{stride, stride}, Dilation: []int{1, 1}, PadBegin: []int{p, p}, PadEnd: []int{p, p}}
+}
+
+var benchConvs = []struct {
+	name string
+	conv *Conv
+}{
+	{"resnet.stem", square(32, 3, 64, 1, 32, 3, 1)},
+	{"resnet.1", square(32, 64, 64, 1, 32, 3, 1)},
+	{"resnet.2down", square(32, 64, 128, 1, 32, 3, 2)},
+	{"resnet.2short", square(32, 64, 128, 1, 32, 1, 2)},
+	{"resnet.2", square(32, 128, 128, 1, 16, 3, 1)},
+	{"resnet.3down", square(32, 128, 256, 1, 16, 3, 2)},
+	{"resnet.3", square(32, 256, 256, 1, 8, 3, 1)},
+	{"resnet.4down", square(32, 256, 512, 1, 8, 3, 2)},
+	{"resnet.4", square(32, 512, 512, 1, 4, 3, 1)},
+	{"lenet.1", square(64, 1, 32, 1, 28, 3, 1)},
+	{"lenet.2", square(64, 32, 64, 1, 14, 3, 1)},
+	{"mobile.stem", square(16, 3, 32, 1, 96, 3, 2)},
+	{"mobile.dw48", square(16, 32, 32, 32, 48, 3, 1)},
+	{"mobile.dw48s2", square(16, 96, 96, 96, 48, 3, 2)},
+	{"mobile.dw24", square(16, 144, 144, 144, 24, 3, 1)},
+	{"mobile.dw12", square(16, 192, 192, 192, 12, 3, 1)},
+	{"mobile.dw6", square(16, 576, 576, 576, 6, 3, 1)},
+	{"mobile.dw3", square(16, 960, 960, 960, 3, 3, 1)},
+	{"mobile.pw24", square(16, 144, 24, 1, 24, 1, 1)},
+	{"mobile.pw6", square(16, 96, 576, 1, 6, 1, 1)},
+	{"mobile.pw3", square(16, 960, 320, 1, 3, 1, 1)},
+	{"vit.patch", &Conv{Batch: 32, InChannels: 3, OutChannels: 192, Groups: 1, In: []int{32, 32}, Kernel: []int{4, 4}, Stride: []int{4, 4},
+		Dilation: []int{1, 1}, PadBegin: []int{0, 0}, PadEnd: []int{0, 0}}},
+}
+
+func BenchmarkConv(b *testing.B) {
+	w := NewWorkers(0)
+	defer w.Close()
+	for _, c := range benchConvs {
+		nx, nw, ny := c.conv.counts()
+		r := rand.New(rand.NewPCG(1, 1))
+		x, wt, y, bias := randoms(r, nx), randoms(r, nw), randoms(r, ny), randoms(r, c.conv.OutChannels)
+		dx, dw := randoms(r, nx), randoms(r, nw)
+		passes := []struct {
+			name string
+			run  func()
+		}{
+			{"forward", func() { c.conv.Forward(w, x, wt, bias, y) }},
+			{"input", func() { c.conv.BackwardInput(w, wt, y, dx) }},
+			{"weight", func() { c.conv.BackwardWeight(w, x, y, dw) }},
+		}
+		for _, p := range passes {
+			b.Run(c.name+"/"+p.name, func(b *testing.B) {
+				for b.Loop() {
+					p.run()
+				}
+				flops := 2 * float64(nw) * float64(c.conv.Batch*volume(c.conv.OutDims()))
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

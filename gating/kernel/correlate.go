@@ -1,0 +1,176 @@
+package kernel
+
+// correlation is the work of a convolution's forward pass and of its input gradient: every row of the result is a
+// sum over channels and taps of weights times shifted source planes. It is computed as one product per group whose
+// right operand, the patches, is packed piece by piece straight from the source.
+type correlation struct {
+	batch, groups  int
+	channels, rows int // of one group
+	axes           [3]axis
+	src, dst, bias []float32
+	left           func(group int) grid // weights: p is (channel, tap), or (tap, channel) with tapMajor
+	tapMajor       bool
+
+	outVolume, inVolume, target, depth int
+	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
+}
+
+func (c *correlation) run(w *Workers, s *scratch) {
+	c.outVolume, c.inVolume, c.target = 1, 1, 1
+	taps := 1
+	for d := range c.axes {
+		a := &c.axes[d]
+		c.outVolume, c.inVolume, c.target = c.outVolume*a.out, c.inVolume*a.in, c.target*a.target
+		taps *= a.taps()
+	}
+	c.depth = taps * c.channels
+	if c.batch*c.groups*c.rows*c.outVolume == 0 {
+		return
+	}
+	if c.depth*c.inVolume == 0 {
+		c.constant(w)
+		return
+	}
+	if c.rows == 1 {
+		c.runThin(w)
+		return
+	}
+	lefts := c.packLefts(w, s)
+	c.cut(w)
+	pieces := (c.batch + c.images - 1) / c.images
+	w.For(c.groups*pieces*c.boxes*c.down, 1, func(lo, hi int) {
+		s := borrow()
+		defer s.giveBack()
+		for t := lo; t < hi; t++ {
+			part, rest := t%c.down, t/c.down
+			b, rest := rest%c.boxes, rest/c.boxes
+			c.piece(&lefts[rest/pieces], rest/pieces, rest%pieces*c.images, split(&c.axes, b, c.boxes), part, s)
+		}
+	})
+}
+
+// packLefts packs the weights of all groups side by side.
+func (c *correlation) packLefts(w *Workers, s *scratch) []panels {
+	lefts := make([]panels, c.groups)
+	if c.groups == 1 {
+		g := c.left(0)
+		packPanels(w, &lefts[0], &g, 0, c.depth, 0, c.rows, 1, &s.left)
+		return lefts
+	}
+	each := (c.rows + simd.tall - 1) / simd.tall * c.depth * simd.stride
+	all := resize(&s.left, c.groups*each)
+	w.For(c.groups, 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			g, buf := c.left(i), all[i*each:(i+1)*each:(i+1)*each]
+			packPanels(nil, &lefts[i], &g, 0, c.depth, 0, c.rows, 1, &buf)
+		}
+	})
+	return lefts
+}
+
+// cut decides on pieces: enough columns that weights are read rarely, a slab that fits the cache, something for every thread.
+func (c *correlation) cut(w *Workers) {
+	const columns, slabLimit = 128, 1 << 18
+	enough := 4 * w.Threads()
+	c.images = max(1, min(c.batch, columns/c.outVolume))
+	pieces := (c.batch + c.images - 1) / c.images * c.groups
+	c.boxes = max(1, c.channels*c.inVolume/slabLimit)
+	if pieces*c.boxes < enough && w.Threads() > 1 {
+		c.boxes = max(c.boxes, min((enough+pieces-1)/pieces, c.outVolume/columns))
+	}
+	c.boxes = min(c.boxes, parts(&c.axes))
+	c.down = 1
+	if w.Threads() > 1 && pieces*c.boxes < 2*w.Threads() {
+		c.down = min((2*w.Threads()+pieces*c.boxes-1)/(pieces*c.boxes), (c.rows+simd.tall-1)/simd.tall)
+	}
+}
+
+// piece computes some rows of some outputs of a few images of one group.
+func (c *correlation) piece(left *panels, group, image int, b box, part int, s *scratch) {
+	images := min(c.images, c.batch-image)
+	view := newView(&c.axes, b)
+	src := c.src[(image*c.groups+group)*c.channels*c.inVolume:]
+	next := c.groups * c.channels * c.inVolume // floats from one image to the next
+	if !view.whole {
+		next = c.channels * view.plane
+		src = c.fillSlab(view, group, image, images, s)
+	}
+	job := product{left: *left, right: grid{data: src}, ldc: c.target,
+		out: c.dst[(image*c.groups+group)*c.rows*c.target:]}
+	if c.bias != nil {
+		job.bias = c.bias[group*c.rows:]
+	}
+	job.right.rows = c.patchRows(view, &b, resize(&s.rows, c.depth)[:0])
+	n := images * b.volume()
+	job.right.cols, job.at = c.patchColumns(view, &b, images, next, resize(&s.cols, n)[:0], resize(&s.at, n)[:0])
+	i0, i1 := part*left.count()/c.down, (part+1)*left.count()/c.down
+	step := 8 * simd.wide
+	for j := 0; j < n; j += step {
+		job.run(i0, i1, j, min(j+step, n), s)
+	}
+}
+
+func (c *correlation) fillSlab(view *slab, group, image, images int, s *scratch) []float32 {
+	buf := resize(&s.slab, images*c.channels*view.plane+simd.lanes)
+	for i := range images {
+		src := c.src[((image+i)*c.groups+group)*c.channels*c.inVolume:]
+		for ch := range c.channels {
+			view.fill(buf[(i*c.channels+ch)*view.plane:], src[ch*c.inVolume:])
+		}
+	}
+	return buf
+}
+
+// patchRows lists where each channel and tap begins.
+func (c *correlation) patchRows(view *slab, b *box, rows []int) []int {
+	if c.tapMajor {
+		eachTap(&c.axes, func(_, shift [3]int) {
+			at := view.tap(shift, b)
+			for ch := range c.channels {
+				rows = append(rows, ch*view.plane+at)
+			}
+		})
+		return rows
+	}
+	for ch := range c.channels {
+		eachTap(&c.axes, func(_, shift [3]int) {
+			rows = append(rows, ch*view.plane+view.tap(shift, b))
+		})
+	}
+	return rows
+}
+
+// patchColumns lists where each output reads, relative to its rows, and where it is written.
+func (c *correlation) patchColumns(view *slab, b *box, images, next int, cols, at []int) ([]int, []int) {
+	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
+	for img := range images {
+		for i := b[0].lo; i < b[0].hi; i++ {
+			for j := b[1].lo; j < b[1].hi; j++ {
+				from := img*next + (i-b[0].lo)*view.inner[0] + (j-b[1].lo)*view.inner[1]
+				to := img*c.groups*c.rows*c.target + ((x.first+i*x.stride)*y.target+y.first+j*y.stride)*z.target + z.first
+				for k := b[2].lo; k < b[2].hi; k++ {
+					cols, at = append(cols, from+k-b[2].lo), append(at, to+k*z.stride)
+				}
+			}
+		}
+	}
+	return cols, at
+}
+
+// constant writes the bias, or zero, to every output: there is nothing to sum.
+func (c *correlation) constant(w *Workers) {
+	b := split(&c.axes, 0, 1)
+	_, at := c.patchColumns(newSlab(&c.axes, b), &b, 1, 0, nil, nil)
+	w.For(c.batch*c.groups*c.rows, 16, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			var v float32
+			if c.bias != nil {
+				v = c.bias[r%(c.groups*c.rows)]
+			}
+			plane := c.dst[r*c.target:]
+			for _, i := range at {
+				plane[i] = v
+			}
+		}
+	})
+}
