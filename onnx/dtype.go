@@ -130,6 +130,9 @@ func (t DataType) packedBytes(n int) (int, bool) {
 		size := n * (bits / 8)
 		return size, size/(bits/8) == n && size >= 0
 	}
-	per := 8 / max(bits, 1)
+	if bits == 0 {
+		return 0, true
+	}
+	per := 8 / bits
 	return n/per + (n%per+per-1)/per, true
 }

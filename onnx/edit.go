@@ -1,64 +1,264 @@
 package onnx
 
 import (
-	"errors"
-	"io"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // Source gives the values of a tensor in row-major order when they are needed,
 // so that a model larger than memory can be written. It may be called several
-// times and must give the same values each time.
+// times, not at once, and must give the same values each time. Values are
+// rounded to the nearest of the tensor's type, ties to even.
 type Source func() ([]float64, error)
 
-// Edit is one change of a model, applied by With.
-type Edit struct{ apply func(*editor) error }
+// Edit is one change of a model, applied by Model.With. The messages it names
+// may be of the model, of the file the model is a view of, or of any view in
+// between.
+type Edit struct{ apply func(*edits) error }
 
-type editor struct{}
+// SetValues replaces the elements of a tensor of a float type. Type, shape and
+// name stay; so does the field or file that holds the elements, unless its
+// encoding has no fixed size: then they become raw_data.
+func SetValues(t *onnxpb.TensorProto, src Source) Edit {
+	return Edit{func(e *edits) error {
+		if i, ok := e.addedIndex[t]; ok {
+			e.added[i].src = src
+			return nil
+		}
+		i, ok := e.element(t)
+		if !ok {
+			return fmt.Errorf("tensor %q is not of this model", t.GetName())
+		}
+		if _, err := e.base.plan(i); err != nil {
+			return err
+		}
+		e.values[i] = src
+		return nil
+	}}
+}
 
-type edits struct{}
-
-func (e *edits) store(t *onnxpb.TensorProto) (store, bool) { return nil, false }
-
-var errLater = errors.New("not yet built")
-
-// With returns a view of m with the edits applied in order. m stays as it is.
-func (m *Model) With(list ...Edit) (*Model, error) { return nil, errLater }
-
-// SetValues replaces the elements of a tensor; type and shape stay.
-func SetValues(t *onnxpb.TensorProto, src Source) Edit { return Edit{} }
-
-// AddInitializer adds a constant to a graph.
+// AddInitializer adds a constant of a float type to a graph, as raw_data. The
+// name must be new to the graph. In a file before IR version 4, where every
+// initializer is an input too, it adds the input.
 func AddInitializer(g *onnxpb.GraphProto, name string, dt DataType, dims []int, src Source) Edit {
-	return Edit{}
+	return Edit{func(e *edits) error {
+		i, ok := e.element(g)
+		if !ok {
+			return fmt.Errorf("graph %q is not of this model", g.GetName())
+		}
+		if !dt.IsFloat() {
+			return fmt.Errorf("initializer %q: %s is not a float type", name, dt)
+		}
+		if name == "" || e.definedIn(i, name) {
+			return fmt.Errorf("initializer %q: the name is not new to graph %q", name, g.GetName())
+		}
+		p := emptyTensor(name, dt, dims)
+		if t := describe(p, nil); t.err != nil {
+			return fmt.Errorf("initializer %q: %w", name, t.err)
+		}
+		e.addedIndex[p] = len(e.added)
+		e.added = append(e.added, addition{graph: i, proto: p, src: src})
+		return nil
+	}}
 }
 
-// SetInput makes a node's input slot read the value of that name.
-func SetInput(n *onnxpb.NodeProto, slot int, name string) Edit { return Edit{} }
+// maxSlot bounds the input slots SetInput may create.
+const maxSlot = 1 << 12
 
-// SetMetadata sets an entry of the model's metadata.
-func SetMetadata(key, value string) Edit { return Edit{} }
+// SetInput makes an input slot of a node read the value of that name. A slot
+// beyond the last one is created, with empty ones before it where needed.
+func SetInput(n *onnxpb.NodeProto, slot int, name string) Edit {
+	return Edit{func(e *edits) error {
+		i, ok := e.element(n)
+		if !ok {
+			return fmt.Errorf("node %q is not of this model", NodeLabel(n))
+		}
+		if slot < 0 || slot >= max(maxSlot, len(n.GetInput())) {
+			return fmt.Errorf("node %q: there is no input slot %d", NodeLabel(n), slot)
+		}
+		if e.inputs[i] == nil {
+			e.inputs[i] = map[int]string{}
+		}
+		e.inputs[i][slot] = name
+		return nil
+	}}
+}
 
-// DropMetadata removes the entries whose key starts with prefix.
-func DropMetadata(prefix string) Edit { return Edit{} }
+// SetMetadata sets an entry of the model's metadata_props: it replaces the
+// value of an existing key and appends a new one at the end of the file.
+func SetMetadata(key, value string) Edit {
+	return Edit{func(e *edits) error {
+		e.metadata.set(key, value)
+		return nil
+	}}
+}
 
-// WriteTo writes the model file.
-func (m *Model) WriteTo(w io.Writer) (int64, error) {
-	data, err := m.base.bytes()
-	if err != nil {
-		return 0, err
+// DropMetadata removes the entries of the model's metadata_props whose key
+// starts with prefix.
+func DropMetadata(prefix string) Edit {
+	return Edit{func(e *edits) error {
+		e.metadata.drop(prefix)
+		return nil
+	}}
+}
+
+// addition is an initializer that is not in the file.
+type addition struct {
+	graph int32 // element of the graph it belongs to
+	proto *onnxpb.TensorProto
+	src   Source
+}
+
+// edits are all changes of a view against the file, by element.
+type edits struct {
+	base       *source
+	values     map[int32]Source
+	inputs     map[int32]map[int]string // by node and slot
+	added      []addition
+	addedIndex map[*onnxpb.TensorProto]int
+	metadata   metadata
+	alias      map[proto.Message]int32 // messages of views, by the element they stand for
+}
+
+// store returns where the elements of t are if an edit put them there.
+func (e *edits) store(t *onnxpb.TensorProto) (store, bool) {
+	if e == nil {
+		return nil, false
 	}
-	n, err := w.Write(data)
-	return int64(n), err
+	if i, ok := e.addedIndex[t]; ok {
+		return sourced(e.added[i].src), true
+	}
+	i, ok := e.element(t)
+	if !ok || e.values[i] == nil {
+		return nil, false
+	}
+	return sourced(e.values[i]), true
 }
 
-// WriteOptions say how WriteFile treats what is there.
-type WriteOptions struct {
-	Overwrite bool                       // replace an existing file
-	Inputs    []string                   // files that must never be written over
-	Verify    func(tmpPath string) error // called before the file gets its name
+// source returns the new values of the tensor at element i, nil if it has none.
+func (e *edits) source(i int32) Source {
+	if e == nil {
+		return nil
+	}
+	return e.values[i]
 }
 
-// WriteFile writes the model to path, whole or not at all.
-func WriteFile(path string, m *Model, o WriteOptions) error { return errLater }
+// element returns the element a message of the file or of a view stands for.
+func (e *edits) element(m proto.Message) (int32, bool) {
+	if i, ok := e.base.index[m]; ok {
+		return i, true
+	}
+	i, ok := e.alias[m]
+	return i, ok
+}
+
+// definedIn says whether a name is taken in a graph, not counting the graphs
+// around it.
+func (e *edits) definedIn(graph int32, name string) bool {
+	g := e.base.messages[graph].(*onnxpb.GraphProto)
+	for _, t := range g.GetInitializer() {
+		if t.GetName() == name {
+			return true
+		}
+	}
+	for _, v := range g.GetInput() {
+		if v.GetName() == name {
+			return true
+		}
+	}
+	for _, n := range g.GetNode() {
+		for _, out := range n.GetOutput() {
+			if out == name {
+				return true
+			}
+		}
+	}
+	for _, a := range e.added {
+		if a.graph == graph && a.proto.GetName() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// metadata is the model's metadata_props with changes.
+type metadata struct {
+	entries []entry
+	changed bool
+}
+
+// entry is a key and value; those of the file come first and in its order.
+type entry struct {
+	key, value string
+	inFile     bool
+	set        bool // the value is not that of the file
+	dropped    bool
+}
+
+func (m *metadata) set(key, value string) {
+	found := false
+	for i := range m.entries {
+		e := &m.entries[i]
+		if e.dropped || e.key != key {
+			continue
+		}
+		if found { // a second entry of the same key
+			e.dropped, m.changed = true, true
+			continue
+		}
+		found = true
+		if e.value != value {
+			e.value, e.set, m.changed = value, true, true
+		}
+	}
+	if !found {
+		m.entries = append(m.entries, entry{key: key, value: value, set: true})
+		m.changed = true
+	}
+}
+
+func (m *metadata) drop(prefix string) {
+	for i := range m.entries {
+		if e := &m.entries[i]; !e.dropped && strings.HasPrefix(e.key, prefix) {
+			e.dropped, m.changed = true, true
+		}
+	}
+}
+
+// protos returns the entries that are left.
+func (m *metadata) protos() []*onnxpb.StringStringEntryProto {
+	var list []*onnxpb.StringStringEntryProto
+	for _, e := range m.entries {
+		if !e.dropped {
+			list = append(list, &onnxpb.StringStringEntryProto{Key: proto.String(e.key), Value: proto.String(e.value)})
+		}
+	}
+	return list
+}
+
+// sourced is the store of a tensor whose values an edit gives.
+type sourced Source
+
+func (s sourced) values(t *Tensor) ([]float64, error) {
+	v, err := s()
+	if err == nil && len(v) != t.n {
+		err = fmt.Errorf("the new values are %d, the shape %v needs %d", len(v), t.shape, t.n)
+	}
+	return v, err
+}
+
+func (s sourced) raw(t *Tensor) ([]byte, error) {
+	v, err := s.values(t)
+	if err != nil {
+		return nil, err
+	}
+	return appendFloats(make([]byte, 0, t.size), t.dtype, v), nil
+}
+
+func (s sourced) strings(t *Tensor) ([]string, error) {
+	return nil, t.wrongType("does not hold strings")
+}

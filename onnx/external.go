@@ -3,7 +3,6 @@ package onnx
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -161,6 +160,3 @@ func (x *externals) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// hashExternal writes the external files of m to w in the order of their names.
-func (m *Model) hashExternal(w io.Writer) error { return nil }

@@ -1,11 +1,8 @@
 package onnx
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"google.golang.org/protobuf/proto"
@@ -157,19 +154,6 @@ func sameDomain(a, b string) bool {
 
 func isDefaultDomain(d string) bool { return d == "" || d == "ai.onnx" }
 
-// SHA256 returns the hash, in hexadecimal, of the bytes that WriteTo writes,
-// followed by those of its external data files in the order of their names.
-func (m *Model) SHA256() (string, error) {
-	h := sha256.New()
-	if _, err := m.WriteTo(h); err != nil {
-		return "", err
-	}
-	if err := m.hashExternal(h); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
 // bytes returns the file's content.
 func (s *source) bytes() ([]byte, error) {
 	if s.file.closed.Load() {
@@ -177,5 +161,3 @@ func (s *source) bytes() ([]byte, error) {
 	}
 	return s.file.data, nil
 }
-
-var _ io.WriterTo = (*Model)(nil)

@@ -57,6 +57,9 @@ func (s *stored) field(t *Tensor) (protowire.Number, error) {
 		if field != 0 {
 			return 0, invalidf("elements are external and in field %d too", field)
 		}
+		if t.dtype == String {
+			return 0, invalidf("strings cannot be external data")
+		}
 		return 0, nil
 	}
 	if field == 0 && t.n > 0 {
@@ -73,8 +76,7 @@ func (s *stored) external() bool {
 }
 
 func (s *stored) raw(t *Tensor) ([]byte, error) {
-	field, err := s.field(t)
-	if err != nil {
+	if err := s.check(t); err != nil {
 		return nil, err
 	}
 	if s.external() {
@@ -84,11 +86,14 @@ func (s *stored) raw(t *Tensor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch field {
-	case fieldInt32Data, fieldInt64Data, fieldUint64Data:
-		return s.varints(t, data)
+	if len(s.runs) == 0 {
+		return nil, nil
+	}
+	switch s.runs[0].field {
+	case fieldRawData, fieldFloatData, fieldDoubleData:
+		return s.fixed(data, t.size), nil
 	default:
-		return s.fixed(t, data)
+		return s.varints(t, data)
 	}
 }
 
@@ -100,83 +105,103 @@ func (s *stored) externalRaw(t *Tensor) ([]byte, error) {
 	return s.src.external.read(ref, t.size)
 }
 
-// records calls fn with the content of every record: the packed block, the
-// bytes, or one bare value.
-func (s *stored) records(data []byte, fn func(content []byte) error) error {
+// records calls fn with the place of the content of every record: of the
+// packed block, of the bytes, or of one bare value.
+func (s *stored) records(data []byte, fn func(start, end int)) {
 	for _, r := range s.runs {
 		for pos := r.start; pos < r.end; {
 			_, typ, n := protowire.ConsumeTag(data[pos:r.end])
 			pos += n
+			size := protowire.ConsumeFieldValue(r.field, typ, data[pos:r.end])
+			content := pos
 			if typ == protowire.BytesType {
-				content, n := protowire.ConsumeBytes(data[pos:r.end])
-				if err := fn(content); err != nil {
-					return err
-				}
-				pos += n
-				continue
+				_, m := protowire.ConsumeVarint(data[pos:r.end])
+				content += m
 			}
-			n = protowire.ConsumeFieldValue(r.field, typ, data[pos:r.end])
-			if err := fn(data[pos : pos+n]); err != nil {
-				return err
-			}
-			pos += n
+			pos += size
+			fn(content, pos)
 		}
+	}
+}
+
+// check says whether the payload fits type and shape, without decoding it.
+func (s *stored) check(t *Tensor) error {
+	field, err := s.field(t)
+	if err != nil {
+		return err
+	}
+	if s.external() {
+		_, err := s.externalRaw(t)
+		return err
+	}
+	data, err := s.src.bytes()
+	if err != nil {
+		return err
+	}
+	got, want, unit := 0, t.size, "bytes"
+	switch field {
+	case fieldStringData:
+		want, unit = t.n, "strings"
+		s.records(data, func(_, _ int) { got++ })
+	case fieldInt32Data, fieldInt64Data, fieldUint64Data:
+		want, unit = s.entries(t), "entries"
+		s.records(data, func(start, end int) { got += countVarints(data[start:end]) })
+	default:
+		s.records(data, func(start, end int) { got += end - start })
+	}
+	if got != want {
+		return invalidf("%d %s of payload, %d elements of %s need %d", got, unit, t.n, t.dtype, want)
 	}
 	return nil
 }
 
+// entries is how many varints the elements take.
+func (s *stored) entries(t *Tensor) int {
+	if t.dtype.Size() < 8 { // several elements in each entry
+		return t.size
+	}
+	return t.n
+}
+
+// countVarints counts the last bytes of varints.
+func countVarints(b []byte) int {
+	n := 0
+	for _, c := range b {
+		if c < 0x80 {
+			n++
+		}
+	}
+	return n
+}
+
 // fixed joins records whose content is the raw form already.
-func (s *stored) fixed(t *Tensor, data []byte) ([]byte, error) {
-	total, count := 0, 0
+func (s *stored) fixed(data []byte, size int) []byte {
 	var only []byte
-	_ = s.records(data, func(c []byte) error {
-		total, count, only = total+len(c), count+1, c
-		return nil
-	})
-	if total != t.size {
-		return nil, invalidf("%d bytes of payload, %d elements of %s need %d", total, t.n, t.dtype, t.size)
-	}
+	count := 0
+	s.records(data, func(start, end int) { only, count = data[start:end], count+1 })
 	if count <= 1 {
-		return only, nil
+		return only
 	}
-	raw := make([]byte, 0, total)
-	_ = s.records(data, func(c []byte) error {
-		raw = append(raw, c...)
-		return nil
-	})
-	return raw, nil
+	raw := make([]byte, 0, size)
+	s.records(data, func(start, end int) { raw = append(raw, data[start:end]...) })
+	return raw
 }
 
 // varints turns records of varints into the raw form.
 func (s *stored) varints(t *Tensor, data []byte) ([]byte, error) {
-	entries := t.n
-	width := t.dtype.Size() / 8
-	if width == 0 { // several elements in each entry
-		entries, width = t.size, 1
-	}
-	count := 0
-	_ = s.records(data, func(c []byte) error {
-		for _, b := range c {
-			if b < 0x80 { // the last byte of a varint
-				count++
-			}
-		}
-		return nil
-	})
-	if count != entries {
-		return nil, invalidf("%d entries of payload, %d elements of %s need %d", count, t.n, t.dtype, entries)
-	}
+	width := max(t.dtype.Size()/8, 1)
 	raw := make([]byte, 0, t.size)
-	err := s.records(data, func(c []byte) error {
-		for len(c) > 0 {
-			v, n := protowire.ConsumeVarint(c)
+	var err error
+	s.records(data, func(start, end int) {
+		for start < end && err == nil {
+			v, n := protowire.ConsumeVarint(data[start:end])
 			if n < 0 {
-				return invalidf("malformed number in the payload")
+				err = invalidAt(start, "malformed number in the payload")
+				return
 			}
-			c = c[n:]
+			start += n
 			raw = appendEntry(raw, t.dtype, width, v)
 		}
-		return nil
 	})
 	return raw, err
 }
@@ -199,23 +224,14 @@ func appendEntry(raw []byte, dt DataType, width int, v uint64) []byte {
 }
 
 func (s *stored) strings(t *Tensor) ([]string, error) {
-	if _, err := s.field(t); err != nil {
+	if err := s.check(t); err != nil {
 		return nil, err
-	}
-	if s.external() {
-		return nil, invalidf("strings cannot be external data")
 	}
 	data, err := s.src.bytes()
 	if err != nil {
 		return nil, err
 	}
-	var list []string
-	_ = s.records(data, func(c []byte) error {
-		list = append(list, string(c))
-		return nil
-	})
-	if len(list) != t.n {
-		return nil, invalidf("%d strings of payload, the shape needs %d", len(list), t.n)
-	}
+	list := make([]string, 0, t.n)
+	s.records(data, func(start, end int) { list = append(list, string(data[start:end])) })
 	return list, nil
 }
