@@ -1,0 +1,69 @@
+package network
+
+import (
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// positive makes every element of t at least 0.5.
+func positive(t *Tensor) *Tensor {
+	for i, v := range t.F {
+		t.F[i] = 0.5 + v*v
+	}
+	return t
+}
+
+func batchNormInputs(x ...int) []*Tensor {
+	c := 1
+	if len(x) > 1 {
+		c = x[1]
+	}
+	return []*Tensor{randomTensor(1, x...), randomTensor(2, c), randomTensor(3, c), randomTensor(4, c), positive(randomTensor(5, c))}
+}
+
+func TestBatchNormGradients(t *testing.T) {
+	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 7}, {1, 1, 1, 1}, {2, 2, 3, 2, 3}, {5}, {0, 3, 2}, {3, 40, 1}} {
+		for _, opset := range []int64{6, 7, 9, 14, 15} {
+			checkGradients(t, gradCase{op: "BatchNormalization", opset: opset, inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}})
+		}
+	}
+}
+
+func TestScaleShiftGradients(t *testing.T) {
+	for _, x := range [][]int{{4, 3}, {2, 3, 5, 7}, {3, 2, 1}, {2, 3, 17}} {
+		c := &call{node: &onnxpb.NodeProto{OpType: proto.String("BatchNormalization")}, name: "bn", opset: 15}
+		inputs := []*Tensor{randomTensor(1, x...), randomTensor(2, x[1]), randomTensor(3, x[1])}
+		for _, v := range inputs {
+			c.in = append(c.in, &input{Spec: v.Spec()})
+		}
+		op, specs, err := buildScaleShift(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs := []*Tensor{NewTensor(specs[0])}
+		dy := randomTensor(9, x...)
+		for i := range inputs {
+			want := differences(t, op, inputs, outs, i, 0, dy, 0)
+			got := NewTensor(inputs[i].Spec())
+			if err := op.(Differentiable).Backward(&Context{}, i, 0, inputs, outs, dy, got); err != nil {
+				t.Fatal(err)
+			}
+			if err := closeTo(got.F, want, 0); err != nil {
+				t.Errorf("input %d of %v: %v", i, x, err)
+			}
+		}
+	}
+}
+
+func TestBatchNormRefusals(t *testing.T) {
+	in := batchNormInputs(2, 3, 4)
+	short := append([]*Tensor{}, in...)
+	short[3] = randomTensor(1, 2)
+	checkRefusals(t, []refusal{
+		{"BatchNormalization", 15, nil, in[:4], "input 4 is missing"},
+		{"BatchNormalization", 15, nil, short, "input 3 has shape [2], want [3]"},
+		{"BatchNormalization", 15, nil, append([]*Tensor{randomTensor(1)}, in[1:]...), "batch axis"},
+	})
+}

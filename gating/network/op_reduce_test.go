@@ -1,0 +1,114 @@
+package network
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+func TestReduceGradients(t *testing.T) {
+	for _, e := range reduceOps {
+		for _, c := range []struct {
+			shape []int
+			axes  []int64
+		}{
+			{[]int{3, 5}, []int64{1}}, {[]int{3, 5}, []int64{0}}, {[]int{3, 5}, nil}, {[]int{2, 3, 4}, []int64{1}}, {[]int{2, 3, 4}, []int64{-3, -1}},
+			{[]int{2, 3, 2, 2}, []int64{2, 3}}, {[]int{2, 3, 2, 2, 2}, []int64{0, 2, 4}}, {[]int{1, 1}, []int64{0}}, {[]int{}, nil}, {[]int{2, 1, 3}, []int64{1}},
+		} {
+			x := randomTensor(7, c.shape...)
+			if e.name == "ReduceLogSum" {
+				positive(x)
+			}
+			step := 1e-3
+			g := gradCase{op: e.name, opset: 13, inputs: []*Tensor{x}, wrt: []int{0}, step: step, tol: 1e-2}
+			if e.name == "ReduceSum" {
+				g.inputs = append(g.inputs, nil)
+				if c.axes != nil {
+					g.inputs[1] = intTensor(c.axes...)
+				}
+			} else if c.axes != nil {
+				g.attrs = attrs{intsAttr("axes", c.axes...)}
+			}
+			checkGradients(t, g)
+		}
+	}
+}
+
+// backwardOf runs one operator forward and its gradient for dy of ones.
+func backwardOf(t *testing.T, c gradCase) []float32 {
+	t.Helper()
+	op, in, outs := buildOne(t, c)
+	if err := op.Forward(&Context{}, in, outs); err != nil {
+		t.Fatal(err)
+	}
+	dy, dx := NewTensor(outs[0].Spec()), NewTensor(in[0].Spec())
+	for i := range dy.F {
+		dy.F[i] = 1
+	}
+	if err := op.(Differentiable).Backward(&Context{}, 0, 0, in, outs, dy, dx); err != nil {
+		t.Fatal(err)
+	}
+	return dx.F
+}
+
+// TestReduceGradientCorners: ties share the gradient, as PyTorch's amax has it; products with zeros do not divide by them.
+func TestReduceGradientCorners(t *testing.T) {
+	for _, c := range []struct {
+		op       string
+		in, want []float32
+	}{
+		{"ReduceMax", []float32{1, 3, 3, 2}, []float32{0, 0.5, 0.5, 0}},
+		{"ReduceMin", []float32{1, 1, 1, 1}, []float32{0.25, 0.25, 0.25, 0.25}},
+		{"ReduceProd", []float32{2, 0, 3}, []float32{0, 6, 0}},
+		{"ReduceProd", []float32{0, 0, 3}, []float32{0, 0, 0}},
+		{"ReduceProd", []float32{2, 5, -3}, []float32{-15, -6, 10}},
+		{"ReduceL2", []float32{0, 0}, []float32{0, 0}},
+		{"ReduceL1", []float32{-2, 0, 3}, []float32{-1, 0, 1}},
+	} {
+		got := backwardOf(t, gradCase{op: c.op, opset: 13, inputs: []*Tensor{{Type: onnx.Float32, Shape: []int{len(c.in)}, F: c.in}}})
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: gradient at %v is %v, want %v", c.op, c.in, got, c.want)
+		}
+	}
+}
+
+func TestReduceInts(t *testing.T) {
+	for _, c := range []struct {
+		op    string
+		dtype onnx.DataType
+		in    []int64
+		want  int64
+	}{
+		{"ReduceSum", onnx.Int32, []int64{1 << 30, 1 << 30}, -1 << 31},
+		{"ReduceMean", onnx.Int64, []int64{1, 2, 4}, 2},
+		{"ReduceMax", onnx.Int8, nil, -128},
+		{"ReduceMin", onnx.Uint8, nil, 255},
+		{"ReduceMax", onnx.Bool, []int64{0, 1}, 1},
+		{"ReduceMin", onnx.Bool, []int64{0, 1}, 0},
+		{"ReduceProd", onnx.Int64, []int64{3, -4}, -12},
+		{"ReduceL1", onnx.Int32, []int64{3, -4}, 7},
+		{"ReduceL2", onnx.Int32, []int64{3, -4}, 5},
+		{"ReduceSumSquare", onnx.Int32, []int64{3, -4}, 25},
+		{"ReduceLogSum", onnx.Int32, []int64{10, 20}, 3},
+		{"ReduceLogSumExp", onnx.Int32, []int64{10, 10}, 10},
+	} {
+		op, in, outs := buildOne(t, gradCase{op: c.op, opset: 20, inputs: []*Tensor{{Type: c.dtype, Shape: []int{len(c.in)}, I: c.in}}})
+		if err := op.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		if outs[0].I[0] != c.want || outs[0].Type != c.dtype {
+			t.Errorf("%s of %s %v is %v, want %d", c.op, c.dtype, c.in, outs[0].I, c.want)
+		}
+	}
+}
+
+func TestReduceRefusals(t *testing.T) {
+	x := randomTensor(1, 2, 3)
+	unknown := randomTensor(1, 1)
+	checkRefusals(t, []refusal{
+		{"ReduceMean", 11, attrs{intsAttr("axes", 2)}, []*Tensor{x}, "axis 2"},
+		{"ReduceMean", 11, attrs{intsAttr("axes", 1, -1)}, []*Tensor{x}, "given twice"},
+		{"ReduceMean", 18, nil, []*Tensor{x, unknown}, "input 1"},
+	})
+}
