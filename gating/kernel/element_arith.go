@@ -136,3 +136,8 @@ func ClipGradient(w *Workers, low, high float32, dx, dy, x []float32) {
 		}
 	})
 }
+
+// Scale computes dst = factor·src. The two may be the same slice.
+func Scale(w *Workers, factor float32, dst, src []float32) {
+	w.For(len(dst), elementGrain, func(lo, hi int) { mulRight(dst[lo:hi], src[lo:hi], factor) })
+}

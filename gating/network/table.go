@@ -11,6 +11,11 @@ import (
 var families = []family{
 	activationOps,
 	castOps,
+	dropoutOps,
+	variadicOps,
+	whereOps,
+	logicOps,
+	compareOps,
 	clipOps,
 	binaryOps,
 	unaryOps,

@@ -1,0 +1,74 @@
+package network
+
+import (
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// logicOps are logic on bool tensors and on the bits of integers.
+var logicOps = family{
+	{"", "Not", 1, gradZero, buildLogic(1, isBool, func(a, _ int64) int64 { return 1 - a })},
+	{"", "And", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a & b })},
+	{"", "Or", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a | b })},
+	{"", "Xor", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a ^ b })},
+	{"", "BitwiseNot", 18, gradZero, buildLogic(1, onnx.DataType.IsInteger, func(a, _ int64) int64 { return ^a })},
+	{"", "BitwiseAnd", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a & b })},
+	{"", "BitwiseOr", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a | b })},
+	{"", "BitwiseXor", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a ^ b })},
+	{"", "BitShift", 11, gradZero, buildBitShift},
+}
+
+func isBool(t onnx.DataType) bool { return t == onnx.Bool }
+
+// logic is a function of one or two integers, broadcast to each other.
+type logic struct {
+	plan *kernel.Broadcast // nil for one operand
+	f    func(a, b int64) int64
+}
+
+// buildLogic builds a function of one or two operands of a type that fits.
+func buildLogic(operands int, fits func(onnx.DataType) bool, f func(a, b int64) int64) builder {
+	return func(c *call) (Operator, []Spec, error) {
+		if err := c.need(operands); err != nil {
+			return nil, nil, err
+		}
+		for i, in := range c.in[:operands] {
+			if !fits(in.Type) {
+				return nil, nil, c.shapeError("input %d is %s, which it does not take", i, in.Spec)
+			}
+		}
+		if operands == 1 {
+			return &logic{f: f}, []Spec{c.in[0].Spec}, nil
+		}
+		p, err := c.pair()
+		if err != nil {
+			return nil, nil, err
+		}
+		return &logic{p.plan, f}, []Spec{{c.in[0].Type, p.out}}, nil
+	}
+}
+
+// Forward applies the function.
+func (l *logic) Forward(x *Context, in, out []*Tensor) error {
+	t := out[0].Type
+	if l.plan == nil {
+		kernel.Map(x.Workers, out[0].I, in[0].I, func(a int64) int64 { return wrapNarrow(t, l.f(a, 0)) })
+		return nil
+	}
+	f := kernel.PairOf(func(a, b int64) int64 { return wrapNarrow(t, l.f(a, b)) })
+	kernel.Combine(x.Workers, l.plan, f, out[0].I, in[0].I, in[1].I)
+	return nil
+}
+
+// buildBitShift follows BitShift of opset 11, on unsigned integers. Shifting by the width or more gives 0.
+func buildBitShift(c *call) (Operator, []Spec, error) {
+	shift := func(a, b int64) int64 { return int64(uint64(a) << uint64(b)) }
+	switch direction := c.string("direction", ""); direction {
+	case "LEFT":
+	case "RIGHT":
+		shift = func(a, b int64) int64 { return int64(uint64(a) >> uint64(b)) }
+	default:
+		return nil, nil, c.shapeError("attribute direction is %q, want LEFT or RIGHT", direction)
+	}
+	return buildLogic(2, isUnsigned, shift)(c)
+}

@@ -1,0 +1,136 @@
+package network
+
+import (
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// variadicOps join any number of operands, broadcast to each other.
+var variadicOps = family{
+	{"", "Sum", 1, gradFull, buildVariadic(&join{f: kernel.Add})},
+	{"", "Mean", 1, gradFull, buildVariadic(&join{f: kernel.Add, mean: true})},
+	{"", "Max", 1, gradFull, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return max(a, b) }), choice: true,
+		ints: kernel.PairOf(func(a, b int64) int64 { return max(a, b) })})},
+	{"", "Min", 1, gradFull, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return min(a, b) }), choice: true,
+		ints: kernel.PairOf(func(a, b int64) int64 { return min(a, b) })})},
+}
+
+// join is how operands are put together, one after the other.
+type join struct {
+	f      *kernel.Pair[float32, float32]
+	ints   *kernel.Pair[int64, int64] // nil where only floats are allowed
+	mean   bool                       // divide by their number
+	choice bool                       // the result is one of the operands
+}
+
+// variadic is a join over known shapes.
+type variadic struct {
+	*join
+	shapes [][]int
+	out    []int
+	first  *kernel.Broadcast   // output, operand 0
+	rest   []*kernel.Broadcast // output, output, operand i
+	all    *kernel.Broadcast   // output, every operand
+	memory []float32
+}
+
+// buildVariadic follows the forms of opset 1 (equal shapes) and 8 (broadcasting).
+func buildVariadic(j *join) builder {
+	return func(c *call) (Operator, []Spec, error) {
+		if err := c.need(max(1, len(c.in))); err != nil {
+			return nil, nil, err
+		}
+		t := c.in[0].Type
+		v := &variadic{join: j}
+		for i, in := range c.in {
+			if in.Type != t || !in.IsFloat() && j.ints == nil {
+				return nil, nil, c.shapeError("input %d is %s among inputs of %s, want one type that it takes", i, in.Spec, t)
+			}
+			v.shapes = append(v.shapes, in.Shape)
+		}
+		out, err := c.broadcast(v.shapes...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(c.in) == 1 {
+			return c.asView(0, c.in[0].Spec)
+		}
+		v.out, v.first, v.all = out, kernel.NewBroadcast(out, v.shapes[0]), kernel.NewBroadcast(out, v.shapes...)
+		for _, s := range v.shapes[1:] {
+			v.rest = append(v.rest, kernel.NewBroadcast(out, out, s))
+		}
+		return v, []Spec{{t, out}}, nil
+	}
+}
+
+// Forward joins the operands from the first to the last.
+func (v *variadic) Forward(x *Context, in, out []*Tensor) error {
+	if out[0].Spec().IsFloat() {
+		v.floats(x, in, out[0].F)
+		return nil
+	}
+	flip := int64(0)
+	if out[0].Type == onnx.Uint64 {
+		flip = -1 << 63
+	}
+	y := out[0].I
+	kernel.Expand(x.Workers, v.first, y, flipped(in[0].I, flip))
+	for i, plan := range v.rest {
+		kernel.Combine(x.Workers, plan, v.ints, y, y, flipped(in[i+1].I, flip))
+	}
+	for i := range y {
+		y[i] += flip
+	}
+	return nil
+}
+
+func (v *variadic) floats(x *Context, in []*Tensor, y []float32) {
+	kernel.Expand(x.Workers, v.first, y, in[0].F)
+	for i, plan := range v.rest {
+		kernel.Combine(x.Workers, plan, v.f, y, y, in[i+1].F)
+	}
+	if v.mean {
+		kernel.Scale(x.Workers, 1/float32(len(in)), y, y)
+	}
+}
+
+// Backward passes dy to every operand of a sum, and to the chosen operand of a choice; operands that are equal
+// there share it, as in PyTorch.
+func (v *variadic) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
+	full, same := dy.F, sizeOf(v.shapes[i]) == dy.Len()
+	if v.choice {
+		full = dx.F
+		if !same {
+			v.memory = resize(v.memory, dy.Len())
+			full = v.memory
+		}
+		v.share(x, i, in, out[0].F, dy.F, full)
+	}
+	if !v.choice || !same {
+		kernel.SumTo(x.Workers, dx.F, v.shapes[i], full, v.out)
+	}
+	if v.mean {
+		kernel.Scale(x.Workers, 1/float32(len(in)), dx.F, dx.F)
+	}
+	return nil
+}
+
+// share writes dy divided by the number of operands that equal y where operand i does, and 0 elsewhere.
+func (v *variadic) share(x *Context, i int, in []*Tensor, y, dy, dst []float32) {
+	steps := v.all.Steps()
+	v.all.Rows(x.Workers, func(o, n int, at []int) {
+		for j := range n {
+			var equal float32
+			for k, t := range in {
+				equal += when(sameNumber(t.F[at[k]+j*steps[k]], y[o+j]))
+			}
+			dst[o+j] = 0
+			if sameNumber(in[i].F[at[i]+j*steps[i]], y[o+j]) {
+				dst[o+j] = dy[o+j] / equal
+			}
+		}
+	})
+}
+
+// sameNumber is equality under which NaN equals itself.
+func sameNumber(a, b float32) bool { return a == b || a != a && b != b }
