@@ -17,9 +17,12 @@ type Config struct {
 	Params  []Param            // weights to replace by mixtures
 	// Affine names BatchNormalization nodes whose scale and bias inputs already
 	// hold the whole affine map (s and t of y = s*x + t): their mean and variance are not read.
-	Affine   map[*onnxpb.NodeProto]bool
-	Workers  *kernel.Workers // for folding
-	MaxBytes int64           // bound on one tensor's memory, 0 for 8 GiB
+	Affine map[*onnxpb.NodeProto]bool
+	// Statistics names BatchNormalization nodes that are to normalise by each
+	// batch's own statistics and collect them.
+	Statistics map[*onnxpb.NodeProto]*Statistics
+	Workers    *kernel.Workers // for folding
+	MaxBytes   int64           // bound on one tensor's memory, 0 for 8 GiB
 }
 
 // Bounds that keep a hostile graph from expanding without end.
@@ -171,6 +174,9 @@ func (l *lowerer) node(n *onnxpb.NodeProto, s *scope, ops opsets, depth int) err
 	}
 	if l.Affine[s.origin(n)] {
 		return l.add(c, buildScaleShift, gradFull, s)
+	}
+	if st := l.Statistics[s.origin(n)]; st != nil {
+		return l.add(c, st.build, gradNone, s)
 	}
 	e := find(n, c.opset)
 	if e == nil {

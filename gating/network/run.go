@@ -171,3 +171,6 @@ func opOf(n *node) string {
 	}
 	return n.op
 }
+
+// Outputs returns the outputs of the graph, in the order of Run's result.
+func (r *Runner) Outputs() []Output { return r.graph.outputs }

@@ -93,3 +93,11 @@ func wrapInt(t onnx.DataType, v int64) int64 {
 	}
 	return v
 }
+
+// Shape0 returns the length of axis 0, 1 for a scalar.
+func (s Spec) Shape0() int {
+	if len(s.Shape) == 0 {
+		return 1
+	}
+	return s.Shape[0]
+}

@@ -1,0 +1,200 @@
+package gating
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Bake returns the base model with the plan's weights mixed by the coefficients
+// (one slice a group, parent by parent). It is a view: the mixtures are computed
+// in float64 when they are read or written, and rounded to the base's types. What
+// the plan does not mix is the base's, byte for byte.
+func (p *Plan) Bake(coeffs [][]float64) (*onnx.Model, error) { return p.bake(coeffs, false) }
+
+// bake is Bake; with plain, a BatchNormalization's four tensors are mixed as any
+// others, for its statistics are going to be measured anew.
+func (p *Plan) bake(coeffs [][]float64, plain bool) (*onnx.Model, error) {
+	b := baker{plan: p, coeffs: coeffs, uses: tensorUses(p.Selection.Alignment)}
+	for _, l := range p.Layers {
+		if l.affine && !plain {
+			b.affine(l)
+			continue
+		}
+		for k := range l.Layer.Params {
+			param := &l.Layer.Params[k]
+			b.replace(l, k, func(c unitCoeffs) ([]float64, error) { return b.mix(param, c) })
+		}
+	}
+	if len(b.edits) == 0 {
+		return p.base(), nil
+	}
+	return p.base().With(b.edits...)
+}
+
+// baker collects the edits of one Bake.
+type baker struct {
+	plan   *Plan
+	coeffs [][]float64
+	uses   map[*onnxpb.TensorProto]int
+	edits  []onnx.Edit
+}
+
+// unitCoeffs is the coefficients of one parameter: of parent j and channel u.
+type unitCoeffs struct {
+	c     []float64
+	units int
+}
+
+// at returns the coefficient of parent j in channel u.
+func (c unitCoeffs) at(j, u int) float64 {
+	if c.units == 1 {
+		u = 0
+	}
+	return c.c[j*c.units+u]
+}
+
+// tensorUses counts the parameters that read each tensor of the base: exporters
+// store tensors of equal value once.
+func tensorUses(a *graphmatch.Alignment) map[*onnxpb.TensorProto]int {
+	uses := map[*onnxpb.TensorProto]int{}
+	for _, l := range a.Layers {
+		for _, p := range l.Params {
+			if t := p.Uses[a.Base].Tensor; t != nil {
+				uses[t]++
+			}
+		}
+	}
+	return uses
+}
+
+// replace edits the tensor of a parameter. A tensor that other parameters read
+// too is left to them and a new one is added for this one.
+func (b *baker) replace(l PlannedLayer, k int, values func(unitCoeffs) ([]float64, error)) {
+	param := &l.Layer.Params[k]
+	use := param.Uses[b.plan.Selection.Alignment.Base]
+	group := l.Groups[k]
+	c := unitCoeffs{b.coeffs[group], b.plan.Groups[group].Units}
+	source := func() ([]float64, error) { return values(c) }
+	if b.uses[use.Tensor] == 1 {
+		b.edits = append(b.edits, onnx.SetValues(use.Tensor, source))
+		return
+	}
+	base := b.plan.base()
+	t := base.Tensor(use.Tensor)
+	name := fmt.Sprintf("%s.%s.softmerge", l.Layer.Name, param.Role)
+	b.edits = append(b.edits, onnx.AddInitializer(base.Proto().GetGraph(), name, t.DataType(), t.Shape(), source))
+	for _, s := range use.Sites {
+		b.edits = append(b.edits, onnx.SetInput(s.Node, s.Input, name))
+	}
+}
+
+// mix computes sum_j c_j W_j in float64. A parent with coefficient 0 is not read.
+func (b *baker) mix(p *graphmatch.Param, c unitCoeffs) ([]float64, error) {
+	outer, units, inner := blocks(p)
+	out := make([]float64, outer*units*inner)
+	for j := range b.plan.parents() {
+		if c.zero(j) {
+			continue
+		}
+		w, err := doublesOf(b.plan.Selection.Alignment, p, j)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range w {
+			if cj := c.at(j, i/inner%units); cj != 0 {
+				out[i] += cj * v
+			}
+		}
+	}
+	return out, nil
+}
+
+// zero says whether all of parent j's coefficients are 0.
+func (c unitCoeffs) zero(j int) bool {
+	for _, v := range c.c[j*c.units : (j+1)*c.units] {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// blocks returns the parameter's shape as [outer, channels, inner].
+func blocks(p *graphmatch.Param) (outer, units, inner int) {
+	outer, units, inner = 1, 1, 1
+	for i, d := range p.Shape {
+		switch {
+		case p.ChannelAxis < 0 || i > p.ChannelAxis:
+			inner *= d
+		case i == p.ChannelAxis:
+			units = d
+		default:
+			outer *= d
+		}
+	}
+	return outer, units, max(1, inner)
+}
+
+// affine bakes a BatchNormalization: mean and variance are mixed, and scale and
+// bias are chosen so that the node computes the mixed affine map
+// y = s x + t exactly: g = s sqrt(v+eps), b = t + m s.
+func (b *baker) affine(l PlannedLayer) {
+	n := newNormRoles(l.Layer)
+	params := l.Layer.Params
+	mean := func(c unitCoeffs) ([]float64, error) { return b.mix(&params[n.mean], c) }
+	variance := func(c unitCoeffs) ([]float64, error) { return b.mix(&params[n.variance], c) }
+	b.replace(l, n.mean, mean)
+	b.replace(l, n.variance, variance)
+	eps := epsilon(params[n.scale].Uses[b.plan.Selection.Alignment.Base].Sites[0].Node)
+	b.replace(l, n.scale, func(c unitCoeffs) ([]float64, error) {
+		s, _, err := b.maps(l, n, c)
+		if err != nil {
+			return nil, err
+		}
+		v, err := variance(c)
+		for i := range v {
+			s[i] *= math.Sqrt(v[i] + eps)
+		}
+		return s, err
+	})
+	b.replace(l, n.bias, func(c unitCoeffs) ([]float64, error) {
+		s, t, err := b.maps(l, n, c)
+		if err != nil {
+			return nil, err
+		}
+		m, err := mean(c)
+		for i := range m {
+			t[i] += m[i] * s[i]
+		}
+		return t, err
+	})
+}
+
+// maps returns the mixed s and t of a BatchNormalization, in float64.
+func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64, err error) {
+	params := l.Layer.Params
+	a := b.plan.Selection.Alignment
+	s, t = make([]float64, params[n.scale].Shape[0]), make([]float64, params[n.scale].Shape[0])
+	for j := range b.plan.parents() {
+		if c.zero(j) {
+			continue
+		}
+		var w [4][]float64
+		for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
+			if w[i], err = doublesOf(a, &params[k], j); err != nil {
+				return nil, nil, err
+			}
+		}
+		eps := epsilon(params[n.scale].Uses[j].Sites[0].Node)
+		for i := range s {
+			sj := w[0][i] / math.Sqrt(w[3][i]+eps)
+			s[i] += c.at(j, i) * sj
+			t[i] += c.at(j, i) * (w[1][i] - w[2][i]*sj)
+		}
+	}
+	return s, t, nil
+}

@@ -1,0 +1,30 @@
+package gating
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+)
+
+// ErrNoGain is the kind of the error that no merged candidate beat the best parent.
+var ErrNoGain = errors.New("no merged model beats the best parent")
+
+// hinted is an error of some kind with advice.
+type hinted struct {
+	kind error
+	msg  string
+	hint string
+}
+
+func (e *hinted) Error() string { return e.msg }
+
+// Unwrap returns the kind of the error, for errors.Is.
+func (e *hinted) Unwrap() error { return e.kind }
+
+// Hint says what the user can do.
+func (e *hinted) Hint() string { return e.hint }
+
+func dataErr(hint, format string, args ...any) error {
+	return &hinted{dataset.ErrData, fmt.Sprintf(format, args...), hint}
+}

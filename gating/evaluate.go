@@ -1,0 +1,204 @@
+package gating
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Score is how good a model is on some data.
+type Score struct {
+	Loss    float64 // mean over the samples
+	Metric  float64
+	Samples int
+}
+
+// Finite says whether the loss is a finite number.
+func (s Score) Finite() bool { return !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) }
+
+// forward runs a model, or a plan's network, over batches of a data set. It
+// lowers the graph once for every batch length that comes up.
+type forward struct {
+	model   *onnx.Model
+	data    *dataset.Data
+	batch   int  // samples a run
+	fixed   bool // the graph was exported for exactly batch samples
+	config  network.Config
+	runners map[int]*network.Runner
+	inputs  map[string]*network.Tensor
+}
+
+// newForward prepares to run m over d; plan may be nil.
+func newForward(m *onnx.Model, d *dataset.Data, batch int, plan *Plan, w *kernel.Workers) (*forward, error) {
+	if d.Len() == 0 {
+		return nil, dataErr("give at least one sample", "the data is empty")
+	}
+	f := &forward{model: m, data: d, batch: min(batch, d.Len()), runners: map[int]*network.Runner{}, inputs: map[string]*network.Tensor{}}
+	f.config.Workers = w
+	if plan != nil {
+		f.config.Params, f.config.Affine = plan.mixtures()
+	}
+	if n := fixedBatch(m); n > 0 {
+		f.batch, f.fixed = n, true
+	}
+	return f, nil
+}
+
+// fixedBatch returns the batch size that a graph was exported for, 0 if it takes any.
+func fixedBatch(m *onnx.Model) int {
+	for _, f := range Fields(m) {
+		if len(f.Shape) > 0 && f.Shape[0] > 0 {
+			return f.Shape[0]
+		}
+	}
+	return 0
+}
+
+// Fields returns the graph's inputs as the data has to fit them. Inputs that have an initializer are not asked for.
+func Fields(m *onnx.Model) []dataset.Field {
+	g := m.Proto().GetGraph()
+	given := map[string]bool{}
+	for _, t := range g.GetInitializer() {
+		given[t.GetName()] = true
+	}
+	var list []dataset.Field
+	for _, in := range g.GetInput() {
+		t := in.GetType().GetTensorType()
+		if given[in.GetName()] {
+			continue
+		}
+		f := dataset.Field{Name: in.GetName(), Type: onnx.DataType(t.GetElemType())}
+		if t.GetShape() != nil {
+			f.Shape = []int{}
+			for _, d := range t.GetShape().GetDim() {
+				n := -1
+				if v, ok := d.GetValue().(*onnxpb.TensorShapeProto_Dimension_DimValue); ok && v.DimValue > 0 {
+					n = int(v.DimValue)
+				}
+				f.Shape = append(f.Shape, n)
+			}
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// lower lowers the graph for n samples.
+func (f *forward) lower(n int) (*network.Graph, error) {
+	c := f.config
+	c.Shapes = map[string][]int{}
+	for _, col := range f.data.Inputs {
+		c.Shapes[col.Name] = append([]int{n}, col.Shape...)
+	}
+	return network.Lower(f.model, c)
+}
+
+// runner returns the runner for n samples.
+func (f *forward) runner(n int) (*network.Runner, error) {
+	if r := f.runners[n]; r != nil {
+		return r, nil
+	}
+	g, err := f.lower(n)
+	if err != nil {
+		return nil, err
+	}
+	f.runners[n] = network.NewRunner(g, f.config.Workers)
+	return f.runners[n], nil
+}
+
+// gather fills the input tensors with rows. Where the graph's batch size is
+// fixed, the last row is repeated to fill it.
+func (f *forward) gather(rows []int) map[string]*network.Tensor {
+	for f.fixed && len(rows) < f.batch {
+		rows = append(rows[:len(rows):len(rows)], rows[len(rows)-1])
+	}
+	for i := range f.data.Inputs {
+		f.inputs[f.data.Inputs[i].Name] = gatherColumn(&f.data.Inputs[i], rows)
+	}
+	return f.inputs
+}
+
+// gatherColumn copies rows of a column to a tensor.
+func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
+	shape := append([]int{len(rows)}, c.Shape...)
+	t := network.NewTensor(network.Spec{Type: c.Type, Shape: shape})
+	c.Gather(rows, t.F, t.I)
+	return t
+}
+
+// run computes the objective's output for rows, and cuts off what fills a fixed batch.
+func (f *forward) run(rows []int, output string, coeffs [][]float64) (*network.Tensor, error) {
+	inputs := f.gather(rows)
+	n := len(rows)
+	if f.fixed {
+		n = f.batch
+	}
+	r, err := f.runner(n)
+	if err != nil {
+		return nil, err
+	}
+	outs, err := r.Run(inputs, coeffs)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range r.Outputs() {
+		if o.Name == output {
+			return cut(outs[i], n, len(rows))
+		}
+	}
+	return nil, fmt.Errorf("the model has no output %q: %w", output, network.ErrShape)
+}
+
+// cut returns the first rows of an output whose axis 0 counts n samples.
+func cut(t *network.Tensor, n, rows int) (*network.Tensor, error) {
+	if len(t.Shape) == 0 || t.Shape[0] != n {
+		return nil, fmt.Errorf("the output has shape %v for %d samples, want the samples along axis 0: %w", t.Shape, n, network.ErrShape)
+	}
+	if n == rows {
+		return t, nil
+	}
+	size := t.Len() / n
+	return &network.Tensor{Type: t.Type, Shape: append([]int{rows}, t.Shape[1:]...), F: t.F[:rows*size]}, nil
+}
+
+// Evaluate runs a model over all samples of the data. Errors come from lowering
+// (network.ErrUnsupported, network.ErrShape), from labels that do not fit, or
+// from the context.
+func Evaluate(ctx context.Context, m *onnx.Model, d *dataset.Data, obj Objective, batch int, w *kernel.Workers) (Score, error) {
+	f, err := newForward(m, d, batch, nil, w)
+	if err != nil {
+		return Score{}, err
+	}
+	f.config.Outputs = []string{obj.Output}
+	return f.score(ctx, obj, nil)
+}
+
+// score adds up loss and metric over the data.
+func (f *forward) score(ctx context.Context, obj Objective, coeffs [][]float64) (Score, error) {
+	metric := obj.Metric.new(obj.Metric.axis)
+	s := Score{Samples: f.data.Len()}
+	for rows := range f.data.InOrder(f.batch) {
+		if err := ctx.Err(); err != nil {
+			return Score{}, err
+		}
+		out, err := f.run(rows, obj.Output, coeffs)
+		if err != nil {
+			return Score{}, err
+		}
+		target := gatherColumn(f.data.Label, rows)
+		loss, err := obj.Loss.Value(out, target)
+		if err != nil {
+			return Score{}, fmt.Errorf("%w", err)
+		}
+		s.Loss += loss * float64(len(rows)) / float64(s.Samples)
+		metric.add(out, target)
+	}
+	s.Metric = metric.value()
+	return s, nil
+}

@@ -1,0 +1,205 @@
+package gating
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// Objective is what is learned and what is judged.
+type Objective struct {
+	Output string // name of the graph output
+	Loss   network.Loss
+	Metric Metric
+}
+
+// Metric is a figure users know, better when larger or when smaller.
+type Metric struct {
+	Name    string
+	Smaller bool // smaller is better
+	new     func(axis int) tally
+	axis    int
+}
+
+// tally adds up a metric over batches.
+type tally interface {
+	add(out, target *network.Tensor)
+	value() float64
+}
+
+// Better says whether metric value a is better than b; NaN is worse than anything.
+func (m Metric) Better(a, b float64) bool {
+	switch {
+	case math.IsNaN(a):
+		return false
+	case math.IsNaN(b):
+		return true
+	case m.Smaller:
+		return a < b
+	}
+	return a > b
+}
+
+// metrics is every metric by name.
+var metrics = []Metric{
+	{Name: "accuracy", new: func(axis int) tally { return &accuracy{axis: axis} }},
+	{Name: "mse", Smaller: true, new: func(int) tally { return &squares{} }},
+	{Name: "mae", Smaller: true, new: func(int) tally { return &absolutes{} }},
+	{Name: "r2", new: func(int) tally { return &squares{relative: true} }},
+}
+
+// FitObjective finds the loss and metric for a model's output and the labels.
+// Names other than auto are taken as they are; output "" is the first float
+// output that fits the labels. Errors are of kind dataset.ErrData.
+func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (Objective, error) {
+	if d.Label == nil {
+		return Objective{}, dataErr("add the labels under the key label, labels, y or target, or name their key with --label", "the data has no labels")
+	}
+	f, err := newForward(m, d, 1, nil, nil)
+	if err != nil {
+		return Objective{}, err
+	}
+	g, err := f.lower(f.batch)
+	if err != nil {
+		return Objective{}, err
+	}
+	var reasons []string
+	for i, o := range g.Outputs() {
+		if output != "" && o.Name != output {
+			continue
+		}
+		obj, why := fitOutput(g, i, d.Label, loss)
+		if why != "" {
+			reasons = append(reasons, fmt.Sprintf("output %q is %s: %s", o.Name, o.Spec, why))
+			continue
+		}
+		obj.Output = o.Name
+		obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, i, d.Label))
+		return obj, err
+	}
+	if len(reasons) == 0 {
+		return Objective{}, dataErr("run softmerge inspect to see the outputs", "the model has no output %q", output)
+	}
+	return Objective{}, dataErr("check that the labels belong to this model, or choose --loss", "the labels, %s a sample, fit no output: %s",
+		sampleShape(d.Label), joinReasons(reasons))
+}
+
+func joinReasons(list []string) string {
+	s := list[0]
+	for _, r := range list[1:] {
+		s += "; " + r
+	}
+	return s
+}
+
+func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, c.Shape) }
+
+// fitOutput returns the objective for output i, or why there is none.
+func fitOutput(g *network.Graph, i int, label *dataset.Column, loss string) (Objective, string) {
+	o := g.Outputs()[i]
+	if !o.IsFloat() {
+		return Objective{}, "a loss needs floats"
+	}
+	axis := classAxis(g, i, label)
+	elements := o.Len() / max(1, o.Shape0())
+	same := elements == label.Size()
+	if loss == "" || loss == "auto" {
+		loss = autoLoss(g, i, label, axis, same)
+	}
+	op, _ := g.Producer(i)
+	switch {
+	case loss == "cross_entropy" && axis >= 0:
+		form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[op]
+		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}}, ""
+	case loss == "mse" && same:
+		return Objective{Loss: network.MSE{}}, ""
+	case loss == "bce" && same:
+		form := network.Logits
+		if op == "Sigmoid" {
+			form = network.Probabilities
+		}
+		return Objective{Loss: network.BCE{Form: form}}, ""
+	case loss == "cross_entropy":
+		return Objective{}, "no axis of it counts classes of integer labels"
+	}
+	return Objective{}, fmt.Sprintf("%d numbers a sample, the labels have %d", elements, label.Size())
+}
+
+// autoLoss chooses by the labels: class indices want cross-entropy, zeros and
+// ones for a single number or a sigmoid want bce, other numbers mse.
+func autoLoss(g *network.Graph, i int, label *dataset.Column, axis int, same bool) string {
+	if label.Ints != nil && axis >= 0 {
+		return "cross_entropy"
+	}
+	op, _ := g.Producer(i)
+	if same && (label.Ints != nil || op == "Sigmoid") && unitRange(label) {
+		return "bce"
+	}
+	return "mse"
+}
+
+// unitRange says whether all labels lie in [0, 1].
+func unitRange(c *dataset.Column) bool {
+	for _, v := range c.Floats {
+		if !(v >= 0 && v <= 1) {
+			return false
+		}
+	}
+	for _, v := range c.Ints {
+		if v < 0 || v > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// classAxis returns the output axis that counts classes: the output's shape
+// without it is the labels' shape. Where two axes fit, the axis of the output's
+// own softmax wins, then axis 1, where PyTorch has it. -1 if none fits.
+func classAxis(g *network.Graph, i int, label *dataset.Column) int {
+	if label.Ints == nil {
+		return -1
+	}
+	shape := g.Outputs()[i].Shape
+	_, norm := g.Producer(i)
+	var fits []int
+	for axis := 1; axis < len(shape); axis++ {
+		if shape[axis] > 1 && slices.Equal(slices.Delete(slices.Clone(shape[1:]), axis-1, axis), label.Shape) {
+			fits = append(fits, axis)
+		}
+	}
+	switch {
+	case len(fits) == 0:
+		return -1
+	case slices.Contains(fits, norm):
+		return norm
+	}
+	return fits[0]
+}
+
+// fitMetric returns the named metric, or the one that goes with the loss.
+func fitMetric(name string, loss network.Loss, axis int) (Metric, error) {
+	if name == "" || name == "auto" {
+		name = "accuracy"
+		if loss.Name() == "mse" {
+			name = "mse"
+		}
+	}
+	for _, m := range metrics {
+		if m.Name == name {
+			m.axis = axis
+			if b, ok := loss.(network.BCE); ok {
+				m.new = func(int) tally { return &binaryAccuracy{form: b.Form} }
+				if name != "accuracy" {
+					return Metric{}, dataErr("use --metric accuracy", "metric %s does not fit loss bce", name)
+				}
+			}
+			return m, nil
+		}
+	}
+	return Metric{}, fmt.Errorf("metric %q: want auto, accuracy, mse, mae or r2", name)
+}

@@ -1,0 +1,113 @@
+package gating
+
+import (
+	"context"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Statistics holds a BatchNormalization's measured statistics, one number a channel.
+type Statistics struct {
+	Node     string    `json:"node"` // the node's first output
+	Mean     []float64 `json:"mean"`
+	Variance []float64 `json:"variance"`
+}
+
+// normNodes returns the BatchNormalization nodes of the main graph whose
+// statistics are initializers.
+func normNodes(m *onnx.Model) []*onnxpb.NodeProto {
+	tensors := initializers(m)
+	var list []*onnxpb.NodeProto
+	for _, n := range m.Proto().GetGraph().GetNode() {
+		in := n.GetInput()
+		if n.GetOpType() == "BatchNormalization" && len(in) == 5 && tensors[in[3]] != nil && tensors[in[4]] != nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+func initializers(m *onnx.Model) map[string]*onnxpb.TensorProto {
+	t := map[string]*onnxpb.TensorProto{}
+	for _, p := range m.Proto().GetGraph().GetInitializer() {
+		t[p.GetName()] = p
+	}
+	return t
+}
+
+// measure runs a model over the data with every normalisation working on the
+// batch's own statistics, as in training, and returns their means. Averaged
+// weights want statistics of their own: those of the parents describe activations
+// that no longer occur.
+func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string, batch int, w *kernel.Workers) ([]Statistics, error) {
+	f, err := newForward(m, d, batch, nil, w)
+	if err != nil {
+		return nil, err
+	}
+	f.config.Outputs = []string{output}
+	f.config.Statistics = map[*onnxpb.NodeProto]*network.Statistics{}
+	nodes := normNodes(m)
+	for _, n := range nodes {
+		f.config.Statistics[n] = &network.Statistics{}
+	}
+	for rows := range d.InOrder(f.batch) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(rows) < f.batch {
+			break // a short batch has noisier statistics
+		}
+		if _, err := f.run(rows, output, nil); err != nil {
+			return nil, err
+		}
+	}
+	var list []Statistics
+	for _, n := range nodes {
+		if s := f.config.Statistics[n]; s.Batches > 0 {
+			list = append(list, Statistics{n.GetOutput()[0], s.Mean(), s.Variance()})
+		}
+	}
+	return list, nil
+}
+
+// withStatistics returns the model with normalisation statistics replaced. An
+// initializer that several nodes read is left to the others.
+func withStatistics(m *onnx.Model, list []Statistics) (*onnx.Model, error) {
+	byNode := map[string]Statistics{}
+	for _, s := range list {
+		byNode[s.Node] = s
+	}
+	tensors := initializers(m)
+	uses := map[string]int{}
+	for _, n := range m.Proto().GetGraph().GetNode() {
+		for _, in := range n.GetInput() {
+			uses[in]++
+		}
+	}
+	var edits []onnx.Edit
+	for _, n := range normNodes(m) {
+		s, ok := byNode[n.GetOutput()[0]]
+		if !ok {
+			continue
+		}
+		for _, part := range []struct {
+			slot   int
+			suffix string
+			values []float64
+		}{{3, ".mean.softmerge", s.Mean}, {4, ".var.softmerge", s.Variance}} {
+			name := n.GetInput()[part.slot]
+			source := func() ([]float64, error) { return part.values, nil }
+			if uses[name] == 1 {
+				edits = append(edits, onnx.SetValues(tensors[name], source))
+				continue
+			}
+			t, fresh := m.Tensor(tensors[name]), s.Node+part.suffix
+			edits = append(edits, onnx.AddInitializer(m.Proto().GetGraph(), fresh, t.DataType(), t.Shape(), source), onnx.SetInput(n, part.slot, fresh))
+		}
+	}
+	return m.With(edits...)
+}
