@@ -1,0 +1,73 @@
+package graphmatch
+
+import (
+	"errors"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// ErrAlign is the kind of every error that says models do not align.
+var ErrAlign = errors.New("models do not align")
+
+// Status says what became of a layer in the alignment.
+type Status string
+
+const (
+	// Matched layers exist in every model with equal shapes and types.
+	Matched Status = "matched"
+	// Identical layers are matched, and all their tensors are bit-equal in all models.
+	Identical Status = "identical"
+	// Mismatch marks a layer found in every model whose tensors do not fit each other.
+	Mismatch Status = "mismatch"
+	// Missing marks a layer that at least one model lacks.
+	Missing Status = "missing"
+)
+
+// Alignment pairs the layers of several models.
+type Alignment struct {
+	Models []*onnx.Model
+	Base   int      // index of the model that gives order, orientation and names
+	Layers []Layer  // in the base's canonical order, then those that the base lacks
+	views  []*view  // one per model
+	labels []string // the models' names in messages
+}
+
+// Layer is one layer of the network with its tensors in every model.
+type Layer struct {
+	Name   string // unique among the layers, such as "layer1.0.conv1"
+	Op     string // ONNX operator type of the node that reads the weight; the composed operator for decomposed normalisations
+	Scope  string // Name without its last component: the module that contains the layer
+	Params []Param
+	Status Status
+	Reason string   // why Status is Mismatch or Missing, else ""
+	tags   []string // names that patterns match besides Name
+	ops    []string // operator types that op: patterns match
+	row    row
+}
+
+// Param is one parameter of a layer.
+type Param struct {
+	Role        string // weight, bias, scale, mean, var, table, slope, W, R, B, P, value, ...
+	Uses        []Use  // one per model
+	Shape       []int  // the base's shape; that of the first model that has it if the base lacks it
+	Type        onnx.DataType
+	ChannelAxis int // axis of Shape that counts output channels, -1 when there is none
+}
+
+// Use is one model's tensor for a parameter.
+type Use struct {
+	Tensor *onnxpb.TensorProto // nil when the model lacks the parameter
+	Name   string              // initializer's name, or that of the Constant node's output; "" when missing
+	Sites  []onnx.Site         // every input slot of the model that reads the tensor as this parameter
+	// Transposed says that this tensor's two last axes are swapped against the base's tensor (Gemm with
+	// transB against MatMul, for example); [Alignment.Floats] undoes it.
+	Transposed bool
+	from       *constant
+}
+
+// Reads tells whether the model has the parameter.
+func (u Use) Reads() bool { return u.Tensor != nil }
+
+// Mergeable tells whether the layer's tensors can be mixed: it is there in all models and fits.
+func (l *Layer) Mergeable() bool { return l.Status == Matched || l.Status == Identical }

@@ -1,0 +1,257 @@
+package graphmatch
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// Align pairs the layers of models with those of models[base] and compares the tensors of matched layers
+// bit by bit (as far as the first difference). A single model is aligned with itself. Layers that do not
+// fit are no error here: see [Selection.Strict]. The error is of kind onnx.ErrInvalid when a model's graph
+// cannot be followed, and wraps what reading a tensor returned.
+func Align(models []*onnx.Model, base int) (*Alignment, error) {
+	a, err := AlignStructure(models, base)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.Compare()
+}
+
+// AlignStructure is [Align] without reading any weights (constants of at most 65,536 elements excepted),
+// so that it costs the same for a model of a billion weights as for a small one. No layer has the
+// status Identical before [Alignment.Compare].
+func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
+	if base < 0 || base >= len(models) {
+		return nil, fmt.Errorf("base %d of %d models: want an index of a model", base, len(models))
+	}
+	a := &Alignment{Models: models, Base: base}
+	for _, m := range models {
+		v, err := newView(m)
+		if err != nil {
+			return nil, err
+		}
+		a.views = append(a.views, v)
+	}
+	a.labels = fileLabels(models)
+	for _, r := range a.rows() {
+		if !r.exporterConstant() {
+			a.Layers = append(a.Layers, a.layer(r))
+		}
+	}
+	a.explainFolds()
+	a.tie()
+	a.refuseSharedViews()
+	a.uniqueNames()
+	return a, nil
+}
+
+// row is one layer: its unit in each model, nil where the model lacks it.
+type row []*unit
+
+// first is the unit that gives the layer its shape: the base's, else the first there is.
+func (r row) first(base int) *unit {
+	if r[base] != nil {
+		return r[base]
+	}
+	return r[slices.IndexFunc(r, func(u *unit) bool { return u != nil })]
+}
+
+// rows pairs all models with the base, and collects what the base lacks by kind and name.
+func (a *Alignment) rows() []row {
+	var rows []row
+	at := map[*unit]row{}
+	for _, u := range a.views[a.Base].units {
+		r := make(row, len(a.Models))
+		r[a.Base], at[u] = u, r
+		rows = append(rows, r)
+	}
+	extra := map[string]row{}
+	for j, v := range a.views {
+		if j == a.Base {
+			continue
+		}
+		paired := map[*unit]bool{}
+		for u, w := range pairViews(a.views[a.Base], v) {
+			at[u][j], paired[w] = w, true
+		}
+		for _, w := range v.units {
+			if paired[w] {
+				continue
+			}
+			key := w.kind + " " + w.name
+			if extra[key] == nil || extra[key][j] != nil {
+				extra[key] = make(row, len(a.Models))
+				rows = append(rows, extra[key])
+			}
+			extra[key][j] = w
+		}
+	}
+	return rows
+}
+
+// layer makes the exported description of a row.
+func (a *Alignment) layer(r row) Layer {
+	u := r.first(a.Base)
+	name := u
+	for _, w := range r {
+		if !name.given && w != nil && w.given {
+			name = w
+		}
+	}
+	l := Layer{Name: name.name, Scope: name.scope, Op: u.op, Status: Matched, row: r}
+	l.tags, l.ops = slices.Clone(u.tags), u.operators()
+	for _, role := range r.roles(a.Base) {
+		l.Params = append(l.Params, a.param(r, role))
+	}
+	for j, w := range r {
+		if w == nil {
+			l.fail(Missing, "%s has no counterpart", a.labels[j])
+		}
+	}
+	for i := range l.Params {
+		a.check(&l, &l.Params[i])
+	}
+	return l
+}
+
+// fail records the first and most severe reason why a layer does not fit.
+func (l *Layer) fail(s Status, format string, args ...any) {
+	switch {
+	case l.Status == Missing && s == Mismatch:
+	case l.Status == s && l.Reason != "":
+		l.Reason += "; " + fmt.Sprintf(format, args...)
+	default:
+		l.Status, l.Reason = s, fmt.Sprintf(format, args...)
+	}
+}
+
+// roles are the parameters that any model has, the base's first.
+func (r row) roles(base int) []string {
+	var roles []string
+	for _, u := range append(row{r.first(base)}, r...) {
+		if u == nil {
+			continue
+		}
+		for _, p := range u.params {
+			if !slices.Contains(roles, p.role) {
+				roles = append(roles, p.role)
+			}
+		}
+	}
+	return roles
+}
+
+// operators are the operator types that make up a layer, for patterns such as op:Conv.
+func (u *unit) operators() []string {
+	ops := []string{u.op}
+	if u.anchor.op != u.op && u.op == u.anchor.proto.GetOpType() {
+		ops = append(ops, u.anchor.op)
+	}
+	if short := u.anchor.proto.GetOpType(); u.op != short && u.op == u.anchor.op {
+		ops = append(ops, short)
+	}
+	return ops
+}
+
+// param describes one parameter in every model.
+func (a *Alignment) param(r row, role string) Param {
+	p := Param{Role: role, Uses: make([]Use, len(r)), ChannelAxis: -1}
+	owner := r.first(a.Base)
+	if owner.param(role) == nil {
+		owner = r[slices.IndexFunc(r, func(u *unit) bool { return u != nil && u.param(role) != nil })]
+	}
+	own := owner.param(role)
+	p.Shape, p.Type = own.c.fileShape(), own.c.dataType()
+	p.ChannelAxis = owner.channelAxis(own)
+	for j, u := range r {
+		if u == nil || u.param(role) == nil {
+			continue
+		}
+		q := u.param(role)
+		use := Use{Tensor: q.c.tensor, Name: q.c.name(), from: q.c}
+		for _, at := range q.at {
+			use.Sites = append(use.Sites, at.site(q.c))
+		}
+		use.Transposed = u.flipped(q) != owner.flipped(own)
+		p.Uses[j] = use
+	}
+	return p
+}
+
+// flipped tells whether the stored matrix is the transposed of the layer's own orientation.
+func (u *unit) flipped(p *param) bool { return p.c.flipped != (p.role == "weight" && u.turned(p)) }
+
+// fileShape is the stored tensor's shape.
+func (c *constant) fileShape() []int {
+	shape := make([]int, len(c.tensor.GetDims()))
+	for i, d := range c.tensor.GetDims() {
+		shape[i] = int(d)
+	}
+	return shape
+}
+
+// check compares one parameter's presence, shape and type between the models that have the layer.
+func (a *Alignment) check(l *Layer, p *Param) {
+	ref := a.Base
+	if !p.Uses[ref].Reads() {
+		ref = slices.IndexFunc(p.Uses, Use.Reads)
+	}
+	for j, u := range l.row {
+		if u != nil && !p.Uses[j].Reads() {
+			l.fail(Mismatch, "%s: %s has none", p.Role, a.labels[j])
+		}
+	}
+	want := l.row[ref].param(p.Role)
+	for j, u := range l.row {
+		if j == ref || !p.Uses[j].Reads() {
+			continue
+		}
+		got := u.param(p.Role)
+		if x, y := u.canonicalShape(got), l.row[ref].canonicalShape(want); !slices.Equal(x, y) {
+			l.fail(Mismatch, "%s: %s has shape %v, %s has %v", p.Role, a.labels[j], p.Uses[j].from.fileShape(), a.labels[ref], want.c.fileShape())
+		} else if got.c.dataType() != want.c.dataType() {
+			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, a.labels[j], got.c.dataType(), a.labels[ref], want.c.dataType())
+		} else if len(x) > 2 && !slices.Equal(got.c.axes, want.c.axes) {
+			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, a.labels[j], a.labels[ref])
+		}
+	}
+}
+
+// uniqueNames numbers layers of equal name.
+func (a *Alignment) uniqueNames() {
+	used := map[string]bool{}
+	for i := range a.Layers {
+		l := &a.Layers[i]
+		name := l.Name
+		for n := 2; used[name]; n++ {
+			name = l.Name + "#" + strconv.Itoa(n)
+		}
+		used[name] = true
+		l.Name = name
+	}
+}
+
+// fileLabels are short names of the models for messages: file names, whole paths where those are equal,
+// and numbers for models without a file.
+func fileLabels(models []*onnx.Model) []string {
+	count := map[string]int{}
+	for _, m := range models {
+		count[filepath.Base(m.Path())]++
+	}
+	labels := make([]string, len(models))
+	for j, m := range models {
+		switch short := filepath.Base(m.Path()); {
+		case m.Path() == "":
+			labels[j] = "model " + strconv.Itoa(j+1)
+		case count[short] > 1:
+			labels[j] = m.Path()
+		default:
+			labels[j] = short
+		}
+	}
+	return labels
+}

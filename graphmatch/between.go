@@ -1,0 +1,56 @@
+package graphmatch
+
+import "strings"
+
+// between matches the layers on paths from one tensor of the base to another, both given by name.
+func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
+	from, to, ok := strings.Cut(ends, ",")
+	if !ok || from == "" || to == "" {
+		return nil, &patternError{pattern: pattern, problem: "needs two tensors: between:FROM,TO"}
+	}
+	v := a.views[a.Base]
+	start, end := v.named[strings.TrimSpace(from)], v.named[strings.TrimSpace(to)]
+	for _, x := range []struct {
+		name  string
+		value *value
+	}{{from, start}, {to, end}} {
+		if x.value == nil {
+			return nil, &patternError{pattern: pattern, problem: "names no tensor " + x.name, near: v.nearestValues(x.name)}
+		}
+	}
+	below, above := v.reach(start, true), v.reach(end, false)
+	on := map[*unit]bool{}
+	for _, u := range v.units {
+		for _, n := range u.members {
+			on[u] = on[u] || below[n] && above[n]
+		}
+	}
+	return func(l *Layer) bool { return l.row[a.Base] != nil && on[l.row[a.Base]] }, nil
+}
+
+// reach is the set of nodes that a value flows into, or that it is made by.
+func (f *flow) reach(v *value, forward bool) map[*node]bool {
+	seen := map[*node]bool{}
+	stack := []*value{v}
+	for len(stack) > 0 {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if v == nil {
+			continue
+		}
+		if !forward {
+			if n := v.from; n != nil && !seen[n] {
+				seen[n] = true
+				stack = append(stack, n.in...)
+			}
+			continue
+		}
+		for _, r := range v.readers {
+			if !seen[r.node] {
+				seen[r.node] = true
+				stack = append(stack, r.node.out...)
+			}
+		}
+	}
+	return seen
+}

@@ -1,0 +1,118 @@
+package graphmatch
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// maxFill bounds the constants that are read to see whether they hold one number throughout.
+const maxFill = 1 << 16
+
+// Compare gives the status Identical to every matched layer whose tensors are bit-equal in all models.
+// Each comparison ends at the first difference, so fine-tuned weights cost little; the pages of mapped
+// files are the only memory used.
+func (a *Alignment) Compare() error {
+	for i := range a.Layers {
+		l := &a.Layers[i]
+		if l.Status != Matched {
+			continue
+		}
+		same, err := a.identical(l)
+		if err != nil {
+			return fmt.Errorf("layer %q: %w", l.Name, err)
+		}
+		if same {
+			l.Status = Identical
+		}
+	}
+	return nil
+}
+
+// identical compares a layer's tensors, the smallest first.
+func (a *Alignment) identical(l *Layer) (bool, error) {
+	params := slices.SortedStableFunc(slices.Values(l.Params), func(p, q Param) int {
+		return p.Uses[a.Base].from.elements() - q.Uses[a.Base].from.elements()
+	})
+	for _, p := range params {
+		for j := range a.Models {
+			if j == a.Base {
+				continue
+			}
+			if same, err := a.equalBits(&p, j); !same || err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// equalBits compares model j's tensor with the base's.
+func (a *Alignment) equalBits(p *Param, j int) (bool, error) {
+	base, other := p.Uses[a.Base], p.Uses[j]
+	x, err := a.Models[a.Base].Tensor(base.Tensor).Raw()
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", a.labels[a.Base], err)
+	}
+	y, err := a.Models[j].Tensor(other.Tensor).Raw()
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", a.labels[j], err)
+	}
+	if other.Transposed {
+		size := p.Type.Size() / 8
+		rows, cols := p.Shape[0], p.Shape[1]
+		return len(x) == len(y) && equalTransposed(x, y, rows, cols, size), nil
+	}
+	return bytes.Equal(x, y), nil
+}
+
+// equalTransposed compares a rows x cols matrix with one stored as cols x rows.
+func equalTransposed(x, y []byte, rows, cols, size int) bool {
+	for r := range rows {
+		for c := range cols {
+			i, k := (r*cols+c)*size, (c*rows+r)*size
+			if !bytes.Equal(x[i:i+size], y[k:k+size]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// filled tells whether a small constant holds one number throughout.
+func (u *unit) filled(c *constant, number float32) bool {
+	value, ok := u.fill(c)
+	return ok && value == number
+}
+
+// fill is the one number that a small constant holds throughout, false when there is none.
+func (u *unit) fill(c *constant) (float32, bool) {
+	if n := c.elements(); n == 0 || n > maxFill {
+		return 0, false
+	}
+	values, err := u.model.Tensor(c.tensor).Floats(nil)
+	if err != nil || len(values) == 0 {
+		return 0, false
+	}
+	return values[0], !slices.ContainsFunc(values, func(x float32) bool { return x != values[0] })
+}
+
+// exporterConstant tells whether a layer is no more than a constant that exporters write as nodes: one
+// number throughout, the same in every model.
+func (r row) exporterConstant() bool {
+	numbers := map[string]float32{}
+	for _, u := range r {
+		if u == nil {
+			return false
+		}
+		for _, p := range u.params {
+			value, ok := u.fill(p.c)
+			known, seen := numbers[p.role]
+			if !ok || !p.c.literal || seen && known != value {
+				return false
+			}
+			numbers[p.role] = value
+		}
+	}
+	return true
+}

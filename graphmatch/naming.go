@@ -1,0 +1,200 @@
+package graphmatch
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// madeUp matches names that exporters and graph optimisers make up from counters.
+var madeUp = regexp.MustCompile(strings.Join([]string{
+	`^\d*$`,
+	`::`,                                    // onnx::Conv_193
+	`_output_\d+$`,                          // /gn/Constant_1_output_0
+	`(^|/)const_fold_opt_*\d+$`,             // tf2onnx
+	`(^|[/.])[Cc]onst(ant)?(_*\d*)(:\d+)?$`, // Const_12:0
+	`/[xy](:\d+)?$`,                         // the constant operand of a TensorFlow operator
+	`^(val|t|tensor|initializer|node|fused|scalar|shape|graph_constant|const_tensor)_*\d+$`,
+	`^[A-Z][A-Za-z]+_\d+$`,     // Conv_12
+	`^ortshared_.*_token_\d+$`, // ONNX Runtime's fused initializers
+}, "|"))
+
+// anonymous tells whether nobody chose the name: it then says nothing about what the tensor is for.
+func anonymous(name string) bool { return madeUp.MatchString(name) }
+
+// storage are last parts of names that say how a tensor is kept, not what it is.
+var storage = map[string]bool{"ReadVariableOp": true, "resource": true, "read": true, "value": true}
+
+// components splits a name at its separators. PyTorch repeats the parent in node names
+// (/layer1/layer1.0/conv1/Conv), which gives layer1, 0, conv1, Conv.
+func components(name string) []string {
+	if strings.Contains(name, "::") {
+		return []string{name}
+	}
+	name = strings.TrimSuffix(name, ":0")
+	var out []string
+	before := ""
+	for _, part := range strings.Split(strings.Trim(name, "/"), "/") {
+		rest := strings.TrimPrefix(part, before+".")
+		before = part
+		out = append(out, strings.Split(rest, ".")...)
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
+}
+
+// nameUnits names the layers of a model: by the common scope of the names their tensors were given, else
+// by their node's scope, else by operator and number. A tensor that several layers read without an
+// Identity of their own is no good witness: an exporter that merged equal tensors left one of the names.
+func (v *view) nameUnits() {
+	readers := map[*onnxpb.TensorProto]int{}
+	for _, u := range v.units {
+		for _, p := range u.params {
+			readers[p.c.tensor]++
+		}
+	}
+	number := map[string]int{}
+	for _, u := range v.units {
+		own := func(p *param) bool { return readers[p.c.tensor] == 1 || len(p.c.names) > 1 }
+		path := u.tensorPath(own)
+		if path == nil {
+			path = u.nodePath()
+		}
+		if path == nil {
+			path = u.tensorPath(func(*param) bool { return true })
+		}
+		u.given = path != nil
+		if !u.given {
+			path = []string{u.op + "_" + strconv.Itoa(number[u.op])}
+		}
+		number[u.op]++
+		u.name, u.scope = strings.Join(path, "."), strings.Join(path[:len(path)-1], ".")
+		u.collectTags()
+	}
+}
+
+// tensorPath is the scope that the names of the accepted tensors have in common, nil when none was given.
+func (u *unit) tensorPath(accept func(*param) bool) []string {
+	var paths [][]string
+	for _, p := range u.params {
+		name := p.c.names[len(p.c.names)-1]
+		if !accept(p) || anonymous(name) {
+			continue
+		}
+		path := components(name)
+		for len(path) > 1 && storage[path[len(path)-1]] {
+			path = path[:len(path)-1]
+		}
+		if len(path) > 0 {
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	if len(u.params) == 1 && (u.params[0].role == "value" || u.op == "Mul") || len(paths[0]) == 1 {
+		return flatPath(paths)
+	}
+	common := paths[0][:len(paths[0])-1]
+	for _, p := range paths[1:] {
+		common = commonPrefix(common, p[:len(p)-1])
+	}
+	if len(common) == 0 {
+		return paths[0][:len(paths[0])-1]
+	}
+	return common
+}
+
+// flatPath names a layer whose tensors have no scope: by what their names have in common before the last
+// underscore or dash (conv1_weight, conv1_bias), else by the first tensor.
+func flatPath(paths [][]string) []string {
+	first := paths[0]
+	if len(paths) < 2 || len(first) > 1 {
+		return first
+	}
+	common := first[0]
+	for _, p := range paths[1:] {
+		n := 0
+		for n < len(common) && n < len(p[0]) && common[n] == p[0][n] {
+			n++
+		}
+		common = common[:n]
+	}
+	if cut := strings.LastIndexAny(common, "_-"); cut > 0 {
+		return []string{common[:cut]}
+	}
+	return first
+}
+
+func commonPrefix(a, b []string) []string {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return a[:n]
+}
+
+// nodePath is the scope of the anchor node: PyTorch's scope metadata, or the node's name without a last
+// component that only repeats the operator.
+func (u *unit) nodePath() []string {
+	p := u.anchor.proto
+	for _, m := range p.GetMetadataProps() {
+		if m.GetKey() == "pkg.torch.onnx.name_scopes" {
+			if path := torchScope(m.GetValue()); path != nil {
+				return path
+			}
+		}
+	}
+	path := components(p.GetName())
+	if n := len(path) - 1; n >= 0 && (anonymous(path[n]) || strings.HasPrefix(path[n], p.GetOpType())) {
+		path = path[:n]
+	}
+	if len(path) == 0 {
+		return nil
+	}
+	return path
+}
+
+// torchScope reads the list of module paths that PyTorch's exporter attaches to a node, outermost first
+// and the node itself last: [”, 'layer1', 'layer1.0', 'conv2d_1'].
+func torchScope(list string) []string {
+	parts := strings.Split(strings.Trim(list, "[] "), ",")
+	if len(parts) < 2 {
+		return nil
+	}
+	path := components(strings.Trim(parts[len(parts)-2], " '\""))
+	if len(path) == 0 {
+		return nil
+	}
+	return path
+}
+
+// givenName is the layer's name if its author chose it, else "".
+func (u *unit) givenName() string {
+	if !u.given {
+		return ""
+	}
+	return u.name
+}
+
+// givenName is the name nearest to the reader if an author chose it, else "".
+func (c *constant) givenName() string {
+	if name := c.names[len(c.names)-1]; !anonymous(name) {
+		return name
+	}
+	return ""
+}
+
+// collectTags gathers all names that a pattern may match.
+func (u *unit) collectTags() {
+	for _, p := range u.params {
+		u.tags = append(u.tags, p.c.names...)
+	}
+	for _, n := range u.members {
+		if name := n.proto.GetName(); name != "" {
+			u.tags = append(u.tags, n.where+name)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package graphmatch
+
+import "slices"
+
+// pairing gives each unit of the base its counterpart in another model; units without one are absent.
+type pairing map[*unit]*unit
+
+// maxChoices bounds the ties that are settled one at a time; networks with more equal branches than that
+// are settled in canonical order at once.
+const maxChoices = 512
+
+// pairViews finds which layers of one model stand for which of another. Whole graphs are compared first:
+// all operators with their shapes, without shapes, the layers alone, and the layers without
+// normalisations that may have been folded into their neighbours. If no reading makes the graphs equal,
+// what can be told apart is paired one by one.
+func pairViews(a, b *view) pairing {
+	for _, level := range levels {
+		ga, gb := level.read(a.graph), level.read(b.graph)
+		if pairs, ok := pairEqual(ga, gb, level.shapes); ok {
+			return pairs
+		}
+	}
+	return pairPartly(a, b)
+}
+
+// level is one reading of two models under which they may be equal.
+type level struct {
+	read   func(*canon) *canon
+	shapes bool
+}
+
+var levels = []level{
+	{whole, true}, {whole, false},
+	{layersOnly, true}, {layersOnly, false},
+	{withoutFoldable, true}, {withoutFoldable, false},
+}
+
+func whole(g *canon) *canon { return g }
+
+func layersOnly(g *canon) *canon {
+	return g.skeleton(func(*cnode) bool { return false })
+}
+
+func withoutFoldable(g *canon) *canon {
+	return g.skeleton(func(c *cnode) bool { return c.unit.kind == "BatchNormalization" })
+}
+
+// pairEqual pairs the layers of two graphs that refinement cannot tell apart; false when it can.
+func pairEqual(a, b *canon, shapes bool) (pairing, bool) {
+	if len(a.nodes) != len(b.nodes) {
+		return nil, false
+	}
+	t := &ties{a: a, b: b}
+	t.ca, t.cb = refineBoth(a, b, a.labels(shapes), b.labels(shapes))
+	if !t.balanced() {
+		return nil, false
+	}
+	for _, key := range evidence {
+		t.splitBy(key)
+	}
+	t.choose()
+	return t.pairs(), true
+}
+
+// ties is the state of telling equal nodes of two graphs apart.
+type ties struct {
+	a, b   *canon
+	ca, cb colours
+}
+
+// class is a set of nodes with one signature.
+type class struct {
+	a, b []*cnode
+}
+
+// classes groups the nodes of both graphs by signature, in the first graph's order.
+func (t *ties) classes() []*class {
+	byColour := map[uint64]*class{}
+	var list []*class
+	for _, n := range t.a.nodes {
+		k := byColour[t.ca[n]]
+		if k == nil {
+			k = &class{}
+			byColour[t.ca[n]] = k
+			list = append(list, k)
+		}
+		k.a = append(k.a, n)
+	}
+	for _, n := range t.b.nodes {
+		k := byColour[t.cb[n]]
+		if k == nil {
+			k = &class{}
+			byColour[t.cb[n]] = k
+			list = append(list, k)
+		}
+		k.b = append(k.b, n)
+	}
+	return list
+}
+
+// balanced tells whether both graphs have as many nodes of every signature.
+func (t *ties) balanced() bool {
+	for _, k := range t.classes() {
+		if len(k.a) != len(k.b) {
+			return false
+		}
+	}
+	return true
+}
+
+// evidence lists what tells layers of equal structure apart, the strongest first: shapes (when the
+// signatures leave them out), then names. Empty strings are no evidence.
+var evidence = []func(*cnode) string{
+	func(n *cnode) string { return n.shape },
+	func(n *cnode) string { return n.named(func(u *unit) string { return u.givenName() }) },
+	func(n *cnode) string { return n.named(func(u *unit) string { return u.params[0].c.givenName() }) },
+	func(n *cnode) string { return n.named(func(u *unit) string { return u.anchor.proto.GetName() }) },
+}
+
+func (n *cnode) named(of func(*unit) string) string {
+	if n.unit == nil {
+		return ""
+	}
+	return of(n.unit)
+}
+
+// splitBy separates tied nodes by one kind of evidence wherever both graphs give the same evidence, and
+// refines. A split that makes the graphs differ contradicts the structure and is taken back.
+func (t *ties) splitBy(key func(*cnode) string) {
+	before := *t
+	changed := false
+	t.ca, t.cb = cloneColours(t.ca), cloneColours(t.cb)
+	for _, k := range before.classes() {
+		if len(k.a) < 2 || !sameKeys(k, key) {
+			continue
+		}
+		changed = true
+		for _, n := range k.a {
+			t.ca[n] = mix(t.ca[n], hashString(key(n)))
+		}
+		for _, n := range k.b {
+			t.cb[n] = mix(t.cb[n], hashString(key(n)))
+		}
+	}
+	if !changed {
+		*t = before
+		return
+	}
+	t.ca, t.cb = refineBoth(t.a, t.b, t.ca, t.cb)
+	if !t.balanced() {
+		*t = before
+	}
+}
+
+// sameKeys tells whether both sides of a class give the same keys, and more than one.
+func sameKeys(k *class, key func(*cnode) string) bool {
+	list := func(nodes []*cnode) (keys []string) {
+		for _, n := range nodes {
+			keys = append(keys, key(n))
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	a := list(k.a)
+	return a[0] != "" && a[0] != a[len(a)-1] && slices.Equal(a, list(k.b))
+}
+
+// choose settles the remaining ties in canonical order, refining after each choice so that what hangs
+// together stays together.
+func (t *ties) choose() {
+	for range maxChoices {
+		k := t.firstTie()
+		if k == nil {
+			return
+		}
+		before := *t
+		t.ca, t.cb = cloneColours(t.ca), cloneColours(t.cb)
+		t.ca[k.a[0]] = mix(t.ca[k.a[0]], 1)
+		t.cb[k.b[0]] = mix(t.cb[k.b[0]], 1)
+		t.ca, t.cb = refineBoth(t.a, t.b, t.ca, t.cb)
+		if !t.balanced() {
+			*t = before
+			return
+		}
+	}
+}
+
+// firstTie is the first class with more than one node a side, nil when there is none.
+func (t *ties) firstTie() *class {
+	for _, k := range t.classes() {
+		if len(k.a) > 1 {
+			return k
+		}
+	}
+	return nil
+}
+
+// pairs reads the pairing off the signatures; nodes still tied are paired in canonical order.
+func (t *ties) pairs() pairing {
+	p := pairing{}
+	for _, k := range t.classes() {
+		for i, n := range k.a {
+			if n.unit != nil && i < len(k.b) {
+				p[n.unit] = k.b[i].unit
+			}
+		}
+	}
+	return p
+}
+
+func cloneColours(c colours) colours {
+	d := make(colours, len(c))
+	for n, h := range c {
+		d[n] = h
+	}
+	return d
+}

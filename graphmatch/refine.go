@@ -1,0 +1,135 @@
+package graphmatch
+
+import "slices"
+
+// colours gives every node of a canonical graph a signature; equal signatures mean that refinement finds
+// no difference between the nodes.
+type colours map[*cnode]uint64
+
+// mix folds numbers into a hash (the multiply-xorshift steps of SplitMix64).
+func mix(h uint64, parts ...uint64) uint64 {
+	for _, p := range parts {
+		h ^= p + 0x9e3779b97f4a7c15 + h<<6 + h>>2
+		h ^= h >> 30
+		h *= 0xbf58476d1ce4e5b9
+		h ^= h >> 27
+		h *= 0x94d049bb133111eb
+		h ^= h >> 31
+	}
+	return h
+}
+
+// hashString is a hash of a string by mix.
+func hashString(s string) uint64 {
+	h := uint64(len(s))
+	for i := range len(s) {
+		h = mix(h, uint64(s[i]))
+	}
+	return h
+}
+
+// labels are the signatures of nodes by themselves: the operator, and the shapes if asked for.
+func (g *canon) labels(shapes bool) colours {
+	c := make(colours, len(g.nodes))
+	known := map[string]uint64{}
+	for _, n := range g.nodes {
+		s := n.op
+		if shapes {
+			s += "|" + n.shape
+		}
+		h, ok := known[s]
+		if !ok {
+			h = hashString(s)
+			known[s] = h
+		}
+		c[n] = h
+	}
+	return c
+}
+
+// upstream signs every node with all that it is computed from.
+func (g *canon) upstream(label colours) colours {
+	up := make(colours, len(g.nodes))
+	for _, n := range g.nodes {
+		up[n] = mix(label[n], n.sources(up)...)
+	}
+	return up
+}
+
+// downstream signs every node with all that is computed from it.
+func (g *canon) downstream(label colours) colours {
+	down := make(colours, len(g.nodes))
+	for _, n := range slices.Backward(g.nodes) {
+		down[n] = mix(label[n], n.readers(down)...)
+	}
+	return down
+}
+
+// sources are the signatures of a node's inputs, sorted when their order does not matter.
+func (n *cnode) sources(c colours) []uint64 {
+	list := make([]uint64, len(n.in))
+	for i, e := range n.in {
+		list[i] = mix(c[e.node], uint64(e.port))
+	}
+	if !n.ordered {
+		slices.Sort(list)
+	}
+	return list
+}
+
+// readers are the signatures of a node's readers, sorted.
+func (n *cnode) readers(c colours) []uint64 {
+	list := make([]uint64, len(n.out))
+	for i, e := range n.out {
+		list[i] = mix(c[e.node], uint64(e.port)+1)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// round refines signatures once by those of the neighbours.
+func (g *canon) round(c colours) colours {
+	next := make(colours, len(g.nodes))
+	for _, n := range g.nodes {
+		h := mix(c[n], n.sources(c)...)
+		next[n] = mix(mix(h, 1), n.readers(c)...)
+	}
+	return next
+}
+
+// refineBoth makes the signatures of two graphs stable: two passes that see everything upstream and
+// downstream, then rounds over the neighbours (Weisfeiler and Leman's refinement) until none tells more
+// nodes apart. Both graphs go through the same rounds, so equal signatures keep their meaning.
+func refineBoth(a, b *canon, ca, cb colours) (colours, colours) {
+	ca, cb = a.bothWays(ca), b.bothWays(cb)
+	for classes := distinct(ca, cb); ; {
+		na, nb := a.round(ca), b.round(cb)
+		n := distinct(na, nb)
+		if n <= classes {
+			return ca, cb
+		}
+		ca, cb, classes = na, nb, n
+	}
+}
+
+// bothWays signs every node with all that is upstream and downstream of it.
+func (g *canon) bothWays(label colours) colours {
+	up, down := g.upstream(label), g.downstream(label)
+	c := make(colours, len(g.nodes))
+	for _, n := range g.nodes {
+		c[n] = mix(up[n], down[n])
+	}
+	return c
+}
+
+// distinct is the number of different signatures in two graphs together.
+func distinct(a, b colours) int {
+	seen := make(map[uint64]struct{}, len(a))
+	for _, h := range a {
+		seen[h] = struct{}{}
+	}
+	for _, h := range b {
+		seen[h] = struct{}{}
+	}
+	return len(seen)
+}

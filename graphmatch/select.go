@@ -1,0 +1,139 @@
+package graphmatch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// ErrPattern is the kind of errors about patterns: bad syntax, or nothing matched.
+var ErrPattern = errors.New("pattern")
+
+// Selection is a choice of layers.
+type Selection struct {
+	Alignment *Alignment
+	Layers    []int // indices into Alignment.Layers, ascending
+}
+
+// Select chooses the layers that match any pattern of only (all layers if there is none) and no pattern
+// of except.
+//
+// A pattern is a glob (*, ?, [a-z], {a,b}, ** for any number of name components) over the names that the
+// base gives a layer: its name and scope, its tensors' names, its nodes' names. Names are split at dots
+// and slashes, which count as the same separator, and a pattern matches if it fits any run of whole
+// components: conv* finds conv1.weight, layer1.0.conv2 and /layer1/layer1.0/conv2/Conv; layer1 finds all
+// below layer1, and layer1.0 all of its first block. A leading separator ties the pattern to the start:
+// /conv1 finds conv1.weight and not layer1.0.conv1. Layers are chosen whole: a pattern that finds a bias
+// chooses its layer. op:Conv matches operator types instead, op:*Normalization several of them.
+// between:A,B chooses the layers on paths from tensor A to tensor B.
+//
+// The error is of kind [ErrPattern] for a pattern that is malformed or matches nothing; it then has a
+// hint with the nearest names.
+func (a *Alignment) Select(only, except []string) (*Selection, error) {
+	chosen := make([]bool, len(a.Layers))
+	if len(only) == 0 {
+		for i := range chosen {
+			chosen[i] = true
+		}
+	}
+	for _, list := range []struct {
+		patterns []string
+		to       bool
+	}{{only, true}, {except, false}} {
+		for _, p := range list.patterns {
+			found, err := a.find(p)
+			if err != nil {
+				return nil, err
+			}
+			for _, i := range found {
+				chosen[i] = list.to
+			}
+		}
+	}
+	s := &Selection{Alignment: a}
+	for i, in := range chosen {
+		if in {
+			s.Layers = append(s.Layers, i)
+		}
+	}
+	return s, nil
+}
+
+// find lists the layers that a pattern matches; none is an error.
+func (a *Alignment) find(pattern string) ([]int, error) {
+	match, err := a.matcher(pattern)
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for i := range a.Layers {
+		if match(&a.Layers[i]) {
+			found = append(found, i)
+		}
+	}
+	if len(found) == 0 {
+		return nil, &patternError{pattern: pattern, problem: "matches no layer", near: a.nearest(pattern)}
+	}
+	return found, nil
+}
+
+// matcher compiles a pattern.
+func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
+	if ends, ok := strings.CutPrefix(pattern, "between:"); ok {
+		return a.between(pattern, ends)
+	}
+	op, isOp := strings.CutPrefix(pattern, "op:")
+	glob := asGlob(pattern)
+	if isOp {
+		glob = op
+	}
+	if pattern == "" || op == "" || !doublestar.ValidatePattern(glob) {
+		return nil, &patternError{pattern: pattern, problem: "is not a valid glob"}
+	}
+	return func(l *Layer) bool {
+		if isOp {
+			return slices.ContainsFunc(l.ops, func(s string) bool { return doublestar.MatchUnvalidated(glob, s) })
+		}
+		return slices.ContainsFunc(l.names(), func(s string) bool {
+			return doublestar.MatchUnvalidated(glob, strings.Join(components(s), "/"))
+		})
+	}, nil
+}
+
+// asGlob turns a pattern over name components into a glob over slash-separated paths.
+func asGlob(pattern string) string {
+	p := strings.ReplaceAll(pattern, ".", "/")
+	if strings.Contains(pattern, "::") {
+		p = pattern // one component: dots and slashes do not occur in such names
+	}
+	if rooted := strings.TrimLeft(p, "/"); rooted != p {
+		return strings.TrimRight(rooted, "/") + "/**"
+	}
+	return "**/" + strings.TrimRight(p, "/") + "/**"
+}
+
+// names are all names of a layer that a pattern may match.
+func (l *Layer) names() []string { return append([]string{l.Name}, l.tags...) }
+
+// patternError is a pattern that cannot be used.
+type patternError struct {
+	pattern, problem string
+	near             []string
+}
+
+// Error says which pattern and why.
+func (e *patternError) Error() string { return fmt.Sprintf("pattern %q %s", e.pattern, e.problem) }
+
+// Hint names what the user may have meant.
+func (e *patternError) Hint() string {
+	if len(e.near) == 0 {
+		return `quote globs such as 'conv*'; op:Conv matches operators; "softmerge inspect" lists all names`
+	}
+	return "did you mean " + strings.Join(e.near, ", ") + `? "softmerge inspect" lists all names`
+}
+
+// Unwrap makes the error one of kind ErrPattern.
+func (e *patternError) Unwrap() error { return ErrPattern }

@@ -1,0 +1,53 @@
+package graphmatch
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxListed is how many layers an error message lists.
+const maxListed = 5
+
+// Strict returns an error of kind [ErrAlign] that names the selected layers which cannot be merged and
+// why, nil when all can.
+func (s *Selection) Strict() error {
+	var bad []string
+	for _, i := range s.Layers {
+		if l := &s.Alignment.Layers[i]; !l.Mergeable() {
+			bad = append(bad, fmt.Sprintf("layer %q: %s: %s", l.Name, l.Status, l.Reason))
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	count := len(bad)
+	if count > maxListed {
+		bad = append(bad[:maxListed], fmt.Sprintf("and %d more", count-maxListed))
+	}
+	return &alignError{fmt.Sprintf("%d of %d selected layers do not align: %s", count, len(s.Layers), strings.Join(bad, "; "))}
+}
+
+// Intersection is the part of a selection that can be merged.
+func (s *Selection) Intersection() *Selection {
+	t := &Selection{Alignment: s.Alignment}
+	for _, i := range s.Layers {
+		if s.Alignment.Layers[i].Mergeable() {
+			t.Layers = append(t.Layers, i)
+		}
+	}
+	return t
+}
+
+// alignError says which layers do not align.
+type alignError struct{ message string }
+
+// Error lists the layers and reasons.
+func (e *alignError) Error() string { return e.message }
+
+// Hint says what to do about them.
+func (e *alignError) Hint() string {
+	return "leave them out with --except, merge only what matches with --intersection, or see all with \"softmerge match\""
+}
+
+// Unwrap makes the error one of kind ErrAlign.
+func (e *alignError) Unwrap() error { return ErrAlign }

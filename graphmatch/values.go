@@ -1,0 +1,42 @@
+package graphmatch
+
+import "fmt"
+
+// Floats appends model j's values of a parameter to dst, in the order of Param.Shape: a tensor that the
+// model stores transposed is turned. The error wraps what reading the tensor returned; a model that lacks
+// the parameter is an error of kind [ErrAlign].
+func (a *Alignment) Floats(p *Param, j int, dst []float32) ([]float32, error) {
+	return oriented(a, p, j, dst, func() ([]float32, error) {
+		return a.Models[j].Tensor(p.Uses[j].Tensor).Floats(dst)
+	})
+}
+
+// Doubles is [Alignment.Floats] in double precision.
+func (a *Alignment) Doubles(p *Param, j int, dst []float64) ([]float64, error) {
+	return oriented(a, p, j, dst, func() ([]float64, error) {
+		return a.Models[j].Tensor(p.Uses[j].Tensor).Doubles(dst)
+	})
+}
+
+// oriented reads values behind dst and turns them if they are stored transposed.
+func oriented[T any](a *Alignment, p *Param, j int, dst []T, read func() ([]T, error)) ([]T, error) {
+	if !p.Uses[j].Reads() {
+		return nil, fmt.Errorf("%s: %w: no tensor for this %s", a.labels[j], ErrAlign, p.Role)
+	}
+	start := len(dst)
+	out, err := read()
+	if err != nil || !p.Uses[j].Transposed {
+		return out, err
+	}
+	rows, cols := p.Shape[0], p.Shape[1]
+	if len(out)-start != rows*cols {
+		return nil, fmt.Errorf("%s: %w: %s has %d values, want shape %v", a.labels[j], ErrAlign, p.Role, len(out)-start, p.Shape)
+	}
+	stored := append([]T(nil), out[start:]...)
+	for r := range rows {
+		for c := range cols {
+			out[start+r*cols+c] = stored[c*rows+r]
+		}
+	}
+	return out, nil
+}
