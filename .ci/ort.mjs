@@ -74,19 +74,23 @@ function joined(tensors) {
   return { type: tensors[0].type, shape: first === undefined ? [] : [tensors.reduce((s, t) => s + t.dims[0], 0), ...rest], data }
 }
 
-// Mean cross entropy and number of right answers; one label for each row along the last axis.
+// Mean cross entropy and number of right answers; one label for each row along the last axis. Rows that are
+// probabilities already (none negative, sum 1) are not put through a softmax again.
 function score(logits, labels) {
   const classes = logits.shape.at(-1)
+  const rows = Array.from(labels, (_, i) => logits.data.subarray(i * classes, (i + 1) * classes))
+  const probabilities = rows.every(row => row.every(v => v >= 0) && Math.abs(sum(row, v => v) - 1) < 1e-4)
   const result = { correct: 0, loss: 0 }
-  for (let i = 0; i < labels.length; i++) {
-    const row = logits.data.subarray(i * classes, (i + 1) * classes)
-    const max = row.reduce((a, b) => Math.max(a, b), -Infinity)
-    const logSum = max + Math.log(row.reduce((sum, v) => sum + Math.exp(v - max), 0))
-    result.correct += row.indexOf(max) === Number(labels[i]) ? 1 : 0
-    result.loss += (logSum - row[Number(labels[i])]) / labels.length
-  }
+  rows.forEach((row, i) => {
+    const [label, max] = [Number(labels[i]), Math.max(...row)]
+    const loss = probabilities ? -Math.log(row[label]) : max + Math.log(sum(row, v => Math.exp(v - max))) - row[label]
+    result.correct += row.indexOf(max) === label ? 1 : 0
+    result.loss += loss / rows.length
+  })
   return result
 }
+
+const sum = (row, f) => row.reduce((total, v) => total + f(v), 0)
 
 async function evaluate(path, arrays, key) {
   const label = key ?? LABELS.find(name => name in arrays)
