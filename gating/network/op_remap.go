@@ -16,15 +16,16 @@ type remap struct {
 	def  float32
 }
 
-// newRemap returns the operator that reads index maps[k][i] along axis k, and the spec of its output. A nil map
-// copies the axis. Where every map is nil the output is a view of the input.
+// newRemap returns the operator that reads index maps[k][i] along axis k of input 0, and the spec of its output. A
+// nil map copies the axis. Where every map is nil the output is a view of the input.
 func (c *call) newRemap(maps [][]int) (Operator, []Spec, error) {
-	return c.newFilledRemap(maps, -1, 0)
+	return c.newRemapOf(c.in[0].Shape, maps, -1, 0)
 }
 
-// newFilledRemap is newRemap for maps with -1: such elements take the only element of input fill, or def where fill is -1.
-func (c *call) newFilledRemap(maps [][]int, fill int, def float32) (Operator, []Spec, error) {
-	spec := Spec{c.in[0].Type, slices.Clone(c.in[0].Shape)}
+// newRemapOf is newRemap for input 0 under another shape. Where a map has -1 the output takes the only element of
+// input fill, or def where fill is -1.
+func (c *call) newRemapOf(shape []int, maps [][]int, fill int, def float32) (Operator, []Spec, error) {
+	spec := Spec{c.in[0].Type, slices.Clone(shape)}
 	changed := false
 	for k, m := range maps {
 		if m != nil {
@@ -35,7 +36,17 @@ func (c *call) newFilledRemap(maps [][]int, fill int, def float32) (Operator, []
 	if !changed {
 		return c.asView(0, spec)
 	}
-	return &remap{kernel.NewRemap(c.in[0].Shape, maps), fill, def}, []Spec{spec}, nil
+	return &remap{kernel.NewRemap(shape, maps), fill, def}, []Spec{spec}, nil
+}
+
+// fits returns an error if an output of the shape would be too large, before lists as long as its axes are made.
+func (c *call) fits(shape []int) error {
+	for _, d := range shape {
+		if err := c.lower.checkSize(c, Spec{c.in[0].Type, []int{d}}); err != nil {
+			return err
+		}
+	}
+	return c.lower.checkSize(c, Spec{c.in[0].Type, shape})
 }
 
 // Forward copies.

@@ -11,6 +11,7 @@ import (
 var families = []family{
 	activationOps,
 	castOps,
+	quantizeOps,
 	dropoutOps,
 	variadicOps,
 	whereOps,
@@ -22,10 +23,12 @@ var families = []family{
 	matrixOps,
 	matmulOps,
 	convOps,
+	convTransposeOps,
 	poolOps,
 	batchNormOps,
 	softmaxOps,
 	reduceOps,
+	normOps,
 	structureOps,
 	constantOps,
 	transposeOps,
@@ -34,6 +37,12 @@ var families = []family{
 	splitOps,
 	gatherOps,
 	shapeOps,
+	scatterOps,
+	padOps,
+	expandOps,
+	orderOps,
+	selectOps,
+	resizeOps,
 }
 
 // table is every operator by domain and name.

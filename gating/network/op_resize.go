@@ -1,0 +1,285 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// resizeOps change the lengths of axes by interpolation.
+var resizeOps = family{
+	{"", "Resize", 10, gradFull, buildResize},
+	{"", "Upsample", 7, gradFull, buildUpsample},
+}
+
+// resample interpolates axis by axis, which for linear and cubic interpolation
+// is the same as all axes at once.
+type resample struct {
+	steps   []resampleStep
+	outside [][]bool // for each axis the output indices that fall outside the input; nil if none
+	fill    float32  // what stands there
+	scratch [2][]float32
+}
+
+// resampleStep is the interpolation along one axis of a tensor seen as [outer, n, inner].
+type resampleStep struct {
+	outer, inner  int
+	taps, reverse *kernel.Taps
+}
+
+// buildUpsample follows Upsample of opset 7 (scales as attribute) and 9 (as input).
+func buildUpsample(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	r := resizing{mode: c.string("mode", "nearest"), transform: "asymmetric", nearest: "simple", cubic: -0.75}
+	scales := []float32{}
+	if a := c.attr("scales"); a != nil {
+		scales = a.Floats
+	} else {
+		var err error
+		if scales, err = c.floats(1); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c.resize(&r, scales, nil)
+}
+
+// buildResize follows Resize of opset 10 (scales only), 11 (roi, sizes, modes), 13, 18 (antialias, axes, keep_aspect_ratio_policy)
+// and 19 (half_pixel_symmetric).
+func buildResize(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	r := resizing{mode: c.string("mode", "nearest"), transform: "asymmetric", nearest: "simple", cubic: -0.75}
+	if c.opset < 11 {
+		scales, err := c.floats(1)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c.resize(&r, scales, nil)
+	}
+	r.transform = c.string("coordinate_transformation_mode", "half_pixel")
+	r.nearest = c.string("nearest_mode", "round_prefer_floor")
+	r.cubic = float64(c.float("cubic_coeff_a", -0.75))
+	r.exclude = c.int("exclude_outside", 0) != 0
+	r.antialias = c.int("antialias", 0) != 0
+	r.extrapolation = c.float("extrapolation_value", 0)
+	scales, sizes, err := c.scalesOrSizes()
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.transform == "tf_crop_and_resize" {
+		if r.roi, err = c.floats(1); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c.resize(&r, scales, sizes)
+}
+
+// scalesOrSizes returns inputs 2 and 3 of Resize, of which one is absent or empty.
+func (c *call) scalesOrSizes() (scales []float32, sizes []int64, err error) {
+	if c.has(3) && sizeOf(c.in[3].Shape) > 0 {
+		sizes, err = c.ints(3)
+		return nil, sizes, err
+	}
+	scales, err = c.floats(2)
+	return scales, nil, err
+}
+
+// resize builds the operator from one scale or size for each resized axis.
+func (c *call) resize(r *resizing, scales []float32, sizes []int64) (Operator, []Spec, error) {
+	shape := c.in[0].Shape
+	axes := c.intList("axes", nil)
+	if axes == nil {
+		for i := range shape {
+			axes = append(axes, int64(i))
+		}
+	}
+	if _, err := c.checkAxes(axes, len(shape)); err != nil {
+		return nil, nil, err
+	}
+	if max(len(scales), len(sizes)) != len(axes) || r.roi != nil && len(r.roi) != 2*len(axes) {
+		return nil, nil, c.shapeError("%d scales, %d sizes and %d roi bounds for %d axes", len(scales), len(sizes), len(r.roi), len(axes))
+	}
+	list := make([]resizedAxis, len(shape))
+	target := slices.Clone(shape)
+	for i, a := range axes {
+		axis, _ := c.checkAxis(a, len(shape))
+		x := &list[axis]
+		if sizes != nil {
+			*x = resizedAxis{n: shape[axis], m: int(sizes[i]), length: float32(sizes[i]), scale: float32(sizes[i]) / float32(shape[axis])}
+		} else {
+			length := scales[i] * float32(shape[axis])
+			if !(scales[i] > 0 && length < maxPad) {
+				return nil, nil, c.shapeError("scale %g of an axis of length %d", scales[i], shape[axis])
+			}
+			*x = resizedAxis{n: shape[axis], m: int(length), length: length, scale: scales[i]}
+		}
+		if r.roi != nil {
+			x.start, x.end = r.roi[i], r.roi[len(axes)+i]
+		}
+		target[axis] = x.m
+	}
+	if sizes != nil {
+		if err := c.keepAspect(list, target); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := c.fits(target); err != nil {
+		return nil, nil, err
+	}
+	return c.interpolation(r, list, target)
+}
+
+// keepAspect gives all axes one scale where keep_aspect_ratio_policy asks for it: the largest with which no axis
+// (not_larger), or the smallest with which every axis (not_smaller), exceeds its size.
+func (c *call) keepAspect(list []resizedAxis, target []int) error {
+	policy := c.string("keep_aspect_ratio_policy", "stretch")
+	if policy == "stretch" {
+		return nil
+	}
+	if policy != "not_larger" && policy != "not_smaller" {
+		return c.unsupported("keep_aspect_ratio_policy %q", policy)
+	}
+	var scale float32
+	for _, x := range list {
+		if x.n == 0 {
+			continue
+		}
+		if scale == 0 || policy == "not_larger" && x.scale < scale || policy == "not_smaller" && x.scale > scale {
+			scale = x.scale
+		}
+	}
+	for k := range list {
+		if x := &list[k]; x.n > 0 {
+			x.scale = scale
+			x.m = int(math.Floor(float64(scale*float32(x.n)) + 0.5))
+			x.length = scale * float32(x.n)
+			target[k] = x.m
+		}
+	}
+	return nil
+}
+
+// interpolation builds the operator once the geometry is known. Nearest-neighbour resizing is a copy of elements.
+func (c *call) interpolation(r *resizing, list []resizedAxis, target []int) (Operator, []Spec, error) {
+	if err := r.check(c); err != nil {
+		return nil, nil, err
+	}
+	shape := c.in[0].Shape
+	for k, n := range shape {
+		if n == 0 && target[k] > 0 {
+			return nil, nil, c.shapeError("axis %d is empty: there is nothing to interpolate", k)
+		}
+	}
+	if r.mode == "nearest" {
+		maps := make([][]int, len(shape))
+		for k, x := range list {
+			if x.resized() {
+				if maps[k] = r.nearestMap(x); isWhole(maps[k], x.n) {
+					maps[k] = nil
+				}
+			}
+		}
+		return c.newRemapOf(shape, maps, -1, r.extrapolation)
+	}
+	if !c.in[0].IsFloat() {
+		return nil, nil, c.unsupported("mode %s of %s elements", r.mode, c.in[0].Type)
+	}
+	op := &resample{fill: r.extrapolation}
+	now := slices.Clone(shape)
+	for k, x := range list {
+		if !x.resized() {
+			continue
+		}
+		taps, outside := r.taps(x)
+		if !isIdentity(taps) {
+			op.steps = append(op.steps, resampleStep{sizeOf(now[:k]), sizeOf(now[k+1:]), taps, taps.Transpose()})
+			now[k] = x.m
+		}
+		if slices.Contains(outside, true) {
+			op.outside = append(op.outside, make([][]bool, k+1-len(op.outside))...)
+			op.outside[k] = outside
+		}
+	}
+	if len(op.steps) == 0 {
+		return c.asView(0, Spec{c.in[0].Type, target})
+	}
+	return op, []Spec{{c.in[0].Type, target}}, nil
+}
+
+// isIdentity says whether the matrix copies the axis.
+func isIdentity(t *kernel.Taps) bool {
+	return t.Out() == t.In && isWhole(t.Index, t.In) && !slices.ContainsFunc(t.Weight, func(w float32) bool { return w != 1 })
+}
+
+// Forward interpolates along one axis after another.
+func (op *resample) Forward(x *Context, in, out []*Tensor) error {
+	src := in[0].F
+	for i, s := range op.steps {
+		dst := out[0].F
+		if i < len(op.steps)-1 {
+			dst = op.buffer(i, s.outer*s.taps.Out()*s.inner)
+		}
+		kernel.Resample(x.Workers, s.taps, s.outer, s.inner, dst, src)
+		src = dst
+	}
+	for axis, outside := range op.outside {
+		l := lanesOf(out[0].Shape, axis)
+		for i, is := range outside {
+			for o := 0; is && o < l.outer; o++ {
+				fillAll(out[0].F[(o*l.n+i)*l.inner:(o*l.n+i+1)*l.inner], op.fill)
+			}
+		}
+	}
+	return nil
+}
+
+func fillAll(s []float32, v float32) {
+	for i := range s {
+		s[i] = v
+	}
+}
+
+// buffer returns scratch memory for the result of step i; two steps in a row have different buffers.
+func (op *resample) buffer(i, n int) []float32 {
+	b := &op.scratch[i%2]
+	if cap(*b) < n {
+		*b = make([]float32, n)
+	}
+	return (*b)[:n]
+}
+
+// Backward applies the transposed matrices in reverse order. Elements outside have no weights and pass nothing back.
+func (op *resample) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
+	src := op.masked(out[0].Shape, dy.F)
+	for i := len(op.steps) - 1; i >= 0; i-- {
+		s := op.steps[i]
+		dst := dx.F
+		if i > 0 {
+			dst = op.buffer(i, s.outer*s.taps.In*s.inner)
+		}
+		kernel.Resample(x.Workers, s.reverse, s.outer, s.inner, dst, src)
+		src = dst
+	}
+	return nil
+}
+
+// masked returns dy with zeros where the output is the fill value.
+func (op *resample) masked(shape []int, dy []float32) []float32 {
+	if op.outside == nil {
+		return dy
+	}
+	list := slices.Clone(dy)
+	for axis, outside := range op.outside {
+		l := lanesOf(shape, axis)
+		for i, is := range outside {
+			for o := 0; is && o < l.outer; o++ {
+				clear(list[(o*l.n+i)*l.inner : (o*l.n+i+1)*l.inner])
+			}
+		}
+	}
+	return list
+}

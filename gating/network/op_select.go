@@ -1,0 +1,229 @@
+package network
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// selectOps have outputs whose size depends on the elements of an input, which must therefore be known, and OneHot.
+var selectOps = family{
+	{"", "NonZero", 9, gradZero, buildNonZero},
+	{"", "Compress", 9, gradFull, buildCompress},
+	{"", "Unique", 11, gradZero, buildUnique},
+	{"", "OneHot", 9, gradZero, buildOneHot},
+}
+
+// known returns the elements of input i, which decide the size of an output.
+func (c *call) known(i int) (*Tensor, error) {
+	if err := c.need(i + 1); err != nil {
+		return nil, err
+	}
+	if t := c.in[i].Const; t != nil {
+		return t, nil
+	}
+	return nil, c.unsupported("the shape of its output depends on the elements of input %d, which are not known before it runs", i)
+}
+
+// nonzero says which elements of t are not zero.
+func nonzero(t *Tensor) []bool {
+	list := make([]bool, t.Len())
+	for i, v := range t.F {
+		list[i] = v != 0
+	}
+	for i, v := range t.I {
+		list[i] = v != 0
+	}
+	return list
+}
+
+// buildNonZero lists the indices of the elements that are not zero, one row an axis.
+func buildNonZero(c *call) (Operator, []Spec, error) {
+	t, err := c.known(0)
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows [][]int64
+	place := make([]int, len(t.Shape))
+	for _, is := range nonzero(t) {
+		if is {
+			row := make([]int64, len(place))
+			for d, p := range place {
+				row[d] = int64(p)
+			}
+			rows = append(rows, row)
+		}
+		advance(place, t.Shape)
+	}
+	out := NewTensor(Spec{onnx.Int64, []int{len(t.Shape), len(rows)}})
+	for k, row := range rows {
+		for d, p := range row {
+			out.I[d*len(rows)+k] = p
+		}
+	}
+	return c.asConstant(out)
+}
+
+// buildCompress keeps the slices along an axis, or the elements of the flat input, for which a condition holds.
+func buildCompress(c *call) (Operator, []Spec, error) {
+	condition, err := c.known(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	shape, axis := c.in[0].Shape, 0
+	if c.attr("axis") == nil {
+		shape = []int{c.in[0].Len()}
+	} else if axis, err = c.axis("axis", 0, len(shape)); err != nil {
+		return nil, nil, err
+	}
+	if len(condition.Shape) != 1 || condition.Len() > shape[axis] {
+		return nil, nil, c.shapeError("the condition has shape %v, want at most %d elements", condition.Shape, shape[axis])
+	}
+	list := []int{}
+	for i, is := range nonzero(condition) {
+		if is {
+			list = append(list, i)
+		}
+	}
+	maps := make([][]int, len(shape))
+	maps[axis] = list
+	return c.newRemapOf(shape, maps, -1, 0)
+}
+
+// buildUnique returns the distinct slices along an axis, or distinct elements of the flat input, where each first
+// stands, which each input slice is, and how often each occurs.
+func buildUnique(c *call) (Operator, []Spec, error) {
+	t, err := c.known(0)
+	if err != nil {
+		return nil, nil, err
+	}
+	shape, axis := t.Shape, 0
+	if c.attr("axis") == nil {
+		shape = []int{t.Len()}
+	} else if axis, err = c.axis("axis", 0, len(shape)); err != nil {
+		return nil, nil, err
+	}
+	groups := groupSlices(t, lanesOf(shape, axis), c.int("sorted", 1) != 0)
+	first, counts := make([]int64, len(groups)), make([]int64, len(groups))
+	inverse := make([]int64, shape[axis])
+	maps := make([][]int, len(shape))
+	maps[axis] = make([]int, len(groups))
+	for k, g := range groups {
+		maps[axis][k] = g[0]
+		first[k], counts[k] = int64(g[0]), int64(len(g))
+		for _, i := range g {
+			inverse[i] = int64(k)
+		}
+	}
+	op, specs, err := c.newRemapOf(shape, maps, -1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	y := NewTensor(specs[0])
+	if err := op.Forward(&Context{}, []*Tensor{t}, []*Tensor{y}); err != nil {
+		return nil, nil, err
+	}
+	vector := func(v []int64) *Tensor { return &Tensor{Type: onnx.Int64, Shape: []int{len(v)}, I: v} }
+	return c.asConstant(y, vector(first), vector(inverse), vector(counts))
+}
+
+// groupSlices groups equal slices of t along the axis of its lanes, each group in order; groups are in the order of
+// their elements if sorted, else of their first slices.
+func groupSlices(t *Tensor, l lanes, sorted bool) [][]int {
+	compare := func(a, b int) int {
+		for o := range l.outer {
+			for i := range l.inner {
+				x, y := (o*l.n+a)*l.inner+i, (o*l.n+b)*l.inner+i
+				var order int
+				if t.F != nil {
+					order = cmp.Compare(t.F[x], t.F[y])
+				} else {
+					order = cmp.Compare(t.I[x], t.I[y])
+				}
+				if order != 0 {
+					return order
+				}
+			}
+		}
+		return 0
+	}
+	all := make([]int, l.n)
+	for i := range all {
+		all[i] = i
+	}
+	slices.SortStableFunc(all, compare)
+	var groups [][]int
+	for k, i := range all {
+		if k > 0 && compare(all[k-1], i) == 0 {
+			groups[len(groups)-1] = append(groups[len(groups)-1], i)
+		} else {
+			groups = append(groups, []int{i})
+		}
+	}
+	if !sorted {
+		slices.SortFunc(groups, func(a, b []int) int { return a[0] - b[0] })
+	}
+	return groups
+}
+
+// oneHot writes the value on (values[1]) where an index says along a new axis, and off (values[0]) elsewhere.
+type oneHot struct{ lanes }
+
+// buildOneHot follows OneHot of opset 9 and 11 (negative indices). An index out of range gives no element on.
+func buildOneHot(c *call) (Operator, []Spec, error) {
+	if err := c.need(3); err != nil {
+		return nil, nil, err
+	}
+	depth, err := c.known(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if depth.Len() != 1 || c.in[2].Len() != 2 {
+		return nil, nil, c.shapeError("depth is %s and values are %s, want one and two elements", depth.Spec(), c.in[2].Spec)
+	}
+	n := integerAt(depth, 0)
+	index := c.in[0].Shape
+	axis, err := c.axis("axis", -1, len(index)+1)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n < 0 || n > maxPad {
+		return nil, nil, c.shapeError("depth is %d", n)
+	}
+	shape := slices.Insert(slices.Clone(index), axis, int(n))
+	return &oneHot{lanesOf(shape, axis)}, []Spec{{c.in[2].Type, shape}}, nil
+}
+
+// integerAt returns element i of a tensor of any type as an integer.
+func integerAt(t *Tensor, i int) int64 {
+	if t.Spec().IsFloat() {
+		return int64(t.F[i])
+	}
+	return t.I[i]
+}
+
+// Forward fills one lane for each index.
+func (op *oneHot) Forward(_ *Context, in, out []*Tensor) error {
+	if out[0].Spec().IsFloat() {
+		fillOneHot(op, in[0], in[2].F, out[0].F)
+	} else {
+		fillOneHot(op, in[0], in[2].I, out[0].I)
+	}
+	return nil
+}
+
+func fillOneHot[T any](op *oneHot, index *Tensor, values, y []T) {
+	for i := range y {
+		y[i] = values[0]
+	}
+	for k := range index.Len() {
+		i := integerAt(index, k)
+		if i < 0 {
+			i += int64(op.n)
+		}
+		if i >= 0 && i < int64(op.n) {
+			y[(k/op.inner*op.n+int(i))*op.inner+k%op.inner] = values[1]
+		}
+	}
+}
