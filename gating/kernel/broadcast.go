@@ -152,6 +152,11 @@ func PairOf[T, U any](f func(a, b T) U) *Pair[T, U] {
 // Combine computes dst = f(a, b) with a and b broadcast to dst as the plan of these two inputs says.
 func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b []T) {
 	switch {
+	case plan.row > 1 && plan.step[0] == 0 && plan.step[1] == 0:
+		plan.Rows(w, func(o, n int, in []int) {
+			f.Both(dst[o:o+1], a[in[0]:], b[in[1]:])
+			repeat(dst[o : o+n])
+		})
 	case plan.step[0] == 0 && plan.row > 1:
 		plan.Rows(w, func(o, n int, in []int) { f.Left(dst[o:o+n], a[in[0]], b[in[1]:in[1]+n]) })
 	case plan.step[1] == 0 && plan.row > 1:
@@ -168,16 +173,30 @@ func Expand[T any](w *Workers, plan *Broadcast, dst, src []T) {
 			copy(dst[o:o+n], src[in[0]:])
 			return
 		}
-		v := src[in[0]]
-		for i := o; i < o+n; i++ {
-			dst[i] = v
-		}
+		dst[o] = src[in[0]]
+		repeat(dst[o : o+n])
 	})
+}
+
+// repeat writes the first element to all others.
+func repeat[T any](run []T) {
+	v := run[0]
+	for i := range run {
+		run[i] = v
+	}
 }
 
 // SumTo adds src of shape from up to dst of shape to, which broadcasts to from: the gradient of broadcasting.
 // Sums are formed in double precision.
 func SumTo(w *Workers, dst []float32, to []int, src []float32, from []int) {
+	switch volume(from) {
+	case 0:
+		clear(dst)
+		return
+	case volume(to):
+		w.For(len(dst), elementGrain, func(lo, hi int) { copy(dst[lo:hi], src[lo:hi]) })
+		return
+	}
 	var axes []int
 	for a := range from {
 		if k := a - len(from) + len(to); k < 0 || to[k] == 1 {

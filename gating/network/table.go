@@ -43,6 +43,8 @@ var families = []family{
 	orderOps,
 	selectOps,
 	resizeOps,
+	spaceOps,
+	gridOps,
 }
 
 // table is every operator by domain and name.

@@ -1,0 +1,168 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// randomShape returns an output shape of rank up to 5 with axes of length 0 to 7, mostly not 0.
+func randomShape(r *rand.Rand) []int {
+	shape := make([]int, r.IntN(6))
+	for i := range shape {
+		shape[i] = []int{1, 1, 2, 3, 4, 5, 7, 2, 3, 0}[r.IntN(10)]
+	}
+	return shape
+}
+
+// narrowed returns a shape that broadcasts to out: some axes of length 1, some leading ones left out.
+func narrowed(r *rand.Rand, out []int) []int {
+	shape := slices.Clone(out[r.IntN(len(out)+1):])
+	for i := range shape {
+		if r.IntN(2) == 0 {
+			shape[i] = 1
+		}
+	}
+	return shape
+}
+
+// source returns where the element of an operand of the shape stands that output element e reads.
+func source(e int, out, shape []int) int {
+	at, stride := 0, 1
+	for k := 1; k <= len(out); k++ {
+		i := e % out[len(out)-k]
+		e /= out[len(out)-k]
+		if k > len(shape) {
+			continue
+		}
+		d := shape[len(shape)-k]
+		if d != 1 {
+			at += i * stride
+		}
+		stride *= d
+	}
+	return at
+}
+
+// numbers returns n random float32 numbers.
+func numbers(r *rand.Rand, n int) []float32 {
+	f := make([]float32, n)
+	for i := range f {
+		f[i] = float32(r.NormFloat64())
+	}
+	return f
+}
+
+func TestCombineBroadcasts(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		out := randomShape(r)
+		sa, sb := narrowed(r, out), narrowed(r, out)
+		a, b := numbers(r, volume(sa)), numbers(r, volume(sb))
+		got := make([]float32, volume(out))
+		Combine(nil, NewBroadcast(out, sa, sb), Sub, got, a, b)
+		for e, v := range got {
+			if want := a[source(e, out, sa)] - b[source(e, out, sb)]; v != want {
+				t.Fatalf("%v from %v and %v: element %d is %g, want %g", out, sa, sb, e, v, want)
+			}
+		}
+	}
+}
+
+func TestExpandRepeats(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 1000 {
+		out := randomShape(r)
+		shape := narrowed(r, out)
+		src, got := numbers(r, volume(shape)), make([]float32, volume(out))
+		Expand(nil, NewBroadcast(out, shape), got, src)
+		for e, v := range got {
+			if want := src[source(e, out, shape)]; v != want {
+				t.Fatalf("%v from %v: element %d is %g, want %g", out, shape, e, v, want)
+			}
+		}
+	}
+}
+
+func TestSumToIsTheTransposeOfExpand(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 3000 {
+		from := randomShape(r)
+		to := narrowed(r, from)
+		src, got, want := numbers(r, volume(from)), numbers(r, volume(to)), make([]float64, volume(to))
+		SumTo(nil, got, to, src, from)
+		for e, v := range src {
+			want[source(e, from, to)] += float64(v)
+		}
+		for i, v := range got {
+			if math.Abs(float64(v)-want[i]) > 1e-6*(1+math.Abs(want[i])) {
+				t.Fatalf("%v to %v: element %d is %g, want %g", from, to, i, v, want[i])
+			}
+		}
+	}
+}
+
+// TestArithmeticForms holds the three forms of each operation against each other.
+func TestArithmeticForms(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for name, p := range map[string]*Pair[float32, float32]{"add": Add, "sub": Sub, "mul": Mul, "div": Div} {
+		for n := range 150 {
+			a, b := numbers(r, n), numbers(r, n)
+			x, y := float32(r.NormFloat64()), float32(r.NormFloat64())
+			both, one := make([]float32, n), make([]float32, n)
+			p.Both(both, a, slices.Repeat([]float32{y}, n))
+			p.Right(one, a, y)
+			if !slices.Equal(both, one) {
+				t.Errorf("%s of %d: one number on the right gives %v, want %v", name, n, one, both)
+			}
+			p.Both(both, slices.Repeat([]float32{x}, n), b)
+			p.Left(one, x, b)
+			if !slices.Equal(both, one) {
+				t.Errorf("%s of %d: one number on the left gives %v, want %v", name, n, one, both)
+			}
+		}
+	}
+}
+
+// TestThreadsDoNotChangeSums compares bit for bit.
+func TestThreadsDoNotChangeSums(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, c := range [][2][]int{
+		{{}, {300, 1000}}, {{1000}, {300, 1000}}, {{300, 1}, {300, 1000}}, {{1, 7, 1}, {200, 7, 100}}, {{3}, {100000, 3}}, {{40, 1, 50}, {40, 30, 50}},
+	} {
+		src := numbers(r, volume(c[1]))
+		one, many := make([]float32, volume(c[0])), make([]float32, volume(c[0]))
+		SumTo(nil, one, c[0], src, c[1])
+		SumTo(w, many, c[0], src, c[1])
+		if !slices.Equal(one, many) {
+			t.Errorf("%v to %v: threads change the sums", c[1], c[0])
+		}
+	}
+}
+
+func BenchmarkCombine(b *testing.B) {
+	w := NewWorkers(2)
+	defer w.Close()
+	r := rand.New(rand.NewPCG(11, 12))
+	out := []int{32, 64, 28, 28}
+	for _, shape := range [][]int{out, {}, {1, 64, 1, 1}, {28}, {32, 64, 1, 1}} {
+		x, y, z := numbers(r, volume(out)), numbers(r, volume(shape)), make([]float32, volume(out))
+		plan := NewBroadcast(out, out, shape)
+		b.Run(fmt.Sprintf("add%v", shape), func(b *testing.B) {
+			b.SetBytes(int64(8 * len(z)))
+			for b.Loop() {
+				Combine(w, plan, Add, z, x, y)
+			}
+		})
+		b.Run(fmt.Sprintf("sumto%v", shape), func(b *testing.B) {
+			b.SetBytes(int64(4 * len(z)))
+			for b.Loop() {
+				SumTo(w, y, shape, x, out)
+			}
+		})
+	}
+}
