@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -44,7 +45,7 @@ const maxViolations = 1000
 // rules of ONNX's IR.md that need no operator definitions. Violations beyond
 // the thousandth are not reported.
 func Check(m *Model) []Violation {
-	c := &checker{m: m, functions: map[string]*onnxpb.FunctionProto{}}
+	c := &checker{m: m, functions: map[string]int{}}
 	c.model()
 	return c.found
 }
@@ -65,10 +66,10 @@ func Validate(m *Model) error {
 type checker struct {
 	m         *Model
 	found     []Violation
-	functions map[string]*onnxpb.FunctionProto // by label
-	place     *Place                           // where the check is
-	node      string                           // label of the node it is at
-	attribute string                           // name of that node's attribute
+	functions map[string]int // index by label
+	place     *Place         // where the check is
+	node      string         // label of the node it is at
+	attribute string         // name of that node's attribute
 }
 
 func (c *checker) add(v Violation) {
@@ -158,5 +159,13 @@ func (c *checker) metadata(list []*onnxpb.StringStringEntryProto) {
 			c.minor("", "metadata has the key %q twice", kv.GetKey())
 		}
 		seen[kv.GetKey()] = true
+	}
+}
+
+// text checks a name. Protobuf says that strings are UTF-8, and some readers
+// refuse a file with others.
+func (c *checker) text(name string) {
+	if !utf8.ValidString(name) {
+		c.bad(name, "the name is not UTF-8")
 	}
 }

@@ -10,15 +10,15 @@ func (c *checker) functionIndex() {
 	if ir := c.m.proto.GetIrVersion(); len(list) > 0 && ir < 8 {
 		c.minor("", "has functions, which IR version %d does not know", ir)
 	}
-	for _, f := range list {
+	for i, f := range list {
 		label := functionLabel(f)
 		if f.GetName() == "" {
 			c.bad("", "a function has no name")
 		}
-		if c.functions[label] != nil {
+		if _, twice := c.functions[label]; twice {
 			c.bad("", "function %s is defined twice", label)
 		}
-		c.functions[label] = f
+		c.functions[label] = i
 	}
 }
 
@@ -57,38 +57,24 @@ func (c *checker) function(f *onnxpb.FunctionProto) {
 	}
 }
 
-// called returns the model's function that a node calls, nil if it is an
-// operator.
-func (c *checker) called(n *onnxpb.NodeProto) *onnxpb.FunctionProto {
-	if len(c.functions) == 0 {
-		return nil
-	}
-	return c.functions[functionLabel(&onnxpb.FunctionProto{Domain: n.Domain, Name: n.OpType, Overload: n.Overload})]
-}
-
-// recursion reports functions that call themselves, directly or not.
+// recursion reports a function that calls itself, directly or not.
 func (c *checker) recursion() {
-	const inProgress, done = 1, 2
-	state := map[*onnxpb.FunctionProto]int{}
-	var visit func(f *onnxpb.FunctionProto)
-	visit = func(f *onnxpb.FunctionProto) {
-		state[f] = inProgress
+	list := c.m.proto.GetFunctions()
+	calls := newDependencies(len(list))
+	for i, f := range list {
 		_ = walkPlace(&Place{Function: f}, func(_ Place, n *onnxpb.NodeProto) error {
-			g := c.called(n)
-			switch {
-			case g == nil:
-			case state[g] == inProgress:
-				c.bad("", "function %s calls itself", functionLabel(g))
-			case state[g] == 0:
-				visit(g)
+			if j, ok := c.functions[callLabel(n)]; ok {
+				calls.add(i, j)
 			}
 			return nil
 		})
-		state[f] = done
 	}
-	for _, f := range c.m.proto.GetFunctions() {
-		if state[f] == 0 {
-			visit(f)
-		}
+	if _, i := calls.sort(); i >= 0 {
+		c.bad("", "function %s calls itself or a function that does", functionLabel(list[i]))
 	}
+}
+
+// callLabel is the label of the function a node calls if there is one.
+func callLabel(n *onnxpb.NodeProto) string {
+	return functionLabel(&onnxpb.FunctionProto{Domain: n.Domain, Name: n.OpType, Overload: n.Overload})
 }

@@ -59,6 +59,7 @@ func (c *checker) inputs(g *onnxpb.GraphProto, s *scope) {
 		case s.defined[name]:
 			c.bad(name, "is a graph input twice")
 		}
+		c.text(name)
 		s.defined[name] = true
 		if in.Type == nil && s.outer == nil {
 			c.bad(name, "graph input has no type")
@@ -80,6 +81,7 @@ func (c *checker) initializers(g *onnxpb.GraphProto, s *scope) {
 		if ir := c.m.proto.GetIrVersion(); ir > 0 && ir < 4 && name != "" && !s.defined[name] {
 			c.minor(name, "initializer is not a graph input, which IR version %d asks for", ir)
 		}
+		c.text(name)
 		seen[name] = true
 	}
 	for _, t := range g.GetInitializer() {
@@ -115,9 +117,11 @@ func (c *checker) nodes(p *Place, s *scope) {
 		c.node = NodeLabel(n)
 		c.nodeRules(p, n, s, &unsorted)
 		for _, out := range n.GetOutput() {
-			switch {
-			case out == "":
+			if out == "" {
 				continue
+			}
+			c.text(out)
+			switch {
 			case s.defined[out]:
 				c.bad(out, "output is defined already")
 			default:
@@ -139,6 +143,9 @@ func (c *checker) nodes(p *Place, s *scope) {
 
 // outputs checks that a graph's outputs exist.
 func (c *checker) outputs(g *onnxpb.GraphProto, s *scope) {
+	if s.outer == nil && len(g.GetOutput()) == 0 {
+		c.bad("", "the graph has no outputs")
+	}
 	seen := map[string]bool{}
 	for i, out := range g.GetOutput() {
 		name := out.GetName()

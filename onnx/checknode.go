@@ -12,6 +12,8 @@ func (c *checker) nodeRules(p *Place, n *onnxpb.NodeProto, s *scope, unsorted *b
 	if n.GetOpType() == "" {
 		c.bad("", "has no operator type")
 	}
+	c.text(n.GetName())
+	c.text(n.GetOpType())
 	c.domain(p, n)
 	for _, in := range n.GetInput() {
 		if in == "" {

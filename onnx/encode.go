@@ -73,6 +73,9 @@ func (f *smallFloat) encode(v float64) uint16 {
 // largest: the exponent field is then simply too great. Rounding up carries
 // from the fraction into the exponent by itself.
 func (f *smallFloat) magnitude(v float64) uint16 {
+	if v == 0 {
+		return 0
+	}
 	_, e := math.Frexp(v)
 	e = max(e-1, 1-f.bias) // the exponent, or that of subnormals
 	if e+f.bias >= 1<<f.exp {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -67,7 +68,7 @@ func FromProto(p *onnxpb.ModelProto) (*Model, error) {
 func newModel(file *mapping, dir string) (*Model, error) {
 	s, err := scanMessage(file.data, rules())
 	if err != nil {
-		return nil, err
+		return nil, &fault{msg: err.Error(), hint: mistakenFor(file.data), kind: ErrInvalid}
 	}
 	p := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(s.skeleton, p); err != nil {
@@ -75,13 +76,33 @@ func newModel(file *mapping, dir string) (*Model, error) {
 	}
 	s.skeleton = nil
 	if p.Graph == nil {
-		return nil, &fault{msg: "holds no graph", hint: "check that the file is an ONNX model", kind: ErrInvalid}
+		return nil, &fault{msg: "holds no graph", hint: mistakenFor(file.data), kind: ErrInvalid}
 	}
 	src := &source{dir: dir, file: file, scan: *s, external: externals{dir: dir}}
 	if err := src.link(p); err != nil {
 		return nil, err
 	}
 	return &Model{base: src, proto: p}, nil
+}
+
+// mistakenFor is the hint for a file that is not ONNX: what it looks like
+// instead.
+func mistakenFor(data []byte) string {
+	looks := func(prefix string) bool {
+		return bytes.HasPrefix(bytes.TrimSpace(data[:min(len(data), 64)]), []byte(prefix))
+	}
+	switch {
+	case looks("version https://git-lfs"):
+		return "this is a pointer to a file in Git LFS: fetch the file with git lfs pull"
+	case looks("<"):
+		return "this looks like a web page: download the file again"
+	case looks("PK\x03\x04"):
+		return "this is a zip archive, as PyTorch checkpoints are: export the model to ONNX first"
+	case len(data) == 0:
+		return "the file is empty"
+	default:
+		return "check that the file is a complete ONNX model"
+	}
 }
 
 // link finds the decoded message of every element: the k-th of a field on the

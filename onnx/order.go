@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"container/heap"
+	"slices"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -18,37 +19,61 @@ func Order(nodes []*onnxpb.NodeProto) ([]*onnxpb.NodeProto, error) {
 			}
 		}
 	}
-	waits, readers := make([]int, len(nodes)), make([][]int, len(nodes))
+	d := newDependencies(len(nodes))
 	for i, n := range nodes {
 		freeNames(n, func(name string) {
 			if p, ok := producer[name]; ok {
-				waits[i]++
-				readers[p] = append(readers[p], i)
+				d.add(i, p)
 			}
 		})
 	}
+	order, blocked := d.sort()
+	if blocked >= 0 {
+		return nil, invalidf("node %s is in or behind a cycle", NodeLabel(nodes[blocked]))
+	}
+	sorted := make([]*onnxpb.NodeProto, len(nodes))
+	for k, i := range order {
+		sorted[k] = nodes[i]
+	}
+	return sorted, nil
+}
+
+// dependencies say which of some numbered things must come before which.
+type dependencies struct {
+	waits   []int   // for how many others
+	waiting [][]int // on this one
+}
+
+func newDependencies(n int) *dependencies {
+	return &dependencies{make([]int, n), make([][]int, n)}
+}
+
+// add says that i comes after j.
+func (d *dependencies) add(i, j int) {
+	d.waits[i]++
+	d.waiting[j] = append(d.waiting[j], i)
+}
+
+// sort returns all things in order, low numbers first where there is a choice,
+// and the first that is in or behind a cycle, -1 if none is. It needs no
+// recursion: a file may hold a million links of a chain.
+func (d *dependencies) sort() (order []int, blocked int) {
 	ready := &indexHeap{}
-	for i := range nodes {
-		if waits[i] == 0 {
+	for i, w := range d.waits {
+		if w == 0 {
 			heap.Push(ready, i)
 		}
 	}
-	sorted := make([]*onnxpb.NodeProto, 0, len(nodes))
 	for ready.Len() > 0 {
 		i := heap.Pop(ready).(int)
-		sorted = append(sorted, nodes[i])
-		for _, r := range readers[i] {
-			if waits[r]--; waits[r] == 0 {
+		order = append(order, i)
+		for _, r := range d.waiting[i] {
+			if d.waits[r]--; d.waits[r] == 0 {
 				heap.Push(ready, r)
 			}
 		}
 	}
-	for i, n := range nodes {
-		if waits[i] > 0 {
-			return nil, invalidf("node %s is in or behind a cycle", NodeLabel(n))
-		}
-	}
-	return sorted, nil
+	return order, slices.IndexFunc(d.waits, func(w int) bool { return w > 0 })
 }
 
 // freeNames calls fn for every name that n and its subgraphs read from around.

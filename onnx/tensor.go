@@ -76,9 +76,9 @@ func describe(p *onnxpb.TensorProto, s store) Tensor {
 	t := Tensor{name: p.GetName(), dtype: DataType(p.GetDataType()), store: s}
 	switch {
 	case !t.dtype.Known():
-		t.err = invalidf("tensor %q has %s, which this version does not know", t.name, t.dtype)
+		t.err = invalidf("the element type %s is not known", t.dtype)
 	case p.Segment != nil:
-		t.err = invalidf("tensor %q is a segment of a larger one, which no tool writes or reads", t.name)
+		t.err = invalidf("it is a segment of a larger tensor, which is not supported")
 	default:
 		t.shape, t.n, t.err = elementCount(p.GetDims())
 	}

@@ -66,9 +66,9 @@ func functionLabel(f *onnxpb.FunctionProto) string {
 	return s
 }
 
-// SkipSubgraphs, returned by the function given to Walk, leaves out the
+// ErrSkipSubgraphs, returned by the function given to Walk, leaves out the
 // subgraphs in the attributes of the node just visited.
-var SkipSubgraphs = errors.New("skip subgraphs")
+var ErrSkipSubgraphs = errors.New("skip subgraphs")
 
 // Walk calls fn for every node of the model's graph and of its functions, in
 // the order of the file, a node before the nodes of its subgraphs. It stops at
@@ -88,7 +88,7 @@ func (m *Model) Walk(fn func(Place, *onnxpb.NodeProto) error) error {
 func walkPlace(p *Place, fn func(Place, *onnxpb.NodeProto) error) error {
 	for _, n := range p.Nodes() {
 		err := fn(*p, n)
-		if errors.Is(err, SkipSubgraphs) {
+		if errors.Is(err, ErrSkipSubgraphs) {
 			continue
 		}
 		if err != nil {
