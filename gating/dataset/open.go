@@ -29,6 +29,10 @@ type Options struct {
 //   - .npz: arrays by key, the graph's input names and the label's; compressed or not. One input, or one label beside
 //     inputs that were found, needs no name, and numpy.savez(path, a, b, y) without names is taken in that order.
 //   - .npy: one array for the one input, no label.
+//   - .csv, .tsv: a header row, then one row of numbers per sample.
+//   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the MNIST format.
+//   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data.
+//   - any other folder: images, a folder per class.
 //
 // Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
 func Open(path string, o Options) (*Data, error) {
@@ -48,8 +52,8 @@ func open(path string, o Options) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fail("give a regular file", "this is no regular file")
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fail("give a regular file or a folder", "this is neither a file nor a folder")
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
@@ -57,13 +61,23 @@ func open(path string, o Options) (*Data, error) {
 	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
 	name := strings.ToLower(filepath.Base(path))
 	switch {
+	case info.IsDir() && isTestData(path):
+		return l.openTestData(path)
+	case info.IsDir():
+		return l.openImages(path)
 	case strings.HasSuffix(name, ".npz"):
 		return l.openNPZ(path, info)
 	case strings.HasSuffix(name, ".npy"):
 		return l.openNPY(path, info)
+	case strings.HasSuffix(name, ".csv"):
+		return l.openCSV(path, ',')
+	case strings.HasSuffix(name, ".tsv"):
+		return l.openCSV(path, '\t')
+	case isIDX(name):
+		return l.openIDX(path)
 	}
 	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
-		"unknown kind of data %q: want .npz or .npy", filepath.Ext(name))
+		"unknown kind of data %q: want .npz, .npy, .csv, .tsv, an IDX file, or a folder of images or of ONNX test data", filepath.Ext(name))
 }
 
 func (l *loader) openNPZ(path string, info fs.FileInfo) (*Data, error) {
@@ -97,12 +111,17 @@ type loader struct {
 	budget budget
 }
 
-// assemble gives every input its array, reads them, and makes sure that they have the same number of samples.
+// assemble gives every input its array by name and reads them.
 func (l *loader) assemble(arrays []named) (*Data, error) {
 	p, err := pick(arrays, l.Options)
 	if err != nil {
 		return nil, err
 	}
+	return l.read(p)
+}
+
+// read reads all columns and makes sure that they have the same number of samples.
+func (l *loader) read(p picked) (*Data, error) {
 	d := &Data{}
 	for i, a := range p.inputs {
 		c, err := l.input(p.fields[i], a)

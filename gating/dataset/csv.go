@@ -1,0 +1,185 @@
+package dataset
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// openCSV reads a table of numbers whose first row names the columns.
+func (l *loader) openCSV(path string, comma rune) (*Data, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return l.readCSV(f, comma)
+}
+
+func (l *loader) readCSV(r io.Reader, comma rune) (*Data, error) {
+	t, err := readTable(r, comma, &l.budget)
+	if err != nil {
+		return nil, err
+	}
+	p, err := t.pick(l.Options)
+	if err != nil {
+		return nil, err
+	}
+	return l.read(p)
+}
+
+// table is a CSV file in memory.
+type table struct {
+	names []string
+	cells []float64 // row after row
+	lines []int     // the line that each row begins on, counted from 1
+	whole []bool    // which columns hold integers only
+}
+
+func readTable(r io.Reader, comma rune, b *budget) (*table, error) {
+	in := csv.NewReader(skipByteOrderMark(r))
+	in.Comma, in.TrimLeadingSpace, in.ReuseRecord = comma, true, true
+	head, err := in.Read()
+	if err != nil {
+		return nil, badCSV(err)
+	}
+	t := &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, len(head))}
+	if err := t.checkNames(); err != nil {
+		return nil, err
+	}
+	for {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return t, nil
+		}
+		if err != nil {
+			return nil, badCSV(err)
+		}
+		if err := b.take(len(record)+1, 8); err != nil {
+			return nil, err
+		}
+		if err := t.add(record, in); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func skipByteOrderMark(r io.Reader) io.Reader {
+	in := bufio.NewReader(r)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		in.Discard(3)
+	}
+	return in
+}
+
+// badCSV explains an error of package encoding/csv, which counts lines and columns from 1.
+func badCSV(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fail("the first row names the columns, every other row is a sample", "the file is empty")
+	}
+	if at := (*csv.ParseError)(nil); errors.As(err, &at) {
+		return fail("every row needs the same cells as the first, which names the columns", "line %d, column %d: %v", at.Line, max(at.Column, 1), at.Err)
+	}
+	return unreadable(err)
+}
+
+func (t *table) checkNames() error {
+	numbers := 0
+	seen := map[string]bool{}
+	for i, name := range t.names {
+		t.names[i] = strings.TrimSpace(name)
+		if t.names[i] == "" {
+			return fail("an index that pandas wrote? use df.to_csv(path, index=False)", "line 1: column %d has no name", i+1)
+		}
+		if seen[t.names[i]] {
+			return fail("give every column a name of its own", "line 1: two columns are named %q", t.names[i])
+		}
+		seen[t.names[i]] = true
+		if _, err := strconv.ParseFloat(t.names[i], 64); err == nil {
+			numbers++
+		}
+	}
+	if len(t.names) == 1 && strings.ContainsAny(t.names[0], ";\t") {
+		return fail("separate cells by commas, or by tabs in a .tsv file", "line 1: there is only one column, %q", t.names[0])
+	}
+	if numbers == len(t.names) {
+		return fail("add a first row with the names of the columns, such as x0,x1,label", "line 1: there are only numbers where the names of the columns belong")
+	}
+	return nil
+}
+
+// add appends one row. in says where its cells stand.
+func (t *table) add(record []string, in *csv.Reader) error {
+	for i, text := range record {
+		text = strings.TrimSpace(text)
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil || v-v != 0 {
+			line, column := in.FieldPos(i)
+			return fail("cells must be finite numbers: encode text as numbers, and drop or fill rows with gaps",
+				"line %d, column %d (%q): %.40q is not a finite number", line, column, t.names[i], text)
+		}
+		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+			t.whole[i] = false
+		}
+		t.cells = append(t.cells, v)
+	}
+	line, _ := in.FieldPos(0)
+	t.lines = append(t.lines, line)
+	return nil
+}
+
+// columns are some columns of a table as an array of shape [rows, columns].
+type columns struct {
+	*table
+	which []int
+}
+
+func (c columns) header() (onnx.DataType, []int, error) {
+	typ := onnx.Int64
+	for _, i := range c.which {
+		if !c.whole[i] {
+			typ = onnx.Float64
+		}
+	}
+	return typ, []int{len(c.lines), len(c.which)}, nil
+}
+
+func (c columns) floats(b *budget) ([]float32, error) {
+	if err := b.take(len(c.lines)*len(c.which), 4); err != nil {
+		return nil, err
+	}
+	out := make([]float32, 0, len(c.lines)*len(c.which))
+	for row := range c.lines {
+		for _, i := range c.which {
+			out = append(out, float32(c.cells[row*len(c.names)+i]))
+		}
+	}
+	return out, nil
+}
+
+func (c columns) ints(b *budget) ([]int64, error) {
+	if err := b.take(len(c.lines)*len(c.which), 8); err != nil {
+		return nil, err
+	}
+	// Cells were read as float64, which holds integers up to here exactly.
+	const exact = 1 << 53
+	out := make([]int64, 0, len(c.lines)*len(c.which))
+	for row, line := range c.lines {
+		for _, i := range c.which {
+			v, ok := wholeNumber(c.cells[row*len(c.names)+i])
+			if !ok || v > exact || v < -exact {
+				return nil, fail("the graph's input wants integers up to 2^53", "line %d, column %q: %v is not such an integer", line, c.names[i], fmt.Sprint(c.cells[row*len(c.names)+i]))
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}

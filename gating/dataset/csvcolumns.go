@@ -1,0 +1,109 @@
+package dataset
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// pick groups the columns of a table into the graph's inputs and the label:
+//
+//   - columns named after an input, with numbers from 0 or 1 on when there are several: age; or pixel0, pixel_1, pixel.2,
+//     pixel[3]; their order is that of the numbers;
+//   - for a graph with one input, else columns x0, x1, ..., else all columns but the label in the order of the file.
+func (t *table) pick(o Options) (picked, error) {
+	fields := o.Inputs
+	if len(fields) == 0 {
+		fields = []Field{{Name: "x"}}
+	}
+	groups := make([][]int, len(fields))
+	taken := make([]bool, len(t.names))
+	for i, f := range fields {
+		group, err := t.group(f.Name, fields)
+		if err != nil {
+			return picked{}, err
+		}
+		groups[i] = group
+		mark(taken, group)
+	}
+	label, err := pickLabel(t.each(), taken, o.Label)
+	if err != nil {
+		return picked{}, err
+	}
+	if len(groups) == 1 && len(groups[0]) == 0 {
+		if groups[0], err = t.unnamed(taken); err != nil {
+			return picked{}, err
+		}
+	}
+	return t.choose(fields, groups, label)
+}
+
+func (t *table) choose(fields []Field, groups [][]int, label int) (picked, error) {
+	p := picked{fields: fields}
+	for i, f := range fields {
+		if len(groups[i]) == 0 {
+			return picked{}, fail(didYouMean(f.Name, t.names, fmt.Sprintf("name its columns %s0, %s1, ...", f.Name, f.Name)),
+				"there is no column for input %q; the file has %s", f.Name, quoted(t.names))
+		}
+		p.inputs = append(p.inputs, named{f.Name, columns{t, groups[i]}})
+	}
+	if label >= 0 {
+		p.label = &named{t.names[label], columns{t, []int{label}}}
+	}
+	return p, nil
+}
+
+// each has every column as an array of its own.
+func (t *table) each() []named {
+	out := make([]named, len(t.names))
+	for i, name := range t.names {
+		out[i] = named{name, columns{t, []int{i}}}
+	}
+	return out
+}
+
+func mark(taken []bool, which []int) {
+	for _, i := range which {
+		taken[i] = true
+	}
+}
+
+// unnamed finds the columns of the only input when they do not bear its name.
+func (t *table) unnamed(taken []bool) ([]int, error) {
+	group, err := t.group("x", nil)
+	group = slices.DeleteFunc(group, func(i int) bool { return taken[i] })
+	if len(group) > 0 || err != nil {
+		return group, err
+	}
+	return untaken(taken), nil
+}
+
+// group finds the columns that bear an input's name. A column that is the very name of another input is not numbered.
+func (t *table) group(name string, inputs []Field) ([]int, error) {
+	numbered := regexp.MustCompile("^" + regexp.QuoteMeta(name) + `[_.\[]?([0-9]{1,9})\]?$`)
+	var which []int
+	number := map[int]int{}
+	for i, column := range t.names {
+		m := numbered.FindStringSubmatch(column)
+		if m == nil || slices.ContainsFunc(inputs, func(f Field) bool { return f.Name == column }) {
+			continue
+		}
+		number[i], _ = strconv.Atoi(m[1])
+		which = append(which, i)
+	}
+	if len(which) == 0 {
+		if i := slices.Index(t.names, name); i >= 0 {
+			return []int{i}, nil
+		}
+		return nil, nil
+	}
+	slices.SortStableFunc(which, func(a, b int) int { return number[a] - number[b] })
+	for place, i := range which {
+		if want := number[which[0]] + place; number[i] != want || number[which[0]] > 1 {
+			return nil, fail("number the columns of an input from 0 or 1 on, without gaps",
+				"the columns of input %q do not count up: %q stands at place %d", name, t.names[i], place)
+		}
+	}
+	return which, nil
+}

@@ -1,0 +1,185 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// pngOf is an image of one colour.
+func pngOf(t testing.TB, width, height int, c color.Color) []byte {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for i := range width * height {
+		img.Set(i%width, i/width, c)
+	}
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, img); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// TestPillow compares resizing, in colour and grey, with Pillow's (testdata/make.py): at most one level of 255 away.
+func TestPillow(t *testing.T) {
+	picture, err := os.ReadFile("testdata/picture.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := storeAll(t, map[string][]byte{"a/picture.png": picture})
+	for _, size := range [][2]int{{9, 13}, {4, 4}, {20, 30}, {3, 26}, {18, 5}} {
+		for kind, channels := range map[string]int{"rgb": 3, "grey": 1} {
+			shape := []int{-1, size[1], size[0], channels}
+			key := fmt.Sprintf("%s_%d_%d", kind, size[0], size[1])
+			got := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Uint8, Shape: shape}}}).Inputs[0].Ints
+			// The file holds one picture without a batch axis: read as rows of samples it has the same values in the same order.
+			want := mustOpen(t, "testdata/resized.npz", Options{Inputs: []Field{{Name: key}}}).Inputs[0].Ints
+			if len(got) != len(want) {
+				t.Fatalf("%s: %d values, want %d", key, len(got), len(want))
+			}
+			for i := range got {
+				if math.Abs(float64(got[i]-want[i])) > 1 || size == [2]int{9, 13} && got[i] != want[i] {
+					t.Errorf("%s: value %d is %d, Pillow has %d", key, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestImageFolders(t *testing.T) {
+	dir := storeAll(t, map[string][]byte{
+		"cat/2.png":       pngOf(t, 2, 2, color.NRGBA{255, 0, 51, 255}),
+		"cat/1.PNG":       pngOf(t, 4, 6, color.NRGBA{0, 255, 0, 255}),
+		"cat/notes.txt":   []byte("not an image"),
+		"cat/.hidden.png": []byte("not an image"),
+		"dog/1.png":       pngOf(t, 2, 2, color.NRGBA{102, 102, 102, 0}), // transparent
+		".git/1.png":      []byte("not an image"),
+		"labels.txt":      []byte("not a folder"),
+	})
+	for _, c := range []struct {
+		shape []int
+		want  string // the first values of every image
+	}{
+		{[]int{-1, 3, 1, 1}, "[3 1 1]: [0 1 0] [1 0 0.2] [0.4 0.4 0.4]"},
+		{[]int{1, 3, 2, 3}, "[3 2 3]: [0 0 0] [1 1 1] [0.4 0.4 0.4]"},
+		{[]int{-1, 2, 2, 3}, "[2 2 3]: [0 1 0] [1 0 0.2] [0.4 0.4 0.4]"},
+		{[]int{-1, 4, 4, 1}, "[4 4 1]: [0.5882353 0.5882353 0.5882353] [0.32156864 0.32156864 0.32156864] [0.4 0.4 0.4]"},
+	} {
+		d := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: c.shape}}})
+		mustWell(t, d)
+		if !slices.Equal(d.Label.Ints, []int64{0, 0, 1}) {
+			t.Errorf("classes are %v", d.Label.Ints)
+		}
+		x := d.Inputs[0]
+		got := fmt.Sprint(x.Shape, ":")
+		for i := range d.Len() {
+			got += fmt.Sprint(" ", x.Floats[i*x.Size():][:3])
+		}
+		if got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// TestImageKinds reads the same grey square from every kind of file.
+func TestImageKinds(t *testing.T) {
+	grey := image.NewGray(image.Rect(3, 5, 11, 13)) // an origin that is not 0
+	for i := range grey.Pix {
+		grey.Pix[i] = 102
+	}
+	var asGIF, asJPEG, asPNG bytes.Buffer
+	if err := gif.Encode(&asGIF, grey, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := jpeg.Encode(&asJPEG, grey, &jpeg.Options{Quality: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(&asPNG, grey); err != nil {
+		t.Fatal(err)
+	}
+	dir := storeAll(t, map[string][]byte{"a/1.gif": asGIF.Bytes(), "a/2.jpeg": asJPEG.Bytes(), "a/3.jpg": asJPEG.Bytes(), "a/4.png": asPNG.Bytes()})
+	d := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, -1, -1}}}})
+	if !slices.Equal(d.Inputs[0].Shape, []int{3, 8, 8}) || d.Len() != 4 {
+		t.Fatalf("got %d samples of %v", d.Len(), d.Inputs[0].Shape)
+	}
+	for i, v := range d.Inputs[0].Floats {
+		if math.Abs(float64(v)-.4) > 2.0/255 {
+			t.Fatalf("value %d is %v, want 0.4", i, v)
+		}
+	}
+}
+
+// bombPNG declares a size in its head that its few bytes cannot have.
+func bombPNG(width, height uint32) []byte {
+	chunk := append([]byte("IHDR"), make([]byte, 13)...)
+	binary.BigEndian.PutUint32(chunk[4:], width)
+	binary.BigEndian.PutUint32(chunk[8:], height)
+	chunk[12], chunk[13] = 8, 2
+	out := append([]byte("\x89PNG\r\n\x1a\n"), 0, 0, 0, 13)
+	out = append(out, chunk...)
+	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(chunk))
+}
+
+func TestImagesRefused(t *testing.T) {
+	good := pngOf(t, 2, 2, color.White)
+	colour := []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, 2, 2}}}
+	free := []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, -1, -1}}}
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		o     Options
+		says  []string
+	}{
+		"nothing":           {nil, Options{Inputs: colour}, []string{"neither ONNX test data nor folders of images"}},
+		"no folders":        {map[string][]byte{"1.png": good}, Options{Inputs: colour}, []string{"one folder per class"}},
+		"an empty class":    {map[string][]byte{"a/1.png": good, "b/x.txt": nil}, Options{Inputs: colour}, []string{`"b"`, "shift the numbers"}},
+		"not an image":      {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: colour}, []string{"1.png", "no PNG"}},
+		"half an image":     {map[string][]byte{"a/1.png": good[:len(good)-20]}, Options{Inputs: colour}, []string{"1.png", "cannot be decoded"}},
+		"a bomb":            {map[string][]byte{"a/1.png": bombPNG(1<<16, 1<<16)}, Options{Inputs: colour}, []string{"65536 x 65536"}},
+		"sizes differ":      {map[string][]byte{"a/1.png": good, "a/2.png": pngOf(t, 3, 2, color.White)}, Options{Inputs: free}, []string{"2.png has 3 x 2"}},
+		"not an image free": {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: free}, []string{"no PNG"}},
+		"a table's graph":   {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 4}}}}, []string{`input "x"`, "[N 4] takes no images"}},
+		"two channels":      {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2, 8, 8}}}}, []string{"takes no images"}},
+		"two inputs":        {map[string][]byte{"a/1.png": good}, Options{Inputs: fields([]string{"a", "b"})}, []string{"the graph has 2"}},
+		"huge input":        {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 40, 1 << 40}}}}, []string{"more elements"}},
+		"large input":       {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 20, 1 << 20}}}}, []string{"do not fit"}},
+		"another label":     {map[string][]byte{"a/1.png": good}, Options{Inputs: colour, Label: "kind"}, []string{`no label "kind"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(storeAll(t, c.files), c.o)
+			wantRefusal(t, err, c.says...)
+		})
+	}
+	dir := storeAll(t, map[string][]byte{"a/1.png/x": nil})
+	_, err := Open(dir, Options{Inputs: colour})
+	wantRefusal(t, err, "1.png")
+}
+
+// TestTriangle: the weights of a pixel sum to 1 and stay in the picture, whatever the sizes.
+func TestTriangle(t *testing.T) {
+	for source := 1; source < 40; source += 3 {
+		for target := 1; target < 50; target += 4 {
+			for x := range target {
+				from, weights := triangle(x, source, target)
+				sum := 0.0
+				for _, w := range weights {
+					sum += w
+				}
+				if from < 0 || from+len(weights) > source || math.Abs(sum-1) > 1e-12 {
+					t.Fatalf("%d to %d, pixel %d: from %d, weights %v", source, target, x, from, weights)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package dataset
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// TestONNXData reads two sets that Python's onnx wrote (testdata/make.py).
+func TestONNXData(t *testing.T) {
+	image, ids := Field{Name: "image", Type: onnx.Float32, Shape: []int{1, 2, 2}}, Field{Name: "ids", Type: onnx.Int64, Shape: []int{-1}}
+	for _, c := range []struct {
+		inputs []Field
+		label  string
+		want   []string
+	}{
+		{[]Field{image, ids}, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "ids int64 [] [0 1 5]", "scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
+		{[]Field{ids, image}, "best", []string{"ids int64 [] [0 1 5]", "image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "best int32 [] [1 1 2]"}},
+		{[]Field{{Name: "other"}}, "output_1", []string{"other float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "best int32 [] [1 1 2]"}},
+		{[]Field{{Name: "a", Type: onnx.Int64}, {Name: "b", Type: onnx.Float32}}, "output_1", []string{"a int64 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "b float32 [] [0 1 5]", "best int32 [] [1 1 2]"}},
+		{nil, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "ids int64 [] [0 1 5]", "scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
+	} {
+		d := mustOpen(t, "testdata/sets", Options{Inputs: c.inputs, Label: c.label})
+		mustWell(t, d)
+		var got []string
+		for _, x := range append(slices.Clone(d.Inputs), *d.Label) {
+			got = append(got, columnText(x))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("got  %q\nwant %q", got, c.want)
+		}
+	}
+	if d := mustOpen(t, "testdata/sets/test_data_set_1", Options{}); d.Len() != 1 {
+		t.Errorf("one set alone has %d samples", d.Len())
+	}
+}
+
+// tensorFile is a file that holds one tensor.
+func tensorFile[T onnx.Element](t testing.TB, shape []int, values []T) []byte {
+	t.Helper()
+	p, err := onnx.NewTensor("t", shape, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := proto.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestONNXDataRefused(t *testing.T) {
+	good := tensorFile(t, []int{2, 2}, []float32{1, 2, 3, 4})
+	const set0, set1 = "test_data_set_0/", "test_data_set_1/"
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		o     Options
+		says  []string
+	}{
+		"no inputs":          {map[string][]byte{set0 + "output_0.pb": good}, Options{Inputs: fields([]string{"x"})}, []string{"0 input files for 1 inputs"}},
+		"too few inputs":     {map[string][]byte{set0 + "input_0.pb": good}, Options{Inputs: fields([]string{"x", "z"})}, []string{"1 input files for 2 inputs"}},
+		"a set without file": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_1.pb": good}, Options{}, []string{"test_data_set_1/input_0.pb", "missing"}},
+		"another shape":      {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 3}, []float32{1, 2, 3})}, Options{}, []string{"[1 3]", "[2 2]"}},
+		"another type":       {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 2}, []int64{1, 2})}, Options{}, []string{"int64", "float32"}},
+		"cut short":          {map[string][]byte{set0 + "input_0.pb": good[:len(good)-3]}, Options{}, []string{"not a readable tensor"}},
+		"payload too small":  {map[string][]byte{set0 + "input_0.pb": {0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3, 4}}, Options{}, []string{"tensor"}},
+		"dims from nowhere":  {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 0x01}}, Options{}, []string{"do not fit"}},
+		"negative dims":      {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x10, 0x01}}, Options{}, []string{"not a readable tensor"}},
+		"text":               {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{1}, []string{"cat"})}, Options{}, []string{"holds string"}},
+		"a scalar":           {map[string][]byte{set0 + "input_0.pb": tensorFile(t, nil, []float32{1})}, Options{}, []string{"scalar"}},
+		"no samples":         {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{0, 2}, []float32{})}, Options{}, []string{"empty"}},
+		"no such label":      {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good}, Options{Label: "y"}, []string{`no label "y"`}},
+		"fraction":           {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{2}, []float32{1, 2.5})}, Options{Inputs: []Field{{Name: "x", Type: onnx.Int64}}}, []string{"row 1", "2.5"}},
+		"too large":          {map[string][]byte{set0 + "input_0.pb": good}, Options{MaxBytes: 20}, []string{"20 bytes allowed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(storeAll(t, c.files), c.o)
+			wantRefusal(t, err, c.says...)
+		})
+	}
+	dir := storeAll(t, map[string][]byte{"test_data_set_0/x": nil})
+	if err := os.Mkdir(filepath.Join(dir, "test_data_set_0", "input_0.pb"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(dir, Options{})
+	wantRefusal(t, err, "no regular file")
+}
+
+func FuzzTestTensor(f *testing.F) {
+	f.Add(tensorFile(f, []int{2, 2}, []float32{1, 2, 3, 4}))
+	f.Add(tensorFile(f, []int{2}, []bool{true, false}))
+	f.Add([]byte{0x08, 0x40, 0x10, 0x0b, 0x4a, 0x04, 1, 2, 3, 4})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tensor, err := parseTestTensor(data)
+		if err == nil {
+			var joined joinedTensors
+			if err = joined.add(tensor); err == nil {
+				l := &loader{budget: budget{most: 1 << 20}}
+				var d *Data
+				if d, err = l.assemble([]named{{"x", joined}}); err == nil {
+					mustWell(t, d)
+				}
+			}
+		}
+		if err != nil {
+			wantRefusal(t, err)
+		}
+	})
+}
