@@ -21,14 +21,12 @@ type resizing struct {
 
 // resizedAxis is one axis of n elements that becomes one of m.
 type resizedAxis struct {
+	resized    bool
 	n, m       int
 	length     float32 // m before rounding down
 	scale      float32
 	start, end float32 // region of interest
 }
-
-// resized says whether the axis is one of those that are resized.
-func (x *resizedAxis) resized() bool { return x.scale != 0 }
 
 // check refuses attribute values that are not known.
 func (r *resizing) check(c *call) error {

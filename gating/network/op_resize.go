@@ -109,13 +109,13 @@ func (c *call) resize(r *resizing, scales []float32, sizes []int64) (Operator, [
 		axis, _ := c.checkAxis(a, len(shape))
 		x := &list[axis]
 		if sizes != nil {
-			*x = resizedAxis{n: shape[axis], m: int(sizes[i]), length: float32(sizes[i]), scale: float32(sizes[i]) / float32(shape[axis])}
+			*x = resizedAxis{resized: true, n: shape[axis], m: int(sizes[i]), length: float32(sizes[i]), scale: float32(sizes[i]) / float32(shape[axis])}
 		} else {
 			length := scales[i] * float32(shape[axis])
 			if !(scales[i] > 0 && length < maxPad) {
 				return nil, nil, c.shapeError("scale %g of an axis of length %d", scales[i], shape[axis])
 			}
-			*x = resizedAxis{n: shape[axis], m: int(length), length: length, scale: scales[i]}
+			*x = resizedAxis{resized: true, n: shape[axis], m: int(length), length: length, scale: scales[i]}
 		}
 		if r.roi != nil {
 			x.start, x.end = r.roi[i], r.roi[len(axes)+i]
@@ -177,7 +177,7 @@ func (c *call) interpolation(r *resizing, list []resizedAxis, target []int) (Ope
 	if r.mode == "nearest" {
 		maps := make([][]int, len(shape))
 		for k, x := range list {
-			if x.resized() {
+			if x.resized {
 				if maps[k] = r.nearestMap(x); isWhole(maps[k], x.n) {
 					maps[k] = nil
 				}
@@ -191,7 +191,7 @@ func (c *call) interpolation(r *resizing, list []resizedAxis, target []int) (Ope
 	op := &resample{fill: r.extrapolation}
 	now := slices.Clone(shape)
 	for k, x := range list {
-		if !x.resized() {
+		if !x.resized {
 			continue
 		}
 		taps, outside := r.taps(x)

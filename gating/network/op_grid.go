@@ -1,0 +1,312 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// gridOps sample images at given places.
+var gridOps = family{
+	{"", "GridSample", 16, gradFull, buildGridSample},
+	{"", "AffineGrid", 20, gradFull, buildAffineGrid},
+}
+
+// gridSample reads an image [N, C, spatial...] at the places of a grid [N, out..., rank], whose last axis holds
+// coordinates from -1 to 1, the last spatial axis first.
+type gridSample struct {
+	image    []int // spatial axes
+	places   int   // output elements in a plane
+	channels int
+	mode     string // nearest, linear or cubic
+	padding  string // zeros, border or reflection
+	align    bool   // -1 and 1 are the centres of the first and last element, not their outer edges
+}
+
+// buildGridSample follows GridSample of opset 16 (images; bilinear, bicubic) and 20 (any rank; linear, cubic).
+func buildGridSample(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	x, grid := c.in[0], c.in[1]
+	rank := len(x.Shape) - 2
+	if rank < 1 || len(grid.Shape) != rank+2 || grid.Shape[rank+1] != rank || grid.Shape[0] != x.Shape[0] || !x.IsFloat() || !grid.IsFloat() {
+		return nil, nil, c.unsupported("an input %s and a grid %s: want floats [N, C, spatial...] and [N, out..., number of spatial axes]", x.Spec, grid.Spec)
+	}
+	to := slices.Concat(x.Shape[:2], grid.Shape[1:rank+1])
+	if slices.Contains(x.Shape[2:], 0) && sizeOf(to) > 0 {
+		return nil, nil, c.shapeError("the image has shape %v: there is nothing to sample", x.Shape)
+	}
+	op := &gridSample{
+		image: x.Shape[2:], places: sizeOf(grid.Shape[1 : rank+1]), channels: x.Shape[1],
+		padding: c.string("padding_mode", "zeros"), align: c.int("align_corners", 0) != 0,
+	}
+	modes := map[string]string{"bilinear": "linear", "linear": "linear", "nearest": "nearest", "bicubic": "cubic", "cubic": "cubic"}
+	if op.mode = modes[c.string("mode", "linear")]; op.mode == "" {
+		return nil, nil, c.unsupported("mode %q", c.string("mode", ""))
+	}
+	if !slices.Contains([]string{"zeros", "border", "reflection"}, op.padding) {
+		return nil, nil, c.unsupported("padding_mode %q", op.padding)
+	}
+	return op, []Spec{{x.Type, to}}, nil
+}
+
+// Forward samples one image after another.
+func (op *gridSample) Forward(x *Context, in, out []*Tensor) error {
+	plane := sizeOf(op.image)
+	for n := range in[0].Shape[0] {
+		taps := op.taps(op.gridOf(in[1], n), -1)
+		from := in[0].F[n*op.channels*plane : (n+1)*op.channels*plane]
+		to := out[0].F[n*op.channels*op.places : (n+1)*op.channels*op.places]
+		kernel.Resample(x.Workers, taps, op.channels, 1, to, from)
+	}
+	return nil
+}
+
+// gridOf returns the coordinates for image n.
+func (op *gridSample) gridOf(grid *Tensor, n int) []float32 {
+	size := op.places * len(op.image)
+	return grid.F[n*size : (n+1)*size]
+}
+
+// Backward is the gradient with respect to the image (i = 0) or the grid (i = 1).
+func (op *gridSample) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	plane := sizeOf(op.image)
+	for n := range in[0].Shape[0] {
+		grid := op.gridOf(in[1], n)
+		image := func(t *Tensor) []float32 { return t.F[n*op.channels*plane : (n+1)*op.channels*plane] }
+		from := dy.F[n*op.channels*op.places : (n+1)*op.channels*op.places]
+		if i == 0 {
+			kernel.Resample(x.Workers, op.taps(grid, -1).Transpose(), op.channels, 1, image(dx), from)
+			continue
+		}
+		to := op.gridOf(dx, n)
+		slope := make([]float32, len(from))
+		for d := range op.image {
+			kernel.Resample(x.Workers, op.taps(grid, d), op.channels, 1, slope, image(in[0]))
+			for p := range op.places {
+				var sum float64
+				for ch := range op.channels {
+					sum += float64(slope[ch*op.places+p]) * float64(from[ch*op.places+p])
+				}
+				to[p*len(op.image)+len(op.image)-1-d] = float32(sum)
+			}
+		}
+	}
+	return nil
+}
+
+// taps returns the matrix from the elements of a plane to the places of a grid, or with slope >= 0 its derivative
+// by the coordinate along that spatial axis.
+func (op *gridSample) taps(grid []float32, slope int) *kernel.Taps {
+	t := &kernel.Taps{In: sizeOf(op.image), First: []int{0}}
+	rank := len(op.image)
+	axes := make([]axisTaps, rank)
+	for p := range op.places {
+		for d, n := range op.image {
+			axes[d] = op.along(float64(grid[p*rank+rank-1-d]), n)
+		}
+		op.combine(t, axes, slope, 0, 0, 1)
+		t.First = append(t.First, len(t.Index))
+	}
+	return t
+}
+
+// combine appends the products of the weights of every axis from d on, for the elements from offset at on.
+func (op *gridSample) combine(t *kernel.Taps, axes []axisTaps, slope, d, at int, weight float64) {
+	if d == len(axes) {
+		t.Index, t.Weight = append(t.Index, at), append(t.Weight, float32(weight))
+		return
+	}
+	a := &axes[d]
+	for k := range a.count {
+		w := a.weight[k]
+		if d == slope {
+			w = a.slope[k]
+		}
+		if w != 0 && a.index[k] >= 0 {
+			op.combine(t, axes, slope, d+1, at*op.image[d]+a.index[k], weight*w)
+		}
+	}
+}
+
+// axisTaps is which elements of one axis a place reads, with what weight, and how the weight changes with the grid's coordinate.
+type axisTaps struct {
+	count  int
+	index  [4]int // -1 outside
+	weight [4]float64
+	slope  [4]float64
+}
+
+// along returns the taps of a coordinate between -1 and 1 on an axis of n.
+func (op *gridSample) along(coordinate float64, n int) (a axisTaps) {
+	lo, hi, scale := -0.5, float64(n)-0.5, float64(n)/2
+	if op.align {
+		lo, hi, scale = 0, float64(n-1), float64(n-1)/2
+	}
+	at := lo + (coordinate+1)*scale
+	if op.mode == "nearest" {
+		at = math.RoundToEven(at)
+	}
+	if at < lo || at > hi {
+		switch op.padding {
+		case "border":
+			at, scale = min(max(at, 0), float64(n-1)), 0
+		case "reflection":
+			var sign float64
+			at, sign = mirrorAt(at, lo, hi)
+			scale *= sign
+		}
+	}
+	if !(math.Abs(at) < maxPad) { // NaN, or so far away that nothing is near
+		return axisTaps{}
+	}
+	first := int(math.Floor(at))
+	f := at - float64(first)
+	switch op.mode {
+	case "nearest":
+		a = axisTaps{count: 1, weight: [4]float64{1}}
+	case "linear":
+		a = axisTaps{count: 2, weight: [4]float64{1 - f, f}, slope: [4]float64{-scale, scale}}
+	default:
+		first--
+		a.count = 4
+		for k := range a.weight {
+			a.weight[k] = cubicAt(f+1-float64(k), -0.75)
+			a.slope[k] = scale * cubicSlope(f+1-float64(k), -0.75)
+		}
+	}
+	for k := range a.count {
+		a.index[k] = op.element(first+k, n, lo, hi)
+	}
+	return a
+}
+
+// element returns which element stands at index i of an axis of n, -1 for none.
+func (op *gridSample) element(i, n int, lo, hi float64) int {
+	switch {
+	case i >= 0 && i < n:
+		return i
+	case op.padding == "border":
+		return min(max(i, 0), n-1)
+	case op.padding == "reflection":
+		at, _ := mirrorAt(float64(i), lo, hi)
+		return min(max(int(at), 0), n-1)
+	}
+	return -1
+}
+
+// mirrorAt folds a coordinate into lo..hi by mirroring at both ends, and says whether it then runs with it (1) or against (-1).
+func mirrorAt(v, lo, hi float64) (at, sign float64) {
+	span := hi - lo
+	if span <= 0 {
+		return lo, 0
+	}
+	turns := math.Floor((v - lo) / span)
+	r := v - lo - turns*span
+	if math.Mod(turns, 2) == 0 {
+		return lo + r, 1
+	}
+	return hi - r, -1
+}
+
+// cubicSlope is the derivative of cubicAt.
+func cubicSlope(d, a float64) float64 {
+	s := math.Abs(d)
+	var v float64
+	switch {
+	case s <= 1:
+		v = (3*(a+2)*s - 2*(a+3)) * s
+	case s < 2:
+		v = (3*a*s-10*a)*s + 8*a
+	}
+	return math.Copysign(v, v*d)
+}
+
+// affineGrid makes the places [N, out..., rank] at which an image transformed by
+// matrices theta [N, rank, rank+1] reads: theta times each place (x, y, ..., 1).
+type affineGrid struct {
+	out   []int
+	align bool
+}
+
+// buildAffineGrid follows AffineGrid of opset 20 for two or three spatial axes.
+func buildAffineGrid(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	size, err := c.dims(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	rank := len(size) - 2
+	if rank < 1 || !slices.Equal(c.in[0].Shape, []int{size[0], rank, rank + 1}) || !c.in[0].IsFloat() {
+		return nil, nil, c.shapeError("theta is %s for a size of %v, want floats [N, rank, rank+1]", c.in[0].Spec, size)
+	}
+	shape := slices.Concat(size[:1], size[2:], []int{rank})
+	return &affineGrid{size[2:], c.int("align_corners", 0) != 0}, []Spec{{c.in[0].Type, shape}}, nil
+}
+
+// each calls do with the homogeneous coordinates (x, y, ..., 1) of every place in order.
+func (op *affineGrid) each(do func(p int, at []float64)) {
+	rank := len(op.out)
+	at := make([]float64, rank+1)
+	at[rank] = 1
+	place := make([]int, rank)
+	for p := range sizeOf(op.out) {
+		for d, i := range place {
+			at[rank-1-d] = op.coordinate(i, op.out[d])
+		}
+		do(p, at)
+		advance(place, op.out)
+	}
+}
+
+// coordinate is where index i of n lies between -1 and 1.
+func (op *affineGrid) coordinate(i, n int) float64 {
+	if !op.align {
+		return float64(2*i+1)/float64(n) - 1
+	}
+	if n == 1 {
+		return 0
+	}
+	return 2*float64(i)/float64(n-1) - 1
+}
+
+// Forward multiplies every place with its image's matrix.
+func (op *affineGrid) Forward(_ *Context, in, out []*Tensor) error {
+	rank, places := len(op.out), sizeOf(op.out)
+	for n := range out[0].Shape[0] {
+		theta := in[0].F[n*rank*(rank+1):]
+		op.each(func(p int, at []float64) {
+			for r := range rank {
+				var sum float64
+				for k, v := range at {
+					sum += float64(theta[r*(rank+1)+k]) * v
+				}
+				out[0].F[(n*places+p)*rank+r] = float32(sum)
+			}
+		})
+	}
+	return nil
+}
+
+// Backward is the gradient with respect to the matrices.
+func (op *affineGrid) Backward(_ *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	rank, places := len(op.out), sizeOf(op.out)
+	for n := range dy.Shape[0] {
+		sums := make([]float64, rank*(rank+1))
+		op.each(func(p int, at []float64) {
+			for r := range rank {
+				for k, v := range at {
+					sums[r*(rank+1)+k] += float64(dy.F[(n*places+p)*rank+r]) * v
+				}
+			}
+		})
+		for k, s := range sums {
+			dx.F[n*len(sums)+k] = float32(s)
+		}
+	}
+	return nil
+}
