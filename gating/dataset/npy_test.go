@@ -144,6 +144,17 @@ func TestLongStreams(t *testing.T) {
 	}
 }
 
+// TestRepetitiveStreams: memory grows as needed when an archive holds far more than its size suggests.
+func TestRepetitiveStreams(t *testing.T) {
+	const count = 1<<20 + 3
+	values := bytes.Repeat([]byte{7}, count)
+	path := store(t, "x.npz", npzOf(t, entry{"x", npyOf("|u1", fmt.Sprintf("(%d,)", count), values)}))
+	got := mustOpen(t, path, Options{}).Inputs[0].Ints
+	if len(got) != count || cap(got) != count || slices.ContainsFunc(got, func(v int64) bool { return v != 7 }) {
+		t.Errorf("%d values in memory for %d, want %d", len(got), cap(got), count)
+	}
+}
+
 func FuzzNPY(f *testing.F) {
 	f.Add(npyOf("<f4", "(2, 2)", []float32{1, 2, 3, 4}))
 	f.Add(npyOf(">i8", "(2,)", []int64{1, 2}))

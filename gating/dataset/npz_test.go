@@ -174,16 +174,15 @@ func (zeroReader) Read(p []byte) (int, error) {
 }
 
 func TestBombs(t *testing.T) {
-	const zeros = 300 << 20
-	head := npyOf("<f4", fmt.Sprintf("(%d, 1024)", zeros/4096), []byte{})
-	bomb := deflated(t, head, zeros)
+	const declared = 300 << 20
+	bomb := make([]byte, 1<<20) // refused before it is read
 	less := npyOf("<f4", "(150000,)", []byte{})
 	small := npyOf("<f4", "(2000000,)", []byte{})
 	for name, c := range map[string]struct {
 		data []byte
 		says string
 	}{
-		"an honest bomb":               {rawZip(t, "x.npy", bomb, uint64(len(head)+zeros)), "looks like a bomb"},
+		"too repetitive":               {rawZip(t, "x.npy", bomb, declared), "looks like a bomb"},
 		"more than deflate can hold":   {rawZip(t, "x.npy", bomb, 1<<50), "bomb or damaged"},
 		"a size that does not exist":   {rawZip(t, "x.npy", bomb, 1<<63), "bomb or damaged"},
 		"a header larger than allowed": {rawZip(t, "x.npy", deflated(t, small, 8_000_000), uint64(len(small)+8_000_000)), "do not fit in the 4000000 bytes allowed"},
