@@ -10,7 +10,7 @@ import (
 
 // maxNodes bounds the nodes of a flow: local functions are expanded at every call, and a small hostile
 // file could ask for more than any memory holds.
-const maxNodes = 1 << 21
+const maxNodes = 1 << 18
 
 // maxDepth bounds subgraphs and function calls within each other.
 const maxDepth = 64

@@ -1,8 +1,10 @@
 package graphmatch
 
 import (
+	"cmp"
 	"container/heap"
 	"math"
+	"slices"
 )
 
 // The weight of each kind of evidence that two layers of different networks stand for each other. A pair
@@ -18,27 +20,41 @@ const (
 	penaltyDistance = 1.0 // for lying at opposite ends of the networks
 )
 
+// maxCandidates bounds the counterparts considered for one layer, the best rated ones; maxNeighbours bounds
+// the neighbours that a pair speaks for (in a residual network every layer feeds all later ones).
+const (
+	maxCandidates = 32
+	maxNeighbours = 4
+)
+
 // pairPartly pairs layers of networks that differ in structure: candidates of one kind are rated by all
 // evidence, the best are paired first, and each pair is evidence for its neighbours.
 func pairPartly(a, b *view) pairing {
 	sa, sb := newSurroundings(a), newSurroundings(b)
-	q := &queue{dynamic: map[couple]float64{}}
+	q := &queue{all: map[couple]*candidate{}}
 	for i, na := range sa.layers {
+		var list []*candidate
 		for j, nb := range sb.layers {
-			if na.op != nb.op {
-				continue
+			if na.op == nb.op {
+				score := sa.rate(sb, na, nb) - penaltyDistance*math.Abs(sa.place(i)-sb.place(j))
+				list = append(list, &candidate{couple: couple{i, j}, score: score})
 			}
-			score := sa.rate(sb, na, nb) - penaltyDistance*math.Abs(sa.place(i)-sb.place(j))
-			q.offer(couple{na, nb}, score, i, j)
+		}
+		slices.SortStableFunc(list, func(x, y *candidate) int { return cmp.Compare(y.score, x.score) })
+		for _, x := range list[:min(len(list), maxCandidates)] {
+			q.all[x.couple] = x
+			q.list = append(q.list, x)
 		}
 	}
-	return q.run()
+	return q.run(sa, sb)
 }
 
 // surroundings holds the signatures of one network's layers.
 type surroundings struct {
 	layers []*cnode // of the skeleton
 	signs  []sign
+	above  [][]int // the nearest layers that feed each
+	below  [][]int // the nearest layers that each feeds
 }
 
 // sign is one signature of all layers and what agreement in it is worth.
@@ -57,6 +73,7 @@ func newSurroundings(v *view) *surroundings {
 			s.layers = append(s.layers, n)
 		}
 	}
+	s.neighbours()
 	shapes, ops := skeleton.labels(true), skeleton.labels(false)
 	s.signs = []sign{
 		{skeleton.upstream(shapes), worthSide}, {skeleton.downstream(shapes), worthSide},
@@ -69,6 +86,28 @@ func newSurroundings(v *view) *surroundings {
 	}
 	return s
 }
+
+// neighbours finds the nearest layers around each.
+func (s *surroundings) neighbours() {
+	place := map[*cnode]int{}
+	for i, n := range s.layers {
+		place[n] = i
+	}
+	nearest := func(i int, edges []edge) (list []int) {
+		for _, e := range edges {
+			if k, ok := place[e.node]; ok {
+				list = append(list, k)
+			}
+		}
+		slices.SortFunc(list, func(x, y int) int { return abs(x-i) - abs(y-i) })
+		return list[:min(len(list), maxNeighbours)]
+	}
+	for i, n := range s.layers {
+		s.above, s.below = append(s.above, nearest(i, n.in)), append(s.below, nearest(i, n.out))
+	}
+}
+
+func abs(x int) int { return max(x, -x) }
 
 // rate is the worth of all evidence that two layers are counterparts.
 func (s *surroundings) rate(t *surroundings, a, b *cnode) float64 {
@@ -90,21 +129,19 @@ func (s *surroundings) rate(t *surroundings, a, b *cnode) float64 {
 // place is a layer's relative position, 0 to 1.
 func (s *surroundings) place(i int) float64 { return float64(i) / float64(max(1, len(s.layers)-1)) }
 
-// couple is a candidate pair.
-type couple struct{ a, b *cnode }
+// couple is a candidate pair: places in the two networks.
+type couple struct{ a, b int }
 
-// candidate is a couple with its rating at the time it was queued.
+// candidate is a couple with its rating; a rating that has risen is a candidate of its own.
 type candidate struct {
 	couple
-	static, score float64
-	i, j          int
+	score float64
 }
 
 // queue holds candidates, the best first; ties go to canonical order.
 type queue struct {
-	list    []*candidate
-	all     map[couple]*candidate
-	dynamic map[couple]float64
+	list []*candidate
+	all  map[couple]*candidate // as last rated
 }
 
 func (q *queue) Len() int      { return len(q.list) }
@@ -117,10 +154,10 @@ func (q *queue) Less(i, j int) bool {
 	if x.score != y.score {
 		return x.score > y.score
 	}
-	if x.i != y.i {
-		return x.i < y.i
+	if x.a != y.a {
+		return x.a < y.a
 	}
-	return x.j < y.j
+	return x.b < y.b
 }
 
 // Pop removes the last candidate.
@@ -130,44 +167,33 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// offer adds a candidate.
-func (q *queue) offer(c couple, score float64, i, j int) {
-	if q.all == nil {
-		q.all = map[couple]*candidate{}
-	}
-	x := &candidate{couple: c, static: score, score: score, i: i, j: j}
-	q.all[c] = x
-	q.list = append(q.list, x)
-}
-
 // run takes the best candidates one after another.
-func (q *queue) run() pairing {
+func (q *queue) run(sa, sb *surroundings) pairing {
 	heap.Init(q)
-	pairs, taken := pairing{}, map[*cnode]bool{}
+	pairs := pairing{}
+	takenA, takenB := make([]bool, len(sa.layers)), make([]bool, len(sb.layers))
 	for q.Len() > 0 {
 		x := heap.Pop(q).(*candidate)
-		if taken[x.a] || taken[x.b] || x.score < x.static+q.dynamic[x.couple] || x.score < worthEnough {
+		if takenA[x.a] || takenB[x.b] || x != q.all[x.couple] || x.score < worthEnough {
 			continue
 		}
-		taken[x.a], taken[x.b] = true, true
-		pairs[x.a.unit] = x.b.unit
-		q.encourage(x.a.in, x.b.in, taken)
-		q.encourage(x.a.out, x.b.out, taken)
+		takenA[x.a], takenB[x.b] = true, true
+		pairs[sa.layers[x.a].unit] = sb.layers[x.b].unit
+		q.encourage(sa.above[x.a], sb.above[x.b])
+		q.encourage(sa.below[x.a], sb.below[x.b])
 	}
 	return pairs
 }
 
 // encourage raises the neighbours of a pair.
-func (q *queue) encourage(as, bs []edge, taken map[*cnode]bool) {
+func (q *queue) encourage(as, bs []int) {
 	for _, a := range as {
 		for _, b := range bs {
-			c := couple{a.node, b.node}
-			known := q.all[c]
-			if known == nil || taken[a.node] || taken[b.node] {
-				continue
+			c := couple{a, b}
+			if known := q.all[c]; known != nil {
+				q.all[c] = &candidate{couple: c, score: known.score + worthNeighbour}
+				heap.Push(q, q.all[c])
 			}
-			q.dynamic[c] += worthNeighbour
-			heap.Push(q, &candidate{couple: c, static: known.static, score: known.static + q.dynamic[c], i: known.i, j: known.j})
 		}
 	}
 }

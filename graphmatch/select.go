@@ -90,7 +90,7 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 	if isOp {
 		glob = op
 	}
-	if pattern == "" || op == "" || !doublestar.ValidatePattern(glob) {
+	if len(components(pattern)) == 0 || op == "" || !doublestar.ValidatePattern(glob) {
 		return nil, &patternError{pattern: pattern, problem: "is not a valid glob"}
 	}
 	return func(l *Layer) bool {
@@ -105,14 +105,11 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 
 // asGlob turns a pattern over name components into a glob over slash-separated paths.
 func asGlob(pattern string) string {
-	p := strings.ReplaceAll(pattern, ".", "/")
-	if strings.Contains(pattern, "::") {
-		p = pattern // one component: dots and slashes do not occur in such names
+	glob := strings.Join(components(pattern), "/") + "/**"
+	if strings.HasPrefix(pattern, "/") || strings.HasPrefix(pattern, ".") {
+		return glob
 	}
-	if rooted := strings.TrimLeft(p, "/"); rooted != p {
-		return strings.TrimRight(rooted, "/") + "/**"
-	}
-	return "**/" + strings.TrimRight(p, "/") + "/**"
+	return "**/" + glob
 }
 
 // names are all names of a layer that a pattern may match.
