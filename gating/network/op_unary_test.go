@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // unaryCase is a function of one float with its reference in double precision.
