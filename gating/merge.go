@@ -167,6 +167,9 @@ func (m *merge) divide(d *dataset.Data) (err error) {
 	if m.objective, err = FitObjective(base, d, m.Loss, m.Metric, m.Output); err != nil {
 		return err
 	}
+	if err := m.objective.checkLabels(m.HeldOut); err != nil {
+		return err
+	}
 	if m.HeldOut != nil {
 		m.train, m.held = d, m.HeldOut
 		return nil

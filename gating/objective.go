@@ -12,9 +12,18 @@ import (
 
 // Objective is what is learned and what is judged.
 type Objective struct {
-	Output string // name of the graph output
-	Loss   network.Loss
-	Metric Metric
+	Output  string // name of the graph output
+	Loss    network.Loss
+	Metric  Metric
+	Classes int // number of classes of a cross-entropy, else 0
+}
+
+// checkLabels refuses labels that name no class of the model.
+func (o Objective) checkLabels(d *dataset.Data) error {
+	if o.Classes == 0 || d == nil {
+		return nil
+	}
+	return d.CheckLabels(o.Classes)
 }
 
 // Metric is a figure users know, better when larger or when smaller.
@@ -78,8 +87,10 @@ func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (
 			continue
 		}
 		obj.Output = o.Name
-		obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, i, d.Label))
-		return obj, err
+		if obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, i, d.Label)); err != nil {
+			return obj, err
+		}
+		return obj, obj.checkLabels(d)
 	}
 	if len(reasons) == 0 {
 		return Objective{}, dataErr("run softmerge inspect to see the outputs", "the model has no output %q", output)
@@ -114,7 +125,7 @@ func fitOutput(g *network.Graph, i int, label *dataset.Column, loss string) (Obj
 	switch {
 	case loss == "cross_entropy" && axis >= 0:
 		form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[op]
-		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}}, ""
+		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}, Classes: o.Shape[axis]}, ""
 	case loss == "mse" && same:
 		return Objective{Loss: network.MSE{}}, ""
 	case loss == "bce" && same:

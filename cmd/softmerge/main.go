@@ -1,0 +1,37 @@
+// Command softmerge merges neural networks straight from ONNX files.
+//
+// Standard output is for results: tables, or with --json one object. Messages
+// and progress go to standard error. The exit code says how it ended; see exit.go.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	v := &voice{out: stdout, err: stderr}
+	root := newRoot(v)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := guard(func() error { return root.ExecuteContext(ctx) })
+	if err == nil {
+		return exitMerged
+	}
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	v.fail(err)
+	return exitCode(err)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/spf13/cobra"
+)
+
+func newMatch(v *voice) *cobra.Command {
+	var f selectFlags
+	var base string
+	c := &cobra.Command{
+		Use:   "match A.onnx B.onnx ...",
+		Short: "Show the alignment: what matches, what does not, why",
+		Args:  cobra.MinimumNArgs(2),
+		RunE:  func(_ *cobra.Command, args []string) error { return match(v, args, base, f) },
+	}
+	f.add(c.Flags())
+	c.Flags().StringVar(&base, "base", "", "`FILE` among the models that gives names and order (default the first)")
+	return c
+}
+
+// match prints the alignment of the selected layers.
+func match(v *voice, paths []string, base string, f selectFlags) error {
+	b, err := baseIndex(base, paths)
+	if err != nil {
+		return err
+	}
+	list, closeAll, err := models(v, paths)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	s, err := align(v, list, b, f)
+	if err != nil {
+		return err
+	}
+	t := chosenRows(s)
+	if v.json {
+		if err := v.object(t); err != nil {
+			return err
+		}
+	} else if err := printMatch(v, t); err != nil {
+		return err
+	}
+	if t.Matched == 0 {
+		return fmt.Errorf("%w: no selected layer matches in all models", graphmatch.ErrAlign)
+	}
+	return nil
+}
+
+// chosenRows is the table of the selected layers alone.
+func chosenRows(s *graphmatch.Selection) graphmatch.Table {
+	all := s.Alignment.Table()
+	t := graphmatch.Table{Layers: []graphmatch.TableRow{}}
+	for _, i := range s.Layers {
+		t.Layers = append(t.Layers, all.Layers[i])
+		if s.Alignment.Layers[i].Mergeable() {
+			t.Matched++
+		} else {
+			t.Unmatched++
+		}
+	}
+	return t
+}
+
+func printMatch(v *voice, t graphmatch.Table) error {
+	rows := [][]string{{"layer", "operator", "status", "tensors", "reason"}}
+	for _, l := range t.Layers {
+		tensors := ""
+		for i, p := range l.Tensors {
+			if i > 0 {
+				tensors += " "
+			}
+			tensors += fmt.Sprintf("%s%v", p.Role, p.Shape)
+		}
+		rows = append(rows, []string{l.Name, l.Op, string(l.Status), tensors, l.Reason})
+	}
+	if err := v.table(rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(v.out, "%d matched, %d unmatched\n", t.Matched, t.Unmatched)
+	return err
+}

@@ -1,0 +1,172 @@
+package gating
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// goldenCase is PyTorch's answer for gates at given log a and noise: fixtures/README.md, "Golden answers".
+type goldenCase struct {
+	Models      []string
+	Data        string
+	Samples     int
+	Granularity Granularity
+	Combine     Combine
+	Layers      []struct{ Tensors [][]string }
+	Noise       []jsonRows
+	LogAlpha    []jsonRows `json:"log_alpha"`
+	Loss, L0    float64
+	Gradient    []jsonRows
+	L0Gradient  []jsonRows `json:"l0_gradient"`
+}
+
+// jsonRows is one layer's numbers, parent by parent: one a parent, or a list of channels a parent.
+type jsonRows []float64
+
+func (r *jsonRows) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, (*[]float64)(r)) == nil {
+		return nil
+	}
+	var rows [][]float64
+	err := json.Unmarshal(data, &rows)
+	*r = slices.Concat(rows...)
+	return err
+}
+
+// TestGradientsEqualPyTorch compares the gradient of the loss with respect to
+// log a, through the whole program, with PyTorch's in float64.
+func TestGradientsEqualPyTorch(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(fixtures, "golden", "gates", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden gates: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c goldenCase
+			if err := json.Unmarshal(data, &c); err != nil {
+				t.Fatal(err)
+			}
+			checkGolden(t, c)
+		})
+	}
+}
+
+func checkGolden(t *testing.T, c goldenCase) {
+	models := openAll(t, c.Models...)
+	d := openData(t, models[0], c.Data).Head(c.Samples)
+	obj, err := FitObjective(models[0], d, "cross_entropy", "accuracy", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := kernel.NewWorkers(2)
+	defer w.Close()
+	weights, err := LoadWeights(selectAll(t, models))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlan(weights, c.Granularity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := goldenOrder(t, p, c)
+	cost, grads := oneStep(t, p, obj, c, order, w)
+	if math.Abs(cost-c.Loss) > 1e-5*math.Abs(c.Loss) {
+		t.Errorf("loss %.9g, PyTorch has %.9g", cost, c.Loss)
+	}
+	var diff, scale float64
+	for g, want := range order {
+		for i, v := range c.Gradient[want] {
+			diff = math.Max(diff, math.Abs(float64(grads[g][i])-v))
+			scale = math.Max(scale, math.Abs(v))
+		}
+	}
+	t.Logf("largest difference %.3g of the largest gradient", diff/scale)
+	if diff > 1e-4*scale {
+		t.Errorf("a gradient differs by %.3g, %.3g of the largest", diff, diff/scale)
+	}
+}
+
+// goldenOrder finds for each group of the plan the golden layer that owns the same tensors.
+func goldenOrder(t *testing.T, p *Plan, c goldenCase) []int {
+	t.Helper()
+	order := make([]int, len(p.Groups))
+	for _, l := range p.Layers {
+		found := -1
+		for i, g := range c.Layers {
+			if slices.Contains(g.Tensors[0], l.Layer.Params[0].Uses[0].Name) {
+				found = i
+			}
+		}
+		if found < 0 {
+			t.Fatalf("layer %s has no golden layer", l.Layer.Name)
+		}
+		order[l.Groups[0]] = found
+	}
+	if len(p.Layers) != len(c.Layers) {
+		t.Fatalf("%d layers, PyTorch has %d", len(p.Layers), len(c.Layers))
+	}
+	return order
+}
+
+// oneStep runs the program once with the golden noise and returns the loss and the gradients.
+func oneStep(t *testing.T, p *Plan, obj Objective, c goldenCase, order []int, w *kernel.Workers) (float64, [][]float32) {
+	t.Helper()
+	var start [][]float64
+	for _, i := range order {
+		start = append(start, c.LogAlpha[i])
+	}
+	d := openData(t, p.base(), c.Data).Head(c.Samples)
+	tr, err := newTrainer(p, d, obj, start, LearnConfig{BatchSize: c.Samples, Rate: 0.1, Combine: c.Combine, Workers: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.vm.Close()
+	for g, i := range order {
+		copy(tr.gates[g].noise, c.Noise[i])
+	}
+	rows := make([]int, c.Samples)
+	for i := range rows {
+		rows[i] = i
+	}
+	cost, err := tr.gradient(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cost, tr.sums
+}
+
+// TestPenaltyEqualsPyTorch compares the l0 term and its gradient.
+func TestPenaltyEqualsPyTorch(t *testing.T) {
+	for _, file := range []string{"mlp.layer.json", "cnn_bn.channel.json", "resnet.layer.json"} {
+		data, err := os.ReadFile(filepath.Join(fixtures, "golden", "gates", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c goldenCase
+		if err := json.Unmarshal(data, &c); err != nil {
+			t.Fatal(err)
+		}
+		var sum float64
+		n := 0
+		for _, layer := range c.LogAlpha {
+			for _, a := range layer {
+				sum += OpenProbability(a)
+				n++
+			}
+		}
+		if got := sum / float64(n); math.Abs(got-c.L0) > 1e-9 {
+			t.Errorf("%s: l0 term %.12g, PyTorch has %.12g", file, got, c.L0)
+		}
+	}
+}
+
