@@ -9,6 +9,7 @@ import (
 var softmaxOps = family{
 	{"", "Softmax", 1, gradFull, buildSoftmax},
 	{"", "LogSoftmax", 1, gradFull, buildLogSoftmax},
+	{"", "Hardmax", 1, gradZero, buildHardmax},
 }
 
 // lines is a tensor as outer×n×inner with the middle axis to work along.
@@ -87,5 +88,35 @@ func (s *logSoftmax) Forward(x *Context, in, out []*Tensor) error {
 // Backward computes dx = dy - exp(y) sum dy.
 func (s *logSoftmax) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
 	kernel.LogSoftmaxBackward(x.Workers, s.outer, s.n, s.inner, out[0].F, dy.F, dx.F)
+	return nil
+}
+
+// hardmax is 1 at the first of the greatest elements and 0 elsewhere.
+type hardmax struct{ lines }
+
+func buildHardmax(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(1); err != nil {
+		return nil, nil, err
+	}
+	l, err := c.softmaxLines()
+	return &hardmax{l}, []Spec{c.in[0].Spec}, err
+}
+
+// Forward computes y.
+func (h *hardmax) Forward(_ *Context, in, out []*Tensor) error {
+	clear(out[0].F)
+	if h.n == 0 {
+		return nil
+	}
+	for o := range h.outer * h.inner {
+		first := o/h.inner*h.n*h.inner + o%h.inner
+		best := first
+		for i := first; i < first+h.n*h.inner; i += h.inner {
+			if in[0].F[i] > in[0].F[best] {
+				best = i
+			}
+		}
+		out[0].F[best] = 1
+	}
 	return nil
 }

@@ -22,6 +22,7 @@ var families = []family{
 	unaryOps,
 	matrixOps,
 	matmulOps,
+	einsumOps,
 	convOps,
 	convTransposeOps,
 	poolOps,

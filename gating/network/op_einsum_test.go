@@ -1,0 +1,117 @@
+package network
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEinsumGradients(t *testing.T) {
+	for _, c := range []struct {
+		equation string
+		shapes   [][]int
+	}{
+		{"ij,jk->ik", [][]int{{2, 3}, {3, 4}}},
+		{"ij,jk", [][]int{{2, 3}, {3, 4}}},
+		{"bhqd,bhkd->bhqk", [][]int{{2, 2, 3, 4}, {2, 2, 5, 4}}},
+		{"bhqk,bkhd->bqhd", [][]int{{2, 2, 3, 4}, {2, 4, 2, 3}}},
+		{"...ij,...jk->...ik", [][]int{{2, 1, 2, 3}, {3, 3, 2}}},
+		{"...ii->...i", [][]int{{2, 3, 3}}},
+		{"ii", [][]int{{4, 4}}}, {"ii->i", [][]int{{4, 4}}},
+		{"ij->ji", [][]int{{2, 3}}}, {"ij->", [][]int{{2, 3}}}, {"ij->j", [][]int{{2, 3}}},
+		{"i,i->", [][]int{{4}, {4}}}, {"i,j->ij", [][]int{{4}, {3}}}, {"i,i->i", [][]int{{4}, {4}}},
+		{"ij,kj,lk->il", [][]int{{2, 3}, {4, 3}, {2, 4}}},
+		{"ab,bc,ca->", [][]int{{2, 3}, {3, 4}, {4, 2}}},
+		{"ij,kl->ik", [][]int{{2, 3}, {4, 3}}},
+		{"iij,jk->k", [][]int{{2, 2, 3}, {3, 4}}},
+		{"a,b,c->cab", [][]int{{2}, {3}, {2}}},
+		{"ij,ij->ij", [][]int{{1, 3}, {2, 3}}},
+		{"i...,...->i...", [][]int{{2, 3}, {3}}},
+		{"ij,jk->ik", [][]int{{2, 0}, {0, 4}}},
+		{"i->", [][]int{{0}}}, {",ij->ji", [][]int{{}, {2, 3}}},
+	} {
+		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
+		for i, s := range c.shapes {
+			g.inputs = append(g.inputs, randomTensor(uint64(i+1), s...))
+			g.wrt = append(g.wrt, i)
+		}
+		checkGradients(t, g)
+	}
+}
+
+// naiveEinsum is the definition: a sum over all axes of the product of the operands. Letters only, no stretching.
+func naiveEinsum(equation string, in []*Tensor, out *Tensor) {
+	left, right, _ := strings.Cut(equation, "->")
+	terms := strings.Split(left, ",")
+	size := map[rune]int{}
+	for i, term := range terms {
+		for a, r := range term {
+			size[r] = in[i].Shape[a]
+		}
+	}
+	var letters []rune
+	total := 1
+	for r, n := range size {
+		letters, total = append(letters, r), total*n
+	}
+	clear(out.F)
+	for i := range total {
+		at := map[rune]int{}
+		for _, r := range letters {
+			at[r], i = i%size[r], i/size[r]
+		}
+		place := func(term string, shape []int) (p int) {
+			for a, r := range term {
+				p = p*shape[a] + at[r]
+			}
+			return p
+		}
+		product := float32(1)
+		for k, term := range terms {
+			product *= in[k].F[place(term, in[k].Shape)]
+		}
+		out.F[place(right, out.Shape)] += product
+	}
+}
+
+func TestEinsumAgainstDefinition(t *testing.T) {
+	for _, c := range []struct {
+		equation string
+		shapes   [][]int
+	}{
+		{"abc,cbd->dab", [][]int{{2, 3, 4}, {4, 3, 5}}},
+		{"bhqd,bkhd->bqhk", [][]int{{2, 3, 4, 5}, {2, 2, 3, 5}}},
+		{"aab,bcc,cd->da", [][]int{{2, 2, 3}, {3, 4, 4}, {4, 2}}},
+		{"ab,cd,ef->", [][]int{{2, 3}, {2, 2}, {3, 1}}},
+		{"abcd->dbca", [][]int{{2, 3, 4, 5}}},
+	} {
+		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
+		for i, s := range c.shapes {
+			g.inputs = append(g.inputs, randomTensor(uint64(i+1), s...))
+		}
+		op, in, outs := buildOne(t, g)
+		if err := op.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		want := NewTensor(outs[0].Spec())
+		naiveEinsum(c.equation, in, want)
+		if err := compare(outs[0], want, 1e-5, 1e-5); err != nil {
+			t.Errorf("%s: %v", c.equation, err)
+		}
+	}
+}
+
+func TestEinsumRefusals(t *testing.T) {
+	x := randomTensor(1, 2, 3)
+	equation := func(s string) attrs { return attrs{stringAttr("equation", s)} }
+	checkRefusals(t, []refusal{
+		{"Einsum", 12, equation("ij,jk->ik"), []*Tensor{x}, "2 operands"},
+		{"Einsum", 12, equation("ijk->i"), []*Tensor{x}, "rank 2"},
+		{"Einsum", 12, equation("i->i"), []*Tensor{x}, "rank 2"},
+		{"Einsum", 12, equation("ii->i"), []*Tensor{x}, "another axis of the same name"},
+		{"Einsum", 12, equation("ij->k"), []*Tensor{x}, "no operand has"},
+		{"Einsum", 12, equation("ij->ii"), []*Tensor{x}, "twice"},
+		{"Einsum", 12, equation("i1->i"), []*Tensor{x}, "where a letter is wanted"},
+		{"Einsum", 12, equation("ijk...->i"), []*Tensor{x}, "rank 2"},
+		{"Einsum", 12, equation("i.j->i"), []*Tensor{x}, "rank 2"},
+	})
+}

@@ -1,0 +1,57 @@
+package network
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+func TestPoolTailGradients(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for i := range 30 {
+		list, x := poolCase(r, 1+i%3)
+		list = append(list, intAttr("p", int64(1+i%3)))
+		c := gradCase{op: "LpPool", opset: 18, attrs: list, inputs: []*Tensor{randomTensor(5, x...)}, wrt: []int{0}, step: 1e-3, tol: 1e-2}
+		checkGradients(t, c)
+		c.op, c.opset, c.attrs = "GlobalLpPool", 2, attrs{intAttr("p", int64(1+i%3))}
+		checkGradients(t, c)
+		c.op, c.opset, c.attrs, c.step = "GlobalMaxPool", 1, nil, 1e-4
+		checkGradients(t, c)
+	}
+}
+
+func TestMaxPoolIndices(t *testing.T) {
+	x := &Tensor{Type: onnx.Float32, Shape: []int{1, 2, 2, 3}, F: []float32{1, 2, 9, 4, 5, 6, 8, 1, 1, 1, 1, 1}}
+	for _, c := range []struct {
+		order int64
+		want  []int64
+	}{{0, []int64{2, 6}}, {1, []int64{4, 6}}} {
+		op, in, outs := buildOne(t, gradCase{op: "MaxPool", opset: 12, inputs: []*Tensor{x}, outputs: 2,
+			attrs: attrs{intsAttr("kernel_shape", 2, 3), intAttr("storage_order", c.order)}})
+		if err := op.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(outs[1].I, c.want) {
+			t.Errorf("storage_order %d: indices %v, want %v", c.order, outs[1].I, c.want)
+		}
+	}
+}
+
+func TestMaxUnpool(t *testing.T) {
+	x := randomTensor(1, 1, 1, 2, 2)
+	at := &Tensor{Type: onnx.Int64, Shape: x.Shape, I: []int64{5, 7, 13, 15}}
+	c := gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}, inputs: []*Tensor{x, at}, wrt: []int{0}}
+	checkGradients(t, c)
+	op, in, outs := buildOne(t, c)
+	at.I[3] = 16
+	if err := op.Forward(&Context{}, in, outs); err == nil {
+		t.Error("an index behind the output gave no error")
+	}
+	checkRefusals(t, []refusal{
+		{"MaxUnpool", 11, c.attrs, []*Tensor{x, at, intTensor(1, 1, 5, 5)}, "output_shape is [1 1 5 5]"},
+		{"MaxUnpool", 11, c.attrs, []*Tensor{x, intTensor(1)}, "as many integers"},
+		{"LpPool", 18, attrs{intsAttr("kernel_shape", 2, 2), intAttr("p", 0)}, []*Tensor{x}, "p is 0"},
+	})
+}
