@@ -62,15 +62,6 @@ func (d *drawing) tensor(name string, shape []int, values []float32) string {
 	return name
 }
 
-func (d *drawing) ints(name string, values ...int64) string {
-	t, err := onnx.NewTensor(name, []int{len(values)}, values)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.model.Graph.Initializer = append(d.model.Graph.Initializer, t)
-	return name
-}
-
 // node adds a node called name with one output called name_out; attributes are given as name, value pairs.
 func (d *drawing) node(name, op string, inputs []string, attributes ...any) string {
 	n := &onnxpb.NodeProto{Name: proto.String(name), OpType: proto.String(op), Input: inputs, Output: []string{name + "_out"}}

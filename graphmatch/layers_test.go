@@ -74,7 +74,7 @@ func TestLayers(t *testing.T) {
 			return d.node("/layer1/layer1.0/conv1/Conv", "Conv", []string{x, d.weight("onnx::Conv_7", 4, 1, 3, 3), d.weight("onnx::Conv_8", 4)})
 		}, []layer{{"layer1.0.conv1", "Conv", []string{"weight", "bias"}, []int{0, 0}}}},
 		"names by number": {func(d *drawing, x string) string {
-			x = d.node("", "Conv", []string{x, d.weight("7", 4, 1, 3, 3)})
+			d.node("", "Conv", []string{x, d.weight("7", 4, 1, 3, 3)})
 			d.model.Graph.Node[0].Output[0] = "mid"
 			return d.node("Conv_1", "Conv", []string{"mid", d.weight("8", 4, 4, 3, 3)})
 		}, []layer{{"Conv_0", "Conv", []string{"weight"}, []int{0}}, {"Conv_1", "Conv", []string{"weight"}, []int{0}}}},
