@@ -169,7 +169,7 @@ func (b *binary) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tenso
 }
 
 // resize returns scratch memory of n elements with any content, reusing m where it is large enough.
-func resize(m []float32, n int) []float32 { return slices.Grow(m[:0], n)[:n] }
+func resize[T any](m []T, n int) []T { return slices.Grow(m[:0], n)[:n] }
 
 // mulGradient is dy times the other operand.
 func mulGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float32) {

@@ -195,6 +195,10 @@ func readCase(path string, v *onnxpb.ValueInfoProto) (*Tensor, error) {
 	if err := proto.Unmarshal(data, &p); err != nil {
 		return nil, err
 	}
+	// ONNX's own cases hold bfloat16 as the 16-bit integers NumPy has.
+	if d := onnx.DataType(v.GetType().GetTensorType().GetElemType()); d == onnx.BFloat16 && onnx.DataType(p.GetDataType()) == onnx.Uint16 {
+		p.DataType = proto.Int32(int32(d))
+	}
 	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{&p}}})
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ var families = []family{
 	poolTailOps,
 	batchNormOps,
 	softmaxOps,
+	lossOps,
 	reduceOps,
 	normOps,
 	lrnOps,

@@ -1,0 +1,153 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// lossOps are the losses over classes that training graphs end in.
+var lossOps = family{
+	{"", "NegativeLogLikelihoodLoss", 12, gradFull, buildClassLoss(false)},
+	{"", "SoftmaxCrossEntropyLoss", 12, gradFull, buildClassLoss(true)},
+}
+
+// classLoss is -w[label] logp[label] at every position of inputs [N,C,d...] and labels [N,d...], reduced or not.
+// NegativeLogLikelihoodLoss is given log probabilities, SoftmaxCrossEntropyLoss scores.
+type classLoss struct {
+	batch, classes, inner int
+	softmax               bool
+	reduction             string
+	ignore                *int64    // the label whose positions count for nothing, nil where there is none
+	logp, dlogp           []float32 // scratch over the input's shape
+	weight                []float64 // of every position in the last Forward
+	total                 float64   // what their sum is divided by
+}
+
+// buildClassLoss follows NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss of opsets 12 and 13.
+func buildClassLoss(softmax bool) builder {
+	return func(c *call) (Operator, []Spec, error) {
+		if err := c.need(2); err != nil {
+			return nil, nil, err
+		}
+		x, labels := c.in[0].Spec, c.in[1].Spec
+		if !x.IsFloat() || labels.IsFloat() || len(x.Shape) < 2 ||
+			!slices.Equal(labels.Shape, slices.Delete(slices.Clone(x.Shape), 1, 2)) {
+			return nil, nil, c.shapeError("inputs are %s and %s, want floats [N,C,...] and class indices [N,...]", x, labels)
+		}
+		if err := c.checkBias(2, x.Shape[1]); err != nil {
+			return nil, nil, err
+		}
+		l := &classLoss{
+			batch: x.Shape[0], classes: x.Shape[1], inner: sizeOf(x.Shape[2:]),
+			softmax: softmax, reduction: c.string("reduction", "mean"),
+		}
+		if c.attr("ignore_index") != nil {
+			ignore := c.int("ignore_index", 0)
+			l.ignore = &ignore
+		}
+		shape := []int{}
+		switch l.reduction {
+		case "mean", "sum":
+		case "none":
+			shape = labels.Shape
+		default:
+			return nil, nil, c.shapeError("reduction is %q, want none, sum or mean", l.reduction)
+		}
+		specs := []Spec{{x.Type, shape}}
+		if softmax && c.nout > 1 {
+			specs = append(specs, x)
+		}
+		return l, specs, nil
+	}
+}
+
+// Forward computes the loss and, where it is read, the log probabilities.
+func (l *classLoss) Forward(x *Context, in, out []*Tensor) error {
+	logp := in[0].F
+	if l.softmax {
+		l.logp = resize(l.logp, in[0].Len())
+		logp = l.logp
+		kernel.LogSoftmax(x.Workers, l.batch, l.classes, l.inner, in[0].F, logp)
+		if len(out) > 1 && out[1] != nil {
+			copy(out[1].F, logp)
+		}
+	}
+	if err := l.weigh(in[1].I, optional(in, 2)); err != nil || out[0] == nil {
+		return err
+	}
+	var sum float64
+	for p, w := range l.weight {
+		v := 0.0
+		if w != 0 {
+			v = -w * float64(logp[l.at(p, in[1].I[p])])
+		}
+		sum += v
+		if l.reduction == "none" {
+			out[0].F[p] = float32(v)
+		}
+	}
+	if l.reduction != "none" {
+		out[0].F[0] = float32(sum / l.total)
+	}
+	return nil
+}
+
+// weigh sets every position's weight and what their sum is divided by. The mean over nothing is NaN.
+func (l *classLoss) weigh(labels []int64, weights []float32) error {
+	l.weight = resize(l.weight, len(labels))
+	l.total = 0
+	for p, label := range labels {
+		switch {
+		case l.ignore != nil && label == *l.ignore:
+			l.weight[p] = 0
+		case label < 0 || label >= int64(l.classes):
+			return fmt.Errorf("label %d at position %d, want 0 to %d", label, p, l.classes-1)
+		case weights != nil:
+			l.weight[p] = float64(weights[label])
+		default:
+			l.weight[p] = 1
+		}
+		l.total += l.weight[p]
+	}
+	if l.reduction != "mean" {
+		l.total = 1
+	}
+	return nil
+}
+
+// at is the place of a label's number among the inputs.
+func (l *classLoss) at(position int, label int64) int {
+	return (position/l.inner*l.classes+int(label))*l.inner + position%l.inner
+}
+
+// Backward computes the gradient of the scores or log probabilities; the weights have none (ONNX marks them so).
+func (l *classLoss) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tensor) error {
+	if i != 0 {
+		return fmt.Errorf("there is no gradient of input %d", i)
+	}
+	dlogp := dy.F
+	if k == 0 {
+		dlogp = dx.F
+		if l.softmax {
+			l.dlogp = resize(l.dlogp, dx.Len())
+			dlogp = l.dlogp
+		}
+		clear(dlogp)
+		for p, w := range l.weight {
+			if w == 0 {
+				continue
+			}
+			g := dy.F[0]
+			if l.reduction == "none" {
+				g = dy.F[p]
+			}
+			dlogp[l.at(p, in[1].I[p])] = float32(-w * float64(g) / l.total)
+		}
+	}
+	if l.softmax {
+		kernel.LogSoftmaxBackward(x.Workers, l.batch, l.classes, l.inner, l.logp, dlogp, dx.F)
+	}
+	return nil
+}
