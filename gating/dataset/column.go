@@ -8,58 +8,64 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// input reads the array of one graph input in the type and shape that the graph wants.
-func (l *loader) input(f Field, a array) (Column, error) {
+// plan is a column whose values are still to be read.
+type plan struct {
+	Column
+	array array
+	shape []int  // of the array, for messages
+	role  string // "input" or "label"
+}
+
+// planInput checks the header of the array of one graph input.
+func planInput(f Field, a array) (plan, error) {
 	typ, shape, err := a.header()
 	if err != nil {
-		return Column{}, err
+		return plan{}, err
 	}
 	sample, err := fit(f, shape)
 	if err != nil {
-		return Column{}, err
+		return plan{}, err
 	}
 	if f.Type != onnx.Undefined {
 		typ = f.Type
 	}
-	c := Column{Name: f.Name, Type: typ, Shape: sample}
-	return c, l.fill(&c, a, shape)
+	return plan{Column{Name: f.Name, Type: typ, Shape: sample}, a, shape, "input"}, nil
 }
 
-// label reads the label in the type that the file has.
-func (l *loader) label(a named) (Column, error) {
+// planLabel checks the header of the label, which keeps the type that the file has.
+func planLabel(a named) (plan, error) {
 	typ, shape, err := a.header()
 	if err != nil {
-		return Column{}, err
+		return plan{}, err
 	}
 	sample, err := fit(Field{}, shape)
 	if err != nil {
-		return Column{}, err
+		return plan{}, err
 	}
 	if !typ.IsFloat() && len(sample) == 1 && sample[0] == 1 {
 		sample = sample[:0]
 	}
-	c := Column{Name: a.name, Type: typ, Shape: sample}
-	return c, l.fill(&c, a, shape)
+	return plan{Column{Name: a.name, Type: typ, Shape: sample}, a, shape, "label"}, nil
 }
 
-// fill reads the values of a into c and checks each. shape is the array's, for messages.
-func (l *loader) fill(c *Column, a array, shape []int) (err error) {
+// fill reads the values and checks each.
+func (p *plan) fill(b *budget) (err error) {
 	switch {
-	case c.Type.IsFloat():
-		c.Floats, err = a.floats(&l.budget)
+	case p.Type.IsFloat():
+		p.Floats, err = p.array.floats(b)
 		if err == nil {
-			err = checkFinite(c.Floats)
+			err = checkFinite(p.Floats)
 		}
-	case c.Type.IsInteger() || c.Type == onnx.Bool:
-		c.Ints, err = a.ints(&l.budget)
+	case p.Type.IsInteger() || p.Type == onnx.Bool:
+		p.Ints, err = p.array.ints(b)
 		if err == nil {
-			err = checkRange(c.Ints, c.Type)
+			err = checkRange(p.Ints, p.Type)
 		}
 	default:
-		return fail("only inputs of numbers can be fed", "the graph's input wants %s", c.Type)
+		return fail("only inputs of numbers can be fed", "the graph's input wants %s", p.Type)
 	}
 	if bad := (*badValue)(nil); errors.As(err, &bad) {
-		return fail("correct or drop these rows; the graph wants "+c.Type.String(), "%s: %s", where(bad.index, shape), bad.what)
+		return fail("correct or drop these rows; "+p.Type.String()+" is wanted", "%s: %s", where(bad.index, p.shape), bad.what)
 	}
 	return err
 }

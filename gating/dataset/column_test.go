@@ -107,7 +107,7 @@ func TestCheckLabels(t *testing.T) {
 		label *Column
 		says  string
 	}{
-		{nil, "no label"},
+		{nil, "there is no label"},
 		{&Column{Name: "y", Type: onnx.Float32, Floats: []float32{1}}, "holds float32"},
 		{&Column{Name: "y", Type: onnx.Int64, Ints: []int64{0, 2, 3, 9}}, `label "y", row 2: class 3 is outside of the graph's 3 classes`},
 		{&Column{Name: "y", Type: onnx.Int64, Ints: []int64{0, -1}}, "row 1: class -1"},
@@ -121,6 +121,19 @@ func TestCheckLabels(t *testing.T) {
 		if c.says != "" {
 			wantRefusal(t, err, c.says)
 		}
+	}
+}
+
+// TestCheckLabelsNamesTheFile: the file is known as long as the data came from one, through Split and Head too.
+func TestCheckLabelsNamesTheFile(t *testing.T) {
+	path := store(t, "val.npz", npzOf(t, entry{"x", npyOf("<f4", "(4,)", make([]float32, 4))}, entry{"y", npyOf("<i8", "(4,)", []int64{5, 5, 5, 5})}))
+	d := mustOpen(t, path, Options{})
+	train, held, err := d.Split(.5, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []*Data{d, train, held, d.Head(2)} {
+		wantRefusal(t, part.CheckLabels(2), "val.npz: label", "row 0: class 5")
 	}
 }
 

@@ -46,6 +46,8 @@ type Data struct {
 	// Label is nil when the file has none. A floating point label keeps its shape; an integer label of shape [N,1] is
 	// read as [N].
 	Label *Column
+
+	path string // where it was read from, for messages; may be empty
 }
 
 // Len returns the number of samples, the same in every column.
@@ -129,7 +131,7 @@ func (d *Data) Head(n int) *Data {
 
 // each applies change to every column, the label included.
 func (d *Data) each(change func(Column) Column) *Data {
-	out := &Data{Inputs: make([]Column, len(d.Inputs))}
+	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path}
 	for i, c := range d.Inputs {
 		out.Inputs[i] = change(c)
 	}

@@ -1,16 +1,25 @@
 package dataset
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // CheckLabels makes sure that every label is a class index in [0, classes). It fails with ErrData, naming the first row
-// that is not, or when there is no integer label.
+// of d that is not, or when there is no integer label.
 func (d *Data) CheckLabels(classes int) error {
+	err := d.checkLabels(classes)
+	if err != nil && d.path != "" {
+		return fmt.Errorf("%s: %w", d.path, err)
+	}
+	return err
+}
+
+func (d *Data) checkLabels(classes int) error {
 	if d.Label == nil {
-		return fail("add an array named label, or name the one to use", "the data has no label")
+		return fail("add an array named label, or name the one to use", "there is no label")
 	}
 	if d.Label.Ints == nil {
 		return fail("save class indices as integers: y.astype('int64')",

@@ -90,7 +90,7 @@ func parseNPYHeader(text string) (h npyHeader, err error) {
 		}
 	}
 	if s.failed || len(seen) != 3 || strings.TrimSpace(s.rest) != "" {
-		return h, fail("write it with numpy.save", "the .npy header is malformed: %.120q", text)
+		return h, fail("write it with numpy.save", "the .npy header is malformed: %.120q", strings.TrimSpace(text))
 	}
 	h.count, err = countElements(h.shape)
 	return h, err

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -44,6 +43,7 @@ func Open(path string, o Options) (*Data, error) {
 		}
 		return nil, err
 	}
+	d.path = path
 	return d, nil
 }
 
@@ -120,36 +120,47 @@ func (l *loader) assemble(arrays []named) (*Data, error) {
 	return l.read(p)
 }
 
-// read reads all columns and makes sure that they have the same number of samples.
+// read checks the headers of all columns, and that they have the same number of samples, before it reads their values.
 func (l *loader) read(p picked) (*Data, error) {
+	plans, err := planAll(p)
+	if err != nil {
+		return nil, err
+	}
 	d := &Data{}
+	for _, c := range plans {
+		if err := c.fill(&l.budget); err != nil {
+			return nil, fmt.Errorf("%s %q: %w", c.role, c.Name, err)
+		}
+		if c.role == "label" {
+			d.Label = &c.Column
+		} else {
+			d.Inputs = append(d.Inputs, c.Column)
+		}
+	}
+	return d, nil
+}
+
+func planAll(p picked) ([]plan, error) {
+	var plans []plan
 	for i, a := range p.inputs {
-		c, err := l.input(p.fields[i], a)
+		c, err := planInput(p.fields[i], a)
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", p.fields[i].Name, err)
 		}
-		d.Inputs = append(d.Inputs, c)
+		plans = append(plans, c)
 	}
 	if p.label != nil {
-		c, err := l.label(*p.label)
+		c, err := planLabel(*p.label)
 		if err != nil {
 			return nil, fmt.Errorf("label %q: %w", p.label.name, err)
 		}
-		d.Label = &c
+		plans = append(plans, c)
 	}
-	return d, d.checkLengths()
-}
-
-func (d *Data) checkLengths() error {
-	columns := slices.Clone(d.Inputs)
-	if d.Label != nil {
-		columns = append(columns, *d.Label)
-	}
-	for _, c := range columns {
-		if c.Len() != columns[0].Len() {
-			return fail("every array needs one row per sample, in the same order",
-				"%q has %d samples but %q has %d", c.Name, c.Len(), columns[0].Name, columns[0].Len())
+	for _, c := range plans {
+		if c.shape[0] != plans[0].shape[0] {
+			return nil, fail("every array needs one row per sample, in the same order",
+				"%q has %d samples but %q has %d", c.Name, c.shape[0], plans[0].Name, plans[0].shape[0])
 		}
 	}
-	return nil
+	return plans, nil
 }
