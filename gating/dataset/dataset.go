@@ -4,8 +4,8 @@
 // The rules of the whole package:
 //
 //   - The first axis of every array is the batch: row i of every column belongs to sample i.
-//   - Values are read straight into the type the graph wants. Any number may become a float; a float becomes an
-//     integer only when it is one; nothing is rounded, wrapped or clipped silently.
+//   - Values are read straight into the type the graph wants. Any number may become a float, the nearest float32; a float
+//     becomes an integer only when it is one; an integer must be in the range of its type. Nothing wraps or is clipped.
 //   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand, and
 //     [Options.MaxBytes] bounds what is kept in memory.
 //   - Every refusal is of kind [ErrData], says which file, array, row and column, and has a Hint that says what to do.
