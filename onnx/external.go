@@ -18,6 +18,7 @@ type externals struct {
 	model string // path of the model file, "" if from memory
 	mu    sync.Mutex
 	files map[string]*mapping // by cleaned location
+	shut  bool
 }
 
 // externalRef is a parsed external_data field.
@@ -82,10 +83,10 @@ func (x *externals) read(ref externalRef, size int) ([]byte, error) {
 func (x *externals) open(location string) (*mapping, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.shut {
+		return nil, ErrClosed
+	}
 	if f := x.files[location]; f != nil {
-		if f.closed.Load() {
-			return nil, ErrClosed
-		}
 		return f, nil
 	}
 	if x.dir == "" {
@@ -154,6 +155,7 @@ func unreadable(name string, err error) error {
 func (x *externals) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.shut = true
 	var errs []error
 	for _, f := range x.files {
 		errs = append(errs, f.close())
