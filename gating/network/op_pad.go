@@ -41,7 +41,7 @@ func buildPad(c *call) (Operator, []Spec, error) {
 		for o := range maps[k] {
 			maps[k][o] = index(o-int(before[k]), n)
 		}
-		if n == 0 && len(maps[k]) > 0 && maps[k][0] != -1 {
+		if n == 0 && target[k] > 0 && c.string("mode", "constant") != "constant" {
 			return nil, nil, c.shapeError("axis %d is empty: there is nothing to pad it with", k)
 		}
 	}

@@ -1,0 +1,110 @@
+package network
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+func isKind(err, kind error) bool { return errors.Is(err, kind) }
+
+func TestViews(t *testing.T) {
+	x := counting(2, 1, 3)
+	view := func(shape ...int) *Tensor { return x.reshaped(Spec{onnx.Float32, shape}) }
+	for _, c := range []struct {
+		name  string
+		c     gradCase
+		shape []int
+	}{
+		{"identity", gradCase{op: "Identity", opset: 1, inputs: []*Tensor{x}}, []int{2, 1, 3}},
+		{"reshape attribute", gradCase{op: "Reshape", opset: 1, inputs: []*Tensor{x}, attrs: attrs{intsAttr("shape", 3, 2)}}, []int{3, 2}},
+		{"reshape copies and infers", gradCase{op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(0, -1, 1, 1)}}, []int{2, 3, 1, 1}},
+		{"reshape to a vector", gradCase{op: "Reshape", opset: 21, inputs: []*Tensor{x, intTensor(-1)}}, []int{6}},
+		{"flatten", gradCase{op: "Flatten", opset: 9, inputs: []*Tensor{x}}, []int{2, 3}},
+		{"flatten at 0", gradCase{op: "Flatten", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intAttr("axis", 0)}}, []int{1, 6}},
+		{"flatten at the end", gradCase{op: "Flatten", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intAttr("axis", 3)}}, []int{6, 1}},
+		{"flatten from the end", gradCase{op: "Flatten", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intAttr("axis", -1)}}, []int{2, 3}},
+		{"squeeze attribute", gradCase{op: "Squeeze", opset: 11, inputs: []*Tensor{x}, attrs: attrs{intsAttr("axes", -2)}}, []int{2, 3}},
+		{"squeeze input", gradCase{op: "Squeeze", opset: 13, inputs: []*Tensor{x, intTensor(1)}}, []int{2, 3}},
+		{"squeeze all", gradCase{op: "Squeeze", opset: 13, inputs: []*Tensor{x}}, []int{2, 3}},
+		{"squeeze none", gradCase{op: "Squeeze", opset: 13, inputs: []*Tensor{x, intTensor()}}, []int{2, 1, 3}},
+		{"unsqueeze attribute", gradCase{op: "Unsqueeze", opset: 1, inputs: []*Tensor{x}, attrs: attrs{intsAttr("axes", 0, 3)}}, []int{1, 2, 1, 1, 3}},
+		{"unsqueeze input", gradCase{op: "Unsqueeze", opset: 13, inputs: []*Tensor{x, intTensor(-1, 0)}}, []int{1, 2, 1, 3, 1}},
+		{"transpose of length 1", gradCase{op: "Transpose", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intsAttr("perm", 1, 0, 2)}}, []int{1, 2, 3}},
+	} {
+		expectNode(t, c.name, c.c, view(c.shape...))
+	}
+	scalar := floatTensor([]int{}, 7)
+	expectNode(t, "flatten a scalar", gradCase{op: "Flatten", opset: 13, inputs: []*Tensor{scalar}, attrs: attrs{intAttr("axis", 0)}}, floatTensor([]int{1, 1}, 7))
+	expectNode(t, "reshape to a scalar", gradCase{op: "Reshape", opset: 13, inputs: []*Tensor{floatTensor([]int{1}, 7), intTensor()}}, scalar)
+	empty := floatTensor([]int{0, 3})
+	expectNode(t, "zero stays zero", gradCase{op: "Reshape", opset: 14, inputs: []*Tensor{empty, intTensor(3, 0)}, attrs: attrs{intAttr("allowzero", 1)}}, floatTensor([]int{3, 0}))
+}
+
+func TestViewErrors(t *testing.T) {
+	x := counting(2, 3)
+	for name, c := range map[string]gradCase{
+		"wrong size":        {op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(4, 2)}},
+		"two to infer":      {op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(-1, -1)}},
+		"negative":          {op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(-2, 3)}},
+		"not divisible":     {op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(-1, 4)}},
+		"product overflows": {op: "Reshape", opset: 13, inputs: []*Tensor{floatTensor([]int{0}), intTensor(1<<32, 1<<32)}},
+		"copies past rank":  {op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(2, 3, 0)}},
+		"no shape":          {op: "Reshape", opset: 13, inputs: []*Tensor{x}},
+		"flatten axis":      {op: "Flatten", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intAttr("axis", 3)}},
+		"squeeze length":    {op: "Squeeze", opset: 13, inputs: []*Tensor{x, intTensor(0)}},
+		"squeeze axis":      {op: "Squeeze", opset: 13, inputs: []*Tensor{x, intTensor(2)}},
+		"unsqueeze twice":   {op: "Unsqueeze", opset: 13, inputs: []*Tensor{x, intTensor(0, -4)}},
+		"unsqueeze nothing": {op: "Unsqueeze", opset: 13, inputs: []*Tensor{x}},
+		"perm rank":         {op: "Transpose", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intsAttr("perm", 0)}},
+		"perm repeats":      {op: "Transpose", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intsAttr("perm", 0, 0)}},
+		"no input":          {op: "Identity", opset: 13},
+	} {
+		expectError(t, name, c, ErrShape)
+	}
+	expectError(t, "shape from data", gradCase{op: "Reshape", opset: 13, inputs: []*Tensor{x, intTensor(6)}}, ErrUnsupported, 1)
+}
+
+func TestConstant(t *testing.T) {
+	values, err := onnx.NewTensor("values", []int{2}, []float32{5, 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sparse := func(shape []int, indices ...int64) *onnxpb.AttributeProto {
+		at, err := onnx.NewTensor("at", shape, indices)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &onnxpb.AttributeProto{Name: proto.String("sparse_value"), SparseTensor: &onnxpb.SparseTensorProto{
+			Values: values, Indices: at, Dims: []int64{2, 3},
+		}}
+	}
+	dense := floatTensor([]int{2, 3}, 0, 5, 0, 0, 0, 7)
+	for name, c := range map[string]struct {
+		attr *onnxpb.AttributeProto
+		want *Tensor
+	}{
+		"value":         {&onnxpb.AttributeProto{Name: proto.String("value"), T: values}, floatTensor([]int{2}, 5, 7)},
+		"value_float":   {floatAttr("value_float", 2.5), floatTensor([]int{}, 2.5)},
+		"value_floats":  {&onnxpb.AttributeProto{Name: proto.String("value_floats"), Floats: []float32{1, 2}}, floatTensor([]int{2}, 1, 2)},
+		"value_int":     {intAttr("value_int", 3), shapedInts([]int{}, 3)},
+		"value_ints":    {intsAttr("value_ints", 3, 4), intTensor(3, 4)},
+		"sparse linear": {sparse([]int{2}, 1, 5), dense},
+		"sparse tuples": {sparse([]int{2, 2}, 0, 1, 1, 2), dense},
+	} {
+		expectNode(t, name, gradCase{op: "Constant", opset: 13, attrs: attrs{c.attr}}, c.want)
+	}
+	for name, a := range map[string]*onnxpb.AttributeProto{
+		"outside":       sparse([]int{2}, 1, 6),
+		"negative":      sparse([]int{2}, -1, 2),
+		"tuple outside": sparse([]int{2, 2}, 0, 1, 1, 3),
+		"too few":       sparse([]int{1}, 1),
+	} {
+		expectError(t, name, gradCase{op: "Constant", opset: 13, attrs: attrs{a}}, onnx.ErrInvalid)
+	}
+	expectError(t, "string", gradCase{op: "Constant", opset: 13, attrs: attrs{stringAttr("value_string", "x")}}, ErrUnsupported)
+	expectError(t, "nothing", gradCase{op: "Constant", opset: 13}, ErrUnsupported)
+}
