@@ -53,33 +53,20 @@ func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
 	c.check(g, dx, weight, dy)
 	s := borrow()
 	defer s.giveBack()
-	turned := c.turn(w, g, weight, s)
-	cols := ramp(&s.leftCols, g.in, 1)
+	cols := ramp(&s.leftCols, g.in, g.taps)
 	c.eachPhase(func(axes [3]axis) {
-		job := correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes,
-			src: dy, dst: dx, tapMajor: true}
+		job := correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes, src: dy, dst: dx}
 		rows := resize(&s.leftRows, g.out*axes[0].taps()*axes[1].taps()*axes[2].taps())[:0]
-		eachTap(&axes, func(tap [3]int, _ [3]int) {
-			t := (tap[0]*g.kernel[1]+tap[1])*g.kernel[2] + tap[2]
-			for o := range g.out {
-				rows = append(rows, (t*g.out+o)*g.in)
-			}
-		})
+		for o := range g.out {
+			eachTap(&axes, func(tap, _ [3]int) {
+				rows = append(rows, o*g.in*g.taps+(tap[0]*g.kernel[1]+tap[1])*g.kernel[2]+tap[2])
+			})
+		}
 		job.left = func(i int) grid {
-			return grid{data: turned[i*g.taps*g.out*g.in:], rows: rows, cols: cols}
+			return grid{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
 		}
 		job.run(w, s)
 	})
-}
-
-// turn brings the weights of every group into the order tap, output channel, input channel.
-func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) []float32 {
-	if g.taps == 1 {
-		return weight
-	}
-	turned := resize(&s.turned, c.OutChannels*g.in*g.taps)
-	Permute(w, turned, weight, []int{c.Groups, g.out * g.in, g.taps}, []int{0, 2, 1})
-	return turned
 }
 
 // convSizes are counts that every pass needs; in and out are channels of one group.

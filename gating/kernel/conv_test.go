@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -106,6 +107,68 @@ func TestConvAgainstDefinition(t *testing.T) {
 			randomConv(r).passes(t, w, uint64(i), true)
 		}
 	})
+}
+
+// Shapes that random ones rarely meet: several images at a time with a rest, more than one block of the sum, more than one
+// part of an image, one pixel, no taps for some offsets, nothing at all.
+var oddConvs = []*Conv{
+	square(13, 6, 6, 6, 9, 3, 1),
+	square(13, 6, 6, 6, 11, 5, 2),
+	square(9, 2, 2, 1, 40, 3, 2),
+	square(3, 70, 45, 1, 9, 3, 1),
+	square(2, 33, 17, 1, 12, 3, 2),
+	square(5, 40, 64, 1, 1, 1, 1),
+	square(5, 40, 30, 1, 1, 3, 1),
+	square(2, 8, 5, 1, 6, 1, 3),
+	square(1, 3, 40, 1, 130, 7, 2),
+	square(1, 1100, 3, 1, 33, 1, 1),
+	square(0, 3, 2, 1, 5, 3, 1),
+	{Batch: 2, InChannels: 4, OutChannels: 6, Groups: 2, In: []int{2, 2}, Kernel: []int{5, 3}, Stride: []int{1, 1}, Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{0, 0}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{0, 4}, Kernel: []int{1, 1}, Stride: []int{1, 1}, Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{1, 0}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{5}, Kernel: []int{3}, Stride: []int{2}, Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{4}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{9}, Kernel: []int{3}, Stride: []int{2}, Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{2}},
+	{Batch: 1, InChannels: 3, OutChannels: 4, Groups: 1, In: []int{9000}, Kernel: []int{9}, Stride: []int{1}, Dilation: []int{4}, PadBegin: []int{16}, PadEnd: []int{16}},
+}
+
+func TestConvOddShapes(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		for i, c := range oddConvs {
+			c.passes(t, w, uint64(i), true)
+		}
+	})
+}
+
+// The bits of a result must not depend on how many goroutines made it, nor on the length of registers.
+func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
+	before := simd
+	defer func() { simd = before }()
+	r := rand.New(rand.NewPCG(17, 3))
+	convs := append([]*Conv{}, oddConvs...)
+	for range 60 {
+		convs = append(convs, randomConv(r))
+	}
+	two, five := NewWorkers(2), NewWorkers(5)
+	defer two.Close()
+	defer five.Close()
+	for i, c := range convs {
+		var fused []float32
+		for _, set := range available() {
+			simd = set
+			want := c.passes(t, nil, uint64(i), false)
+			if !slices.Equal(want, c.passes(t, two, uint64(i), false)) || !slices.Equal(want, c.passes(t, five, uint64(i), false)) {
+				t.Fatalf("%s: %+v depends on the number of threads", set.name, *c)
+			}
+			if set == generic {
+				continue
+			}
+			if fused != nil && !slices.Equal(fused, want) {
+				t.Fatalf("%+v depends on the register length", *c)
+			}
+			fused = want
+		}
+	}
 }
 
 func square(batch, in, out, groups, size, kernel, stride int) *Conv {

@@ -75,7 +75,7 @@ func (d *weightGradient) operands(w *Workers, job *product, group, image, images
 			view.fillRow(pixels[r*view.size[2]*d.in:], src, r%rows)
 		}
 	})
-	job.right = grid{data: pixels,
+	job.right = grid{data: pixels, near: true,
 		rows: d.outputs(&b, images, view.image, view.step, false, resize(&s.rows, n)[:0]),
 		cols: view.columns(&b, resize(&s.cols, d.in*d.taps)[:0])}
 }

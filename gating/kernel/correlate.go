@@ -8,8 +8,7 @@ type correlation struct {
 	channels, rows int // of one group
 	axes           [3]axis
 	src, dst, bias []float32
-	left           func(group int) grid // weights: p is (channel, tap), or (tap, channel) with tapMajor
-	tapMajor       bool
+	left           func(group int) grid // weights: p runs over channels and, fastest, taps
 
 	outVolume, inVolume, target, depth int
 	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
@@ -95,7 +94,7 @@ func (c *correlation) piece(left *panels, group, image int, b box, part int, s *
 		next = c.channels * view.plane
 		src = c.fillSlab(view, group, image, images, s)
 	}
-	job := product{left: *left, right: grid{data: src}, ldc: c.target,
+	job := product{left: *left, right: grid{data: src, near: !view.whole}, ldc: c.target,
 		out: c.dst[(image*c.groups+group)*c.rows*c.target:]}
 	if c.bias != nil {
 		job.bias = c.bias[group*c.rows:]
@@ -106,12 +105,63 @@ func (c *correlation) piece(left *panels, group, image int, b box, part int, s *
 	i0, i1 := part*left.count()/c.down, (part+1)*left.count()/c.down
 	step := 8 * simd.wide
 	for j := 0; j < n; j += step {
-		job.run(i0, i1, j, min(j+step, n), s)
+		c.columns(&job, i0, i1, j, min(j+step, n), s)
+	}
+}
+
+// columns computes rows of panels i0..i1 in columns j0..j1. Columns that do not lie side by side are computed in a dense
+// copy first, which is then dealt out line by line.
+func (c *correlation) columns(job *product, i0, i1, j0, j1 int, s *scratch) {
+	if job.at[j1-1]-job.at[j0] == j1-1-j0 {
+		job.run(i0, i1, j0, j1, s)
+		return
+	}
+	first, _ := job.left.rows(i0)
+	_, last := job.left.rows(i1 - 1)
+	dense, n := *job, j1-j0
+	sums := resize(&s.sums, c.rows*n)
+	dense.out, dense.ldc, dense.at = sums, n, ramp(&s.dense, n, 1)
+	dense.right.cols = job.right.cols[j0:j1]
+	dense.run(i0, i1, 0, n, s)
+	step := c.axes[2].stride
+	lines := findRuns(job.at[j0:j1], step, resize(&s.lines, n)[:0])
+	for r := first; r < last; r++ {
+		deal(job.out[r*job.ldc:], sums[r*n:], lines, step)
+	}
+}
+
+// findRuns cuts a list of targets into lines whose elements are step apart.
+func findRuns(at []int, step int, lines []line) []line {
+	for i := 0; i < len(at); {
+		end := i + 1
+		for end < len(at) && at[end] == at[end-1]+step {
+			end++
+		}
+		lines = append(lines, line{to: at[i], from: i, n: end - i})
+		i = end
+	}
+	return lines
+}
+
+// deal copies lines to targets whose elements are step apart.
+func deal(dst, src []float32, lines []line, step int) {
+	switch step {
+	case 1:
+		simd.copyLines(dst, src, lines)
+	case 2:
+		simd.dealLines(dst, src, lines)
+	default:
+		for _, l := range lines {
+			for i, v := range src[l.from : l.from+l.n] {
+				dst[l.to+i*step] = v
+			}
+		}
 	}
 }
 
 func (c *correlation) fillSlab(view *slab, group, image, images int, s *scratch) []float32 {
 	buf := resize(&s.slab, images*c.channels*view.plane+simd.lanes)
+	clear(buf)
 	for i := range images {
 		src := c.src[((image+i)*c.groups+group)*c.channels*c.inVolume:]
 		for ch := range c.channels {
@@ -123,15 +173,6 @@ func (c *correlation) fillSlab(view *slab, group, image, images int, s *scratch)
 
 // patchRows lists where each channel and tap begins.
 func (c *correlation) patchRows(view *slab, b *box, rows []int) []int {
-	if c.tapMajor {
-		eachTap(&c.axes, func(_, shift [3]int) {
-			at := view.tap(shift, b)
-			for ch := range c.channels {
-				rows = append(rows, ch*view.plane+at)
-			}
-		})
-		return rows
-	}
 	for ch := range c.channels {
 		eachTap(&c.axes, func(_, shift [3]int) {
 			rows = append(rows, ch*view.plane+view.tap(shift, b))

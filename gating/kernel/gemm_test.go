@@ -128,6 +128,68 @@ func TestGemmAgainstReference(t *testing.T) {
 	})
 }
 
+func TestGemmBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
+	before := simd
+	defer func() { simd = before }()
+	two, five := NewWorkers(2), NewWorkers(5)
+	defer two.Close()
+	defer five.Close()
+	r := rand.New(rand.NewPCG(19, 3))
+	cases := []gemmCase{{m: 128, n: 96, k: 700, alpha: 1}, {m: 3, n: 400, k: 1100, alpha: 1, transB: true}, {m: 2000, n: 5, k: 300, alpha: 0.5, beta: 1}}
+	for range 60 {
+		cases = append(cases, randomGemm(r))
+	}
+	for i, g := range cases {
+		var fused []float32
+		for _, set := range available() {
+			simd = set
+			want := g.run(t, nil, uint64(i), false)
+			if !equalBits(want, g.run(t, two, uint64(i), false)) || !equalBits(want, g.run(t, five, uint64(i), false)) {
+				t.Fatalf("%s: %+v depends on the number of threads", set.name, g)
+			}
+			if set != generic {
+				if fused != nil && !equalBits(fused, want) {
+					t.Fatalf("%+v depends on the register length", g)
+				}
+				fused = want
+			}
+		}
+	}
+}
+
+func equalBits(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+func TestBatchGemm(t *testing.T) {
+	w := NewWorkers(2)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(23, 3))
+		for range 60 {
+			batch, m, n, k := r.IntN(9), r.IntN(40), r.IntN(40), r.IntN(40)
+			transA, transB := r.IntN(2) == 0, r.IntN(2) == 0
+			lda, ldb := k, n
+			if transA {
+				lda = m
+			}
+			if transB {
+				ldb = k
+			}
+			strideA, strideB := m*k*r.IntN(2), k*n*r.IntN(2)
+			a, b := randoms(r, m*k+max(batch-1, 0)*strideA), randoms(r, k*n+max(batch-1, 0)*strideB)
+			got, want := make([]float32, batch*m*n), make([]float32, batch*m*n)
+			BatchGemm(w, batch, transA, transB, m, n, k, 1, a, lda, strideA, b, ldb, strideB, 0, got, n, m*n)
+			for i := range batch {
+				Gemm(nil, transA, transB, m, n, k, 1, a[i*strideA:], lda, b[i*strideB:], ldb, 0, want[i*m*n:], n)
+			}
+			if !equalBits(got, want) {
+				t.Fatalf("batch %d of %d×%d×%d (%v, %v; strides %d, %d) differs from single products", batch, m, n, k, transA, transB, strideA, strideB)
+			}
+		}
+	})
+}
+
 func BenchmarkGemm(b *testing.B) {
 	w := NewWorkers(0)
 	defer w.Close()

@@ -4,13 +4,14 @@ package kernel
 var generic = &instructions{
 	name: "generic", lanes: 4, tall: 4, stride: 4, narrow: 4, wide: 8,
 	tile: genericTile, gather: genericGather, transpose8: genericTranspose8,
+	copyLines: genericCopyLines, pickLines: genericPickLines, dealLines: genericDealLines,
 	axpy: genericAxpy, mix: genericMix, dot: genericDot, taps: genericTaps,
 }
 
-func genericTile(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
+func genericTile(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
 	for j := 0; j < w; j += 4 {
 		var sums [4][4]float32
-		genericTile4(k, a, b[j:], ldb, &sums)
+		genericTile4(a, b[j:], rows, &sums)
 		for i := range h {
 			row := (*[4]float32)(c[i*ldc+j:])
 			switch mode {
@@ -29,11 +30,11 @@ func genericTile(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mod
 	}
 }
 
-// genericTile4 adds k outer products of four values of a and four of b.
-func genericTile4(k int, a, b []float32, ldb int, sums *[4][4]float32) {
+// genericTile4 adds outer products of four values of a and four of b.
+func genericTile4(a, b []float32, rows []int, sums *[4][4]float32) {
 	var c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33 float32
-	for p := range k {
-		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[p*ldb:])
+	for p, row := range rows {
+		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[row:])
 		b0, b1, b2, b3 := y[0], y[1], y[2], y[3]
 		v := x[0]
 		c00 += v * b0
@@ -89,11 +90,35 @@ func genericMix(lo, hi int, dst, coefs []float32, ws [][]float32) {
 	}
 }
 
-func genericDot(x, y []float32, lanes *[block]float32) {
-	for ; len(x) >= block; x, y = x[block:], y[block:] {
-		u, v := (*[block]float32)(x), (*[block]float32)(y)
+func genericDot(x, y []float32, lanes *[16]float32) {
+	for ; len(x) >= 16; x, y = x[16:], y[16:] {
+		u, v := (*[16]float32)(x), (*[16]float32)(y)
 		for l := range lanes {
 			lanes[l] += u[l] * v[l]
+		}
+	}
+}
+
+func genericCopyLines(dst, src []float32, lines []line) {
+	for _, l := range lines {
+		copy(dst[l.to:l.to+l.n], src[l.from:])
+	}
+}
+
+func genericPickLines(dst, src []float32, lines []line) {
+	for _, l := range lines {
+		from := src[l.from:]
+		for i := range l.n {
+			dst[l.to+i] = from[2*i]
+		}
+	}
+}
+
+func genericDealLines(dst, src []float32, lines []line) {
+	for _, l := range lines {
+		to := dst[l.to:]
+		for i, v := range src[l.from : l.from+l.n] {
+			to[2*i] = v
 		}
 	}
 }

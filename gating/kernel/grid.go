@@ -7,8 +7,8 @@ type grid struct {
 	rows, cols []int
 	// upright means that consecutive p, not consecutive j, mostly lie side by side in data.
 	upright bool
-	// step, when not 0, is the constant distance of rows in a grid whose columns lie side by side.
-	step int
+	// near means that rows lie close together, so that tiles may read them in place time and again.
+	near bool
 }
 
 // matrix fills g as the k×n grid of a row-major matrix: op(B) as stored, or transposed.
@@ -18,9 +18,6 @@ func (g *grid) matrix(data []float32, k, n, ld int, trans bool, rows, cols *[]in
 		down, across = 1, ld
 	}
 	*g = grid{data: data, rows: ramp(rows, k, down), cols: ramp(cols, n, across), upright: trans}
-	if !trans {
-		g.step = ld
-	}
 }
 
 // ramp returns 0, step, 2·step, ... in the memory of s.
@@ -39,8 +36,8 @@ func (g *grid) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 		return
 	}
 	if g.upright {
-		for j := j0; j < j1; j += 8 {
-			g.packUpright(dst[j-j0:], stride, stride-(j-j0), p0, p1, j, min(j+8, j1))
+		for j := j0; j < j1; j += 16 {
+			g.packUpright(dst[j-j0:], stride, stride-(j-j0), p0, p1, j, min(j+16, j1))
 		}
 		return
 	}
@@ -84,9 +81,9 @@ func vectorMoves(cols []int, lanes int, moves [][2]int) ([][2]int, int) {
 	return moves, reach
 }
 
-// packUpright transposes up to eight columns, each stretch of neighbouring p by itself; room is what is left of the stride.
+// packUpright transposes up to sixteen columns, each stretch of neighbouring p by itself; room is what is left of the stride.
 func (g *grid) packUpright(dst []float32, stride, room, p0, p1, j0, j1 int) {
-	var cols [8]int
+	var cols [16]int
 	for i := range cols {
 		cols[i] = g.cols[min(j0+i, j1-1)]
 	}
@@ -97,21 +94,5 @@ func (g *grid) packUpright(dst []float32, stride, room, p0, p1, j0, j1 int) {
 		}
 		transpose(dst[(p-p0)*stride:], stride, room, g.data[g.rows[p]:], &cols, j1-j0, end-p)
 		p = end
-	}
-}
-
-// transpose writes the first h of eight rows of n floats as n rows of h. Where room, the number of elements of an output
-// row that may be overwritten, allows it, it writes eight.
-func transpose(dst []float32, stride, room int, src []float32, rows *[8]int, h, n int) {
-	whole := 0
-	if h == 8 || room >= 8 {
-		if whole = n &^ 7; whole > 0 {
-			simd.transpose8(dst, stride, src, rows, whole)
-		}
-	}
-	for i := range h {
-		for p, v := range src[rows[i]+whole : rows[i]+n] {
-			dst[(whole+p)*stride+i] = v
-		}
 	}
 }

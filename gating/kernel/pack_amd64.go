@@ -16,3 +16,23 @@ func gatherAVX2(dst *float32, stride int, src *float32, rows *int, n int, moves 
 //
 //go:noescape
 func transpose8AVX2(dst *float32, stride int, src *float32, rows *int, n int)
+
+// transpose16AVX512 writes 16 rows of n floats, n a positive multiple of 16, as n rows of 16.
+//
+//go:noescape
+func transpose16AVX512(dst *float32, stride int, src *float32, rows *int, n int)
+
+// copyLinesAVX2 copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.
+//
+//go:noescape
+func copyLinesAVX2(dst *float32, src *float32, list *int, count int)
+
+// pickLinesAVX2 copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.
+//
+//go:noescape
+func pickLinesAVX2(dst *float32, src *float32, list *int, count int)
+
+// dealLinesAVX2 copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.
+//
+//go:noescape
+func dealLinesAVX2(dst *float32, src *float32, list *int, count int)

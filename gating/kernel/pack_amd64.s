@@ -233,3 +233,292 @@ blocks:
 	JNZ         blocks
 	VZEROUPPER
 	RET
+
+// func transpose16AVX512(dst *float32, stride int, src *float32, rows *int, n int)
+// Requires: AVX, AVX512F
+TEXT ·transpose16AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ stride+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ rows+24(FP), BX
+	MOVQ n+32(FP), SI
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*1), DI
+	LEAQ (DI)(DI*1), DI
+	LEAQ (DI)(DI*2), R8
+	MOVQ R8, R9
+	ADDQ DI, R9
+
+blocks:
+	MOVQ       (BX), R10
+	VMOVUPS    (DX)(R10*4), Z0
+	MOVQ       8(BX), R10
+	VMOVUPS    (DX)(R10*4), Z2
+	MOVQ       16(BX), R10
+	VMOVUPS    (DX)(R10*4), Z3
+	MOVQ       24(BX), R10
+	VMOVUPS    (DX)(R10*4), Z4
+	VUNPCKLPS  Z2, Z0, Z1
+	VUNPCKHPS  Z2, Z0, Z0
+	VUNPCKLPS  Z4, Z3, Z2
+	VUNPCKHPS  Z4, Z3, Z3
+	VUNPCKLPD  Z2, Z1, Z4
+	VUNPCKHPD  Z2, Z1, Z1
+	VUNPCKLPD  Z3, Z0, Z2
+	VUNPCKHPD  Z3, Z0, Z0
+	MOVQ       32(BX), R10
+	VMOVUPS    (DX)(R10*4), Z3
+	MOVQ       40(BX), R10
+	VMOVUPS    (DX)(R10*4), Z6
+	MOVQ       48(BX), R10
+	VMOVUPS    (DX)(R10*4), Z7
+	MOVQ       56(BX), R10
+	VMOVUPS    (DX)(R10*4), Z8
+	VUNPCKLPS  Z6, Z3, Z5
+	VUNPCKHPS  Z6, Z3, Z3
+	VUNPCKLPS  Z8, Z7, Z6
+	VUNPCKHPS  Z8, Z7, Z7
+	VUNPCKLPD  Z6, Z5, Z8
+	VUNPCKHPD  Z6, Z5, Z5
+	VUNPCKLPD  Z7, Z3, Z6
+	VUNPCKHPD  Z7, Z3, Z3
+	MOVQ       64(BX), R10
+	VMOVUPS    (DX)(R10*4), Z7
+	MOVQ       72(BX), R10
+	VMOVUPS    (DX)(R10*4), Z10
+	MOVQ       80(BX), R10
+	VMOVUPS    (DX)(R10*4), Z11
+	MOVQ       88(BX), R10
+	VMOVUPS    (DX)(R10*4), Z12
+	VUNPCKLPS  Z10, Z7, Z9
+	VUNPCKHPS  Z10, Z7, Z7
+	VUNPCKLPS  Z12, Z11, Z10
+	VUNPCKHPS  Z12, Z11, Z11
+	VUNPCKLPD  Z10, Z9, Z12
+	VUNPCKHPD  Z10, Z9, Z9
+	VUNPCKLPD  Z11, Z7, Z10
+	VUNPCKHPD  Z11, Z7, Z7
+	MOVQ       96(BX), R10
+	VMOVUPS    (DX)(R10*4), Z11
+	MOVQ       104(BX), R10
+	VMOVUPS    (DX)(R10*4), Z14
+	MOVQ       112(BX), R10
+	VMOVUPS    (DX)(R10*4), Z15
+	MOVQ       120(BX), R10
+	VMOVUPS    (DX)(R10*4), Z16
+	VUNPCKLPS  Z14, Z11, Z13
+	VUNPCKHPS  Z14, Z11, Z11
+	VUNPCKLPS  Z16, Z15, Z14
+	VUNPCKHPS  Z16, Z15, Z15
+	VUNPCKLPD  Z14, Z13, Z16
+	VUNPCKHPD  Z14, Z13, Z13
+	VUNPCKLPD  Z15, Z11, Z14
+	VUNPCKHPD  Z15, Z11, Z11
+	MOVQ       AX, R10
+	VSHUFF32X4 $0x44, Z8, Z4, Z15
+	VSHUFF32X4 $0xee, Z8, Z4, Z8
+	VSHUFF32X4 $0x44, Z16, Z12, Z4
+	VSHUFF32X4 $0xee, Z16, Z12, Z12
+	VSHUFF32X4 $0x88, Z4, Z15, Z16
+	VMOVUPS    Z16, (R10)
+	VSHUFF32X4 $0xdd, Z4, Z15, Z16
+	VMOVUPS    Z16, (R10)(DI*1)
+	VSHUFF32X4 $0x88, Z12, Z8, Z16
+	VMOVUPS    Z16, (R10)(DI*2)
+	VSHUFF32X4 $0xdd, Z12, Z8, Z16
+	VMOVUPS    Z16, (R10)(R8*1)
+	ADDQ       CX, R10
+	VSHUFF32X4 $0x44, Z5, Z1, Z4
+	VSHUFF32X4 $0xee, Z5, Z1, Z5
+	VSHUFF32X4 $0x44, Z13, Z9, Z1
+	VSHUFF32X4 $0xee, Z13, Z9, Z8
+	VSHUFF32X4 $0x88, Z1, Z4, Z9
+	VMOVUPS    Z9, (R10)
+	VSHUFF32X4 $0xdd, Z1, Z4, Z9
+	VMOVUPS    Z9, (R10)(DI*1)
+	VSHUFF32X4 $0x88, Z8, Z5, Z9
+	VMOVUPS    Z9, (R10)(DI*2)
+	VSHUFF32X4 $0xdd, Z8, Z5, Z9
+	VMOVUPS    Z9, (R10)(R8*1)
+	ADDQ       CX, R10
+	VSHUFF32X4 $0x44, Z6, Z2, Z1
+	VSHUFF32X4 $0xee, Z6, Z2, Z4
+	VSHUFF32X4 $0x44, Z14, Z10, Z2
+	VSHUFF32X4 $0xee, Z14, Z10, Z5
+	VSHUFF32X4 $0x88, Z2, Z1, Z6
+	VMOVUPS    Z6, (R10)
+	VSHUFF32X4 $0xdd, Z2, Z1, Z6
+	VMOVUPS    Z6, (R10)(DI*1)
+	VSHUFF32X4 $0x88, Z5, Z4, Z6
+	VMOVUPS    Z6, (R10)(DI*2)
+	VSHUFF32X4 $0xdd, Z5, Z4, Z6
+	VMOVUPS    Z6, (R10)(R8*1)
+	ADDQ       CX, R10
+	VSHUFF32X4 $0x44, Z3, Z0, Z1
+	VSHUFF32X4 $0xee, Z3, Z0, Z2
+	VSHUFF32X4 $0x44, Z11, Z7, Z0
+	VSHUFF32X4 $0xee, Z11, Z7, Z3
+	VSHUFF32X4 $0x88, Z0, Z1, Z4
+	VMOVUPS    Z4, (R10)
+	VSHUFF32X4 $0xdd, Z0, Z1, Z4
+	VMOVUPS    Z4, (R10)(DI*1)
+	VSHUFF32X4 $0x88, Z3, Z2, Z4
+	VMOVUPS    Z4, (R10)(DI*2)
+	VSHUFF32X4 $0xdd, Z3, Z2, Z4
+	VMOVUPS    Z4, (R10)(R8*1)
+	ADDQ       CX, R10
+	ADDQ       R9, AX
+	ADDQ       $0x40, DX
+	SUBQ       $0x10, SI
+	JNZ        blocks
+	VZEROUPPER
+	RET
+
+// func copyLinesAVX2(dst *float32, src *float32, list *int, count int)
+// Requires: AVX
+TEXT ·copyLinesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ list+16(FP), DX
+	MOVQ count+24(FP), BX
+
+lines:
+	MOVQ (DX), SI
+	MOVQ 8(DX), DI
+	MOVQ 16(DX), R8
+	LEAQ (AX)(SI*4), SI
+	LEAQ (CX)(DI*4), DI
+	CMPQ R8, $0x08
+	JLT  short
+
+eights:
+	VMOVUPS (DI), Y0
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x20, DI
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, R8
+	CMPQ    R8, $0x08
+	JGE     eights
+	TESTQ   R8, R8
+	JZ      next
+	VMOVUPS -32(DI)(R8*4), Y0
+	VMOVUPS Y0, -32(SI)(R8*4)
+	JMP     next
+
+short:
+	CMPQ    R8, $0x04
+	JLT     shorter
+	VMOVUPS (DI), X0
+	VMOVUPS -16(DI)(R8*4), X1
+	VMOVUPS X0, (SI)
+	VMOVUPS X1, -16(SI)(R8*4)
+	JMP     next
+
+shorter:
+	CMPQ R8, $0x02
+	JLT  single
+	MOVQ (DI), R9
+	MOVQ -8(DI)(R8*4), DI
+	MOVQ R9, (SI)
+	MOVQ DI, -8(SI)(R8*4)
+	JMP  next
+
+single:
+	MOVL (DI), R9
+	MOVL R9, (SI)
+
+next:
+	ADDQ $0x18, DX
+	DECQ BX
+	JNZ  lines
+	VZEROUPPER
+	RET
+
+// func pickLinesAVX2(dst *float32, src *float32, list *int, count int)
+// Requires: AVX, AVX2
+TEXT ·pickLinesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ list+16(FP), DX
+	MOVQ count+24(FP), BX
+
+lines:
+	MOVQ (DX), SI
+	MOVQ 8(DX), DI
+	MOVQ 16(DX), R8
+	LEAQ (AX)(SI*4), SI
+	LEAQ (CX)(DI*4), DI
+	CMPQ R8, $0x08
+	JLT  singles
+
+eights:
+	VMOVUPS (DI), Y0
+	VSHUFPS $0xd8, 28(DI), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (SI)
+	ADDQ    $0x40, DI
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, R8
+	CMPQ    R8, $0x08
+	JGE     eights
+	TESTQ   R8, R8
+	JZ      next
+
+singles:
+	MOVL (DI), R9
+	MOVL R9, (SI)
+	ADDQ $0x08, DI
+	ADDQ $0x04, SI
+	DECQ R8
+	JNZ  singles
+
+next:
+	ADDQ $0x18, DX
+	DECQ BX
+	JNZ  lines
+	VZEROUPPER
+	RET
+
+// func dealLinesAVX2(dst *float32, src *float32, list *int, count int)
+// Requires: AVX, AVX2
+TEXT ·dealLinesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ list+16(FP), DX
+	MOVQ count+24(FP), BX
+
+lines:
+	MOVQ (DX), SI
+	MOVQ 8(DX), DI
+	MOVQ 16(DX), R8
+	LEAQ (AX)(SI*4), SI
+	LEAQ (CX)(DI*4), DI
+	CMPQ R8, $0x08
+	JLE  singles
+
+eights:
+	VPERMPD   $0xd8, (DI), Y0
+	VUNPCKLPS Y0, Y0, Y1
+	VUNPCKHPS Y0, Y0, Y0
+	VBLENDPS  $0xaa, (SI), Y1, Y1
+	VBLENDPS  $0xaa, 32(SI), Y0, Y0
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y0, 32(SI)
+	ADDQ      $0x20, DI
+	ADDQ      $0x40, SI
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JG        eights
+
+singles:
+	MOVL (DI), R9
+	MOVL R9, (SI)
+	ADDQ $0x04, DI
+	ADDQ $0x08, SI
+	DECQ R8
+	JNZ  singles
+	ADDQ $0x18, DX
+	DECQ BX
+	JNZ  lines
+	VZEROUPPER
+	RET

@@ -53,11 +53,11 @@ func (p *pixels) fillRow(dst, src []float32, row int) {
 	clear(dst[last*p.depth:])
 	from, plane := (i*y.in+j)*z.in+p.low[2]+first, x.in*y.in*z.in
 	dst = dst[first*p.depth : last*p.depth]
-	for ch := 0; ch < p.depth; ch += 8 {
-		var offsets [8]int
+	for ch := 0; ch < p.depth; ch += 16 {
+		var offsets [16]int
 		for l := range offsets {
 			offsets[l] = min(ch+l, p.depth-1) * plane
 		}
-		transpose(dst[ch:], p.depth, 0, src[from:], &offsets, min(8, p.depth-ch), last-first)
+		transpose(dst[ch:], p.depth, 0, src[from:], &offsets, min(16, p.depth-ch), last-first)
 	}
 }

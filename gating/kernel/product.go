@@ -1,5 +1,7 @@
 package kernel
 
+import "math/bits"
+
 // sumBlock is how many products are added up in registers before they go to C. It is part of every result's last bits and
 // the same for all processors.
 const sumBlock = 256
@@ -68,23 +70,25 @@ func (c *product) run(i0, i1, j0, j1 int, s *scratch) {
 				mode = tileBias
 			}
 		}
-		direct := c.right.step != 0 && i1-i0 <= 2
 		right := resize(&s.right, (j1-j0+simd.wide)*k)
-		c.packRight(right, direct, p, k, j0, j1, s)
+		for j := j0; j < j1; j += simd.wide {
+			if end := min(j+simd.wide, j1); !c.inPlace(j, end, i1-i0) {
+				c.right.pack(right[(j-j0)*k:], tileWidth(end-j), c.p0+p, c.p0+p+k, j, end, s)
+			}
+		}
 		for i := i0; i < i1; i++ {
-			c.runPanel(i, p, k, mode, direct, right, j0, j1, s)
+			c.runPanel(i, i1-i0, p, k, mode, right, j0, j1, s)
 		}
 	}
 }
 
-// packRight packs columns j0..j1 for one block; with direct, only the last, incomplete panel.
-func (c *product) packRight(dst []float32, direct bool, p, k, j0, j1 int, s *scratch) {
-	for j := j0; j < j1; j += simd.wide {
-		end := min(j+simd.wide, j1)
-		if width := tileWidth(end - j); !direct || width != end-j {
-			c.right.pack(dst[(j-j0)*k:], width, c.p0+p, c.p0+p+k, j, end, s)
-		}
-	}
+// inPlace says whether tiles read columns j..end from the right operand itself: they must fill a tile and lie side by side, and
+// where rows are far apart, packing them must cost more than reading them for the few left panels.
+func (c *product) inPlace(j, end, panels int) bool {
+	const few = 2
+	width := end - j
+	return !c.right.upright && width == tileWidth(width) && c.right.cols[end-1]-c.right.cols[j] == width-1 &&
+		(c.right.near || panels <= few)
 }
 
 func tileWidth(cols int) int {
@@ -94,8 +98,8 @@ func tileWidth(cols int) int {
 	return simd.wide
 }
 
-// runPanel multiplies one left panel by all packed columns.
-func (c *product) runPanel(i, p, k int, mode tileMode, direct bool, right []float32, j0, j1 int, s *scratch) {
+// runPanel multiplies one left panel by columns j0..j1.
+func (c *product) runPanel(i, panels, p, k int, mode tileMode, right []float32, j0, j1 int, s *scratch) {
 	r0, r1 := c.left.rows(i)
 	left := c.left.at(i, p)
 	var bias []float32
@@ -105,21 +109,34 @@ func (c *product) runPanel(i, p, k int, mode tileMode, direct bool, right []floa
 	for j := j0; j < j1; j += simd.wide {
 		end := min(j+simd.wide, j1)
 		width := tileWidth(end - j)
-		b, ldb := right[(j-j0)*k:], width
-		if direct && width == end-j {
-			b, ldb = c.right.data[c.right.rows[c.p0+p]+c.right.cols[j]:], c.right.step
+		b, rows := right[(j-j0)*k:], packedRows(width)[:k]
+		if c.inPlace(j, end, panels) {
+			b, rows = c.right.data[c.right.cols[j]:], c.right.rows[c.p0+p:c.p0+p+k]
 		}
 		if width == end-j && c.at[end-1]-c.at[j] == width-1 {
 			out := c.out[c.at[j]+r0*c.ldc:]
 			_ = out[(r1-r0-1)*c.ldc+width-1]
-			simd.tile(r1-r0, width, k, left, b, ldb, out, c.ldc, mode, bias)
+			simd.tile(r1-r0, width, left, b, rows, out, c.ldc, mode, bias)
 			continue
 		}
 		tile := resize(&s.tile, simd.tall*simd.wide)
-		simd.tile(r1-r0, width, k, left, b, ldb, tile, width, fresh(mode), bias)
+		simd.tile(r1-r0, width, left, b, rows, tile, width, fresh(mode), bias)
 		c.scatter(tile, width, r0, r1, j, end, mode == tileAdd)
 	}
 }
+
+// packedRows lists where the rows of a packed panel of the given width begin.
+func packedRows(width int) *[sumBlock]int { return &rowTables[bits.TrailingZeros(uint(width))] }
+
+// rowTables holds the rows of panels of every power of two of width.
+var rowTables = func() (tables [6][sumBlock]int) {
+	for i := range tables {
+		for p := range tables[i] {
+			tables[i][p] = p << i
+		}
+	}
+	return tables
+}()
 
 // fresh is the mode of a tile that goes to scratch first.
 func fresh(mode tileMode) tileMode {

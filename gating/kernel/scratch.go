@@ -8,7 +8,9 @@ type scratch struct {
 	left, right, slab, tile []float32
 	rows, cols, at          []int
 	leftRows, leftCols      []int
-	turned                  []float32
+	turned, sums            []float32
+	dense                   []int
+	lines                   []line
 	moves                   [][2]int
 }
 

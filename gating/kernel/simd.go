@@ -12,21 +12,31 @@ type instructions struct {
 	narrow int // columns of the narrow tile
 	wide   int // columns of the wide tile, and of packed right panels
 
-	// tile computes an h×w block of C, w being narrow or wide: C = A·B, or C += A·B, or C = A·B + bias by mode.
-	tile func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32)
+	// tile computes an h×w block of C, w being narrow or wide: C = A·B, or C += A·B, or C = A·B + bias by mode. It
+	// sums over p in rows; row p of B begins at b[rows[p]].
+	tile func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32)
 	// gather writes, for every offset in rows, vectors of lanes floats from src[row+move[0]] to dst[move[1]], in
 	// order, and then goes on by stride in dst.
 	gather func(dst []float32, stride int, src []float32, rows []int, moves [][2]int)
 	// transpose8 writes 8 rows of n floats, n a positive multiple of 8, as n rows of 8, stride apart.
 	transpose8 func(dst []float32, stride int, src []float32, rows *[8]int, n int)
+	// transpose16 is the same for sixteen rows; nil where registers are too short for it.
+	transpose16 func(dst []float32, stride int, src []float32, rows *[16]int, n int)
+
+	// copyLines copies dst[to:to+n] = src[from:from+n], pickLines dst[to+i] = src[from+2i] and dealLines dst[to+2i] = src[from+i]
+	// for i below n, for all lines.
+	copyLines, pickLines, dealLines func(dst, src []float32, lines []line)
 
 	// The following take lengths that are positive multiples of 64.
 
 	axpy func(alpha float32, x, y []float32)
 	mix  func(lo, hi int, dst, coefs []float32, ws [][]float32)
-	dot  func(x, y []float32, lanes *[block]float32)
+	dot  func(x, y []float32, lanes *[16]float32) // adds 16 partial sums to lanes
 	taps func(n int, dst, src []float32, offsets []int, weights []float32, bias float32)
 }
+
+// line is a stretch of n elements, n > 0, on its way from one layout to another.
+type line struct{ to, from, n int }
 
 // tileMode says what a tile does with what C holds.
 type tileMode int

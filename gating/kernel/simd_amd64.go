@@ -20,7 +20,7 @@ func available() []*instructions {
 }
 
 // tileFunc is the signature of the generated tiles.
-type tileFunc func(k int, a, b *float32, ldb int, c *float32, ldc, mode int, bias *float32)
+type tileFunc func(k int, a, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)
 
 func avx512() *instructions {
 	tiles := [2][15]tileFunc{
@@ -31,18 +31,22 @@ func avx512() *instructions {
 	}
 	return &instructions{
 		name: "avx512", lanes: 16, tall: 14, stride: 16, narrow: 16, wide: 32,
-		tile: func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
-			tiles[w>>5][h](k, &a[0], &b[0], ldb, &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		tile: func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>5][h](len(rows), &a[0], &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
 			gatherAVX512(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
 		},
 		transpose8: transposeAVX2,
-		axpy:       func(alpha float32, x, y []float32) { axpyAVX512(len(y), alpha, &x[0], &y[0]) },
+		transpose16: func(dst []float32, stride int, src []float32, rows *[16]int, n int) {
+			transpose16AVX512(&dst[0], stride, &src[0], &rows[0], n)
+		},
+		copyLines: copyLines, pickLines: pickLines, dealLines: dealLines,
+		axpy: func(alpha float32, x, y []float32) { axpyAVX512(len(y), alpha, &x[0], &y[0]) },
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX512(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot: func(x, y []float32, lanes *[block]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
+		dot: func(x, y []float32, lanes *[16]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX512(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
 		},
@@ -56,22 +60,35 @@ func avx2() *instructions {
 	}
 	return &instructions{
 		name: "avx2", lanes: 8, tall: 6, stride: 8, narrow: 8, wide: 16,
-		tile: func(h, w, k int, a, b []float32, ldb int, c []float32, ldc int, mode tileMode, bias []float32) {
-			tiles[w>>4][h](k, &a[0], &b[0], ldb, &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		tile: func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>4][h](len(rows), &a[0], &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
 			gatherAVX2(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
 		},
 		transpose8: transposeAVX2,
-		axpy:       func(alpha float32, x, y []float32) { axpyAVX2(len(y), alpha, &x[0], &y[0]) },
+		copyLines:  copyLines, pickLines: pickLines, dealLines: dealLines,
+		axpy: func(alpha float32, x, y []float32) { axpyAVX2(len(y), alpha, &x[0], &y[0]) },
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX2(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot: func(x, y []float32, lanes *[block]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
+		dot: func(x, y []float32, lanes *[16]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX2(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
 		},
 	}
+}
+
+func copyLines(dst, src []float32, list []line) {
+	copyLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
+}
+
+func pickLines(dst, src []float32, list []line) {
+	pickLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
+}
+
+func dealLines(dst, src []float32, list []line) {
+	dealLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
 }
 
 func transposeAVX2(dst []float32, stride int, src []float32, rows *[8]int, n int) {

@@ -11,6 +11,7 @@ type slab struct {
 	plane int    // floats a channel
 	whole bool   // the source itself serves: nothing is padded, no step on the last axis
 	inner [3]int // floats from one place to the next on each axis
+	lines []line // what to copy
 }
 
 // newSlab describes what box reads.
@@ -25,6 +26,7 @@ func newSlab(axes *[3]axis, b box) *slab {
 		s.plane *= s.pos[d] * a.step
 	}
 	s.inner = [3]int{s.pos[1] * s.pos[2], s.pos[2], 1}
+	s.findLines()
 	return s
 }
 
@@ -56,48 +58,62 @@ func (s *slab) tap(shift [3]int, b *box) int {
 	return phase*s.pos[0]*s.pos[1]*s.pos[2] + place
 }
 
-// fill copies one channel from src to dst.
-func (s *slab) fill(dst, src []float32) {
-	for i := range s.size[0] {
-		for j := range s.size[1] {
-			d, h := s.low[0]+i, s.low[1]+j
-			inside := d >= 0 && d < s.axes[0].in && h >= 0 && h < s.axes[1].in
-			phase := i%s.axes[0].step*s.axes[1].step + j%s.axes[1].step
-			place := i/s.axes[0].step*s.pos[1] + j/s.axes[1].step
-			for f := range s.axes[2].step {
-				row := dst[((phase*s.axes[2].step+f)*s.pos[0]*s.pos[1]+place)*s.pos[2]:][:s.pos[2]]
-				if !inside {
-					clear(row)
-					continue
+// findLines lists all that a channel's plane takes from the source, leaving out offsets modulo the step that no tap reads.
+func (s *slab) findLines() {
+	x, y, z := &s.axes[0], &s.axes[1], &s.axes[2]
+	for i := max(0, -s.low[0]); i < min(s.size[0], x.in-s.low[0]); i++ {
+		for j := max(0, -s.low[1]); j < min(s.size[1], y.in-s.low[1]); j++ {
+			phase, place := i%x.step*y.step+j%y.step, i/x.step*s.pos[1]+j/y.step
+			if !x.reads(i%x.step) || !y.reads(j%y.step) {
+				continue
+			}
+			source := ((s.low[0]+i)*y.in + s.low[1] + j) * z.in
+			for f := range z.step {
+				first, last := places(s.low[2]+f, z.step, z.in, s.pos[2])
+				if first < last && z.reads(f) {
+					to := ((phase*z.step+f)*s.pos[0]*s.pos[1]+place)*s.pos[2] + first
+					s.lines = append(s.lines, line{to, source + s.low[2] + f + first*z.step, last - first})
 				}
-				s.fillRow(row, src[(d*s.axes[1].in+h)*s.axes[2].in:][:s.axes[2].in], s.low[2]+f)
 			}
 		}
 	}
 }
 
-// fillRow writes src[from], src[from+step], ... to row, zero where there is none.
-func (s *slab) fillRow(row, src []float32, from int) {
-	step := s.axes[2].step
-	first := 0
+// reads says whether any tap reads relative indices that are phase modulo the step.
+func (a *axis) reads(phase int) bool {
+	lo, _ := a.span()
+	for _, s := range a.shift {
+		if (s-lo)%a.step == phase {
+			return true
+		}
+	}
+	return false
+}
+
+// places returns the range of i, below count, for which from+i·step lies in 0..in.
+func places(from, step, in, count int) (first, last int) {
 	if from < 0 {
-		first = min((-from+step-1)/step, len(row))
+		first = (-from + step - 1) / step
 	}
-	last := first
-	if left := len(src) - (from + first*step); left > 0 {
-		last = min(first+(left+step-1)/step, len(row))
-	}
-	clear(row[:first])
-	clear(row[last:])
-	if last == first {
+	return first, min(count, (in-from+step-1)/step)
+}
+
+// fill copies one channel from src to dst, whose padding must be zero already.
+func (s *slab) fill(dst, src []float32) {
+	if len(s.lines) == 0 {
 		return
 	}
-	src = src[from+first*step:]
-	if step == 1 {
-		copy(row[first:last], src)
-		return
-	}
-	for i := range row[first:last] {
-		row[first+i] = src[i*step]
+	switch step := s.axes[2].step; step {
+	case 1:
+		simd.copyLines(dst, src, s.lines)
+	case 2:
+		simd.pickLines(dst, src, s.lines)
+	default:
+		for _, l := range s.lines {
+			row, from := dst[l.to:l.to+l.n], src[l.from:]
+			for i := range row {
+				row[i] = from[i*step]
+			}
+		}
 	}
 }

@@ -1,53 +1,49 @@
 package kernel
 
 // runThin computes the weight gradient of a depthwise convolution: for every tap the dot product of dy, spread
-// over the slab's rows with zeros between, and the shifted plane of x. Lanes add up over the whole batch.
+// over the slab's rows with zeros between, and the shifted planes of x.
 func (d *weightGradient) runThin(w *Workers) {
-	b := split(&d.axes, 0, 1)
-	view := newSlab(&d.axes, b)
-	n := ((b[0].hi-1)*view.pos[1]+b[1].hi-1)*view.pos[2] + b[2].hi
-	n = (n + block - 1) &^ (block - 1)
-	w.For(d.conv.Groups, 1, func(lo, hi int) {
+	t := newThin(&d.axes, d.conv.Batch, 1)
+	runs := t.runs(&d.axes)
+	for i := range runs {
+		runs[i].to, runs[i].from = runs[i].from, runs[i].to
+	}
+	channels, plane := d.conv.Groups, t.view.plane
+	w.For(channels, 1, func(lo, hi int) {
 		s := borrow()
 		defer s.giveBack()
-		x, dy := resize(&s.slab, view.plane+2*block), resize(&s.right, n)
+		x, dy := resize(&s.slab, t.images*plane+2*block), resize(&s.right, t.images*plane+2*block)
 		clear(x)
 		clear(dy)
-		lanes := make([][block]float32, d.taps)
+		lanes := make([][16]float32, d.taps)
 		for ch := lo; ch < hi; ch++ {
 			clear(lanes)
-			for img := range d.conv.Batch {
-				r := img*d.conv.Groups + ch
-				view.fill(x, d.x[r*d.inVolume:])
-				d.spread(view, dy, d.dy[r*d.outVolume:])
-				t := 0
-				eachTap(&d.axes, func(_, shift [3]int) {
-					simd.dot(dy, x[view.tap(shift, &b):], &lanes[t])
-					t++
-				})
+			for image := 0; image < d.conv.Batch; image += t.images {
+				images := min(t.images, d.conv.Batch-image)
+				for i := range images {
+					from := (image+i)*channels + ch
+					t.view.fill(x[i*plane:], d.x[from*d.inVolume:])
+					simd.copyLines(dy[i*plane:], d.dy[from*d.outVolume:], runs)
+				}
+				clear(x[images*plane:]) // what a fuller round left there
+				clear(dy[images*plane:])
+				n := t.length(images, 1)
+				for tap, offset := range t.offsets {
+					simd.dot(dy[:n], x[offset:], &lanes[tap])
+				}
 			}
-			for t := range lanes {
-				d.dweight[ch*d.taps+t] = sumLanes(&lanes[t])
+			for tap := range lanes {
+				d.dweight[ch*d.taps+tap] = float32(sumLanes(&lanes[tap]))
 			}
 		}
 	})
 }
 
-// spread copies the rows of one plane of dy to the slab's rows; what lies between stays zero.
-func (d *weightGradient) spread(view *slab, dst, src []float32) {
-	rows, cols := d.axes[1].out, d.axes[2].out
-	for i := range d.axes[0].out {
-		for j := range rows {
-			copy(dst[i*view.inner[0]+j*view.inner[1]:][:cols], src[(i*rows+j)*cols:])
-		}
-	}
-}
-
 // sumLanes adds up partial sums in double precision.
-func sumLanes(lanes *[block]float32) float32 {
+func sumLanes(lanes *[16]float32) float64 {
 	var sum float64
 	for _, v := range lanes {
 		sum += float64(v)
 	}
-	return float32(sum)
+	return sum
 }

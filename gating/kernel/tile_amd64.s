@@ -2,16 +2,15 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -21,15 +20,16 @@ TEXT ·tile1x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z1
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z1
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
-	VMOVUPS      (DX), Z1
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z1
 	VBROADCASTSS 64(CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -39,11 +39,12 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z1
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z1
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -68,16 +69,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -90,19 +90,20 @@ TEXT ·tile2x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z2
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
-	VMOVUPS      (DX), Z2
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
 	VBROADCASTSS 64(CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS 68(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -112,13 +113,14 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z2
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -149,16 +151,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -174,16 +175,16 @@ TEXT ·tile3x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
-	VMOVUPS      (DX), Z3
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z3
 	VBROADCASTSS 64(CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 68(CX), Z4
@@ -191,6 +192,7 @@ blocks:
 	VBROADCASTSS 72(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -200,8 +202,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
@@ -209,6 +211,7 @@ single:
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -245,16 +248,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -273,8 +275,8 @@ TEXT ·tile4x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z4
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
@@ -283,8 +285,8 @@ blocks:
 	VFMADD231PS  Z4, Z5, Z2
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
-	VMOVUPS      (DX), Z4
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
 	VBROADCASTSS 64(CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 68(CX), Z5
@@ -294,6 +296,7 @@ blocks:
 	VBROADCASTSS 76(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -303,8 +306,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z4
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
@@ -314,6 +317,7 @@ single:
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -356,16 +360,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -387,8 +390,8 @@ TEXT ·tile5x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -399,8 +402,8 @@ blocks:
 	VFMADD231PS  Z5, Z6, Z3
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
-	VMOVUPS      (DX), Z5
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z5
 	VBROADCASTSS 64(CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 68(CX), Z6
@@ -412,6 +415,7 @@ blocks:
 	VBROADCASTSS 80(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -421,8 +425,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -434,6 +438,7 @@ single:
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -482,16 +487,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -516,8 +520,8 @@ TEXT ·tile6x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z6
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -530,8 +534,8 @@ blocks:
 	VFMADD231PS  Z6, Z7, Z4
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
-	VMOVUPS      (DX), Z6
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
 	VBROADCASTSS 64(CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 68(CX), Z7
@@ -545,6 +549,7 @@ blocks:
 	VBROADCASTSS 84(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -554,8 +559,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z6
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -569,6 +574,7 @@ single:
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -623,16 +629,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile7x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -660,8 +665,8 @@ TEXT ·tile7x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -676,8 +681,8 @@ blocks:
 	VFMADD231PS  Z7, Z8, Z5
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
-	VMOVUPS      (DX), Z7
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z7
 	VBROADCASTSS 64(CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 68(CX), Z8
@@ -693,6 +698,7 @@ blocks:
 	VBROADCASTSS 88(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -702,8 +708,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -719,6 +725,7 @@ single:
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -779,16 +786,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile8x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -819,8 +825,8 @@ TEXT ·tile8x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z8
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -837,8 +843,8 @@ blocks:
 	VFMADD231PS  Z8, Z9, Z6
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
-	VMOVUPS      (DX), Z8
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
 	VBROADCASTSS 64(CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 68(CX), Z9
@@ -856,6 +862,7 @@ blocks:
 	VBROADCASTSS 92(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -865,8 +872,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z8
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -884,6 +891,7 @@ single:
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -950,16 +958,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile9x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -993,8 +1000,8 @@ TEXT ·tile9x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -1013,8 +1020,8 @@ blocks:
 	VFMADD231PS  Z9, Z10, Z7
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
-	VMOVUPS      (DX), Z9
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z9
 	VBROADCASTSS 64(CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 68(CX), Z10
@@ -1034,6 +1041,7 @@ blocks:
 	VBROADCASTSS 96(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1043,8 +1051,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -1064,6 +1072,7 @@ single:
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -1136,16 +1145,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile10x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -1182,8 +1190,8 @@ TEXT ·tile10x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z10
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -1204,8 +1212,8 @@ blocks:
 	VFMADD231PS  Z10, Z11, Z8
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
-	VMOVUPS      (DX), Z10
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
 	VBROADCASTSS 64(CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 68(CX), Z11
@@ -1227,6 +1235,7 @@ blocks:
 	VBROADCASTSS 100(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1236,8 +1245,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z10
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -1259,6 +1268,7 @@ single:
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -1337,16 +1347,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile11x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -1386,8 +1395,8 @@ TEXT ·tile11x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -1410,8 +1419,8 @@ blocks:
 	VFMADD231PS  Z11, Z12, Z9
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
-	VMOVUPS      (DX), Z11
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z11
 	VBROADCASTSS 64(CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 68(CX), Z12
@@ -1435,6 +1444,7 @@ blocks:
 	VBROADCASTSS 104(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1444,8 +1454,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -1469,6 +1479,7 @@ single:
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -1553,16 +1564,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile12x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -1605,8 +1615,8 @@ TEXT ·tile12x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z12
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -1631,8 +1641,8 @@ blocks:
 	VFMADD231PS  Z12, Z13, Z10
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
-	VMOVUPS      (DX), Z12
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
 	VBROADCASTSS 64(CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 68(CX), Z13
@@ -1658,6 +1668,7 @@ blocks:
 	VBROADCASTSS 108(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1667,8 +1678,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z12
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -1694,6 +1705,7 @@ single:
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -1784,16 +1796,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile13x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile13x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -1839,8 +1850,8 @@ TEXT ·tile13x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -1867,8 +1878,8 @@ blocks:
 	VFMADD231PS  Z13, Z14, Z11
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
-	VMOVUPS      (DX), Z13
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z13
 	VBROADCASTSS 64(CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 68(CX), Z14
@@ -1896,6 +1907,7 @@ blocks:
 	VBROADCASTSS 112(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1905,8 +1917,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -1934,6 +1946,7 @@ single:
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2030,16 +2043,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile14x16AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile14x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x16AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2088,8 +2100,8 @@ TEXT ·tile14x16AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z14
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
 	VBROADCASTSS 4(CX), Z15
@@ -2118,8 +2130,8 @@ blocks:
 	VFMADD231PS  Z14, Z15, Z12
 	VBROADCASTSS 52(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
-	VMOVUPS      (DX), Z14
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
 	VBROADCASTSS 64(CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
 	VBROADCASTSS 68(CX), Z15
@@ -2149,6 +2161,7 @@ blocks:
 	VBROADCASTSS 116(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2158,8 +2171,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z14
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
 	VBROADCASTSS 4(CX), Z15
@@ -2189,6 +2202,7 @@ single:
 	VBROADCASTSS 52(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2291,16 +2305,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2312,19 +2325,20 @@ TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z2
-	VMOVUPS      64(DX), Z3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
+	VMOVUPS      64(DX)(R8*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	VMOVUPS      (DX), Z2
-	VMOVUPS      64(DX), Z3
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
+	VMOVUPS      64(DX)(R8*4), Z3
 	VBROADCASTSS 64(CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2334,13 +2348,14 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z2
-	VMOVUPS      64(DX), Z3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z2
+	VMOVUPS      64(DX)(R8*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2368,16 +2383,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2394,18 +2408,18 @@ TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z4
-	VMOVUPS      64(DX), Z5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
+	VMOVUPS      64(DX)(R8*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
 	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	VMOVUPS      (DX), Z4
-	VMOVUPS      64(DX), Z5
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
+	VMOVUPS      64(DX)(R8*4), Z5
 	VBROADCASTSS 64(CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -2413,6 +2427,7 @@ blocks:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2422,9 +2437,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z4
-	VMOVUPS      64(DX), Z5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z4
+	VMOVUPS      64(DX)(R8*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
@@ -2432,6 +2447,7 @@ single:
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2468,16 +2484,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2499,9 +2514,9 @@ TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z6
-	VMOVUPS      64(DX), Z7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
+	VMOVUPS      64(DX)(R8*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2511,9 +2526,9 @@ blocks:
 	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	VMOVUPS      (DX), Z6
-	VMOVUPS      64(DX), Z7
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
+	VMOVUPS      64(DX)(R8*4), Z7
 	VBROADCASTSS 64(CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2524,6 +2539,7 @@ blocks:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2533,9 +2549,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z6
-	VMOVUPS      64(DX), Z7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z6
+	VMOVUPS      64(DX)(R8*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2546,6 +2562,7 @@ single:
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2591,16 +2608,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2627,9 +2643,9 @@ TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z8
-	VMOVUPS      64(DX), Z9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
+	VMOVUPS      64(DX)(R8*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -2642,9 +2658,9 @@ blocks:
 	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	VMOVUPS      (DX), Z8
-	VMOVUPS      64(DX), Z9
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
+	VMOVUPS      64(DX)(R8*4), Z9
 	VBROADCASTSS 64(CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -2658,6 +2674,7 @@ blocks:
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2667,9 +2684,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z8
-	VMOVUPS      64(DX), Z9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z8
+	VMOVUPS      64(DX)(R8*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -2683,6 +2700,7 @@ single:
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2737,16 +2755,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2778,9 +2795,9 @@ TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z10
-	VMOVUPS      64(DX), Z11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
+	VMOVUPS      64(DX)(R8*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -2796,9 +2813,9 @@ blocks:
 	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	VMOVUPS      (DX), Z10
-	VMOVUPS      64(DX), Z11
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
+	VMOVUPS      64(DX)(R8*4), Z11
 	VBROADCASTSS 64(CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -2815,6 +2832,7 @@ blocks:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2824,9 +2842,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z10
-	VMOVUPS      64(DX), Z11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z10
+	VMOVUPS      64(DX)(R8*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -2843,6 +2861,7 @@ single:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -2906,16 +2925,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -2952,9 +2970,9 @@ TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z12
-	VMOVUPS      64(DX), Z13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
+	VMOVUPS      64(DX)(R8*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -2973,9 +2991,9 @@ blocks:
 	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	VMOVUPS      (DX), Z12
-	VMOVUPS      64(DX), Z13
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
+	VMOVUPS      64(DX)(R8*4), Z13
 	VBROADCASTSS 64(CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -2995,6 +3013,7 @@ blocks:
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3004,9 +3023,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z12
-	VMOVUPS      64(DX), Z13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z12
+	VMOVUPS      64(DX)(R8*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -3026,6 +3045,7 @@ single:
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -3098,16 +3118,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile7x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -3149,9 +3168,9 @@ TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z14
-	VMOVUPS      64(DX), Z15
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
+	VMOVUPS      64(DX)(R8*4), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -3173,9 +3192,9 @@ blocks:
 	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	VMOVUPS      (DX), Z14
-	VMOVUPS      64(DX), Z15
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
+	VMOVUPS      64(DX)(R8*4), Z15
 	VBROADCASTSS 64(CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -3198,6 +3217,7 @@ blocks:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3207,9 +3227,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z14
-	VMOVUPS      64(DX), Z15
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z14
+	VMOVUPS      64(DX)(R8*4), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -3232,6 +3252,7 @@ single:
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -3313,16 +3334,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile8x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -3369,9 +3389,9 @@ TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z16
-	VMOVUPS      64(DX), Z17
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z16
+	VMOVUPS      64(DX)(R8*4), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -3396,9 +3416,9 @@ blocks:
 	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	VMOVUPS      (DX), Z16
-	VMOVUPS      64(DX), Z17
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z16
+	VMOVUPS      64(DX)(R8*4), Z17
 	VBROADCASTSS 64(CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -3424,6 +3444,7 @@ blocks:
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3433,9 +3454,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z16
-	VMOVUPS      64(DX), Z17
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z16
+	VMOVUPS      64(DX)(R8*4), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -3461,6 +3482,7 @@ single:
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -3551,16 +3573,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile9x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -3612,9 +3633,9 @@ TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z18
-	VMOVUPS      64(DX), Z19
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z18
+	VMOVUPS      64(DX)(R8*4), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -3642,9 +3663,9 @@ blocks:
 	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	VMOVUPS      (DX), Z18
-	VMOVUPS      64(DX), Z19
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z18
+	VMOVUPS      64(DX)(R8*4), Z19
 	VBROADCASTSS 64(CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -3673,6 +3694,7 @@ blocks:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3682,9 +3704,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z18
-	VMOVUPS      64(DX), Z19
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z18
+	VMOVUPS      64(DX)(R8*4), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -3713,6 +3735,7 @@ single:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -3812,16 +3835,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile10x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -3878,9 +3900,9 @@ TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z20
-	VMOVUPS      64(DX), Z21
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z20
+	VMOVUPS      64(DX)(R8*4), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -3911,9 +3933,9 @@ blocks:
 	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	VMOVUPS      (DX), Z20
-	VMOVUPS      64(DX), Z21
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z20
+	VMOVUPS      64(DX)(R8*4), Z21
 	VBROADCASTSS 64(CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -3945,6 +3967,7 @@ blocks:
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3954,9 +3977,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z20
-	VMOVUPS      64(DX), Z21
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z20
+	VMOVUPS      64(DX)(R8*4), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -3988,6 +4011,7 @@ single:
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -4096,16 +4120,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile11x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -4167,9 +4190,9 @@ TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z22
-	VMOVUPS      64(DX), Z23
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z22
+	VMOVUPS      64(DX)(R8*4), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -4203,9 +4226,9 @@ blocks:
 	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	VMOVUPS      (DX), Z22
-	VMOVUPS      64(DX), Z23
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z22
+	VMOVUPS      64(DX)(R8*4), Z23
 	VBROADCASTSS 64(CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -4240,6 +4263,7 @@ blocks:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4249,9 +4273,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z22
-	VMOVUPS      64(DX), Z23
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z22
+	VMOVUPS      64(DX)(R8*4), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -4286,6 +4310,7 @@ single:
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -4403,16 +4428,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile12x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -4479,9 +4503,9 @@ TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z24
-	VMOVUPS      64(DX), Z25
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z24
+	VMOVUPS      64(DX)(R8*4), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -4518,9 +4542,9 @@ blocks:
 	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	VMOVUPS      (DX), Z24
-	VMOVUPS      64(DX), Z25
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z24
+	VMOVUPS      64(DX)(R8*4), Z25
 	VBROADCASTSS 64(CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -4558,6 +4582,7 @@ blocks:
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4567,9 +4592,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z24
-	VMOVUPS      64(DX), Z25
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z24
+	VMOVUPS      64(DX)(R8*4), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -4607,6 +4632,7 @@ single:
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -4733,16 +4759,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile13x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile13x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -4814,9 +4839,9 @@ TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z26
-	VMOVUPS      64(DX), Z27
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z26
+	VMOVUPS      64(DX)(R8*4), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -4856,9 +4881,9 @@ blocks:
 	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	VMOVUPS      (DX), Z26
-	VMOVUPS      64(DX), Z27
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z26
+	VMOVUPS      64(DX)(R8*4), Z27
 	VBROADCASTSS 64(CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -4899,6 +4924,7 @@ blocks:
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4908,9 +4934,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z26
-	VMOVUPS      64(DX), Z27
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z26
+	VMOVUPS      64(DX)(R8*4), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -4951,6 +4977,7 @@ single:
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5086,16 +5113,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile14x32AVX512(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile14x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5172,9 +5198,9 @@ TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Z28
-	VMOVUPS      64(DX), Z29
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z28
+	VMOVUPS      64(DX)(R8*4), Z29
 	VBROADCASTSS (CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -5217,9 +5243,9 @@ blocks:
 	VBROADCASTSS 52(CX), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	VMOVUPS      (DX), Z28
-	VMOVUPS      64(DX), Z29
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Z28
+	VMOVUPS      64(DX)(R8*4), Z29
 	VBROADCASTSS 64(CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -5263,6 +5289,7 @@ blocks:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	ADDQ         $0x80, CX
+	ADDQ         $0x10, BX
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -5272,9 +5299,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Z28
-	VMOVUPS      64(DX), Z29
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Z28
+	VMOVUPS      64(DX)(R8*4), Z29
 	VBROADCASTSS (CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -5318,6 +5345,7 @@ single:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	ADDQ         $0x40, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5462,16 +5490,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5481,23 +5508,24 @@ TEXT ·tile1x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y1
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y1
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      (DX), Y1
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y1
 	VBROADCASTSS 32(CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      (DX), Y1
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y1
 	VBROADCASTSS 64(CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      (DX), Y1
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y1
 	VBROADCASTSS 96(CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5507,11 +5535,12 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y1
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y1
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5536,16 +5565,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5558,31 +5586,32 @@ TEXT ·tile2x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y2
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	VMOVUPS      (DX), Y2
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
 	VBROADCASTSS 32(CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 36(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	VMOVUPS      (DX), Y2
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
 	VBROADCASTSS 64(CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 68(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	VMOVUPS      (DX), Y2
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
 	VBROADCASTSS 96(CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 100(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5592,13 +5621,14 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y2
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5629,16 +5659,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5654,32 +5683,32 @@ TEXT ·tile3x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (DX), Y3
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y3
 	VBROADCASTSS 32(CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 36(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 40(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (DX), Y3
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y3
 	VBROADCASTSS 64(CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 68(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 72(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	VMOVUPS      (DX), Y3
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y3
 	VBROADCASTSS 96(CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 100(CX), Y4
@@ -5687,6 +5716,7 @@ blocks:
 	VBROADCASTSS 104(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5696,8 +5726,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 4(CX), Y4
@@ -5705,6 +5735,7 @@ single:
 	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5741,16 +5772,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5769,8 +5799,8 @@ TEXT ·tile4x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y4
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 4(CX), Y5
@@ -5779,8 +5809,8 @@ blocks:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      (DX), Y4
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
 	VBROADCASTSS 32(CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 36(CX), Y5
@@ -5789,8 +5819,8 @@ blocks:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 44(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      (DX), Y4
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
 	VBROADCASTSS 64(CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 68(CX), Y5
@@ -5799,8 +5829,8 @@ blocks:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 76(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      (DX), Y4
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
 	VBROADCASTSS 96(CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 100(CX), Y5
@@ -5810,6 +5840,7 @@ blocks:
 	VBROADCASTSS 108(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5819,8 +5850,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y4
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 4(CX), Y5
@@ -5830,6 +5861,7 @@ single:
 	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -5872,16 +5904,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -5903,8 +5934,8 @@ TEXT ·tile5x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 4(CX), Y6
@@ -5915,8 +5946,8 @@ blocks:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	VMOVUPS      (DX), Y5
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y5
 	VBROADCASTSS 32(CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 36(CX), Y6
@@ -5927,8 +5958,8 @@ blocks:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 48(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	VMOVUPS      (DX), Y5
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y5
 	VBROADCASTSS 64(CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 68(CX), Y6
@@ -5939,8 +5970,8 @@ blocks:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 80(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	VMOVUPS      (DX), Y5
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y5
 	VBROADCASTSS 96(CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 100(CX), Y6
@@ -5952,6 +5983,7 @@ blocks:
 	VBROADCASTSS 112(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5961,8 +5993,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 4(CX), Y6
@@ -5974,6 +6006,7 @@ single:
 	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6022,16 +6055,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x8AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x8AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6056,8 +6088,8 @@ TEXT ·tile6x8AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y6
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 4(CX), Y7
@@ -6070,8 +6102,8 @@ blocks:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (DX), Y6
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
 	VBROADCASTSS 32(CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 36(CX), Y7
@@ -6084,8 +6116,8 @@ blocks:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 52(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (DX), Y6
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
 	VBROADCASTSS 64(CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 68(CX), Y7
@@ -6098,8 +6130,8 @@ blocks:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 84(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	VMOVUPS      (DX), Y6
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
 	VBROADCASTSS 96(CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 100(CX), Y7
@@ -6113,6 +6145,7 @@ blocks:
 	VBROADCASTSS 116(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6122,8 +6155,8 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y6
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 4(CX), Y7
@@ -6137,6 +6170,7 @@ single:
 	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6191,16 +6225,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6211,31 +6244,32 @@ TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      32(DX)(R8*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      32(DX)(R8*4), Y3
 	VBROADCASTSS 32(CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      32(DX)(R8*4), Y3
 	VBROADCASTSS 64(CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      32(DX)(R8*4), Y3
 	VBROADCASTSS 96(CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6245,13 +6279,14 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y2
-	VMOVUPS      32(DX), Y3
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      32(DX)(R8*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6279,16 +6314,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6303,36 +6337,36 @@ TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
 	VBROADCASTSS 32(CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS 36(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
 	VBROADCASTSS 64(CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS 68(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
 	VBROADCASTSS 96(CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
@@ -6340,6 +6374,7 @@ blocks:
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6349,9 +6384,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
@@ -6359,6 +6394,7 @@ single:
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6395,16 +6431,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6423,9 +6458,9 @@ TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
+	VMOVUPS      32(DX)(R8*4), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6435,9 +6470,9 @@ blocks:
 	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
+	VMOVUPS      32(DX)(R8*4), Y7
 	VBROADCASTSS 32(CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6447,9 +6482,9 @@ blocks:
 	VBROADCASTSS 40(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
+	VMOVUPS      32(DX)(R8*4), Y7
 	VBROADCASTSS 64(CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6459,9 +6494,9 @@ blocks:
 	VBROADCASTSS 72(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
+	VMOVUPS      32(DX)(R8*4), Y7
 	VBROADCASTSS 96(CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6472,6 +6507,7 @@ blocks:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6481,9 +6517,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y6
+	VMOVUPS      32(DX)(R8*4), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6494,6 +6530,7 @@ single:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6539,16 +6576,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6571,9 +6607,9 @@ TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y8
-	VMOVUPS      32(DX), Y9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y8
+	VMOVUPS      32(DX)(R8*4), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6586,9 +6622,9 @@ blocks:
 	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	VMOVUPS      (DX), Y8
-	VMOVUPS      32(DX), Y9
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y8
+	VMOVUPS      32(DX)(R8*4), Y9
 	VBROADCASTSS 32(CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6601,9 +6637,9 @@ blocks:
 	VBROADCASTSS 44(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	VMOVUPS      (DX), Y8
-	VMOVUPS      32(DX), Y9
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y8
+	VMOVUPS      32(DX)(R8*4), Y9
 	VBROADCASTSS 64(CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6616,9 +6652,9 @@ blocks:
 	VBROADCASTSS 76(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	VMOVUPS      (DX), Y8
-	VMOVUPS      32(DX), Y9
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y8
+	VMOVUPS      32(DX)(R8*4), Y9
 	VBROADCASTSS 96(CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6632,6 +6668,7 @@ blocks:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6641,9 +6678,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y8
-	VMOVUPS      32(DX), Y9
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y8
+	VMOVUPS      32(DX)(R8*4), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6657,6 +6694,7 @@ single:
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6711,16 +6749,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6747,9 +6784,9 @@ TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y10
-	VMOVUPS      32(DX), Y11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y10
+	VMOVUPS      32(DX)(R8*4), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6765,9 +6802,9 @@ blocks:
 	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	VMOVUPS      (DX), Y10
-	VMOVUPS      32(DX), Y11
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y10
+	VMOVUPS      32(DX)(R8*4), Y11
 	VBROADCASTSS 32(CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6783,9 +6820,9 @@ blocks:
 	VBROADCASTSS 48(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	VMOVUPS      (DX), Y10
-	VMOVUPS      32(DX), Y11
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y10
+	VMOVUPS      32(DX)(R8*4), Y11
 	VBROADCASTSS 64(CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6801,9 +6838,9 @@ blocks:
 	VBROADCASTSS 80(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	VMOVUPS      (DX), Y10
-	VMOVUPS      32(DX), Y11
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y10
+	VMOVUPS      32(DX)(R8*4), Y11
 	VBROADCASTSS 96(CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6820,6 +6857,7 @@ blocks:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6829,9 +6867,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y10
-	VMOVUPS      32(DX), Y11
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y10
+	VMOVUPS      32(DX)(R8*4), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6848,6 +6886,7 @@ single:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 
@@ -6911,16 +6950,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(k int, a *float32, b *float32, ldb int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-64
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+16(FP), DX
-	MOVQ       ldb+24(FP), BX
+	MOVQ       rows+24(FP), BX
 	MOVQ       c+32(FP), SI
 	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, BX
 	SHLQ       $0x02, DI
 	MOVQ       SI, R8
 	PREFETCHT0 (R8)
@@ -6951,9 +6989,9 @@ TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-64
 	JLT        rest
 
 blocks:
-	VMOVUPS      (DX), Y12
-	VMOVUPS      32(DX), Y13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y12
+	VMOVUPS      32(DX)(R8*4), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -6972,9 +7010,9 @@ blocks:
 	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	VMOVUPS      (DX), Y12
-	VMOVUPS      32(DX), Y13
-	ADDQ         BX, DX
+	MOVQ         8(BX), R8
+	VMOVUPS      (DX)(R8*4), Y12
+	VMOVUPS      32(DX)(R8*4), Y13
 	VBROADCASTSS 32(CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -6993,9 +7031,9 @@ blocks:
 	VBROADCASTSS 52(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	VMOVUPS      (DX), Y12
-	VMOVUPS      32(DX), Y13
-	ADDQ         BX, DX
+	MOVQ         16(BX), R8
+	VMOVUPS      (DX)(R8*4), Y12
+	VMOVUPS      32(DX)(R8*4), Y13
 	VBROADCASTSS 64(CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -7014,9 +7052,9 @@ blocks:
 	VBROADCASTSS 84(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	VMOVUPS      (DX), Y12
-	VMOVUPS      32(DX), Y13
-	ADDQ         BX, DX
+	MOVQ         24(BX), R8
+	VMOVUPS      (DX)(R8*4), Y12
+	VMOVUPS      32(DX)(R8*4), Y13
 	VBROADCASTSS 96(CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -7036,6 +7074,7 @@ blocks:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         $0x80, CX
+	ADDQ         $0x20, BX
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -7045,9 +7084,9 @@ rest:
 	JZ    write
 
 single:
-	VMOVUPS      (DX), Y12
-	VMOVUPS      32(DX), Y13
-	ADDQ         BX, DX
+	MOVQ         (BX), R8
+	VMOVUPS      (DX)(R8*4), Y12
+	VMOVUPS      32(DX)(R8*4), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -7067,6 +7106,7 @@ single:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         $0x20, CX
+	ADDQ         $0x08, BX
 	DECQ         AX
 	JNZ          single
 

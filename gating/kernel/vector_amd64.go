@@ -12,7 +12,7 @@ func axpyAVX512(n int, alpha float32, x *float32, y *float32)
 //go:noescape
 func mixAVX512(lo int, hi int, dst *float32, coefs *float32, ws *[]float32, count int)
 
-// dotAVX512 adds 64 partial sums of x·y to lanes.
+// dotAVX512 adds 16 partial sums of x·y to lanes.
 //
 //go:noescape
 func dotAVX512(n int, x *float32, y *float32, lanes *float32)
@@ -32,7 +32,7 @@ func axpyAVX2(n int, alpha float32, x *float32, y *float32)
 //go:noescape
 func mixAVX2(lo int, hi int, dst *float32, coefs *float32, ws *[]float32, count int)
 
-// dotAVX2 adds 64 partial sums of x·y to lanes.
+// dotAVX2 adds 16 partial sums of x·y to lanes.
 //
 //go:noescape
 func dotAVX2(n int, x *float32, y *float32, lanes *float32)

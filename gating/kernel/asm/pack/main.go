@@ -12,7 +12,11 @@ import (
 func main() {
 	gather("AVX512", 16, ZMM)
 	gather("AVX2", 8, YMM)
-	transpose()
+	transpose8()
+	transpose16()
+	copyLines()
+	pickLines()
+	dealLines()
 	Generate()
 }
 
@@ -91,8 +95,8 @@ func gather(suffix string, lanes int, register func() reg.VecVirtual) {
 	RET()
 }
 
-// transpose turns 8×8 blocks in registers: halves of two rows are joined while loading, then two rounds of shuffles.
-func transpose() {
+// transpose8 turns 8×8 blocks in registers: halves of two rows are joined while loading, then two rounds of shuffles.
+func transpose8() {
 	TEXT("transpose8AVX2", NOSPLIT, "func(dst *float32, stride int, src *float32, rows *int, n int)")
 	Pragma("noescape")
 	Doc("transpose8AVX2 writes 8 rows of n floats, n a positive multiple of 8, as n rows of 8.")
@@ -142,4 +146,198 @@ func transpose() {
 	JNZ(operand.LabelRef("blocks"))
 	VZEROUPPER()
 	RET()
+}
+
+// transpose16 turns 16×16 blocks: 4×4 inside each quarter register, then the quarters of four registers.
+func transpose16() {
+	TEXT("transpose16AVX512", NOSPLIT, "func(dst *float32, stride int, src *float32, rows *int, n int)")
+	Pragma("noescape")
+	Doc("transpose16AVX512 writes 16 rows of n floats, n a positive multiple of 16, as n rows of 16.")
+	dst := Load(Param("dst"), GP64())
+	stride := Load(Param("stride"), GP64())
+	src := Load(Param("src"), GP64())
+	rows := Load(Param("rows"), GP64())
+	n := Load(Param("n"), GP64())
+	SHLQ(operand.Imm(2), stride)
+	four, twelve, next := GP64(), GP64(), GP64()
+	LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 1}, four)
+	LEAQ(operand.Mem{Base: four, Index: four, Scale: 1}, four)
+	LEAQ(operand.Mem{Base: four, Index: four, Scale: 2}, twelve)
+	MOVQ(twelve, next)
+	ADDQ(four, next)
+	Label("blocks")
+	var quads [4][4]reg.VecVirtual
+	for g := range quads {
+		var in, pair [4]reg.VecVirtual
+		for i := range in {
+			in[i], pair[i] = ZMM(), ZMM()
+			row := GP64()
+			MOVQ(operand.Mem{Base: rows, Disp: 8 * (4*g + i)}, row)
+			VMOVUPS(operand.Mem{Base: src, Index: row, Scale: 4}, in[i])
+		}
+		VUNPCKLPS(in[1], in[0], pair[0])
+		VUNPCKHPS(in[1], in[0], pair[1])
+		VUNPCKLPS(in[3], in[2], pair[2])
+		VUNPCKHPS(in[3], in[2], pair[3])
+		for i := range quads[g] {
+			quads[g][i] = ZMM()
+		}
+		VUNPCKLPD(pair[2], pair[0], quads[g][0])
+		VUNPCKHPD(pair[2], pair[0], quads[g][1])
+		VUNPCKLPD(pair[3], pair[1], quads[g][2])
+		VUNPCKHPD(pair[3], pair[1], quads[g][3])
+	}
+	at := GP64()
+	MOVQ(dst, at)
+	for c := range 4 {
+		low, high := [2]reg.VecVirtual{ZMM(), ZMM()}, [2]reg.VecVirtual{ZMM(), ZMM()}
+		for h := range 2 {
+			VSHUFF32X4(operand.Imm(0x44), quads[2*h+1][c], quads[2*h][c], low[h])
+			VSHUFF32X4(operand.Imm(0xee), quads[2*h+1][c], quads[2*h][c], high[h])
+		}
+		out := ZMM()
+		VSHUFF32X4(operand.Imm(0x88), low[1], low[0], out)
+		VMOVUPS(out, operand.Mem{Base: at})
+		VSHUFF32X4(operand.Imm(0xdd), low[1], low[0], out)
+		VMOVUPS(out, operand.Mem{Base: at, Index: four, Scale: 1})
+		VSHUFF32X4(operand.Imm(0x88), high[1], high[0], out)
+		VMOVUPS(out, operand.Mem{Base: at, Index: four, Scale: 2})
+		VSHUFF32X4(operand.Imm(0xdd), high[1], high[0], out)
+		VMOVUPS(out, operand.Mem{Base: at, Index: twelve, Scale: 1})
+		ADDQ(stride, at)
+	}
+	ADDQ(next, dst)
+	ADDQ(operand.Imm(64), src)
+	SUBQ(operand.Imm(16), n)
+	JNZ(operand.LabelRef("blocks"))
+	VZEROUPPER()
+	RET()
+}
+
+// lines begins a function that works through a list of (to, from, n) and returns registers for them; close ends it.
+func lines(name, doc string) (to, from, n reg.GPVirtual, end func()) {
+	TEXT(name, NOSPLIT, "func(dst, src *float32, list *int, count int)")
+	Pragma("noescape")
+	Doc(name + " " + doc)
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	list := Load(Param("list"), GP64())
+	count := Load(Param("count"), GP64())
+	to, from, n = GP64(), GP64(), GP64()
+	Label("lines")
+	MOVQ(operand.Mem{Base: list}, to)
+	MOVQ(operand.Mem{Base: list, Disp: 8}, from)
+	MOVQ(operand.Mem{Base: list, Disp: 16}, n)
+	LEAQ(operand.Mem{Base: dst, Index: to, Scale: 4}, to)
+	LEAQ(operand.Mem{Base: src, Index: from, Scale: 4}, from)
+	return to, from, n, func() {
+		Label("next")
+		ADDQ(operand.Imm(24), list)
+		DECQ(count)
+		JNZ(operand.LabelRef("lines"))
+		VZEROUPPER()
+		RET()
+	}
+}
+
+// copyLines copies the end of a line by a whole vector that overlaps what came before.
+func copyLines() {
+	to, from, n, end := lines("copyLinesAVX2", "copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.")
+	v, u := YMM(), YMM()
+	CMPQ(n, operand.Imm(8))
+	JLT(operand.LabelRef("short"))
+	Label("eights")
+	VMOVUPS(operand.Mem{Base: from}, v)
+	VMOVUPS(v, operand.Mem{Base: to})
+	ADDQ(operand.Imm(32), from)
+	ADDQ(operand.Imm(32), to)
+	SUBQ(operand.Imm(8), n)
+	CMPQ(n, operand.Imm(8))
+	JGE(operand.LabelRef("eights"))
+	TESTQ(n, n)
+	JZ(operand.LabelRef("next"))
+	VMOVUPS(operand.Mem{Base: from, Index: n, Scale: 4, Disp: -32}, v)
+	VMOVUPS(v, operand.Mem{Base: to, Index: n, Scale: 4, Disp: -32})
+	JMP(operand.LabelRef("next"))
+	Label("short")
+	CMPQ(n, operand.Imm(4))
+	JLT(operand.LabelRef("shorter"))
+	VMOVUPS(operand.Mem{Base: from}, v.AsX())
+	VMOVUPS(operand.Mem{Base: from, Index: n, Scale: 4, Disp: -16}, u.AsX())
+	VMOVUPS(v.AsX(), operand.Mem{Base: to})
+	VMOVUPS(u.AsX(), operand.Mem{Base: to, Index: n, Scale: 4, Disp: -16})
+	JMP(operand.LabelRef("next"))
+	Label("shorter")
+	first, last := GP64(), GP64()
+	CMPQ(n, operand.Imm(2))
+	JLT(operand.LabelRef("single"))
+	MOVQ(operand.Mem{Base: from}, first)
+	MOVQ(operand.Mem{Base: from, Index: n, Scale: 4, Disp: -8}, last)
+	MOVQ(first, operand.Mem{Base: to})
+	MOVQ(last, operand.Mem{Base: to, Index: n, Scale: 4, Disp: -8})
+	JMP(operand.LabelRef("next"))
+	Label("single")
+	MOVL(operand.Mem{Base: from}, first.As32())
+	MOVL(first.As32(), operand.Mem{Base: to})
+	end()
+}
+
+// pickLines takes eight elements from fifteen, so that nothing is read past the last one.
+func pickLines() {
+	to, from, n, end := lines("pickLinesAVX2", "copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.")
+	v := YMM()
+	CMPQ(n, operand.Imm(8))
+	JLT(operand.LabelRef("singles"))
+	Label("eights")
+	VMOVUPS(operand.Mem{Base: from}, v)
+	VSHUFPS(operand.Imm(0xd8), operand.Mem{Base: from, Disp: 28}, v, v)
+	VPERMPD(operand.Imm(0xd8), v, v)
+	VMOVUPS(v, operand.Mem{Base: to})
+	ADDQ(operand.Imm(64), from)
+	ADDQ(operand.Imm(32), to)
+	SUBQ(operand.Imm(8), n)
+	CMPQ(n, operand.Imm(8))
+	JGE(operand.LabelRef("eights"))
+	TESTQ(n, n)
+	JZ(operand.LabelRef("next"))
+	Label("singles")
+	x := GP64()
+	MOVL(operand.Mem{Base: from}, x.As32())
+	MOVL(x.As32(), operand.Mem{Base: to})
+	ADDQ(operand.Imm(8), from)
+	ADDQ(operand.Imm(4), to)
+	DECQ(n)
+	JNZ(operand.LabelRef("singles"))
+	end()
+}
+
+// dealLines keeps the elements between those that it writes; the last ones of a line are written singly, because
+// what follows them may belong to another goroutine.
+func dealLines() {
+	to, from, n, end := lines("dealLinesAVX2", "copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
+	v, low, high := YMM(), YMM(), YMM()
+	CMPQ(n, operand.Imm(8))
+	JLE(operand.LabelRef("singles"))
+	Label("eights")
+	VPERMPD(operand.Imm(0xd8), operand.Mem{Base: from}, v)
+	VUNPCKLPS(v, v, low)
+	VUNPCKHPS(v, v, high)
+	VBLENDPS(operand.Imm(0xaa), operand.Mem{Base: to}, low, low)
+	VBLENDPS(operand.Imm(0xaa), operand.Mem{Base: to, Disp: 32}, high, high)
+	VMOVUPS(low, operand.Mem{Base: to})
+	VMOVUPS(high, operand.Mem{Base: to, Disp: 32})
+	ADDQ(operand.Imm(32), from)
+	ADDQ(operand.Imm(64), to)
+	SUBQ(operand.Imm(8), n)
+	CMPQ(n, operand.Imm(8))
+	JG(operand.LabelRef("eights"))
+	Label("singles")
+	x := GP64()
+	MOVL(operand.Mem{Base: from}, x.As32())
+	MOVL(x.As32(), operand.Mem{Base: to})
+	ADDQ(operand.Imm(4), from)
+	ADDQ(operand.Imm(8), to)
+	DECQ(n)
+	JNZ(operand.LabelRef("singles"))
+	end()
 }

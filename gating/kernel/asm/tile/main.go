@@ -1,5 +1,5 @@
 // Command tile generates the register tiles of the matrix product: for every height up to the tallest that fits the register
-// file and for one and two vectors of width, a function that multiplies an h×k packed panel by a k×w panel.
+// file and for one and two vectors of width, a function that multiplies an h×k packed panel by a k×w panel, whose rows may lie anywhere.
 package main
 
 import (
@@ -38,24 +38,23 @@ func main() {
 type frame struct {
 	isa
 	h, vectors   int
-	a, b, ldb    reg.GPVirtual
+	a, b, rows   reg.GPVirtual
 	acc          [][]reg.VecVirtual
 	row, scratch []reg.VecVirtual
 }
 
 func tile(s isa, h, vectors int) {
 	name := fmt.Sprintf("tile%dx%d%s", h, vectors*s.lanes, s.suffix)
-	TEXT(name, NOSPLIT, "func(k int, a, b *float32, ldb int, c *float32, ldc, mode int, bias *float32)")
+	TEXT(name, NOSPLIT, "func(k int, a, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s multiplies a packed panel of %d rows by one of %d columns.", name, h, vectors*s.lanes))
+	Doc(fmt.Sprintf("%s multiplies a packed panel of %d rows by %d columns, whose rows begin at b[rows[p]].", name, h, vectors*s.lanes))
 	k := Load(Param("k"), GP64()).(reg.GPVirtual)
 	f := frame{isa: s, h: h, vectors: vectors,
-		a:   Load(Param("a"), GP64()).(reg.GPVirtual),
-		b:   Load(Param("b"), GP64()).(reg.GPVirtual),
-		ldb: Load(Param("ldb"), GP64()).(reg.GPVirtual)}
+		a:    Load(Param("a"), GP64()).(reg.GPVirtual),
+		b:    Load(Param("b"), GP64()).(reg.GPVirtual),
+		rows: Load(Param("rows"), GP64()).(reg.GPVirtual)}
 	c := Load(Param("c"), GP64()).(reg.GPVirtual)
 	ldc := Load(Param("ldc"), GP64()).(reg.GPVirtual)
-	SHLQ(operand.Imm(2), f.ldb)
 	SHLQ(operand.Imm(2), ldc)
 	f.clearAccumulators(c, ldc)
 
@@ -66,6 +65,7 @@ func tile(s isa, h, vectors int) {
 		f.step(u)
 	}
 	ADDQ(operand.Imm(uint64(4*s.stride*s.unroll)), f.a)
+	ADDQ(operand.Imm(uint64(8*s.unroll)), f.rows)
 	SUBQ(operand.Imm(uint64(s.unroll)), k)
 	CMPQ(k, operand.Imm(uint64(s.unroll)))
 	JGE(operand.LabelRef("blocks"))
@@ -75,6 +75,7 @@ func tile(s isa, h, vectors int) {
 	Label("single")
 	f.step(0)
 	ADDQ(operand.Imm(uint64(4*s.stride)), f.a)
+	ADDQ(operand.Imm(8), f.rows)
 	DECQ(k)
 	JNZ(operand.LabelRef("single"))
 	Label("write")
@@ -107,10 +108,11 @@ func (f *frame) clearAccumulators(c, ldc reg.GPVirtual) {
 
 // step adds one k: every row's element of A, broadcast, times the row of B.
 func (f *frame) step(u int) {
+	row := GP64()
+	MOVQ(operand.Mem{Base: f.rows, Disp: 8 * u}, row)
 	for v, r := range f.row {
-		VMOVUPS(operand.Mem{Base: f.b, Disp: 4 * f.lanes * v}, r)
+		VMOVUPS(operand.Mem{Base: f.b, Index: row, Scale: 4, Disp: 4 * f.lanes * v}, r)
 	}
-	ADDQ(f.ldb, f.b)
 	for i := range f.h {
 		x := f.scratch[i%2]
 		VBROADCASTSS(operand.Mem{Base: f.a, Disp: 4 * (u*f.stride + i)}, x)

@@ -122,15 +122,15 @@ func (s isa) mix() {
 	RET()
 }
 
+// dot folds its 64 lanes to 16 in the same order for both register lengths.
 func (s isa) dot() {
-	s.text("dot", "func(n int, x, y, lanes *float32)", "adds 64 partial sums of x·y to lanes.")
+	s.text("dot", "func(n int, x, y, lanes *float32)", "adds 16 partial sums of x·y to lanes.")
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
 	y := Load(Param("y"), GP64())
-	lanes := Load(Param("lanes"), GP64())
 	acc := s.registers()
-	for v, a := range acc {
-		VMOVUPS(operand.Mem{Base: lanes, Disp: 4 * s.lanes * v}, a)
+	for _, a := range acc {
+		VXORPS(a.AsY(), a.AsY(), a.AsY())
 	}
 	t := s.register()
 	rounds(n, func(i reg.GPVirtual) {
@@ -139,8 +139,15 @@ func (s isa) dot() {
 			VFMADD231PS(s.at(y, i, v), t, a)
 		}
 	})
-	for v, a := range acc {
-		VMOVUPS(a, operand.Mem{Base: lanes, Disp: 4 * s.lanes * v})
+	lanes := Load(Param("lanes"), GP64())
+	parts := 16 / s.lanes // registers for 16 lanes
+	for v := range parts {
+		VADDPS(acc[v+parts], acc[v], acc[v])
+		VADDPS(acc[v+3*parts], acc[v+2*parts], acc[v+2*parts])
+		VADDPS(acc[v+2*parts], acc[v], acc[v])
+		m := operand.Mem{Base: lanes, Disp: 4 * s.lanes * v}
+		VADDPS(m, acc[v], acc[v])
+		VMOVUPS(acc[v], m)
 	}
 	VZEROUPPER()
 	RET()
