@@ -44,7 +44,7 @@ func LogSoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 		y, dy := in[0], in[1]
 		sum := sumRun(dy)
 		for i, v := range dy {
-			dx[i] = v - float32(math.Exp(float64(y[i]))*sum)
+			dx[i] = v - float32(exp64(float64(y[i]))*sum)
 		}
 	})
 }
@@ -53,7 +53,7 @@ func LogSoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 func expLine(x, y []float32) (sum float64) {
 	top := maxRun(x)
 	for i, v := range x {
-		y[i] = float32(math.Exp(float64(v - top)))
+		y[i] = float32(exp64(float64(v - top)))
 	}
 	return sumRun(y)
 }

@@ -1,0 +1,251 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// normals returns n numbers from the standard normal distribution.
+func normals(seed uint64, n int) []float32 {
+	r := rand.New(rand.NewPCG(seed, 9))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// onWorkers runs a kernel without workers and with two and three, and fails unless the results are equal bit for bit.
+func onWorkers(t *testing.T, name string, run func(w *Workers) []float32) []float32 {
+	t.Helper()
+	want := run(nil)
+	for _, threads := range []int{2, 3} {
+		w := NewWorkers(threads)
+		got := run(w)
+		w.Close()
+		if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+			t.Errorf("%s: %d threads give other bits than one", name, threads)
+		}
+	}
+	return want
+}
+
+// near fails unless got equals want within tol times the largest element wanted.
+func near(t *testing.T, name string, got []float32, want []float64, tol float64) {
+	t.Helper()
+	scale := 1e-6
+	for _, v := range want {
+		scale = max(scale, math.Abs(v))
+	}
+	for i, v := range want {
+		if !(math.Abs(float64(got[i])-v) <= tol*scale) {
+			t.Fatalf("%s: element %d is %g, want %g", name, i, got[i], v)
+		}
+	}
+}
+
+func TestReduction(t *testing.T) {
+	for _, c := range []struct{ shape, axes []int }{
+		{[]int{7, 5}, []int{0}}, {[]int{7, 5}, []int{1}}, {[]int{3, 4, 5}, []int{0, 2}}, {[]int{3, 4, 5, 2}, []int{1, 3}},
+		{[]int{40000}, []int{0}}, {[]int{3, 70000}, []int{1}}, {[]int{70000, 3}, []int{0}}, {[]int{300, 700}, []int{0}}, {[]int{4, 3, 30000}, []int{0, 2}},
+		{[]int{2, 1, 3}, []int{1}}, {[]int{}, nil}, {[]int{5}, nil}, {[]int{2000, 40, 3}, []int{0, 2}},
+	} {
+		x := normals(1, volume(c.shape))
+		for f := FoldSum; f <= FoldMin; f++ {
+			if f == FoldProduct && len(x) > 1000 {
+				continue
+			}
+			r := NewReduction(c.shape, c.axes)
+			name := fmt.Sprint("fold ", f, " of ", c.shape, " over ", c.axes)
+			got := onWorkers(t, name, func(w *Workers) []float32 {
+				y := make([]float32, r.Outputs())
+				r.Fold(w, f, x, y, func(_ int, acc float64) float32 { return float32(acc) })
+				return y
+			})
+			near(t, name, got, naiveFold(f, c.shape, c.axes, x), 1e-6)
+		}
+	}
+}
+
+// naiveFold is the definition of a reduction.
+func naiveFold(f Fold, shape, axes []int, x []float32) []float64 {
+	outputs := 1
+	for a, d := range shape {
+		if !slices.Contains(axes, a) {
+			outputs *= d
+		}
+	}
+	y := make([]float64, outputs)
+	for i := range y {
+		y[i] = f.identity()
+	}
+	for i, v := range x {
+		o, rest, scale := 0, i, 1
+		for a := len(shape) - 1; a >= 0; a-- {
+			if !slices.Contains(axes, a) {
+				o += rest % shape[a] * scale
+				scale *= shape[a]
+			}
+			rest /= shape[a]
+		}
+		switch f {
+		case FoldAbs:
+			y[o] += math.Abs(float64(v))
+		case FoldSquares:
+			y[o] += float64(v) * float64(v)
+		default:
+			y[o] = f.join(y[o], float64(v))
+		}
+	}
+	return y
+}
+
+func TestReductionOfNothing(t *testing.T) {
+	r := NewReduction([]int{3, 0}, []int{1})
+	for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {
+		y := make([]float32, 3)
+		r.Fold(nil, f, nil, y, func(_ int, acc float64) float32 { return float32(acc) })
+		if float64(y[0]) != want || float64(y[2]) != want {
+			t.Errorf("fold %d of nothing is %v, want %g", f, y, want)
+		}
+	}
+}
+
+func TestSoftmaxKernels(t *testing.T) {
+	for _, s := range [][3]int{{3, 7, 1}, {300, 100, 1}, {2, 5, 3}, {2, 9, 37}, {1, 1, 5}, {5, 1, 1}} {
+		outer, n, inner := s[0], s[1], s[2]
+		x, dy := normals(2, outer*n*inner), normals(3, outer*n*inner)
+		run := func(name string, f func(w *Workers, y []float32)) []float32 {
+			return onWorkers(t, fmt.Sprint(name, s), func(w *Workers) []float32 {
+				y := make([]float32, len(x))
+				f(w, y)
+				return y
+			})
+		}
+		y := run("softmax", func(w *Workers, y []float32) { Softmax(w, outer, n, inner, x, y) })
+		ly := run("log softmax", func(w *Workers, y []float32) { LogSoftmax(w, outer, n, inner, x, y) })
+		dx := run("softmax gradient", func(w *Workers, dx []float32) { SoftmaxBackward(w, outer, n, inner, y, dy, dx) })
+		ldx := run("log softmax gradient", func(w *Workers, dx []float32) { LogSoftmaxBackward(w, outer, n, inner, ly, dy, dx) })
+		want := make([][]float64, 4)
+		for i := range want {
+			want[i] = make([]float64, len(x))
+		}
+		for o := range outer * inner {
+			first := o/inner*n*inner + o%inner
+			var sum, dot, total float64
+			for k := range n {
+				sum += math.Exp(float64(x[first+k*inner]))
+			}
+			for k := range n {
+				i := first + k*inner
+				want[0][i] = math.Exp(float64(x[i])) / sum
+				want[1][i] = float64(x[i]) - math.Log(sum)
+				dot += want[0][i] * float64(dy[i])
+				total += float64(dy[i])
+			}
+			for k := range n {
+				i := first + k*inner
+				want[2][i] = want[0][i] * (float64(dy[i]) - dot)
+				want[3][i] = float64(dy[i]) - want[0][i]*total
+			}
+		}
+		for i, got := range [][]float32{y, ly, dx, ldx} {
+			near(t, fmt.Sprint("softmax kernel ", i, s), got, want[i], 2e-6)
+		}
+	}
+}
+
+func TestChannelKernels(t *testing.T) {
+	for _, s := range [][3]int{{3, 5, 1}, {2, 4, 40}, {700, 33, 1}, {5, 3, 7}, {2, 3, 30000}} {
+		batch, channels, inner := s[0], s[1], s[2]
+		x, y, scale, shift := normals(1, batch*channels*inner), normals(2, batch*channels*inner), normals(3, channels), normals(4, channels)
+		got := onWorkers(t, fmt.Sprint("scale and shift ", s), func(w *Workers) []float32 {
+			out := make([]float32, len(x))
+			ScaleShift(w, batch, channels, inner, x, scale, shift, out)
+			return out
+		})
+		want, dots, sums := make([]float64, len(x)), make([]float64, channels), make([]float64, channels)
+		for i, v := range x {
+			c := i / inner % channels
+			want[i] = float64(v)*float64(scale[c]) + float64(shift[c])
+			dots[c] += float64(v) * float64(y[i])
+			sums[c] += float64(v)
+		}
+		near(t, "scale and shift", got, want, 1e-6)
+		for _, other := range [][]float32{y, nil} {
+			got := onWorkers(t, fmt.Sprint("channel sums ", s), func(w *Workers) []float32 {
+				out, narrow := make([]float64, channels), make([]float32, channels)
+				ChannelDots(w, batch, channels, inner, x, other, out)
+				for i, v := range out {
+					narrow[i] = float32(v)
+				}
+				return narrow
+			})
+			if other == nil {
+				dots = sums
+			}
+			near(t, "channel sums", got, dots, 1e-5)
+		}
+	}
+}
+
+func TestNormIndependentOfWorkers(t *testing.T) {
+	for _, n := range []Norm{
+		{Rows: 700, Size: 65, Params: 65, Inner: 1}, {Rows: 3, Size: 2000, Params: 2000, Inner: 1}, {Rows: 12, Size: 9000, Params: 3, Inner: 9000},
+		{Rows: 4, Size: 12000, Params: 12, Inner: 2000}, {Rows: 700, Size: 65, Params: 65, Inner: 1, Root: true},
+	} {
+		n.Epsilon = 1e-5
+		x, dy, scale, bias := normals(1, n.Rows*n.Size), normals(2, n.Rows*n.Size), normals(3, n.Params), normals(4, n.Params)
+		onWorkers(t, fmt.Sprintf("norm %+v", n), func(w *Workers) []float32 {
+			y, dx := make([]float32, len(x)), make([]float32, len(x))
+			mean, inv := make([]float64, n.Rows), make([]float64, n.Rows)
+			ds, db := make([]float32, n.Params), make([]float32, n.Params)
+			n.Forward(w, x, scale, bias, y, mean, inv)
+			n.BackwardInput(w, x, scale, mean, inv, dy, dx)
+			n.BackwardScale(w, x, mean, inv, dy, ds)
+			n.BackwardBias(w, dy, db)
+			return slices.Concat(y, dx, ds, db)
+		})
+	}
+}
+
+// BenchmarkRows measures the kernels of a transformer's and a CNN's normalisations; bytes are those of x.
+func BenchmarkRows(b *testing.B) {
+	w := NewWorkers(0)
+	defer w.Close()
+	run := func(name string, elements int, f func()) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(elements * 4))
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+	const n = 4096 * 768
+	x, dy, y := normals(1, n), normals(2, n), make([]float32, n)
+	scale, bias := normals(3, 768), normals(4, 768)
+	mean, inv, sums := make([]float64, 4096), make([]float64, 4096), make([]float64, 768)
+	ln := Norm{Rows: 4096, Size: 768, Params: 768, Inner: 1, Epsilon: 1e-5}
+	run("layernorm", n, func() { ln.Forward(w, x, scale, bias, y, mean, inv) })
+	run("layernorm-dx", n, func() { ln.BackwardInput(w, x, scale, mean, inv, dy, y) })
+	run("layernorm-dscale", n, func() { ln.BackwardScale(w, x, mean, inv, dy, make([]float32, 768)) })
+	run("layernorm-dbias", n, func() { ln.BackwardBias(w, dy, make([]float32, 768)) })
+	run("softmax", n, func() { Softmax(w, n/128, 128, 1, x, y) })
+	run("softmax-dx", n, func() { SoftmaxBackward(w, n/128, 128, 1, x, dy, y) })
+	run("softmax-axis1", n, func() { Softmax(w, 64, 64, 768, x, y) })
+	run("logsoftmax", n, func() { LogSoftmax(w, n/768, 768, 1, x, y) })
+	run("batchnorm", n, func() { ScaleShift(w, 64, 64, 768, x, scale, bias, y) })
+	run("batchnorm-2d", n, func() { ScaleShift(w, 4096, 768, 1, x, scale, bias, y) })
+	run("channel-sums", n, func() { ChannelDots(w, 64, 64, 768, x, nil, sums) })
+	run("channel-dots", n, func() { ChannelDots(w, 64, 64, 768, x, dy, sums) })
+	for _, c := range []struct {
+		name        string
+		shape, axes []int
+	}{{"sum-last", []int{4096, 768}, []int{1}}, {"sum-first", []int{4096, 768}, []int{0}}, {"sum-all", []int{4096, 768}, []int{0, 1}}, {"sum-nhw", []int{64, 64, 768}, []int{0, 2}}} {
+		r := NewReduction(c.shape, c.axes)
+		run(c.name, n, func() { r.Fold(w, FoldSum, x, y, func(_ int, acc float64) float32 { return float32(acc) }) })
+	}
+}
