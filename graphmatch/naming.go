@@ -25,8 +25,23 @@ var madeUp = regexp.MustCompile(strings.Join([]string{
 // anonymous tells whether nobody chose the name: it then says nothing about what the tensor is for.
 func anonymous(name string) bool { return madeUp.MatchString(name) }
 
-// storage are last parts of names that say how a tensor is kept, not what it is.
-var storage = map[string]bool{"ReadVariableOp": true, "resource": true, "read": true, "value": true}
+// variable matches the last part of a TensorFlow variable's name: what reads it, not what it is.
+var variable = regexp.MustCompile(`^(ReadVariableOp(_\d+)?|resource|read)$`)
+
+// inner matches parts that TensorFlow puts between a layer and its variables.
+var inner = regexp.MustCompile(`^(BiasAdd|MatMul|Conv2D|depthwise|Tensordot|FusedBatchNormV3|batchnorm|mul|add)(_\d+)?$`)
+
+// parentOf is the scope of a tensor with the given path.
+func parentOf(path []string) []string {
+	n := len(path) - 1
+	if !variable.MatchString(path[n]) {
+		return path[:n]
+	}
+	for n > 1 && inner.MatchString(path[n-1]) {
+		n--
+	}
+	return path[:n]
+}
 
 // components splits a name at its separators. PyTorch repeats the parent in node names
 // (/layer1/layer1.0/conv1/Conv), which gives layer1, 0, conv1, Conv.
@@ -83,11 +98,7 @@ func (u *unit) tensorPath(accept func(*param) bool) []string {
 		if !accept(p) || anonymous(name) {
 			continue
 		}
-		path := components(name)
-		for len(path) > 1 && storage[path[len(path)-1]] {
-			path = path[:len(path)-1]
-		}
-		if len(path) > 0 {
+		if path := components(name); len(path) > 0 {
 			paths = append(paths, path)
 		}
 	}
@@ -97,12 +108,12 @@ func (u *unit) tensorPath(accept func(*param) bool) []string {
 	if len(u.params) == 1 && (u.params[0].role == "value" || u.op == "Mul") || len(paths[0]) == 1 {
 		return flatPath(paths)
 	}
-	common := paths[0][:len(paths[0])-1]
+	common := parentOf(paths[0])
 	for _, p := range paths[1:] {
-		common = commonPrefix(common, p[:len(p)-1])
+		common = commonPrefix(common, parentOf(p))
 	}
 	if len(common) == 0 {
-		return paths[0][:len(paths[0])-1]
+		return parentOf(paths[0])
 	}
 	return common
 }
