@@ -79,7 +79,7 @@ func TestRealFiles(t *testing.T) {
 			err = Validate(m)
 			for _, v := range Check(m) {
 				if v.Minor {
-					minor[name] = v.Error()
+					minor[name] += v.Error() + "\n"
 				}
 			}
 			if err == nil {
