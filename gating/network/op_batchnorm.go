@@ -82,14 +82,11 @@ type batchNorm struct {
 	scale, shift []float32 // the affine map that the four statistics make
 }
 
-// buildBatchNorm follows BatchNormalization of opsets 1, 6, 7, 9, 14 and 15 with
-// its statistics as inputs. Until opset 13 more than one output asks for training mode, from 14 the attribute.
+// buildBatchNorm follows BatchNormalization of opsets 1, 6, 7, 9, 14 and 15. Until
+// opset 13 more than one output asks for training mode, from 14 on the attribute.
 func buildBatchNorm(c *call) (Operator, []Spec, error) {
 	if err := c.needFloats(5); err != nil {
 		return nil, nil, err
-	}
-	if c.training() {
-		return nil, nil, c.unsupported("it normalises by the batch's own statistics (training mode): export the model in evaluation mode")
 	}
 	l, err := c.channelLayout()
 	if err != nil {
@@ -103,6 +100,9 @@ func buildBatchNorm(c *call) (Operator, []Spec, error) {
 		if sizeOf(c.in[i].Shape) != l.count || len(c.in[i].Shape) > 1 && l.inner > 1 {
 			return nil, nil, c.shapeError("input %d has shape %v, want [%d]: one a channel", i, c.in[i].Shape, l.count)
 		}
+	}
+	if c.training() {
+		return buildBatchNormTraining(c, l)
 	}
 	b := &batchNorm{channels: l, epsilon: float64(c.float("epsilon", 1e-5)), scale: make([]float32, l.count), shift: make([]float32, l.count)}
 	return b, []Spec{c.in[0].Spec}, nil

@@ -31,6 +31,38 @@ func TestBatchNormGradients(t *testing.T) {
 	}
 }
 
+func TestBatchNormTrainingGradients(t *testing.T) {
+	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 4}, {5, 2, 1}} {
+		checkGradients(t, gradCase{op: "BatchNormalization", opset: 15, attrs: attrs{intAttr("training_mode", 1), floatAttr("epsilon", 0.1)},
+			inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}, step: 3e-3, tol: 5e-3})
+	}
+}
+
+// TestBatchNormTrainingStatistics: two samples of one channel, 1 and 3, have mean 2 and variance 1.
+func TestBatchNormTrainingStatistics(t *testing.T) {
+	one := func(v float32) *Tensor { return &Tensor{Type: 1, Shape: []int{1}, F: []float32{v}} }
+	in := []*Tensor{{Type: 1, Shape: []int{2, 1}, F: []float32{1, 3}}, one(1), one(0), one(10), one(5)}
+	for _, c := range []struct {
+		opset int64
+		attrs attrs
+		outs  int
+		want  []float32
+	}{
+		{15, attrs{intAttr("training_mode", 1), floatAttr("momentum", 0.5)}, 3, []float32{6, 3}},
+		{9, attrs{floatAttr("momentum", 0.5)}, 5, []float32{6, 3, 2, 1}},
+	} {
+		op, in, outs := buildOne(t, gradCase{op: "BatchNormalization", opset: c.opset, attrs: c.attrs, inputs: in, outputs: c.outs})
+		if err := op.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range c.want {
+			if got := outs[i+1].F[0]; got != w {
+				t.Errorf("opset %d: output %d is %g, want %g", c.opset, i+1, got, w)
+			}
+		}
+	}
+}
+
 func TestScaleShiftGradients(t *testing.T) {
 	for _, x := range [][]int{{4, 3}, {2, 3, 5, 7}, {3, 2, 1}, {2, 3, 17}} {
 		c := &call{node: &onnxpb.NodeProto{OpType: proto.String("BatchNormalization")}, name: "bn", opset: 15}

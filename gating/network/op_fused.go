@@ -1,50 +1,161 @@
 package network
 
 import (
-	"github.com/softmerge/softmerge/gating/kernel"
+	"math"
+	"slices"
 )
 
-// biasGelu is Gelu of x plus a bias along the last axis, as ONNX Runtime's optimiser fuses them.
-type biasGelu struct {
-	*binary
-	gelu *unary
-	sum  []float32
-	dsum []float32
+// fusedOps are products followed by an activation, as ONNX Runtime's optimiser writes them.
+var fusedOps = family{
+	{"com.microsoft", "FusedConv", 1, gradFull, buildFusedConv},
+	{"com.microsoft", "FusedGemm", 1, gradFull, buildFusedGemm},
+	{"com.microsoft", "FusedMatMul", 1, gradFull, buildFusedMatMul},
+	{"com.microsoft", "TransposeMatMul", 1, gradFull, buildFusedMatMul},
 }
 
-// buildBiasGelu follows com.microsoft BiasGelu: the exact Gelu of A + B.
-func buildBiasGelu(c *call) (Operator, []Spec, error) { return c.biasGelu(exactGelu) }
+// fused is an operator, plus a residual input, followed by an activation whose slope follows from its value.
+type fused struct {
+	product  Differentiable
+	residual int // input that is added before the activation, -1 for none
+	value    func(x float32) float32
+	slope    func(y float32) float32
+	g        []float32
+}
 
-// buildFastGelu follows com.microsoft FastGelu: the Gelu with tanh of X plus an optional bias.
-func buildFastGelu(c *call) (Operator, []Spec, error) {
-	if !c.has(1) {
-		c.in = c.in[:min(1, len(c.in))]
-		return buildUnary(tanhGelu)(c)
+// activation returns the function of the given name and its slope as a function of its value.
+func (c *call) activation(name string, params []float32) (value, slope func(float32) float32, err error) {
+	param := func(i int, def float32) float32 {
+		if i < len(params) {
+			return params[i]
+		}
+		return def
 	}
-	return c.biasGelu(tanhGelu)
+	inside := func(low, high, slope float32) func(float32) float32 {
+		return func(y float32) float32 {
+			if y > low && y < high {
+				return slope
+			}
+			return 0
+		}
+	}
+	inf := float32(math.Inf(1))
+	switch name {
+	case "":
+		return func(x float32) float32 { return x }, func(float32) float32 { return 1 }, nil
+	case "Relu":
+		return func(x float32) float32 { return max(x, 0) }, inside(0, inf, 1), nil
+	case "Tanh":
+		return func(x float32) float32 { return float32(math.Tanh(float64(x))) }, func(y float32) float32 { return 1 - y*y }, nil
+	case "Sigmoid":
+		return func(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }, func(y float32) float32 { return y * (1 - y) }, nil
+	case "LeakyRelu":
+		alpha := param(0, 0.01)
+		return func(x float32) float32 { return max(x, 0) + alpha*min(x, 0) }, leakySlope(alpha), nil
+	case "Clip":
+		low, high := param(0, -inf), param(1, inf)
+		return func(x float32) float32 { return min(max(x, low), high) }, inside(low, high, 1), nil
+	case "HardSigmoid":
+		alpha, beta := param(0, 0.2), param(1, 0.5)
+		return func(x float32) float32 { return min(max(alpha*x+beta, 0), 1) }, inside(0, 1, alpha), nil
+	}
+	return nil, nil, c.unsupported("activation %q, want Relu, Tanh, Sigmoid, LeakyRelu, Clip or HardSigmoid", name)
 }
 
-func (c *call) biasGelu(gelu *unary) (Operator, []Spec, error) {
-	op, specs, err := c.binary(&binaryRule{f: kernel.Add, sign: [2]float32{1, 1}})
+// leakySlope is alpha where the value has the sign that negative inputs have.
+func leakySlope(alpha float32) func(float32) float32 {
+	return func(y float32) float32 {
+		if y < 0 == (alpha > 0) && y != 0 {
+			return alpha
+		}
+		return 1
+	}
+}
+
+// fuse appends an activation, and the residual input, to the operator that build makes.
+func (c *call) fuse(build builder, residual int, name string, params []float32) (Operator, []Spec, error) {
+	value, slope, err := c.activation(name, params)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &biasGelu{binary: op.(*binary), gelu: gelu}, specs, nil
+	op, specs, err := build(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if residual >= 0 && !slices.Equal(c.in[residual].Shape, specs[0].Shape) {
+		return nil, nil, c.shapeError("input %d has shape %v, want the output's, %v", residual, c.in[residual].Shape, specs[0].Shape)
+	}
+	return &fused{product: op.(Differentiable), residual: residual, value: value, slope: slope}, specs, nil
 }
 
-// Forward computes the Gelu of the sum.
-func (b *biasGelu) Forward(x *Context, in, out []*Tensor) error {
-	b.sum = resize(b.sum, out[0].Len())
-	kernel.Combine(x.Workers, b.plan, kernel.Add, b.sum, in[0].F, in[1].F)
-	b.gelu.f(x.Workers, out[0].F, b.sum)
+// buildFusedConv is activation(Conv(X, W, B) + Z).
+func buildFusedConv(c *call) (Operator, []Spec, error) {
+	residual := -1
+	if c.has(3) {
+		residual = 3
+	}
+	var params []float32
+	if a := c.attr("activation_params"); a != nil {
+		params = a.Floats
+	}
+	return c.fuse(buildConv, residual, c.string("activation", ""), params)
+}
+
+// buildFusedGemm is activation(Gemm(A, B, C)).
+func buildFusedGemm(c *call) (Operator, []Spec, error) {
+	var params []float32
+	for _, name := range []string{"activation_alpha", "activation_beta"} {
+		if a := c.attr(name); a != nil {
+			params = append(params, a.GetF())
+		}
+	}
+	return c.fuse(buildGemm, -1, c.string("activation", ""), params)
+}
+
+// buildFusedMatMul is alpha times a MatMul of operands whose last two axes may be transposed.
+func buildFusedMatMul(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(2); err != nil {
+		return nil, nil, err
+	}
+	if c.int("transBatchA", 0) != 0 || c.int("transBatchB", 0) != 0 {
+		return nil, nil, c.unsupported("transBatchA and transBatchB are not supported")
+	}
+	m := &matmul{alpha: c.float("alpha", 1), transA: c.int("transA", 0) != 0, transB: c.int("transB", 0) != 0}
+	shape, err := m.shape(c)
+	return m, []Spec{{c.in[0].Type, shape}}, err
+}
+
+// Forward computes Y.
+func (f *fused) Forward(x *Context, in, out []*Tensor) error {
+	if err := f.product.Forward(x, in, out); err != nil {
+		return err
+	}
+	y := out[0].F
+	x.Workers.For(len(y), loopGrain/4, func(lo, hi int) {
+		if f.residual >= 0 {
+			for i, v := range in[f.residual].F[lo:hi] {
+				y[lo+i] += v
+			}
+		}
+		for i, v := range y[lo:hi] {
+			y[lo+i] = f.value(v)
+		}
+	})
 	return nil
 }
 
-// Backward sums the Gelu's gradient to the input's shape.
-func (b *biasGelu) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
-	b.sum, b.dsum = resize(b.sum, dy.Len()), resize(b.dsum, dy.Len())
-	kernel.Combine(x.Workers, b.plan, kernel.Add, b.sum, in[0].F, in[1].F)
-	b.gelu.d(x.Workers, b.dsum, dy.F, b.sum, out[0].F)
-	kernel.SumTo(x.Workers, dx.F, b.shapes[i], b.dsum, b.out)
-	return nil
+// Backward passes dy through the activation and hands it to the product.
+func (f *fused) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tensor) error {
+	g := floatScratch(&f.g, len(dy.F))
+	if i == f.residual {
+		g = dx.F
+	}
+	x.Workers.For(len(g), loopGrain/4, func(lo, hi int) {
+		for j, y := range out[0].F[lo:hi] {
+			g[lo+j] = dy.F[lo+j] * f.slope(y)
+		}
+	})
+	if i == f.residual {
+		return nil
+	}
+	return f.product.Backward(x, i, k, in, out, &Tensor{Type: dy.Type, Shape: dy.Shape, F: g}, dx)
 }

@@ -1,0 +1,223 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// quantProductOps are products of 8-bit integers with zero points. They have no
+// gradient: gates are learned on the float model.
+var quantProductOps = family{
+	{"", "MatMulInteger", 10, gradNone, buildMatMulInteger},
+	{"", "ConvInteger", 10, gradNone, buildConvInteger},
+	{"", "QLinearMatMul", 10, gradNone, buildQLinearMatMul},
+	{"", "QLinearConv", 10, gradNone, buildQLinearConv},
+}
+
+// quantOperand says where a quantised operand of a product is among the inputs.
+// Its zero point and scale are one for all, or one for each of count stretches of inner elements, over and over.
+type quantOperand struct {
+	value, zero, scale int // -1: not there
+	count, inner       int
+}
+
+// quantProduct is an integer product, rounded to the output's scale where there is one.
+type quantProduct struct {
+	a, b     quantOperand
+	multiply func(x *Context, a, b, y []int64)
+	yScale   int // input with the output's scale, -1 for a plain int32 result; its zero point is the next
+	bias     int // input with one integer a channel, -1 for none
+	channels channels
+	rows     int // rows of a matrix product whose a-scales may differ, else 0
+}
+
+// check refuses operands that are no integers, and zero points and scales that do not fit.
+func (o quantOperand) check(c *call) error {
+	if !c.has(o.value) || c.in[o.value].IsFloat() {
+		return c.unsupported("input %d is no integer tensor", o.value)
+	}
+	for _, i := range []int{o.zero, o.scale} {
+		if i < 0 || !c.has(i) {
+			continue
+		}
+		if n := c.in[i].Len(); n != 1 && n != o.count {
+			return c.shapeError("input %d has shape %v, want one number or %d", i, c.in[i].Shape, o.count)
+		}
+	}
+	return nil
+}
+
+// shifted returns the operand's elements minus its zero point.
+func (o quantOperand) shifted(in []*Tensor) []int64 {
+	list := make([]int64, len(in[o.value].I))
+	copy(list, in[o.value].I)
+	if o.zero >= len(in) || in[o.zero] == nil {
+		return list
+	}
+	zero := in[o.zero].I
+	for i := range list {
+		list[i] -= zero[o.at(i, len(zero))]
+	}
+	return list
+}
+
+// at returns which of n zero points or scales belongs to element i.
+func (o quantOperand) at(i, n int) int {
+	if n == 1 {
+		return 0
+	}
+	return i / o.inner % o.count
+}
+
+// build checks the operands and returns the operator with the type of the output.
+func (p *quantProduct) build(c *call, shape []int) (Operator, []Spec, error) {
+	for _, o := range []quantOperand{p.a, p.b} {
+		if err := o.check(c); err != nil {
+			return nil, nil, err
+		}
+	}
+	if p.yScale < 0 {
+		return p, []Spec{{onnx.Int32, shape}}, nil
+	}
+	if err := c.need(p.yScale + 2); err != nil {
+		return nil, nil, err
+	}
+	for i := p.yScale; i < p.yScale+2; i++ {
+		if c.in[i].Len() != 1 {
+			return nil, nil, c.shapeError("input %d has shape %v, want one number", i, c.in[i].Shape)
+		}
+	}
+	to := c.in[p.yScale+1].Type
+	if to != onnx.Int8 && to != onnx.Uint8 {
+		return nil, nil, c.unsupported("the output is %s, want int8 or uint8", to)
+	}
+	return p, []Spec{{to, shape}}, nil
+}
+
+// matrixOperands reads the geometry of a product of quantised matrices.
+func (p *quantProduct) matrixOperands(c *call) ([]int, error) {
+	m := &matmul{alpha: 1}
+	rows := 1
+	if s := c.in[p.a.value].Shape; len(s) > 1 {
+		rows = s[len(s)-2]
+	}
+	sides := &call{node: c.node, name: c.name, in: []*input{c.in[p.a.value], c.in[p.b.value]}}
+	shape, err := m.shape(sides)
+	if err != nil {
+		return nil, err
+	}
+	p.a.count, p.a.inner = rows, m.k
+	p.b.count, p.b.inner = m.n, 1
+	p.multiply = func(_ *Context, a, b, y []int64) { m.multiply(a, b, y) }
+	p.channels = channels{sizeOf(shape) / max(1, m.n), m.n, 1}
+	p.rows = rows
+	return shape, nil
+}
+
+// buildMatMulInteger follows MatMulInteger of opset 10.
+func buildMatMulInteger(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1}, b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
+	shape, err := p.matrixOperands(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.build(c, shape)
+}
+
+// buildQLinearMatMul follows QLinearMatMul of opsets 10 and 21.
+func buildQLinearMatMul(c *call) (Operator, []Spec, error) {
+	if err := c.need(8); err != nil {
+		return nil, nil, err
+	}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1}, b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: -1}
+	shape, err := p.matrixOperands(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.build(c, shape)
+}
+
+// convOperands reads the geometry of a convolution of quantised tensors.
+func (p *quantProduct) convOperands(c *call) ([]int, error) {
+	sides := &call{node: c.node, name: c.name, in: []*input{
+		{Spec: Spec{onnx.Float32, c.in[p.a.value].Shape}}, {Spec: Spec{onnx.Float32, c.in[p.b.value].Shape}},
+	}}
+	op, specs, err := buildConv(sides)
+	if err != nil {
+		return nil, err
+	}
+	g := op.(*conv).geometry
+	p.a.count, p.a.inner = 1, 1
+	p.b.count, p.b.inner = g.OutChannels, g.InChannels/g.Groups*sizeOf(g.Kernel)
+	p.multiply = func(x *Context, a, b, y []int64) { kernel.ConvInts(x.Workers, g, a, b, y) }
+	p.channels = channels{g.Batch, g.OutChannels, sizeOf(g.Out)}
+	return specs[0].Shape, nil
+}
+
+// buildConvInteger follows ConvInteger of opset 10.
+func buildConvInteger(c *call) (Operator, []Spec, error) {
+	if err := c.need(2); err != nil {
+		return nil, nil, err
+	}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1}, b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
+	shape, err := p.convOperands(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.build(c, shape)
+}
+
+// buildQLinearConv follows QLinearConv of opset 10.
+func buildQLinearConv(c *call) (Operator, []Spec, error) {
+	if err := c.need(8); err != nil {
+		return nil, nil, err
+	}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1}, b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: 8}
+	shape, err := p.convOperands(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.checkBias(8, p.channels.count); err != nil {
+		return nil, nil, err
+	}
+	return p.build(c, shape)
+}
+
+// Forward computes Y.
+func (p *quantProduct) Forward(x *Context, in, out []*Tensor) error {
+	y := out[0]
+	p.multiply(x, p.a.shifted(in), p.b.shifted(in), y.I)
+	if p.bias >= 0 && p.bias < len(in) && in[p.bias] != nil {
+		for i := range y.I {
+			y.I[i] += in[p.bias].I[i/p.channels.inner%p.channels.count]
+		}
+	}
+	if p.yScale < 0 {
+		for i, v := range y.I {
+			y.I[i] = wrapInt(y.Type, v)
+		}
+		return nil
+	}
+	p.rescale(in, y)
+	return nil
+}
+
+// rescale brings the sums to the output's scale, rounded half to even and saturated.
+func (p *quantProduct) rescale(in []*Tensor, y *Tensor) {
+	a, b, scale, zero := in[p.a.scale].F, in[p.b.scale].F, in[p.yScale].F[0], in[p.yScale+1].I[0]
+	low, high := intRange(y.Type)
+	for i, v := range y.I {
+		channel, row := i/p.channels.inner%p.channels.count, 0
+		if len(a) > 1 {
+			row = i / p.channels.count % p.rows
+		}
+		factor := a[row] * b[min(channel, len(b)-1)] / scale
+		r := math.RoundToEven(float64(float32(v) * factor))
+		y.I[i] = int64(min(max(r+float64(zero), float64(low)), float64(high)))
+	}
+}

@@ -1,0 +1,194 @@
+package network
+
+import (
+	"fmt"
+	"math"
+)
+
+// roiOps pool boxes of an image to a fixed size.
+var roiOps = family{
+	{"", "RoiAlign", 10, gradFull, buildRoiAlign},
+	{"", "MaxRoiPool", 1, gradFull, buildMaxRoiPool},
+}
+
+// maxRoiSamples bounds the samples of one bin along an axis, which follow from the boxes.
+const maxRoiSamples = 1 << 10
+
+// roiAlign is RoiAlign: every bin of a box is the mean, or the greatest, of
+// samples read between pixels. Boxes pass no gradient, as in PyTorch.
+type roiAlign struct {
+	height, width  int // of the image
+	rows, cols     int // of the output
+	channels, size int // channels and images
+	scale, offset  float64
+	ratio          int
+	greatest       bool
+	terms          []roiTerm
+	first          []int // the terms of bin b of box r begin at first[r*bins+b]
+	chosen         []int32
+}
+
+// roiTerm is one pixel's share in a bin.
+type roiTerm struct {
+	pixel  int
+	weight float64
+}
+
+// buildRoiAlign follows RoiAlign of opset 10, whose boxes are not shifted by half a pixel, and 16.
+func buildRoiAlign(c *call) (Operator, []Spec, error) {
+	if err := c.need(3); err != nil {
+		return nil, nil, err
+	}
+	x, rois := c.in[0], c.in[1]
+	if !x.IsFloat() || len(x.Shape) != 4 || !rois.IsFloat() || len(rois.Shape) != 2 || rois.Shape[1] != 4 || c.in[2].IsFloat() || c.in[2].Len() != rois.Shape[0] {
+		return nil, nil, c.shapeError("inputs are %s, %s and %s, want an image batch, boxes of 4 numbers and their images", x.Spec, rois.Spec, c.in[2].Spec)
+	}
+	r := &roiAlign{size: x.Shape[0], channels: x.Shape[1], height: x.Shape[2], width: x.Shape[3], scale: float64(c.float("spatial_scale", 1))}
+	rows, cols, ratio := c.int("output_height", 1), c.int("output_width", 1), c.int("sampling_ratio", 0)
+	if rows < 1 || cols < 1 || rows > maxExtent || cols > maxExtent || ratio < 0 || ratio > maxRoiSamples {
+		return nil, nil, c.shapeError("the output is %d by %d with sampling ratio %d", rows, cols, ratio)
+	}
+	r.rows, r.cols, r.ratio = int(rows), int(cols), int(ratio)
+	if c.opset >= 16 && c.string("coordinate_transformation_mode", "half_pixel") == "half_pixel" {
+		r.offset = 0.5
+	}
+	switch mode := c.string("mode", "avg"); mode {
+	case "avg":
+	case "max":
+		r.greatest = true
+	default:
+		return nil, nil, c.shapeError("mode is %q, want avg or max", mode)
+	}
+	return r, []Spec{{x.Type, []int{rois.Shape[0], r.channels, r.rows, r.cols}}}, nil
+}
+
+// sample finds the pixels and weights of every bin of every box.
+func (r *roiAlign) sample(boxes []float32) error {
+	r.terms, r.first = r.terms[:0], r.first[:0]
+	for at := 0; at < len(boxes); at += 4 {
+		if err := r.sampleBox(boxes[at : at+4]); err != nil {
+			return fmt.Errorf("box %d %v: %w", at/4, boxes[at:at+4], err)
+		}
+	}
+	r.first = append(r.first, len(r.terms))
+	return nil
+}
+
+func (r *roiAlign) sampleBox(box []float32) error {
+	left, top := float64(box[0])*r.scale-r.offset, float64(box[1])*r.scale-r.offset
+	width, height := float64(box[2])*r.scale-r.offset-left, float64(box[3])*r.scale-r.offset-top
+	if r.offset == 0 {
+		width, height = math.Max(width, 1), math.Max(height, 1)
+	}
+	stepY, stepX := height/float64(r.rows), width/float64(r.cols)
+	ny, nx := r.samples(stepY), r.samples(stepX)
+	if !(ny <= maxRoiSamples && nx <= maxRoiSamples) {
+		return fmt.Errorf("more than %d samples a bin", maxRoiSamples)
+	}
+	share := 1 / math.Max(ny*nx, 1)
+	if r.greatest {
+		share = 1
+	}
+	for i := range r.rows {
+		for j := range r.cols {
+			r.first = append(r.first, len(r.terms))
+			for sy := range int(ny) {
+				y := top + (float64(i)+(float64(sy)+0.5)/ny)*stepY
+				for sx := range int(nx) {
+					r.between(y, left+(float64(j)+(float64(sx)+0.5)/nx)*stepX, share)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// samples is how many samples a bin of the given length takes.
+func (r *roiAlign) samples(length float64) float64 {
+	if r.ratio > 0 {
+		return float64(r.ratio)
+	}
+	return math.Max(0, math.Ceil(length))
+}
+
+// between adds the four pixels around a place, weighted by how near they are. A
+// place more than a pixel outside the image counts nothing.
+func (r *roiAlign) between(y, x, share float64) {
+	if !(y >= -1 && y <= float64(r.height) && x >= -1 && x <= float64(r.width)) {
+		return
+	}
+	y0, y1, fy := neighbours(y, r.height)
+	x0, x1, fx := neighbours(x, r.width)
+	r.terms = append(r.terms,
+		roiTerm{y0*r.width + x0, (1 - fy) * (1 - fx) * share}, roiTerm{y0*r.width + x1, (1 - fy) * fx * share},
+		roiTerm{y1*r.width + x0, fy * (1 - fx) * share}, roiTerm{y1*r.width + x1, fy * fx * share})
+}
+
+// neighbours returns the pixels on both sides of a place and how far it is from the first.
+func neighbours(at float64, size int) (low, high int, fraction float64) {
+	at = math.Max(at, 0)
+	low = int(at)
+	if low >= size-1 {
+		return size - 1, size - 1, 0
+	}
+	return low, low + 1, at - float64(low)
+}
+
+// eachBin calls body for every output element with the start of its image plane and its terms.
+func (r *roiAlign) eachBin(images []int64, body func(out, plane int, terms []roiTerm)) {
+	bins, pixels := r.rows*r.cols, r.height*r.width
+	for box, image := range images {
+		for c := range r.channels {
+			for b := range bins {
+				i := box*bins + b
+				body((box*r.channels+c)*bins+b, (int(image)*r.channels+c)*pixels, r.terms[r.first[i]:r.first[i+1]])
+			}
+		}
+	}
+}
+
+// Forward computes the bins.
+func (r *roiAlign) Forward(_ *Context, in, out []*Tensor) error {
+	for _, image := range in[2].I {
+		if image < 0 || image >= int64(r.size) {
+			return fmt.Errorf("a box of image %d of %d", image, r.size)
+		}
+	}
+	if err := r.sample(in[1].F); err != nil {
+		return err
+	}
+	x, y := in[0].F, out[0].F
+	r.chosen = make([]int32, len(y))
+	r.eachBin(in[2].I, func(o, plane int, terms []roiTerm) {
+		sum, best := 0.0, math.Inf(-1)
+		for k, t := range terms {
+			v := t.weight * float64(x[plane+t.pixel])
+			sum += v
+			if v > best {
+				best, r.chosen[o] = v, int32(k)
+			}
+		}
+		if r.greatest && len(terms) > 0 {
+			sum = best
+		}
+		y[o] = float32(sum)
+	})
+	return nil
+}
+
+// Backward spreads dy over the pixels; for boxes it is zero.
+func (r *roiAlign) Backward(_ *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
+	clear(dx.F)
+	if i != 0 {
+		return nil
+	}
+	r.eachBin(in[2].I, func(o, plane int, terms []roiTerm) {
+		if r.greatest && len(terms) > 0 {
+			terms = terms[r.chosen[o]:][:1]
+		}
+		for _, t := range terms {
+			dx.F[plane+t.pixel] += float32(t.weight) * dy.F[o]
+		}
+	})
+	return nil
+}

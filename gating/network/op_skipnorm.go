@@ -1,0 +1,119 @@
+package network
+
+import (
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// skipNormOps are additions followed by a normalisation, as ONNX Runtime's optimiser writes them.
+var skipNormOps = family{
+	{"com.microsoft", "SkipLayerNormalization", 1, gradFull, buildSkipLayerNorm},
+	{"com.microsoft", "SkipSimplifiedLayerNormalization", 1, gradFull, buildSkipRMSNorm},
+}
+
+// skipNorm normalises input + skip + bias along the last axis: inputs input,
+// skip, gamma, beta (not in the simplified form) and bias; outputs Y, mean, inverse deviation and
+// the sum. Skip and bias repeat along leading axes.
+type skipNorm struct {
+	norm           *norm
+	bias           int       // which input is the bias
+	sum            []float32 // of the last Forward: an output, or scratch
+	scratch, slope []float32
+}
+
+func buildSkipLayerNorm(c *call) (Operator, []Spec, error) { return c.buildSkipNorm(4, false) }
+
+func buildSkipRMSNorm(c *call) (Operator, []Spec, error) { return c.buildSkipNorm(3, true) }
+
+func (c *call) buildSkipNorm(bias int, root bool) (Operator, []Spec, error) {
+	if err := c.needFloats(3); err != nil {
+		return nil, nil, err
+	}
+	x := c.in[0].Shape
+	if len(x) == 0 || x[len(x)-1] == 0 {
+		return nil, nil, c.shapeError("input 0 has shape %v, want a last axis to normalise", x)
+	}
+	size := x[len(x)-1]
+	for i := 2; i < len(c.in); i++ {
+		if err := c.checkBias(i, size); err != nil {
+			return nil, nil, err
+		}
+	}
+	if n := c.in[1].Len(); n == 0 || c.in[0].Len()%n != 0 || n%size != 0 {
+		return nil, nil, c.shapeError("input 1 has shape %v, want one that repeats along the leading axes of %v", c.in[1].Shape, x)
+	}
+	g := kernel.Norm{Rows: c.in[0].Len() / size, Size: size, Params: size, Inner: 1, Root: root}
+	stat := Spec{c.in[0].Type, reducedShape(x, []int{len(x) - 1}, true)}
+	specs := []Spec{c.in[0].Spec, stat, stat, c.in[0].Spec}
+	return &skipNorm{norm: c.newNorm(g), bias: bias}, specs[:max(1, min(4, c.nout))], nil
+}
+
+// Forward computes the outputs that are read.
+func (s *skipNorm) Forward(x *Context, in, out []*Tensor) error {
+	n := s.norm
+	sum := floatScratch(&s.scratch, len(in[0].F))
+	if len(out) > 3 && out[3] != nil {
+		sum = out[3].F
+	}
+	s.sum = sum
+	copy(sum, in[0].F)
+	addRepeated(x, sum, in[1].F)
+	addRepeated(x, sum, optional(in, s.bias))
+	var beta []float32
+	if s.bias == 4 {
+		beta = optional(in, 3)
+	}
+	y := out[0]
+	if y == nil {
+		y = NewTensor(in[0].Spec())
+	}
+	n.geometry.Forward(x.Workers, sum, in[2].F, beta, y.F, n.mean, n.inv)
+	for k, list := range [][]float64{1: n.mean, 2: n.inv} {
+		if k > 0 && k < len(out) && out[k] != nil {
+			narrow(out[k].F, list)
+		}
+	}
+	return nil
+}
+
+// addRepeated adds a vector to y as often as it fits.
+func addRepeated(x *Context, y, v []float32) {
+	if len(v) == 0 {
+		return
+	}
+	x.Workers.For(len(y)/len(v), rowGrain(len(v)), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := y[r*len(v) : (r+1)*len(v)]
+			for i, a := range v {
+				row[i] += a
+			}
+		}
+	})
+}
+
+// Backward computes the gradient of input, skip, gamma, beta or bias through Y
+// or the sum. The statistics pass no gradient.
+func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tensor) error {
+	g := &s.norm.geometry
+	parameter := i == 2 || i == 3 && s.bias == 4
+	switch {
+	case k == 1 || k == 2 || k == 3 && parameter:
+		clear(dx.F)
+	case i == 2:
+		g.BackwardScale(x.Workers, s.sum, s.norm.mean, s.norm.inv, dy.F, dx.F)
+	case parameter:
+		g.BackwardBias(x.Workers, dy.F, dx.F)
+	case k == 3:
+		sumRepeated(x, dy.F, dx.F)
+	default:
+		slope := floatScratch(&s.slope, len(dy.F))
+		g.BackwardInput(x.Workers, s.sum, in[2].F, s.norm.mean, s.norm.inv, dy.F, slope)
+		sumRepeated(x, slope, dx.F)
+	}
+	return nil
+}
+
+// sumRepeated adds up the stretches of g as long as to.
+func sumRepeated(x *Context, g, to []float32) {
+	r := kernel.NewReduction([]int{len(g) / len(to), len(to)}, []int{0})
+	r.Fold(x.Workers, kernel.FoldSum, g, to, func(_ int, acc float64) float32 { return float32(acc) })
+}
