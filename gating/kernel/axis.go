@@ -37,13 +37,18 @@ func (c *Conv) forwardAxes() [3]axis {
 	axes := [3]axis{point, point, point}
 	out := c.OutDims()
 	for i := range c.In {
-		a := axis{in: c.In[i], out: out[i], step: c.Stride[i], stride: 1, target: out[i]}
-		for t := range c.Kernel[i] {
-			a.tap, a.shift = append(a.tap, t), append(a.shift, t*c.Dilation[i]-c.PadBegin[i])
-		}
-		axes[3-len(c.In)+i] = a
+		axes[3-len(c.In)+i] = forwardAxis(c.In[i], out[i], c.Kernel[i], c.Stride[i], c.Dilation[i], c.PadBegin[i])
 	}
 	return axes
+}
+
+// forwardAxis describes an axis whose output o reads o·stride-pad and kernel-1 more elements, dilation apart.
+func forwardAxis(in, out, kernel, stride, dilation, pad int) axis {
+	a := axis{in: in, out: out, step: stride, stride: 1, target: out}
+	for t := range kernel {
+		a.tap, a.shift = append(a.tap, t), append(a.shift, t*dilation-pad)
+	}
+	return a
 }
 
 // eachPhase describes dx read from dy, once for every combination of offsets modulo the strides.

@@ -7,14 +7,12 @@ func (c *Conv) BackwardBias(w *Workers, dy, dbias []float32) {
 	need("dbias", len(dbias), c.OutChannels)
 	w.For(c.OutChannels, 1, func(lo, hi int) {
 		for o := lo; o < hi; o++ {
-			var sum float64
+			var total float64
 			for b := range c.Batch {
 				at := (b*c.OutChannels + o) * size
-				for _, v := range dy[at : at+size] {
-					sum += float64(v)
-				}
+				total += sum(dy[at : at+size])
 			}
-			dbias[o] = float32(sum)
+			dbias[o] = float32(total)
 		}
 	})
 }

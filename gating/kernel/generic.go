@@ -5,7 +5,7 @@ var generic = &instructions{
 	name: "generic", lanes: 4, tall: 4, stride: 4, narrow: 4, wide: 8,
 	tile: genericTile, gather: genericGather, transpose8: genericTranspose8,
 	copyLines: genericCopyLines, pickLines: genericPickLines, dealLines: genericDealLines,
-	axpy: genericAxpy, mix: genericMix, dot: genericDot, taps: genericTaps,
+	axpy: genericAxpy, mix: genericMix, dot: genericDot, sum: genericSum, maxTaps: genericMaxTaps, taps: genericTaps,
 }
 
 func genericTile(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
@@ -96,6 +96,26 @@ func genericDot(x, y []float32, lanes *[16]float32) {
 		for l := range lanes {
 			lanes[l] += u[l] * v[l]
 		}
+	}
+}
+
+func genericSum(x []float32, lanes *[16]float32) {
+	for ; len(x) >= 16; x = x[16:] {
+		for l, v := range (*[16]float32)(x) {
+			lanes[l] += v
+		}
+	}
+}
+
+func genericMaxTaps(n int, best []float32, tap []int32, src []float32, offsets []int) {
+	for i := range n {
+		top, at := src[i+offsets[0]], 0
+		for t, o := range offsets {
+			if v := src[i+o]; v > top || v != v && top == top {
+				top, at = v, t
+			}
+		}
+		best[i], tap[i] = top, int32(at)
 	}
 }
 

@@ -11,6 +11,7 @@ type scratch struct {
 	turned, sums            []float32
 	dense                   []int
 	lines                   []line
+	taps                    []int32
 	moves                   [][2]int
 }
 

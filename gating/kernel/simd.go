@@ -32,7 +32,10 @@ type instructions struct {
 	axpy func(alpha float32, x, y []float32)
 	mix  func(lo, hi int, dst, coefs []float32, ws [][]float32)
 	dot  func(x, y []float32, lanes *[16]float32) // adds 16 partial sums to lanes
+	sum  func(x []float32, lanes *[16]float32)    // adds 16 partial sums to lanes
 	taps func(n int, dst, src []float32, offsets []int, weights []float32, bias float32)
+	// maxTaps writes the greatest of src[i+offsets[t]] and its first t; a NaN counts as greater than all but a NaN.
+	maxTaps func(n int, best []float32, tap []int32, src []float32, offsets []int)
 }
 
 // line is a stretch of n elements, n > 0, on its way from one layout to another.

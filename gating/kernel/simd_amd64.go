@@ -46,7 +46,9 @@ func avx512() *instructions {
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX512(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot: func(x, y []float32, lanes *[16]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
+		dot:     func(x, y []float32, lanes *[16]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
+		sum:     func(x []float32, lanes *[16]float32) { sumAVX512(len(x), &x[0], &lanes[0]) },
+		maxTaps: maxTaps,
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX512(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
 		},
@@ -72,11 +74,17 @@ func avx2() *instructions {
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX2(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot: func(x, y []float32, lanes *[16]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
+		dot:     func(x, y []float32, lanes *[16]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
+		sum:     func(x []float32, lanes *[16]float32) { sumAVX2(len(x), &x[0], &lanes[0]) },
+		maxTaps: maxTaps,
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX2(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
 		},
 	}
+}
+
+func maxTaps(n int, best []float32, tap []int32, src []float32, offsets []int) {
+	maxTapsAVX2(n, &best[0], &tap[0], &src[0], &offsets[0], len(offsets))
 }
 
 func copyLines(dst, src []float32, list []line) {

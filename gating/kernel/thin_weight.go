@@ -38,12 +38,3 @@ func (d *weightGradient) runThin(w *Workers) {
 		}
 	})
 }
-
-// sumLanes adds up partial sums in double precision.
-func sumLanes(lanes *[16]float32) float64 {
-	var sum float64
-	for _, v := range lanes {
-		sum += float64(v)
-	}
-	return sum
-}

@@ -1,25 +1,35 @@
 package kernel
 
+// streamGrain is how many elements of a stream are worth a goroutine's while.
+const streamGrain = 1 << 14
+
 // Axpy computes y += alpha·x over len(y) elements.
 func Axpy(w *Workers, alpha float32, x, y []float32) {
-	w.For(len(y), 8192, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
+	need("x", len(x), len(y))
+	w.For(len(y), streamGrain, func(lo, hi int) {
+		whole := lo + (hi-lo)&^(block-1)
+		if whole > lo {
+			simd.axpy(alpha, x[lo:whole], y[lo:whole])
+		}
+		for i := whole; i < hi; i++ {
 			y[i] += alpha * x[i]
 		}
 	})
 }
 
-// Dot returns the sum of x[i]·y[i] over len(x) elements, added up in double precision.
-func Dot(w *Workers, x, y []float32) float32 {
-	var out [1]float64
-	Dots(w, x, [][]float32{y}, out[:])
-	return float32(out[0])
-}
-
-// Mix computes dst = sum over j of coefs[j]·ws[j].
+// Mix computes dst = sum over j of coefs[j]·ws[j], one ws[j] for each coefficient and each as long as dst, in one pass.
 func Mix(w *Workers, dst []float32, coefs []float32, ws [][]float32) {
-	w.For(len(dst), 8192, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
+	checkParents(len(dst), len(coefs), ws)
+	if len(coefs) == 0 {
+		clear(dst)
+		return
+	}
+	w.For(len(dst), streamGrain, func(lo, hi int) {
+		whole := lo + (hi-lo)&^(block-1)
+		if whole > lo {
+			simd.mix(lo, whole, dst, coefs, ws)
+		}
+		for i := whole; i < hi; i++ {
 			var sum float32
 			for j, c := range coefs {
 				sum += c * ws[j][i]
@@ -29,12 +39,81 @@ func Mix(w *Workers, dst []float32, coefs []float32, ws [][]float32) {
 	})
 }
 
-// Dots computes out[j] = sum over i of dw[i]·ws[j][i] for all j in one pass, added up in double precision.
+func checkParents(n, count int, ws [][]float32) {
+	need("list of operands", len(ws), count)
+	for _, v := range ws[:count] {
+		need("operand", len(v), n)
+	}
+}
+
+// Dot returns the sum of x[i]·y[i] over len(x) elements. See Dots for how it is added up.
+func Dot(w *Workers, x, y []float32) float32 {
+	var out [1]float64
+	Dots(w, x, [][]float32{y}, out[:])
+	return float32(out[0])
+}
+
+const (
+	dotChunk = 4096 // added up in single precision, in 64 lanes
+	dotSpan  = 16 * dotChunk
+)
+
+// Dots computes out[j] = sum over i of dw[i]·ws[j][i] for j below len(out), in one pass over dw. Chunks of fixed length
+// are summed in lanes of single precision, the chunks in double precision and in order.
 func Dots(w *Workers, dw []float32, ws [][]float32, out []float64) {
-	for j, v := range ws {
-		out[j] = 0
-		for i, d := range dw {
-			out[j] += float64(d) * float64(v[i])
+	checkParents(len(dw), len(out), ws)
+	spans := (len(dw) + dotSpan - 1) / dotSpan
+	sums := make([]float64, spans*len(out))
+	w.For(spans, 1, func(lo, hi int) {
+		for s := lo; s < hi; s++ {
+			dotsSpan(dw, ws, s*dotSpan, min((s+1)*dotSpan, len(dw)), sums[s*len(out):][:len(out)])
+		}
+	})
+	clear(out)
+	for i, v := range sums {
+		out[i%len(out)] += v
+	}
+}
+
+// dotsSpan adds up elements lo to hi for all j.
+func dotsSpan(dw []float32, ws [][]float32, lo, hi int, out []float64) {
+	for ; lo < hi; lo += dotChunk {
+		end := min(lo+dotChunk, hi)
+		whole := lo + (end-lo)&^(block-1)
+		for j := range out {
+			var lanes [16]float32
+			if whole > lo {
+				simd.dot(dw[lo:whole], ws[j][lo:whole], &lanes)
+			}
+			out[j] += sumLanes(&lanes)
+			for i := whole; i < end; i++ {
+				out[j] += float64(dw[i]) * float64(ws[j][i])
+			}
 		}
 	}
+}
+
+// sum adds up x like Dots.
+func sum(x []float32) float64 {
+	var total float64
+	for len(x) >= block {
+		var lanes [16]float32
+		n := min(len(x)&^(block-1), dotChunk)
+		simd.sum(x[:n], &lanes)
+		total += sumLanes(&lanes)
+		x = x[n:]
+	}
+	for _, v := range x {
+		total += float64(v)
+	}
+	return total
+}
+
+// sumLanes adds up partial sums in double precision.
+func sumLanes(lanes *[16]float32) float64 {
+	var sum float64
+	for _, v := range lanes {
+		sum += float64(v)
+	}
+	return sum
 }

@@ -17,6 +17,11 @@ func mixAVX512(lo int, hi int, dst *float32, coefs *float32, ws *[]float32, coun
 //go:noescape
 func dotAVX512(n int, x *float32, y *float32, lanes *float32)
 
+// sumAVX512 adds 16 partial sums of x to lanes.
+//
+//go:noescape
+func sumAVX512(n int, x *float32, lanes *float32)
+
 // tapsAVX512 writes bias plus the sum over t of weights[t]·src[i+offsets[t]] to dst[i].
 //
 //go:noescape
@@ -37,7 +42,17 @@ func mixAVX2(lo int, hi int, dst *float32, coefs *float32, ws *[]float32, count 
 //go:noescape
 func dotAVX2(n int, x *float32, y *float32, lanes *float32)
 
+// sumAVX2 adds 16 partial sums of x to lanes.
+//
+//go:noescape
+func sumAVX2(n int, x *float32, lanes *float32)
+
 // tapsAVX2 writes bias plus the sum over t of weights[t]·src[i+offsets[t]] to dst[i].
 //
 //go:noescape
 func tapsAVX2(n int, dst *float32, src *float32, offsets *int, weights *float32, count int, bias float32)
+
+// maxTapsAVX2 writes the greatest of src[i+offsets[t]] over t to best[i] and the first such t to tap[i], n a multiple of 32.
+//
+//go:noescape
+func maxTapsAVX2(n int, best *float32, tap *int32, src *float32, offsets *int, count int)

@@ -13,8 +13,8 @@ import (
 type Workers struct {
 	threads int
 	busy    atomic.Bool
-	wake    []chan *loop
 	closed  atomic.Bool
+	helpers []*helper
 }
 
 // NewWorkers starts threads-1 goroutines, the caller of For being one more. Fewer than one thread means
@@ -24,10 +24,14 @@ func NewWorkers(threads int) *Workers {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	w := &Workers{threads: threads}
+	spins := 0
+	if threads <= runtime.GOMAXPROCS(0) {
+		spins = spinRounds
+	}
 	for range threads - 1 {
-		c := make(chan *loop, 1)
-		w.wake = append(w.wake, c)
-		go serve(c)
+		h := &helper{spins: spins, wake: make(chan struct{}, 1)}
+		w.helpers = append(w.helpers, h)
+		go h.serve()
 	}
 	return w
 }
@@ -45,34 +49,36 @@ func (w *Workers) Close() {
 	if w == nil || w.closed.Swap(true) {
 		return
 	}
-	for _, c := range w.wake {
-		close(c)
+	for _, h := range w.helpers {
+		h.give(&loop{last: true})
 	}
 }
 
-// For calls body with ranges that cover 0..n once and without overlap, in any order, from several goroutines.
-// Ranges begin at multiples of grain (at least 1) and, but for the last, hold a multiple of it. Without helpers, or when there is
-// one range, body(0, n) runs in the caller. When a body panics, the other ranges may be skipped and For panics
-// in the caller with the same value once all bodies have returned.
+// For calls body with ranges that cover 0..n once and without overlap, in any order, from several goroutines. Ranges begin at
+// multiples of grain (at least 1). Without helpers, or when there is but one range, body(0, n) runs in the caller. When a
+// body panics, ranges not yet begun are skipped and For panics in the caller with the same value once all bodies have returned.
 func (w *Workers) For(n, grain int, body func(lo, hi int)) {
 	if n <= 0 {
 		return
 	}
 	grain = max(grain, 1)
-	if w == nil || len(w.wake) == 0 || n <= grain || w.closed.Load() || !w.busy.CompareAndSwap(false, true) {
+	if w == nil || len(w.helpers) == 0 || n <= grain || w.closed.Load() || !w.busy.CompareAndSwap(false, true) {
 		body(0, n)
 		return
 	}
 	defer w.busy.Store(false)
 	l := &loop{n: n, step: stepOf(n, grain, w.threads), body: body}
-	helpers := min(len(w.wake), (n-1)/l.step)
-	l.pending.Add(helpers)
-	for _, c := range w.wake[:helpers] {
-		c <- l
+	helpers := w.helpers[:min(len(w.helpers), (n-1)/l.step)]
+	l.pending.Add(len(helpers))
+	for _, h := range helpers {
+		h.give(l)
 	}
 	l.run()
+	for _, h := range helpers {
+		h.takeBack(l)
+	}
 	l.pending.Wait()
-	if l.failure != nil {
+	if l.failed.Load() {
 		panic(l.failure)
 	}
 }
@@ -88,17 +94,11 @@ func stepOf(n, grain, threads int) int {
 type loop struct {
 	n, step int
 	body    func(lo, hi int)
+	last    bool // ends the helper instead
 	next    atomic.Int64
 	pending sync.WaitGroup
-	once    sync.Once
+	failed  atomic.Bool
 	failure any
-}
-
-func serve(c <-chan *loop) {
-	for l := range c {
-		l.run()
-		l.pending.Done()
-	}
 }
 
 // run takes ranges until none is left.
@@ -106,7 +106,9 @@ func (l *loop) run() {
 	defer func() {
 		if r := recover(); r != nil {
 			l.next.Store(int64(l.n))
-			l.once.Do(func() { l.failure = r })
+			if l.failed.CompareAndSwap(false, true) {
+				l.failure = r
+			}
 		}
 	}()
 	for {

@@ -26,7 +26,9 @@ func main() {
 		s.axpy()
 		s.mix()
 		s.dot()
+		s.sum()
 		s.taps()
+		s.maxTaps()
 	}
 	Generate()
 }
@@ -122,21 +124,37 @@ func (s isa) mix() {
 	RET()
 }
 
-// dot folds its 64 lanes to 16 in the same order for both register lengths.
 func (s isa) dot() {
 	s.text("dot", "func(n int, x, y, lanes *float32)", "adds 16 partial sums of x·y to lanes.")
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
 	y := Load(Param("y"), GP64())
+	t := s.register()
+	s.reduce(n, func(i reg.GPVirtual, v int, acc reg.VecVirtual) {
+		VMOVUPS(s.at(x, i, v), t)
+		VFMADD231PS(s.at(y, i, v), t, acc)
+	})
+}
+
+func (s isa) sum() {
+	s.text("sum", "func(n int, x, lanes *float32)", "adds 16 partial sums of x to lanes.")
+	n := Load(Param("n"), GP64())
+	x := Load(Param("x"), GP64())
+	s.reduce(n, func(i reg.GPVirtual, v int, acc reg.VecVirtual) {
+		VADDPS(s.at(x, i, v), acc, acc)
+	})
+}
+
+// reduce runs add for every register of every block, folds the 64 lanes to 16, in the same order for both
+// register lengths, and adds those to the memory at lanes.
+func (s isa) reduce(n reg.Register, add func(i reg.GPVirtual, v int, acc reg.VecVirtual)) {
 	acc := s.registers()
 	for _, a := range acc {
 		VXORPS(a.AsY(), a.AsY(), a.AsY())
 	}
-	t := s.register()
 	rounds(n, func(i reg.GPVirtual) {
 		for v, a := range acc {
-			VMOVUPS(s.at(x, i, v), t)
-			VFMADD231PS(s.at(y, i, v), t, a)
+			add(i, v, a)
 		}
 	})
 	lanes := Load(Param("lanes"), GP64())
@@ -189,6 +207,67 @@ func (s isa) taps() {
 			VMOVUPS(a, s.at(dst, i, v))
 		}
 	})
+	VZEROUPPER()
+	RET()
+}
+
+// maxTaps is generated for AVX2 only: it is bound by loads, and AVX-512's masks would gain nothing. A value replaces the
+// best so far when it is greater or NaN, unless the best is NaN already.
+func (s isa) maxTaps() {
+	if s.lanes != 8 {
+		return
+	}
+	const width = 32
+	s.text("maxTaps", "func(n int, best *float32, tap *int32, src *float32, offsets *int, count int)",
+		"writes the greatest of src[i+offsets[t]] over t to best[i] and the first such t to tap[i], n a multiple of 32.")
+	n := Load(Param("n"), GP64())
+	best := Load(Param("best"), GP64())
+	tap := Load(Param("tap"), GP64())
+	src := Load(Param("src"), GP64())
+	offsets := Load(Param("offsets"), GP64())
+	count := Load(Param("count"), GP64())
+	i, t, from := GP64(), GP64(), GP64()
+	var top, index [width / 8]reg.VecVirtual
+	for v := range top {
+		top[v], index[v] = YMM(), YMM()
+	}
+	now, one, value, better, ordered := YMM(), YMM(), YMM(), YMM(), YMM()
+	VPCMPEQD(one, one, one)
+	VPSRLD(operand.Imm(31), one, one)
+	XORQ(i, i)
+	Label("rounds")
+	MOVQ(operand.Mem{Base: offsets}, from)
+	ADDQ(i, from)
+	for v := range top {
+		VMOVUPS(s.at(src, from, v), top[v])
+		VPXOR(index[v], index[v], index[v])
+	}
+	VPXOR(now, now, now)
+	MOVQ(operand.U32(1), t)
+	JMP(operand.LabelRef("more"))
+	Label("taps")
+	VPADDD(one, now, now)
+	MOVQ(operand.Mem{Base: offsets, Index: t, Scale: 8}, from)
+	ADDQ(i, from)
+	for v := range top {
+		VMOVUPS(s.at(src, from, v), value)
+		VCMPPS(operand.Imm(6), top[v], value, better)   // not less or equal, or either is NaN
+		VCMPPS(operand.Imm(7), top[v], top[v], ordered) // neither is NaN
+		VANDPS(ordered, better, better)
+		VBLENDVPS(better, value, top[v], top[v])
+		VBLENDVPS(better, now, index[v], index[v])
+	}
+	INCQ(t)
+	Label("more")
+	CMPQ(t, count)
+	JLT(operand.LabelRef("taps"))
+	for v := range top {
+		VMOVUPS(top[v], s.at(best, i, v))
+		VMOVUPS(index[v], s.at(tap, i, v))
+	}
+	ADDQ(operand.Imm(width), i)
+	CMPQ(i, n)
+	JLT(operand.LabelRef("rounds"))
 	VZEROUPPER()
 	RET()
 }

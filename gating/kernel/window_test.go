@@ -1,0 +1,167 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// each visits the elements of window o by flat index and returns the divisor of its mean: the definition.
+func (g *Window) each(o int, visit func(i int)) int {
+	axes, count, at, rest := len(g.Out), 1, make([]int, len(g.Out)), o
+	for a := axes - 1; a >= 0; a-- {
+		at[a] = rest%g.Out[a]*g.Stride[a] - g.PadBegin[a]
+		rest /= g.Out[a]
+		n := 0
+		for t := range g.Kernel[a] {
+			i := at[a] + t*g.Dilation[a]
+			if i >= 0 && i < g.In[a] || g.CountIncludePad && i < g.In[a]+g.PadEnd[a] {
+				n++
+			}
+		}
+		count *= n
+	}
+	for t := range volume(g.Kernel) {
+		i, scale, tt, ok := 0, 1, t, true
+		for a := axes - 1; a >= 0; a-- {
+			x := at[a] + tt%g.Kernel[a]*g.Dilation[a]
+			tt /= g.Kernel[a]
+			ok = ok && x >= 0 && x < g.In[a]
+			i += x * scale
+			scale *= g.In[a]
+		}
+		if ok {
+			visit(i)
+		}
+	}
+	return max(count, 1)
+}
+
+func randomWindow(r *rand.Rand) *Window {
+	g := &Window{Planes: r.IntN(40), CountIncludePad: r.IntN(2) == 0}
+	axes := 1 + r.IntN(3)
+	for range axes {
+		in, k, s, d := 1+r.IntN([]int{40, 14, 6}[axes-1]), 1+r.IntN(3), 1+r.IntN(3), 1+r.IntN(2)*r.IntN(2)
+		p, q := r.IntN(k), r.IntN(k)
+		span := in + p + q - d*(k-1) - 1
+		out := 0
+		if span >= 0 {
+			out = (span + s - 1) / s // rounded up, as ceil_mode does
+			if r.IntN(2) == 0 {
+				out = span/s + 1
+			}
+		}
+		g.In, g.Kernel, g.Stride, g.Dilation = append(g.In, in), append(g.Kernel, k), append(g.Stride, s), append(g.Dilation, d)
+		g.PadBegin, g.PadEnd, g.Out = append(g.PadBegin, p), append(g.PadEnd, q), append(g.Out, out)
+	}
+	return g
+}
+
+func (g *Window) testMax(t *testing.T, w *Workers, x, dy []float32) {
+	t.Helper()
+	in, out := volume(g.In), volume(g.Out)
+	y, arg, dx := make([]float32, g.Planes*out), make([]int32, g.Planes*out), make([]float32, g.Planes*in)
+	g.MaxPool(w, x, y, arg)
+	g.MaxPoolBackward(w, dy, arg, dx)
+	want := make([]float32, len(dx))
+	for i := range y {
+		best, at := float32(math.Inf(-1)), int32(-1)
+		g.each(i%out, func(e int) {
+			if v := x[i/out*in+e]; at < 0 || v > best || v != v && best == best {
+				best, at = v, int32(e)
+			}
+		})
+		if math.Float32bits(y[i]) != math.Float32bits(best) || arg[i] != at {
+			t.Fatalf("%+v: output %d is %v at %d, want %v at %d", *g, i, y[i], arg[i], best, at)
+		}
+		if at >= 0 {
+			want[i/out*in+int(at)] += dy[i]
+		}
+	}
+	if !equalBits(dx, want) {
+		t.Fatalf("%+v: wrong gradient", *g)
+	}
+}
+
+func (g *Window) testAverage(t *testing.T, w *Workers, x, dy []float32) {
+	t.Helper()
+	in, out := volume(g.In), volume(g.Out)
+	y, dx := make([]float32, g.Planes*out), make([]float32, g.Planes*in)
+	g.AveragePool(w, x, y)
+	g.AveragePoolBackward(w, dy, dx)
+	wantY, scaleY := make([]float64, len(y)), make([]float64, len(y))
+	wantX, scaleX := make([]float64, len(dx)), make([]float64, len(dx))
+	for i := range y {
+		count := float64(g.each(i%out, func(int) {}))
+		g.each(i%out, func(e int) {
+			v, d := float64(x[i/out*in+e])/count, float64(dy[i])/count
+			wantY[i], scaleY[i] = wantY[i]+v, scaleY[i]+math.Abs(v)
+			wantX[i/out*in+e], scaleX[i/out*in+e] = wantX[i/out*in+e]+d, scaleX[i/out*in+e]+math.Abs(d)
+		})
+	}
+	compare(t, fmt.Sprintf("%+v y", *g), y, wantY, scaleY)
+	compare(t, fmt.Sprintf("%+v dx", *g), dx, wantX, scaleX)
+}
+
+func TestPoolsAgainstDefinition(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(29, 3))
+		for range 400 {
+			g := randomWindow(r)
+			x, dy := randoms(r, g.Planes*volume(g.In)), randoms(r, g.Planes*volume(g.Out))
+			g.testAverage(t, w, x, dy)
+			g.testMax(t, w, x, dy)
+			for i := range x { // ties, and values that compare oddly
+				x[i] = []float32{1, 0, -1, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Inf(-1))}[r.IntN(7)]
+			}
+			g.testMax(t, w, x, dy)
+		}
+	})
+}
+
+func TestGlobalAveragePool(t *testing.T) {
+	w := NewWorkers(2)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(31, 3))
+		for _, s := range [][2]int{{1, 1}, {3, 7}, {20, 64}, {5, 5000}, {0, 4}} {
+			planes, size := s[0], s[1]
+			x, dy := randoms(r, planes*size), randoms(r, planes)
+			y, dx := make([]float32, planes), make([]float32, planes*size)
+			GlobalAveragePool(w, planes, size, x, y)
+			GlobalAveragePoolBackward(w, planes, size, dy, dx)
+			want, scale := make([]float64, planes), make([]float64, planes)
+			for i, v := range x {
+				want[i/size] += float64(v) / float64(size)
+				scale[i/size] += math.Abs(float64(v)) / float64(size)
+			}
+			compare(t, "mean", y, want, scale)
+			for i, v := range dx {
+				if v != dy[i/size]/float32(size) {
+					t.Fatalf("gradient of %v: %v at %d", s, v, i)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkMaxPool(b *testing.B) {
+	w := NewWorkers(0)
+	defer w.Close()
+	for _, g := range []*Window{
+		{Planes: 64 * 32, In: []int{28, 28}, Out: []int{14, 14}, Kernel: []int{2, 2}, Stride: []int{2, 2}, Dilation: []int{1, 1}, PadBegin: []int{0, 0}},
+		{Planes: 64, In: []int{112, 112}, Out: []int{56, 56}, Kernel: []int{3, 3}, Stride: []int{2, 2}, Dilation: []int{1, 1}, PadBegin: []int{1, 1}},
+	} {
+		b.Run(fmt.Sprint(g.Kernel), func(b *testing.B) {
+			n := g.Planes * volume(g.Out)
+			x, y, arg := randoms(rand.New(rand.NewPCG(1, 1)), g.Planes*volume(g.In)), make([]float32, n), make([]int32, n)
+			for b.Loop() {
+				g.MaxPool(w, x, y, arg)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/output")
+		})
+	}
+}
