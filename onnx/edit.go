@@ -194,7 +194,6 @@ type metadata struct {
 // entry is a key and value; those of the file come first and in its order.
 type entry struct {
 	key, value string
-	inFile     bool
 	set        bool // the value is not that of the file
 	dropped    bool
 }
@@ -229,12 +228,16 @@ func (m *metadata) drop(prefix string) {
 	}
 }
 
-// protos returns the entries that are left.
-func (m *metadata) protos() []*onnxpb.StringStringEntryProto {
+// protos returns the entries that are left, given those of the file.
+func (m *metadata) protos(file []*onnxpb.StringStringEntryProto) []*onnxpb.StringStringEntryProto {
 	var list []*onnxpb.StringStringEntryProto
-	for _, e := range m.entries {
-		if !e.dropped {
+	for i, e := range m.entries {
+		switch {
+		case e.dropped:
+		case e.set:
 			list = append(list, &onnxpb.StringStringEntryProto{Key: proto.String(e.key), Value: proto.String(e.value)})
+		default:
+			list = append(list, file[i])
 		}
 	}
 	return list

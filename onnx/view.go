@@ -30,7 +30,7 @@ func (e *edits) clone(base *source) *edits {
 	if e == nil {
 		e = &edits{base: base}
 		for _, kv := range base.messages[0].(*onnxpb.ModelProto).GetMetadataProps() {
-			e.metadata.entries = append(e.metadata.entries, entry{key: kv.GetKey(), value: kv.GetValue(), inFile: true})
+			e.metadata.entries = append(e.metadata.entries, entry{key: kv.GetKey(), value: kv.GetValue()})
 		}
 	}
 	c := &edits{base: base, values: map[int32]Source{}, inputs: map[int32]map[int]string{},
@@ -116,7 +116,7 @@ func (e *edits) changeMessage(i int32, c proto.Message) {
 		}
 	case *onnxpb.ModelProto:
 		if e.metadata.changed {
-			c.MetadataProps = e.metadata.protos()
+			c.MetadataProps = e.metadata.protos(c.MetadataProps)
 		}
 	}
 }
