@@ -2,74 +2,36 @@ package kernel
 
 // The arithmetic of two float32 operands, for [Combine].
 var (
-	Add = &Pair[float32, float32]{Both: addBoth, Right: addRight, Left: func(dst []float32, a float32, b []float32) { addRight(dst, b, a) }}
-	Sub = &Pair[float32, float32]{Both: subBoth, Right: func(dst, a []float32, b float32) { addRight(dst, a, -b) }, Left: subLeft}
-	Mul = &Pair[float32, float32]{Both: mulBoth, Right: mulRight, Left: func(dst []float32, a float32, b []float32) { mulRight(dst, b, a) }}
-	Div = &Pair[float32, float32]{Both: divBoth, Right: divRight, Left: divLeft}
+	Add = loopPair(loopAdd, loopAddOne, loopAddOne)
+	Sub = subPair()
+	Mul = loopPair(loopMul, loopMulOne, loopMulOne)
+	Div = loopPair(loopDiv, loopDivOne, loopDivInto)
 )
 
-func addBoth(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + b[i]
+// loopPair makes the forms of a pair of loops: of two vectors, and of a vector with one number on its right and left.
+func loopPair(both, right, left loopKind) *Pair[float32, float32] {
+	return &Pair[float32, float32]{
+		Both:  func(dst, a, b []float32) { loops[both](dst, a, b, 0, 0) },
+		Right: func(dst, a []float32, b float32) { loops[right](dst, a, a, b, 0) },
+		Left:  func(dst []float32, a float32, b []float32) { loops[left](dst, b, b, a, 0) },
 	}
 }
 
-func addRight(dst, a []float32, b float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] + b
-	}
+// subPair subtracts one number by adding its negative, which is the same to the last bit.
+func subPair() *Pair[float32, float32] {
+	p := loopPair(loopSub, loopAddOne, loopSubFrom)
+	add := p.Right
+	p.Right = func(dst, a []float32, b float32) { add(dst, a, -b) }
+	return p
 }
 
-func subBoth(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] - b[i]
-	}
+// Scale computes dst = factor·src. The two may be the same slice.
+func Scale(w *Workers, factor float32, dst, src []float32) {
+	run(w, loopMulOne, elementGrain, dst, src, nil, factor, 0)
 }
 
-func subLeft(dst []float32, a float32, b []float32) {
-	b = b[:len(dst)]
-	for i := range dst {
-		dst[i] = a - b[i]
-	}
-}
-
-func mulBoth(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] * b[i]
-	}
-}
-
-func mulRight(dst, a []float32, b float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] * b
-	}
-}
-
-func divBoth(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] / b[i]
-	}
-}
-
-func divRight(dst, a []float32, b float32) {
-	a = a[:len(dst)]
-	for i := range dst {
-		dst[i] = a[i] / b
-	}
-}
-
-func divLeft(dst []float32, a float32, b []float32) {
-	b = b[:len(dst)]
-	for i := range dst {
-		dst[i] = a / b[i]
-	}
-}
+// Product computes dst = a·b of equally long slices. dst may be a or b.
+func Product(w *Workers, dst, a, b []float32) { run(w, loopMul, elementGrain, dst, a, b, 0, 0) }
 
 // Map computes dst[i] = f(src[i]); f is called once an element.
 func Map[T, U any](w *Workers, dst []U, src []T, f func(T) U) {
@@ -87,57 +49,4 @@ func MapGradient(w *Workers, dx, dy, x, y []float32, slope func(x, y float32) fl
 			dx[i] = dy[i] * slope(x[i], y[i])
 		}
 	})
-}
-
-// Relu computes dst[i] = max(src[i], 0); NaN stays NaN.
-func Relu(w *Workers, dst, src []float32) {
-	w.For(len(dst), elementGrain, func(lo, hi int) {
-		dst := dst[lo:hi]
-		for i, v := range src[lo:hi] {
-			dst[i] = max(v, 0)
-		}
-	})
-}
-
-// ReluGradient computes dx = dy where y, the output of [Relu], is positive, and 0 elsewhere. x is not read.
-func ReluGradient(w *Workers, dx, dy, x, y []float32) {
-	w.For(len(dx), elementGrain, func(lo, hi int) {
-		dx, dy, y := dx[lo:hi], dy[lo:hi], y[lo:hi]
-		for i := range dx {
-			if y[i] > 0 {
-				dx[i] = dy[i]
-			} else {
-				dx[i] = 0
-			}
-		}
-	})
-}
-
-// Clip computes dst[i] = min(max(src[i], low), high); NaN stays NaN.
-func Clip(w *Workers, low, high float32, dst, src []float32) {
-	w.For(len(dst), elementGrain, func(lo, hi int) {
-		dst := dst[lo:hi]
-		for i, v := range src[lo:hi] {
-			dst[i] = min(max(v, low), high)
-		}
-	})
-}
-
-// ClipGradient computes dx = dy where low <= x <= high, and 0 elsewhere.
-func ClipGradient(w *Workers, low, high float32, dx, dy, x []float32) {
-	w.For(len(dx), elementGrain, func(lo, hi int) {
-		dx, dy := dx[lo:hi], dy[lo:hi]
-		for i, v := range x[lo:hi] {
-			if v >= low && v <= high {
-				dx[i] = dy[i]
-			} else {
-				dx[i] = 0
-			}
-		}
-	})
-}
-
-// Scale computes dst = factor·src. The two may be the same slice.
-func Scale(w *Workers, factor float32, dst, src []float32) {
-	w.For(len(dst), elementGrain, func(lo, hi int) { mulRight(dst[lo:hi], src[lo:hi], factor) })
 }

@@ -3,32 +3,27 @@ package kernel
 import "math"
 
 // Erf computes the error function of src. The two may be the same slice.
-func Erf(w *Workers, dst, src []float32) {
-	each(w, dst, src, func(x float32) float32 { return float32(erf(float64(x))) })
+func Erf(w *Workers, dst, src []float32) { run(w, loopErf, costlyGrain, dst, src, nil, 0, 0) }
+
+// ErfGradient computes dx = dy·2/√π·e^(-x²).
+func ErfGradient(w *Workers, dx, dy, x []float32) {
+	run(w, loopErfGradient, costlyGrain, dx, dy, x, 0, 0)
 }
 
 // Gelu computes dst[i] = x/2·(1+erf(x/√2)) for x = src[i] (arXiv 1606.08415).
-func Gelu(w *Workers, dst, src []float32) { each(w, dst, src, gelu) }
+func Gelu(w *Workers, dst, src []float32) { run(w, loopGelu, costlyGrain, dst, src, nil, 0, 0) }
 
 // GeluGradient computes dx = dy·(Φ(x) + x·φ(x)) with Φ and φ the normal distribution and its density.
 func GeluGradient(w *Workers, dx, dy, x []float32) {
-	w.For(len(dx), elementGrain/4, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			dx[i] = dy[i] * geluSlope(x[i])
-		}
-	})
+	run(w, loopGeluGradient, costlyGrain, dx, dy, x, 0, 0)
 }
 
 // GeluTanh computes dst[i] = x/2·(1+tanh(√(2/π)·(x + 0.044715·x³))) for x = src[i].
-func GeluTanh(w *Workers, dst, src []float32) { each(w, dst, src, geluTanh) }
+func GeluTanh(w *Workers, dst, src []float32) { run(w, loopGeluTanh, costlyGrain, dst, src, nil, 0, 0) }
 
-// GeluTanhGradient computes dx = dy times the derivative of [GeluTanh].
+// GeluTanhGradient computes dx = dy times the slope of [GeluTanh] at x.
 func GeluTanhGradient(w *Workers, dx, dy, x []float32) {
-	w.For(len(dx), elementGrain/4, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			dx[i] = dy[i] * geluTanhSlope(x[i])
-		}
-	})
+	run(w, loopGeluTanhGradient, costlyGrain, dx, dy, x, 0, 0)
 }
 
 // erf is x·P(x²)/Q(x²) on [-4, 4], the rational function of least relative error, 2.5e-8, there; beyond, erf is ±1 in float32.
@@ -53,21 +48,48 @@ func erf(x float64) float64 {
 	return x * p / q
 }
 
-func gelu(x float32) float32 {
-	if x < -20 {
-		return float32(math.Copysign(0, -1))
-	}
-	return float32(float64(x) / 2 * (1 + erf(float64(x)*(math.Sqrt2/2))))
+func erfSlope(x, _, _ float32) float32 {
+	return float32(2 / math.SqrtPi * exp64(-float64(x)*float64(x)))
 }
 
-func geluSlope(x float32) float32 {
-	v := float64(x)
-	if v < -20 {
-		return 0
-	}
-	const density = 0.39894228040143267794 // 1/√(2π)
-	return float32((1+erf(v*(math.Sqrt2/2)))/2 + v*density*exp64(-v*v/2))
+func gelu(x, _, _ float32) float32 {
+	below, _ := normal(float64(x))
+	return float32(float64(finite(x)) * below)
 }
+
+func geluSlope(x, _, _ float32) float32 {
+	const density = 0.39894228040143267794 // 1/√(2π)
+	v := inner(x)
+	below, bell := normal(v)
+	return float32(below + v*density*bell)
+}
+
+// normal returns Φ(x), the part of the normal distribution below x, and e^(-x²/2). The part beyond |x| is
+// e^(-x²/2)·t·G(t) with t = 1/(1+0.35·|x|) and G the polynomial of least relative error, 3.2e-8, up to 14.5.
+func normal(x float64) (below, bell float64) {
+	size := math.Abs(x)
+	if size > 20 {
+		size = 20
+	}
+	bell = exp64(size * size * -0.5)
+	t := 1 / (1 + 0.35*size)
+	g := 0.14403104176011375 + t*-0.02915791132934627
+	g = -0.2558392509317055 + t*g
+	g = 0.15931997015444974 + t*g
+	g = -0.023212536624555868 + t*g
+	g = 0.1055525768163643 + t*g
+	g = 0.11982126965052567 + t*g
+	g = 0.13986351780494752 + t*g
+	g = 0.13962130671320144 + t*g
+	beyond := g * t * bell
+	if x < 0 {
+		return beyond, bell
+	}
+	return 1 - beyond, bell
+}
+
+// inner is x, but within ±20: slopes do not change in float32 beyond.
+func inner(x float32) float64 { return float64(min(max(x, -20), 20)) }
 
 // The constants of the approximation: √(2/π) and the cubic's.
 const (
@@ -76,22 +98,13 @@ const (
 )
 
 // geluTanh uses 1 + tanh(u) = 2/(1+e^-2u).
-func geluTanh(x float32) float32 {
-	v := float64(x)
-	if v < -20 {
-		return float32(math.Copysign(0, -1))
-	}
+func geluTanh(x, _, _ float32) float32 {
+	v := float64(finite(x))
 	return float32(v / (1 + exp64(-2*geluScale*v*(1+geluCubic*v*v))))
 }
 
-func geluTanhSlope(x float32) float32 {
-	v := float64(x)
-	switch {
-	case v < -20:
-		return 0
-	case v > 20:
-		return 1
-	}
+func geluTanhSlope(x, _, _ float32) float32 {
+	v := inner(x)
 	s := 1 / (1 + exp64(-2*geluScale*v*(1+geluCubic*v*v)))
 	return float32(s + v*s*(1-s)*2*geluScale*(1+3*geluCubic*v*v))
 }

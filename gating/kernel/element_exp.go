@@ -2,82 +2,46 @@ package kernel
 
 import "math"
 
-// The functions here work in double precision on polynomials just long enough for float32, which costs a scalar
-// loop no more than single precision and makes results right to the last bit but for rare ties. NaN gives
-// NaN, and infinities give the limits.
-
-// Exp computes dst[i] = e^src[i]. The two may be the same slice.
-func Exp(w *Workers, dst, src []float32) { each(w, dst, src, exp) }
+// Exp computes dst[i] = e^src[i] to 1.5 units in the last place. The two may be the same slice.
+func Exp(w *Workers, dst, src []float32) { run(w, loopExp, costlyGrain, dst, src, nil, 0, 0) }
 
 // Sigmoid computes dst[i] = 1/(1+e^-src[i]). The two may be the same slice.
-func Sigmoid(w *Workers, dst, src []float32) { each(w, dst, src, sigmoid) }
+func Sigmoid(w *Workers, dst, src []float32) { run(w, loopSigmoid, costlyGrain, dst, src, nil, 0, 0) }
+
+// SigmoidGradient computes dx = dy·y·(1-y) for y of [Sigmoid].
+func SigmoidGradient(w *Workers, dx, dy, y []float32) {
+	run(w, loopSigmoidGradient, elementGrain, dx, dy, y, 0, 0)
+}
 
 // Tanh computes the hyperbolic tangent of src. The two may be the same slice.
-func Tanh(w *Workers, dst, src []float32) { each(w, dst, src, tanh) }
+func Tanh(w *Workers, dst, src []float32) { run(w, loopTanh, costlyGrain, dst, src, nil, 0, 0) }
 
-// Expm1 computes dst[i] = e^src[i] - 1, exact for small src[i] too. The two may be the same slice.
-func Expm1(w *Workers, dst, src []float32) {
-	each(w, dst, src, Expm1Of)
+// TanhGradient computes dx = dy·(1-y²) for y of [Tanh].
+func TanhGradient(w *Workers, dx, dy, y []float32) {
+	run(w, loopTanhGradient, elementGrain, dx, dy, y, 0, 0)
 }
 
 // Swish computes dst[i] = x·sigmoid(alpha·x) for x = src[i]; with alpha 1 it is SiLU.
 func Swish(w *Workers, alpha float32, dst, src []float32) {
-	each(w, dst, src, func(x float32) float32 {
-		if math.IsInf(float64(x), -1) && alpha > 0 {
-			return 0
-		}
-		return x * sigmoid(alpha*x)
-	})
+	run(w, loopSwish, costlyGrain, dst, src, nil, alpha, 0)
 }
 
-// SwishGradient computes dx = dy·d/dx x·sigmoid(alpha·x).
+// SwishGradient computes dx = dy times the slope of [Swish] at x.
 func SwishGradient(w *Workers, alpha float32, dx, dy, x []float32) {
-	MapGradient(w, dx, dy, x, x, func(x, _ float32) float32 {
-		s := sigmoid(alpha * x)
-		return s + alpha*x*s*(1-s)
-	})
+	run(w, loopSwishGradient, costlyGrain, dx, dy, x, alpha, 0)
+}
+
+// Mish computes dst[i] = x·tanh(ln(1+e^x)) for x = src[i] (arXiv 1908.08681).
+func Mish(w *Workers, dst, src []float32) { run(w, loopMish, costlyGrain, dst, src, nil, 0, 0) }
+
+// MishGradient computes dx = dy times the slope of [Mish] at x.
+func MishGradient(w *Workers, dx, dy, x []float32) {
+	run(w, loopMishGradient, costlyGrain, dx, dy, x, 0, 0)
 }
 
 // Softplus computes dst[i] = ln(1+e^src[i]).
 func Softplus(w *Workers, dst, src []float32) {
-	each(w, dst, src, func(x float32) float32 { return float32(softplus(float64(x))) })
-}
-
-// Mish computes dst[i] = x·tanh(ln(1+e^x)) for x = src[i] (arXiv 1908.08681).
-func Mish(w *Workers, dst, src []float32) {
-	each(w, dst, src, func(x float32) float32 {
-		if x < -100 {
-			return float32(math.Copysign(0, -1))
-		}
-		return float32(float64(x) * mishGate(float64(x)))
-	})
-}
-
-// MishGradient computes dx = dy·d/dx x·tanh(ln(1+e^x)).
-func MishGradient(w *Workers, dx, dy, x []float32) {
-	MapGradient(w, dx, dy, x, x, func(x, _ float32) float32 {
-		if x < -100 {
-			return 0
-		}
-		t := mishGate(float64(x))
-		return float32(t + float64(x)*(1-t*t)/(1+exp64(-float64(x))))
-	})
-}
-
-// mishGate is tanh(ln(1+e^x)) = (u²+2u)/(u²+2u+2) for u = e^x.
-func mishGate(x float64) float64 {
-	u := exp64(min(x, 40))
-	n := u * (u + 2)
-	return n / (n + 2)
-}
-
-// each is Map for functions of this package, all but free of calls once the compiler has seen f.
-func each(w *Workers, dst, src []float32, f func(float32) float32) {
-	w.For(len(dst), elementGrain/4, func(lo, hi int) {
-		for i, v := range src[lo:hi] {
-			dst[lo+i] = f(v)
-		}
-	})
+	Map(w, dst, src, func(x float32) float32 { return float32(softplus(float64(x))) })
 }
 
 // ExpOf returns e^x.
@@ -85,6 +49,9 @@ func ExpOf(x float32) float32 { return exp(x) }
 
 // Expm1Of returns e^x - 1, exact for small x too.
 func Expm1Of(x float32) float32 { return float32(expm1(float64(x))) }
+
+// What follows is the arithmetic of the plain loops. It works in double precision on polynomials just long enough for
+// float32, which costs a scalar loop no more than single precision. NaN gives NaN, and infinities the limits.
 
 func exp(x float32) float32 { return float32(exp64(float64(x))) }
 
@@ -100,6 +67,24 @@ func tanh(x float32) float32 {
 	}
 	e := expm1(2 * float64(x))
 	return float32(e / (e + 2))
+}
+
+func swishSlope(x, alpha, _ float32) float32 {
+	s := 1 / (1 + exp64(-float64(alpha)*float64(x)))
+	return float32(s + float64(alpha)*float64(x)*s*(1-s))
+}
+
+// mishGate is tanh(ln(1+e^x)) = n/(n+2) with n = e^x·(e^x+2).
+func mishGate(x float64) float64 {
+	u := exp64(min(x, 40))
+	n := u * (u + 2)
+	return n / (n + 2)
+}
+
+func mishSlope(x, _, _ float32) float32 {
+	v := float64(finite(x))
+	t := mishGate(v)
+	return float32(t + v*((1-t*t)/(1+exp64(-v))))
 }
 
 // softplus is max(x, 0) + ln(1+e^-|x|).

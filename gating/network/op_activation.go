@@ -9,12 +9,12 @@ import (
 // activationOps are the activation functions of ONNX: element-wise, of one float input.
 var activationOps = family{
 	{"", "Relu", 1, gradFull, buildUnary(&unary{f: kernel.Relu, d: kernel.ReluGradient, ints: func(v int64) int64 { return max(v, 0) }})},
-	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: slope(func(_, y float32) float32 { return y * (1 - y) })})},
-	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: slope(func(_, y float32) float32 { return 1 - y*y })})},
+	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: ofOutput(kernel.SigmoidGradient)})},
+	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: ofOutput(kernel.TanhGradient)})},
 	{"", "Softplus", 1, gradFull, buildUnary(&unary{f: kernel.Softplus, d: softplusGradient})},
 	{"", "Softsign", 1, gradFull, buildUnary(softsign)},
 	{"", "Mish", 18, gradFull, buildUnary(&unary{f: kernel.Mish, d: ofInput(kernel.MishGradient)})},
-	{"", "HardSwish", 14, gradFull, buildUnary(hardSwish)},
+	{"", "HardSwish", 14, gradFull, buildUnary(&unary{f: kernel.HardSwish, d: ofInput(kernel.HardSwishGradient)})},
 	{"", "LeakyRelu", 1, gradFull, buildWith(leakyRelu)},
 	{"", "ThresholdedRelu", 1, gradFull, buildWith(thresholdedRelu)},
 	{"", "HardSigmoid", 1, gradFull, buildWith(hardSigmoid)},
@@ -34,25 +34,6 @@ var softsign = &unary{
 	d: slope(func(x, _ float32) float32 { return 1 / ((1 + abs32(x)) * (1 + abs32(x))) }),
 }
 
-// hardSwish is x·min(1, max(0, x/6 + 1/2)); its slope at the kinks is the inner piece's, as in PyTorch.
-var hardSwish = &unary{
-	f: mapped(func(x float32) float32 {
-		if x <= -3 {
-			return 0
-		}
-		return x * min(1, max(0, x/6+0.5))
-	}),
-	d: slope(func(x, _ float32) float32 {
-		switch {
-		case x < -3:
-			return 0
-		case x <= 3:
-			return x/3 + 0.5
-		}
-		return 1
-	}),
-}
-
 var (
 	exactGelu = &unary{f: kernel.Gelu, d: ofInput(kernel.GeluGradient)}
 	tanhGelu  = &unary{f: kernel.GeluTanh, d: ofInput(kernel.GeluTanhGradient)}
@@ -60,25 +41,15 @@ var (
 
 func softplusGradient(w *kernel.Workers, dx, dy, x, _ []float32) {
 	kernel.Sigmoid(w, dx, x)
-	kernel.Combine(w, kernel.NewBroadcast([]int{len(dx)}, []int{len(dx)}, []int{len(dx)}), kernel.Mul, dx, dx, dy)
+	kernel.Product(w, dx, dx, dy)
 }
 
 // leakyRelu is x where x > 0, else alpha·x (default 0.01).
 func leakyRelu(c *call) *unary {
 	alpha := c.float("alpha", 0.01)
 	return &unary{
-		f: mapped(func(x float32) float32 {
-			if x < 0 {
-				return alpha * x
-			}
-			return x
-		}),
-		d: slope(func(x, _ float32) float32 {
-			if x > 0 {
-				return 1
-			}
-			return alpha
-		}),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.LeakyRelu(w, alpha, y, x) },
+		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.LeakyReluGradient(w, alpha, dx, dy, x) },
 	}
 }
 
@@ -100,8 +71,8 @@ func thresholdedRelu(c *call) *unary {
 func hardSigmoid(c *call) *unary {
 	alpha, beta := c.float("alpha", 0.2), c.float("beta", 0.5)
 	return &unary{
-		f: mapped(func(x float32) float32 { return max(0, min(1, alpha*x+beta)) }),
-		d: slope(func(_, y float32) float32 { return alpha * when(y > 0 && y < 1) }),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.HardSigmoid(w, alpha, beta, y, x) },
+		d: func(w *kernel.Workers, dx, dy, _, y []float32) { kernel.HardSigmoidGradient(w, alpha, dx, dy, y) },
 	}
 }
 

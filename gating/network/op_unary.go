@@ -10,13 +10,13 @@ import (
 
 // unaryOps are element-wise functions of mathematics.
 var unaryOps = family{
-	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: slope(func(_, y float32) float32 { return y })})},
+	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: ofOutput(kernel.Product)})},
 	{"", "Log", 1, gradFull, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))},
 	{"", "Sqrt", 1, gradFull, buildUnary(double(math.Sqrt, func(_, y float32) float32 { return 1 / (2 * y) }))},
 	{"", "Reciprocal", 1, gradFull, buildUnary(reciprocal)},
 	{"", "Neg", 1, gradFull, buildUnary(negative)},
 	{"", "Abs", 1, gradFull, buildUnary(absolute)},
-	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: slope(erfSlope)})},
+	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfGradient)})},
 	{"", "Sin", 7, gradFull, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))},
 	{"", "Cos", 7, gradFull, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))},
 	{"", "Tan", 7, gradFull, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))},
@@ -117,6 +117,11 @@ func ofInput(d func(w *kernel.Workers, dx, dy, x []float32)) func(w *kernel.Work
 	return func(w *kernel.Workers, dx, dy, x, _ []float32) { d(w, dx, dy, x) }
 }
 
+// ofOutput is a gradient kernel that does not need x.
+func ofOutput(d func(w *kernel.Workers, dx, dy, y []float32)) func(w *kernel.Workers, dx, dy, x, y []float32) {
+	return func(w *kernel.Workers, dx, dy, _, y []float32) { d(w, dx, dy, y) }
+}
+
 // double is a function computed in double precision, and its derivative.
 func double(f func(float64) float64, d func(x, y float32) float32) *unary {
 	u := &unary{f: mapped(func(x float32) float32 { return float32(f(float64(x))) })}
@@ -124,11 +129,6 @@ func double(f func(float64) float64, d func(x, y float32) float32) *unary {
 		u.d = slope(d)
 	}
 	return u
-}
-
-// erfSlope is the derivative of erf, 2/√π·e^(-x²).
-func erfSlope(x, _ float32) float32 {
-	return float32(2 / math.SqrtPi * math.Exp(-float64(x)*float64(x)))
 }
 
 // root is 1/√(a + b·x²).

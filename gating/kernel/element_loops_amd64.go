@@ -1,0 +1,68 @@
+package kernel
+
+// assembly is the signature of the generated loops.
+type assembly func(n int, dst, a, b *float32, p, q float32)
+
+// fastLoops returns the loops for the named set of instructions.
+func fastLoops(name string) [loopCount]elementwise {
+	set := map[string]int{"avx2": 0, "avx512": 1}
+	i, ok := set[name]
+	if !ok {
+		return plainLoops
+	}
+	var fast [loopCount]elementwise
+	for kind, both := range assemblyLoops {
+		fast[kind] = checked(both[i])
+	}
+	return fast
+}
+
+// checked is a loop over slices: it keeps assembly inside them.
+func checked(f assembly) elementwise {
+	return func(dst, a, b []float32, p, q float32) {
+		n := len(dst)
+		if n == 0 {
+			return
+		}
+		a, b = a[:n], b[:n]
+		f(n, &dst[0], &a[0], &b[0], p, q)
+	}
+}
+
+// assemblyLoops are the generated loops, for AVX2 and AVX-512.
+var assemblyLoops = [loopCount][2]assembly{
+	loopAdd:                 {addAVX2, addAVX512},
+	loopAddOne:              {addOneAVX2, addOneAVX512},
+	loopSub:                 {subAVX2, subAVX512},
+	loopSubFrom:             {subFromAVX2, subFromAVX512},
+	loopMul:                 {mulAVX2, mulAVX512},
+	loopMulOne:              {mulOneAVX2, mulOneAVX512},
+	loopDiv:                 {divAVX2, divAVX512},
+	loopDivOne:              {divOneAVX2, divOneAVX512},
+	loopDivInto:             {divIntoAVX2, divIntoAVX512},
+	loopRelu:                {reluAVX2, reluAVX512},
+	loopReluGradient:        {reluGradientAVX2, reluGradientAVX512},
+	loopClip:                {clipAVX2, clipAVX512},
+	loopClipGradient:        {clipGradientAVX2, clipGradientAVX512},
+	loopLeakyRelu:           {leakyReluAVX2, leakyReluAVX512},
+	loopLeakyReluGradient:   {leakyReluGradientAVX2, leakyReluGradientAVX512},
+	loopHardSigmoid:         {hardSigmoidAVX2, hardSigmoidAVX512},
+	loopHardSigmoidGradient: {hardSigmoidGradientAVX2, hardSigmoidGradientAVX512},
+	loopHardSwish:           {hardSwishAVX2, hardSwishAVX512},
+	loopHardSwishGradient:   {hardSwishGradientAVX2, hardSwishGradientAVX512},
+	loopExp:                 {expAVX2, expAVX512},
+	loopSigmoid:             {sigmoidAVX2, sigmoidAVX512},
+	loopSigmoidGradient:     {sigmoidGradientAVX2, sigmoidGradientAVX512},
+	loopTanh:                {tanhAVX2, tanhAVX512},
+	loopTanhGradient:        {tanhGradientAVX2, tanhGradientAVX512},
+	loopSwish:               {swishAVX2, swishAVX512},
+	loopSwishGradient:       {swishGradientAVX2, swishGradientAVX512},
+	loopMish:                {mishAVX2, mishAVX512},
+	loopMishGradient:        {mishGradientAVX2, mishGradientAVX512},
+	loopErf:                 {erfAVX2, erfAVX512},
+	loopErfGradient:         {erfGradientAVX2, erfGradientAVX512},
+	loopGelu:                {geluAVX2, geluAVX512},
+	loopGeluGradient:        {geluGradientAVX2, geluGradientAVX512},
+	loopGeluTanh:            {geluTanhAVX2, geluTanhAVX512},
+	loopGeluTanhGradient:    {geluTanhGradientAVX2, geluTanhGradientAVX512},
+}
