@@ -158,7 +158,11 @@ func runDataSet(m *onnx.Model, set string) error {
 		if err != nil {
 			return err
 		}
-		if err := compare(outs[i], want, 1e-3, 1e-7); err != nil {
+		rtol := 1e-3
+		if want.Type == onnx.BFloat16 {
+			rtol = 1.0 / 128 // ONNX's own cases cut the bits off that the operator has to round
+		}
+		if err := compare(outs[i], want, rtol, 1e-7); err != nil {
 			return fmt.Errorf("output %d: %w", i, err)
 		}
 	}

@@ -1,0 +1,44 @@
+package kernel
+
+// RNN is the cell of ONNX's operator RNN: H' = F(W x + R H + biases).
+type RNN struct{ F Activation }
+
+// Gates is 1.
+func (*RNN) Gates() int { return 1 }
+
+func (*RNN) split() bool { return false }
+
+func (l *RNN) forward(w *Workers, r *Recurrent, t int, p *Parameters) {
+	n := r.Hidden
+	pre, act, h, next := r.state(r.pre, t), r.state(r.act, t), r.state(r.H, t), r.state(r.H, t+1)
+	Gemm(w, false, true, r.Batch, n, n, 1, h, n, p.Recurrent, n, 1, pre, n)
+	r.rows(w, func(b int) {
+		lo, hi := b*n, (b+1)*n
+		if !r.live(t, b) {
+			copy(next[lo:hi], h[lo:hi])
+			return
+		}
+		l.F.run(r.Clip, act[lo:hi], pre[lo:hi])
+		copy(next[lo:hi], act[lo:hi])
+	})
+}
+
+func (l *RNN) backward(w *Workers, r *Recurrent, t int, p *Parameters) {
+	n := r.Hidden
+	pre, act, d := r.state(r.pre, t), r.state(r.act, t), r.state(r.dpre, t)
+	r.rows(w, func(b int) {
+		lo, hi := b*n, (b+1)*n
+		if !r.live(t, b) {
+			clear(d[lo:hi])
+			return
+		}
+		for k := lo; k < hi; k++ {
+			d[k] = r.dh[k] * l.F.slopeAt(r.Clip, pre[k], act[k])
+		}
+	})
+	r.stateBack(w, t, p)
+}
+
+func (*RNN) gradient(w *Workers, r *Recurrent, dst []float32) {
+	r.stateGradient(w, 0, r.Hidden, r.H, dst)
+}

@@ -1,0 +1,255 @@
+package network
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// ortServer is ONNX Runtime in a process of its own, where ORT_NODE_MODULES names a folder that has it.
+type ortServer struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// ortTensor is a tensor as the server writes it.
+type ortTensor struct {
+	Type string      `json:"type"`
+	Dims []int       `json:"dims"`
+	Data []ortNumber `json:"data"`
+}
+
+// ortNumber is a number that may be NaN or infinite.
+type ortNumber float64
+
+// MarshalJSON writes what JSON has no numbers for as strings.
+func (n ortNumber) MarshalJSON() ([]byte, error) {
+	f := float64(n)
+	switch {
+	case math.IsNaN(f):
+		return []byte(`"NaN"`), nil
+	case math.IsInf(f, 0):
+		return []byte(strconv.Quote(map[bool]string{true: "Infinity", false: "-Infinity"}[f > 0])), nil
+	}
+	return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
+}
+
+// UnmarshalJSON reads a number, a string that holds one, or a boolean.
+func (n *ortNumber) UnmarshalJSON(b []byte) error {
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case float64:
+		*n = ortNumber(v)
+	case bool:
+		if v {
+			*n = 1
+		}
+	case string:
+		f, err := strconv.ParseFloat(v, 64)
+		*n = ortNumber(f)
+		return err
+	}
+	return nil
+}
+
+// startORT starts the server, or returns nil where there is none.
+func startORT(t testing.TB) *ortServer {
+	t.Helper()
+	if os.Getenv("ORT_NODE_MODULES") == "" {
+		return nil
+	}
+	cmd := exec.Command("node", filepath.Join("..", "..", ".ci", "ortserve.mjs"))
+	cmd.Stderr = io.Discard
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	return &ortServer{in, bufio.NewReader(out)}
+}
+
+// run gives a model's outputs for the inputs; an error is what ONNX Runtime says.
+func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Tensor, error) {
+	feeds := map[string]ortTensor{}
+	for name, t := range inputs {
+		feeds[name] = toORT(t)
+	}
+	line, err := json.Marshal(map[string]any{"model": path, "feeds": feeds})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.in.Write(append(line, '\n')); err != nil {
+		return nil, err
+	}
+	if line, err = s.out.ReadBytes('\n'); err != nil {
+		return nil, fmt.Errorf("the server is gone: %w", err)
+	}
+	var answer struct {
+		Outputs map[string]ortTensor `json:"outputs"`
+		Error   string               `json:"error"`
+	}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Error != "" {
+		return nil, errors.New(answer.Error)
+	}
+	outs := map[string]*Tensor{}
+	for name, t := range answer.Outputs {
+		outs[name] = fromORT(t)
+	}
+	return outs, nil
+}
+
+func toORT(t *Tensor) ortTensor {
+	o := ortTensor{Type: t.Type.String(), Dims: t.Shape, Data: make([]ortNumber, t.Len())}
+	for i := range o.Data {
+		o.Data[i] = ortNumber(t.number(i))
+	}
+	return o
+}
+
+// fromORT reads an answer; element types are told by name.
+func fromORT(o ortTensor) *Tensor {
+	t := &Tensor{Shape: o.Dims}
+	for d := range onnx.DataType(32) {
+		if d.String() == o.Type {
+			t.Type = d
+		}
+	}
+	t = NewTensor(t.Spec())
+	for i, v := range o.Data {
+		if t.F != nil {
+			t.F[i] = float32(v)
+		} else {
+			t.I[i] = int64(v)
+		}
+	}
+	return t
+}
+
+// scaledDifference is the largest difference of two tensors of one shape, relative to the largest finite element wanted.
+func scaledDifference(got, want *Tensor) (float64, error) {
+	if fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) {
+		return 0, fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
+	}
+	scale, worst := 1e-6, 0.0
+	for i := range want.Len() {
+		if w := math.Abs(want.number(i)); !math.IsInf(w, 0) && !math.IsNaN(w) {
+			scale = math.Max(scale, w)
+		}
+	}
+	for i := range want.Len() {
+		g, w := got.number(i), want.number(i)
+		if g == w || math.IsNaN(g) && math.IsNaN(w) {
+			continue
+		}
+		d := math.Abs(g-w) / scale
+		if math.IsNaN(d) {
+			d = math.Inf(1)
+		}
+		worst = math.Max(worst, d)
+	}
+	return worst, nil
+}
+
+// againstORT runs one node by ONNX Runtime and by its operator and compares the outputs, relative to their largest elements.
+func (s *ortServer) againstORT(t *testing.T, c gradCase) {
+	t.Helper()
+	op, in, out := buildOne(t, c)
+	if err := op.Forward(&Context{}, in, out); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	names := writeNode(t, path, c, out)
+	feeds := map[string]*Tensor{}
+	for i, v := range c.inputs {
+		if v != nil {
+			feeds[names[i]] = v
+		}
+	}
+	want, err := s.run(path, feeds)
+	if err != nil {
+		t.Fatalf("ONNX Runtime: %v", err)
+	}
+	for k, o := range out {
+		d, err := scaledDifference(o, want[names[len(c.inputs)+k]])
+		if err != nil || d > 1e-5 {
+			t.Errorf("output %d of %v differs by %.2g: %v", k, o.Shape, d, err)
+		}
+	}
+}
+
+// writeNode writes a model of one node and returns the names of its inputs and outputs.
+func writeNode(t *testing.T, path string, c gradCase, out []*Tensor) []string {
+	t.Helper()
+	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs}
+	g := &onnxpb.GraphProto{Name: proto.String("one"), Node: []*onnxpb.NodeProto{n}}
+	var names []string
+	for i, v := range c.inputs {
+		name := "x" + string(rune('a'+i))
+		names = append(names, name)
+		if v == nil {
+			n.Input = append(n.Input, "")
+			continue
+		}
+		n.Input = append(n.Input, name)
+		g.Input = append(g.Input, typedInfo(name, v.Spec()))
+	}
+	for k, o := range out {
+		name := "y" + string(rune('a'+k))
+		names = append(names, name)
+		n.Output = append(n.Output, name)
+		g.Output = append(g.Output, typedInfo(name, o.Spec()))
+	}
+	m := &onnxpb.ModelProto{IrVersion: proto.Int64(10), Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{
+		{Domain: proto.String(c.domain), Version: proto.Int64(c.opset)},
+	}}
+	if c.domain != "" {
+		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(""), Version: proto.Int64(17)})
+	}
+	data, err := proto.Marshal(m)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// typedInfo declares a value with its shape.
+func typedInfo(name string, s Spec) *onnxpb.ValueInfoProto {
+	v := valueInfo(name, s.Type)
+	shape := &onnxpb.TensorShapeProto{}
+	for _, d := range s.Shape {
+		shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
+	}
+	v.GetType().GetTensorType().Shape = shape
+	return v
+}
