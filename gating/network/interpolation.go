@@ -23,7 +23,7 @@ type resizing struct {
 type resizedAxis struct {
 	resized    bool
 	n, m       int
-	length     float32 // m before rounding down
+	length     float32 // m before rounding down, which is what ONNX's tests align corners to
 	scale      float32
 	start, end float32 // region of interest
 }
@@ -72,7 +72,7 @@ func (r *resizing) place(x resizedAxis, o int) float32 {
 		if x.m <= 1 {
 			return 0.5 * (x.start + x.end) * (n - 1)
 		}
-		return x.start*(n-1) + i*(x.end-x.start)*(n-1)/(x.length-1)
+		return x.start*(n-1) + i*(x.end-x.start)*(n-1)/float32(x.m-1)
 	}
 	return (i+0.5)/x.scale - 0.5
 }

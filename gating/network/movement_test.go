@@ -22,7 +22,8 @@ func checkLinear(t *testing.T, c gradCase) {
 	checkGradients(t, c)
 }
 
-// runNode lowers and runs a graph of one node. Floats are data; integers are known at lowering unless hide names them.
+// runNode lowers and runs a graph of one node. The first input is data if it is float; all others are known at lowering
+// unless hide names them.
 func runNode(c gradCase, hide ...int) ([]*Tensor, error) {
 	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Attribute: c.attrs, Name: proto.String("node")}
 	g := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{n}}
@@ -36,7 +37,7 @@ func runNode(c gradCase, hide ...int) ([]*Tensor, error) {
 		name := fmt.Sprint("x", i)
 		n.Input = append(n.Input, name)
 		g.Input = append(g.Input, valueInfo(name, v.Type))
-		if v.Spec().IsFloat() || slices.Contains(hide, i) {
+		if i == 0 && v.Spec().IsFloat() || slices.Contains(hide, i) {
 			config.Shapes[name], data[name] = v.Shape, v
 		} else {
 			config.Values[name] = v

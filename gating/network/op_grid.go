@@ -149,15 +149,10 @@ func (op *gridSample) along(coordinate float64, n int) (a axisTaps) {
 	if op.mode == "nearest" {
 		at = math.RoundToEven(at)
 	}
-	if at < lo || at > hi {
-		switch op.padding {
-		case "border":
-			at, scale = min(max(at, 0), float64(n-1)), 0
-		case "reflection":
-			var sign float64
-			at, sign = mirrorAt(at, lo, hi)
-			scale *= sign
-		}
+	if op.mode != "cubic" { // whose four elements are each looked for where the padding has them
+		var sign float64
+		at, sign = op.inside(at, n, lo, hi)
+		scale *= sign
 	}
 	if !(math.Abs(at) < maxPad) { // NaN, or so far away that nothing is near
 		return axisTaps{}
@@ -181,6 +176,17 @@ func (op *gridSample) along(coordinate float64, n int) (a axisTaps) {
 		a.index[k] = op.element(first+k, n, lo, hi)
 	}
 	return a
+}
+
+// inside returns where the padding mode reads for a place outside lo..hi, and how that moves when the place does.
+func (op *gridSample) inside(at float64, n int, lo, hi float64) (to, sign float64) {
+	switch {
+	case at >= lo && at <= hi || op.padding == "zeros":
+		return at, 1
+	case op.padding == "border":
+		return min(max(at, 0), float64(n-1)), 0
+	}
+	return mirrorAt(at, lo, hi)
 }
 
 // element returns which element stands at index i of an axis of n, -1 for none.

@@ -66,6 +66,7 @@ func (c *call) sliceBounds() (b bounds, err error) {
 }
 
 // sliceIndices returns the indices from start to before end, clamped to an axis of n; negative ones count from its end.
+// Unlike in NumPy, stepping backwards from before the axis begins at its first element.
 func sliceIndices(n int, start, end, step int64) []int {
 	size := int64(n)
 	if start < 0 {
@@ -82,7 +83,7 @@ func sliceIndices(n int, start, end, step int64) []int {
 		}
 		return list
 	}
-	for i := min(max(start, -1), size-1); i > max(end, -1); i += step {
+	for i := min(max(start, 0), size-1); i > max(end, -1); i += step {
 		list = append(list, int(i))
 	}
 	return list
