@@ -44,7 +44,7 @@ func newForward(m *onnx.Model, d *dataset.Data, batch int, plan *Plan, w *kernel
 	if plan != nil {
 		f.config.Params, f.config.Affine = plan.mixtures()
 	}
-	if n := fixedBatch(m); n > 0 {
+	if n := fixedBatch(m); n > 0 && (n >= f.batch || !widens(m, d, n, f.batch, w)) {
 		f.batch, f.fixed = n, true
 	}
 	return f, nil

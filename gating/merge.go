@@ -89,14 +89,14 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	o.setDefaults()
 	m := &merge{Options: o, alignment: s.Alignment, workers: o.Learn.Workers}
 	var err error
+	if err := m.divide(d); err != nil {
+		return nil, err
+	}
 	if m.weights, err = LoadWeights(s); err != nil {
 		return nil, err
 	}
 	if len(m.weights.layers) == 0 {
 		return m.withoutGates(s)
-	}
-	if err := m.divide(d); err != nil {
-		return nil, err
 	}
 	losses, err := m.judgeParents(ctx)
 	if err != nil {
@@ -152,7 +152,7 @@ func (m *merge) withoutGates(s *graphmatch.Selection) (*Result, error) {
 	c := Candidate{Name: parentName(s.Alignment, base), Parent: base, Chosen: true, model: s.Alignment.Models[base], Score: Score{Loss: math.NaN(), Metric: math.NaN()}}
 	m.candidates = []Candidate{c}
 	r := m.result(s, &m.candidates[0])
-	r.Identical = true
+	r.Identical, r.Held = true, nil
 	return r, nil
 }
 

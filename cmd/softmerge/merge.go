@@ -85,8 +85,8 @@ func (f *mergeFlags) check() error {
 		return usagef("", "--combine %s: want convex or sum", f.combine)
 	case !(f.holdout > 0 && f.holdout < 1):
 		return usagef("", "--holdout %v: want a share between 0 and 1", f.holdout)
-	case f.epochs < 1 || f.maxSteps < 0:
-		return usagef("", "--epochs %d, --max-steps %d: want at least 1 and 0", f.epochs, f.maxSteps)
+	case f.epochs < 1 || f.maxSteps < 1:
+		return usagef("", "--epochs %d, --max-steps %d: want at least 1", f.epochs, f.maxSteps)
 	case !(f.rate > 0) || math.IsInf(f.rate, 0) || !(f.l0 >= 0) || math.IsInf(f.l0, 0):
 		return usagef("", "--lr %v, --l0 %v: want a positive rate and a weight of at least 0", f.rate, f.l0)
 	}

@@ -1,0 +1,67 @@
+package gating
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// probeRuns is how many runs of the exported batch size a wider batch is compared with.
+const probeRuns = 3
+
+// widens says whether a graph exported for a fixed batch size computes the same
+// for every sample when it is run on more of them at once, which is many times
+// faster. It is tried out on the first samples of the data: a graph with the batch
+// size written into a Reshape does not lower, one that mixes samples differs.
+func widens(m *onnx.Model, d *dataset.Data, fixed, batch int, w *kernel.Workers) bool {
+	narrow := &forward{model: m, data: d, batch: fixed, fixed: true}
+	wide := &forward{model: m, data: d, batch: batch}
+	for _, f := range []*forward{narrow, wide} {
+		f.config.Workers = w
+		f.runners, f.inputs = map[int]*network.Runner{}, map[string]*network.Tensor{}
+	}
+	r, err := wide.runner(batch)
+	if err != nil {
+		return false
+	}
+	for _, o := range r.Outputs() {
+		if o.IsFloat() && !sameRows(narrow, wide, o.Name) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameRows compares an output of the first samples, computed in narrow and in one wide run.
+func sameRows(narrow, wide *forward, output string) bool {
+	rows := make([]int, wide.batch)
+	for i := range rows {
+		rows[i] = i
+	}
+	all, err := wide.run(rows, output, nil)
+	if err != nil {
+		return false
+	}
+	size := all.Len() / wide.batch
+	for lo := 0; lo < min(probeRuns*narrow.batch, wide.batch); lo += narrow.batch {
+		hi := min(lo+narrow.batch, wide.batch)
+		part, err := narrow.run(rows[lo:hi], output, nil)
+		if err != nil || !close32(part.F, all.F[lo*size:hi*size]) {
+			return false
+		}
+	}
+	return true
+}
+
+// close32 compares relative to the largest number, which rounding errors go with.
+func close32(a, b []float32) bool {
+	var scale, diff float64
+	for i := range a {
+		scale = math.Max(scale, math.Abs(float64(b[i])))
+		diff = math.Max(diff, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return len(a) == len(b) && diff <= 1e-5*math.Max(scale, 1e-3)
+}
