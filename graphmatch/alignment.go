@@ -31,6 +31,7 @@ type Alignment struct {
 	Layers []Layer  // in the base's canonical order, then those that the base lacks
 	views  []*view  // one per model
 	labels []string // the models' names in messages
+	table  []row    // all layers before tied ones are joined
 }
 
 // Layer is one layer of the network with its tensors in every model.

@@ -37,7 +37,8 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 		a.views = append(a.views, v)
 	}
 	a.labels = fileLabels(models)
-	for _, r := range a.rows() {
+	a.table = a.rows()
+	for _, r := range a.table {
 		if !r.exporterConstant() {
 			a.Layers = append(a.Layers, a.layer(r))
 		}

@@ -1,0 +1,179 @@
+package graphmatch
+
+// segment is a run of positions along an axis: each unit of a set repeated (a flattened feature map has
+// one position per pixel), or positions in a fixed order.
+type segment struct {
+	set    *hidden
+	repeat int   // positions per unit; 0 when not known yet
+	fixed  int   // positions in a fixed order, when set is nil
+	grain  grain // whole set, its heads, or the inside of its heads
+}
+
+// grain says which coordinate of a set of heads an axis counts.
+type grain int
+
+const (
+	entire grain = iota
+	outer        // which head
+	inside       // which unit within a head
+)
+
+// axis is one axis of an array.
+type axis struct {
+	size int       // 0 when not known
+	runs []segment // nil when the order is fixed
+}
+
+// form is what is known of an array's axes. They are counted from the end, as broadcasting does: at(1) is
+// the last.
+type form struct {
+	rank int // -1 when not known
+	axes []axis
+}
+
+// at is the axis counted from the end, 1 for the last; nothing is known of axes beyond those kept.
+func (f *form) at(fromEnd int) axis {
+	if f == nil || fromEnd < 1 || fromEnd > len(f.axes) {
+		return axis{}
+	}
+	return f.axes[len(f.axes)-fromEnd]
+}
+
+// set replaces an axis counted from the end.
+func (f *form) set(fromEnd int, a axis) {
+	for len(f.axes) < fromEnd {
+		f.axes = append([]axis{{}}, f.axes...)
+	}
+	f.axes[len(f.axes)-fromEnd] = a
+}
+
+// fromEnd turns an axis number as operators give it into one counted from the end, 0 if it cannot be.
+func (f *form) fromEnd(axis int) int {
+	if axis < 0 {
+		return -axis
+	}
+	if f.rank < 0 || axis >= f.rank {
+		return 0
+	}
+	return f.rank - axis
+}
+
+// copy is a form that can be changed by itself.
+func (f *form) copy() *form {
+	g := &form{rank: f.rank}
+	g.axes = append(g.axes, f.axes...)
+	return g
+}
+
+// unknown is the form of arrays of which nothing is known.
+func unknown() *form { return &form{rank: -1} }
+
+// ranked is the form of an array of known rank in fixed order.
+func ranked(rank int) *form { return &form{rank: rank, axes: make([]axis, rank)} }
+
+// freeze fixes the order along an axis.
+func (a axis) freeze() {
+	for _, s := range a.runs {
+		if s.set != nil {
+			s.set.freeze()
+		}
+	}
+}
+
+// freeze fixes all orders along an array.
+func (f *form) freeze() {
+	if f == nil {
+		return
+	}
+	for _, a := range f.axes {
+		a.freeze()
+	}
+}
+
+// length is the number of positions of a run, 0 when not known.
+func (s segment) length() int {
+	switch {
+	case s.set == nil:
+		return s.fixed
+	case s.grain == outer:
+		return s.set.root().heads
+	case s.grain == inside:
+		return s.set.root().size / s.set.root().heads
+	}
+	return s.set.root().size * s.repeat
+}
+
+// extent is the number of positions along an axis as far as its runs say, 0 when they do not.
+func (a axis) extent() int {
+	if a.size > 0 {
+		return a.size
+	}
+	total := 0
+	for _, s := range a.runs {
+		if s.length() == 0 {
+			return 0
+		}
+		total += s.length()
+	}
+	return total
+}
+
+// sized fills in what the number of positions says about runs that were not known, and freezes the axis
+// if it contradicts them.
+func (a axis) sized(n int) axis {
+	if len(a.runs) == 1 && a.runs[0].set != nil && a.runs[0].grain == entire {
+		s := a.runs[0]
+		if size := s.set.root().size; s.repeat == 0 && n%size == 0 {
+			s.repeat = n / size
+			return axis{size: n, runs: []segment{s}}
+		}
+	}
+	if len(a.runs) > 0 && (axis{runs: a.runs}).extent() != n {
+		a.freeze()
+		return axis{size: n}
+	}
+	a.size = n
+	return a
+}
+
+// alike makes two axes that are combined element by element carry one order. An axis of length one is
+// broadcast and imposes nothing; fixed or unknown order on one side freezes the other.
+func alike(a, b axis) axis {
+	switch {
+	case a.size == 1:
+		return b
+	case b.size == 1:
+		return a
+	case len(a.runs) == 0 && len(b.runs) == 0:
+		return axis{size: max(a.size, b.size)}
+	case len(a.runs) == 0 || len(b.runs) == 0 || !joinRuns(a.runs, b.runs):
+		a.freeze()
+		b.freeze()
+		return axis{size: max(a.size, b.size)}
+	}
+	return axis{size: max(a.size, b.size), runs: a.runs}
+}
+
+// joinRuns joins the sets of two axes run by run; false when they do not fit.
+func joinRuns(a, b []segment) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, s := range a {
+		t := b[i]
+		if (s.set == nil) != (t.set == nil) || s.fixed != t.fixed || s.grain != t.grain || s.repeat != t.repeat {
+			return false
+		}
+		switch {
+		case s.set == nil:
+		case s.grain == outer && s.set.root() != t.set.root():
+			if s.set.root().heads != t.set.root().heads {
+				return false
+			}
+			s.set.root().block.join(t.set.root().block)
+		default:
+			s.set.join(t.set)
+		}
+	}
+	return true
+}

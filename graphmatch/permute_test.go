@@ -1,0 +1,199 @@
+package graphmatch_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+func openFile(t testing.TB, path string) *onnx.Model {
+	t.Helper()
+	m, err := onnx.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// outputs runs a model on random inputs.
+func outputs(t testing.TB, m *onnx.Model) []*network.Tensor {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
+	inputs := map[string]*network.Tensor{}
+	stored := map[string]bool{}
+	for _, x := range m.Proto().GetGraph().GetInitializer() {
+		stored[x.GetName()] = true
+	}
+	for _, in := range m.Proto().GetGraph().GetInput() {
+		if stored[in.GetName()] {
+			continue
+		}
+		tt := in.GetType().GetTensorType()
+		shape := []int{}
+		for i, d := range tt.GetShape().GetDim() {
+			n := int(d.GetDimValue())
+			if n == 0 {
+				n = 2 + i
+			}
+			shape = append(shape, n)
+		}
+		x := network.NewTensor(network.Spec{Type: onnx.DataType(tt.GetElemType()), Shape: shape})
+		for i := range x.F {
+			x.F[i] = float32(rng.NormFloat64())
+		}
+		for i := range x.I {
+			x.I[i] = int64(rng.IntN(4))
+		}
+		inputs[in.GetName()] = x
+	}
+	out, err := network.Evaluate(m, inputs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// sameOutputs fails unless two models compute the same up to the order of summation.
+func sameOutputs(t *testing.T, a, b *onnx.Model) {
+	t.Helper()
+	x, y := outputs(t, a), outputs(t, b)
+	for k := range x {
+		scale := 1e-3
+		for _, v := range x[k].F {
+			scale = max(scale, math.Abs(float64(v)))
+		}
+		for i, v := range x[k].F {
+			if d := math.Abs(float64(v) - float64(y[k].F[i])); !(d <= 1e-4*scale) {
+				t.Fatalf("output %d element %d: %v became %v", k, i, v, y[k].F[i])
+			}
+		}
+	}
+}
+
+// cases are models of every kind with the sizes of the sets of hidden units that may be reordered.
+var cases = map[string]string{
+	"testdata/resnet_bn_tuned.onnx":      "[4 4 4 6 6 6]",
+	"testdata/resnet_tuned.onnx":         "[4 4 4 6 6 6]",
+	"testdata/transformer_tuned.onnx":    "[8 16]",
+	"testdata/transformer17_tuned.onnx":  "[8 16]",
+	"testdata/tied_tuned.onnx":           "",
+	"testdata/mixed_tuned.onnx":          "[2 2]",
+	"testdata/mixed_unfolded_tuned.onnx": "[2 2]",
+	"testdata/recurrent_tuned.onnx":      "[4 4]",
+	"testdata/siamese_tuned.onnx":        "[6 6]",
+}
+
+func TestReorderedModelsComputeTheSame(t *testing.T) {
+	for file, want := range cases {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			m := openFile(t, file)
+			for seed := range uint64(4) {
+				moved, sizes, err := graphmatch.Scramble(m, seed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := fmt.Sprint(sizes); got != want {
+					t.Errorf("sets of sizes %s, want %s", got, want)
+				}
+				sameOutputs(t, m, moved)
+			}
+		})
+	}
+}
+
+// All fixtures too, whatever operators they use; at least one set must be found in each.
+func TestReorderedFixturesComputeTheSame(t *testing.T) {
+	for _, pattern := range []string{"../fixtures/*/ft0.onnx", "../fixtures/families/*/ft0.onnx"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal("no fixtures", err)
+		}
+		for _, f := range files {
+			t.Run(filepath.Base(filepath.Dir(f)), func(t *testing.T) {
+				m := openFile(t, f)
+				moved, sizes, err := graphmatch.Scramble(m, 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Log(sizes)
+				if len(sizes) == 0 {
+					t.Error("no hidden units may be reordered")
+				}
+				sameOutputs(t, m, moved)
+			})
+		}
+	}
+}
+
+// A random reordering of a network is undone exactly: every tensor is bit-equal again.
+func TestPermuteUndoesReordering(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"testdata/*_tuned.onnx", "../fixtures/*/ft0.onnx", "../fixtures/families/*/ft0.onnx"} {
+		list, err := filepath.Glob(pattern)
+		if err != nil || len(list) == 0 {
+			t.Fatal("no models", err)
+		}
+		files = append(files, list...)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(filepath.Dir(f))+"/"+filepath.Base(f), func(t *testing.T) {
+			m := openFile(t, f)
+			first, _, err := graphmatch.Scramble(m, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, _, err := graphmatch.Scramble(m, 6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := graphmatch.Align([]*onnx.Model{first, second}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range p.Alignment.Layers {
+				if l.Status != graphmatch.Identical {
+					t.Errorf("layer %s is %s after %.4f before %.4f %s", l.Name, l.Status, p.After[1], p.Before[1], l.Reason)
+				}
+			}
+		})
+	}
+}
+
+func TestPermuteBringsSeedsCloser(t *testing.T) {
+	for _, family := range []string{"mlp", "cnn", "cnn_bn", "resnet"} {
+		a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/"+family+"/seed0.onnx"), openFile(t, "../fixtures/"+family+"/seed1.onnx")}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.After[1] < p.Before[1]+0.1 {
+			t.Errorf("%s: cosine %.3f before, %.3f after", family, p.Before[1], p.After[1])
+		}
+		t.Logf("%s: cosine %.3f before, %.3f after", family, p.Before[1], p.After[1])
+		sameOutputs(t, a.Models[1], p.Alignment.Models[1])
+		q, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Units[1] {
+			if !slices.Equal(p.Units[1][i].Order, q.Units[1][i].Order) {
+				t.Errorf("%s: the same seed gave another order", family)
+			}
+		}
+	}
+}

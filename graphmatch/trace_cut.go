@@ -1,0 +1,348 @@
+package graphmatch
+
+// concat strings the orders of its inputs together.
+func (t *tracer) concat(n *node) bool {
+	at := int(intAttr(n.proto, "axis", 0))
+	first := t.input(n, 0)
+	i := first.fromEnd(at)
+	if i == 0 {
+		return false
+	}
+	out := first.copy()
+	joined, sized := axis{}, true
+	for slot := range n.in {
+		f := t.input(n, slot)
+		a := f.at(i)
+		if t.param(n, slot) != nil {
+			a = axis{size: n.in[slot].fixed.shape[len(n.in[slot].fixed.shape)-i]}
+		}
+		if a.extent() == 0 {
+			sized = false
+		}
+		runs := a.runs
+		if len(runs) == 0 {
+			runs = []segment{{fixed: a.extent()}}
+		}
+		joined.runs = append(joined.runs, runs...)
+	}
+	t.concatOthers(n, out, i)
+	if len(joined.sets()) == 0 {
+		joined.runs = nil
+	} else if !sized {
+		joined.freeze()
+		joined.runs = nil
+	}
+	if sized {
+		joined.size = (axis{runs: joined.runs}).extent()
+	}
+	out.set(i, joined)
+	return t.result(n, out)
+}
+
+// concatOthers makes the axes that a Concat leaves alone alike; parameters among its inputs (class
+// tokens) follow the data.
+func (t *tracer) concatOthers(n *node, out *form, i int) {
+	for k := 1; k <= max(out.rank, len(out.axes)); k++ {
+		if k == i {
+			continue
+		}
+		a, started := axis{}, false
+		for slot := range n.in {
+			if t.param(n, slot) != nil {
+				continue
+			}
+			if b := t.input(n, slot).at(k); started {
+				a = alike(a, b)
+			} else {
+				a, started = b, true
+			}
+		}
+		out.set(k, a)
+	}
+	for slot := range n.in {
+		if p := t.param(n, slot); p != nil {
+			seen := make([]axis, len(p.c.shape))
+			for k := range seen {
+				if fromEnd := len(seen) - k; fromEnd != i {
+					seen[k] = out.at(fromEnd).sized(p.c.shape[k])
+				}
+			}
+			t.face(p, seen)
+		}
+	}
+}
+
+// sets are the sets along an axis.
+func (a axis) sets() (list []*hidden) {
+	for _, s := range a.runs {
+		if s.set != nil {
+			list = append(list, s.set)
+		}
+	}
+	return list
+}
+
+// split cuts an axis in pieces, dividing the sets along it.
+func (t *tracer) split(n *node) bool {
+	f := t.input(n, 0)
+	i := f.fromEnd(int(intAttr(n.proto, "axis", 0)))
+	if i == 0 {
+		return false
+	}
+	a := f.at(i)
+	total := a.extent()
+	pieces, ok := (&builder{flow: t.flow}).numbers(n, "split")
+	if !ok && (len(n.out) == 0 || total%len(n.out) != 0) {
+		return false
+	}
+	start := 0
+	for k, out := range n.out {
+		length := total / len(n.out)
+		if ok && k < len(pieces) {
+			length = int(pieces[k])
+		}
+		g := f.copy()
+		part, fits := a.cutOut(start, length)
+		if !fits {
+			return false
+		}
+		g.set(i, part)
+		t.forms[out] = g
+		start += length
+	}
+	return true
+}
+
+// slice cuts a piece out of axes, with constant bounds and step one along those in free order.
+func (t *tracer) slice(n *node) bool {
+	f := t.input(n, 0).copy()
+	read := func(slot int, attr string) ([]int64, bool) {
+		if list := intsAttr(n.proto, attr); list != nil {
+			return list, true
+		}
+		if slot >= len(n.in) {
+			return nil, false
+		}
+		return (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[slot]}}, "")
+	}
+	axes, ok := read(3, "axes")
+	starts, haveStarts := read(1, "starts")
+	ends, haveEnds := read(2, "ends")
+	steps, haveSteps := read(4, "steps")
+	if !ok {
+		return false
+	}
+	for k, at := range axes {
+		i := f.fromEnd(int(at))
+		if i == 0 {
+			return false
+		}
+		a := f.at(i)
+		if len(a.runs) == 0 {
+			f.set(i, axis{})
+			continue
+		}
+		if !haveStarts || !haveEnds || k >= len(starts) || k >= len(ends) || haveSteps && (k >= len(steps) || steps[k] != 1) {
+			return false
+		}
+		from, to := bound(starts[k], a.extent()), bound(ends[k], a.extent())
+		part, fits := a.cutOut(from, to-from)
+		if !fits {
+			return false
+		}
+		f.set(i, part)
+	}
+	return t.result(n, f)
+}
+
+// bound is a Slice bound as a position between 0 and n.
+func bound(x int64, n int) int {
+	if x < 0 {
+		x += int64(n)
+	}
+	return int(min(max(x, 0), int64(n)))
+}
+
+// cutOut is the piece of an axis of a length from a start. A run that is cut has its set divided there.
+func (a axis) cutOut(start, length int) (axis, bool) {
+	if len(a.runs) == 0 {
+		return axis{size: length}, true
+	}
+	if a.extent() == 0 || length <= 0 {
+		return axis{}, false
+	}
+	out := axis{size: length}
+	at := 0
+	for _, s := range a.runs {
+		n := s.length()
+		from, to := max(start-at, 0), min(start+length-at, n)
+		at += n
+		if from >= to {
+			if len(s.sizes()) == 0 && s.set != nil {
+				return axis{}, false
+			}
+			continue
+		}
+		piece, ok := s.piece(from, to)
+		if !ok {
+			return axis{}, false
+		}
+		out.runs = append(out.runs, piece...)
+	}
+	return out, true
+}
+
+// sizes are the lengths of the independent parts of a run.
+func (s segment) sizes() []int {
+	if s.set == nil {
+		return nil
+	}
+	return sizes(s.set.leaves())
+}
+
+// piece is the part of a run from one position to another.
+func (s segment) piece(from, to int) ([]segment, bool) {
+	n := s.length()
+	if from == 0 && to == n {
+		return []segment{s}, true
+	}
+	if s.set == nil {
+		return []segment{{fixed: to - from}}, true
+	}
+	if s.repeat != 1 || s.grain != entire {
+		return nil, false
+	}
+	set := s.set.root()
+	if len(set.parts) == 0 && !set.split(cuts(n, from, to)) {
+		return nil, false
+	}
+	var out []segment
+	at := 0
+	for _, p := range set.parts {
+		size := p.root().size
+		if at >= from && at+size <= to {
+			out = append(out, segment{set: p, repeat: 1})
+		} else if at < to && at+size > from {
+			inner, ok := (segment{set: p, repeat: 1}).piece(max(from-at, 0), min(to-at, size))
+			if !ok {
+				return nil, false
+			}
+			out = append(out, inner...)
+		}
+		at += size
+	}
+	return out, true
+}
+
+// cuts are the lengths that cutting a run of n at two positions leaves.
+func cuts(n, from, to int) (list []int) {
+	for _, size := range []int{from, to - from, n - to} {
+		if size > 0 {
+			list = append(list, size)
+		}
+	}
+	return list
+}
+
+// expand broadcasts axes of length one; a parameter (a class token) keeps its own order for what follows.
+func (t *tracer) expand(n *node) bool {
+	p := t.param(n, 0)
+	if p == nil {
+		return t.result(n, t.input(n, 0))
+	}
+	shape := p.c.shape
+	if len(shape) == 0 {
+		return false
+	}
+	last := t.newSet(n, shape[len(shape)-1], 1)
+	seen := make([]axis, len(shape))
+	seen[len(seen)-1] = last
+	t.face(p, seen)
+	return t.result(n, &form{rank: len(shape), axes: append(make([]axis, len(shape)-1), last)})
+}
+
+// pad keeps axes that are not padded.
+func (t *tracer) pad(n *node) bool {
+	f := t.input(n, 0).copy()
+	pads, ok := (&builder{flow: t.flow}).numbers(n, "pads")
+	if !ok || f.rank < 0 || len(pads) != 2*f.rank || len(n.in) > 3 && n.in[3] != nil {
+		return false
+	}
+	for k := range f.rank {
+		if pads[k] != 0 || pads[k+f.rank] != 0 {
+			f.axes[k].freeze()
+			f.axes[k] = axis{}
+		}
+	}
+	return t.result(n, f)
+}
+
+// dims is the shape that a Reshape asks for as far as constants say; 0 stands for sizes not known. It is
+// nil when not even the rank is known.
+func (t *tracer) dims(v *value) []int {
+	if v == nil {
+		return nil
+	}
+	b := &builder{flow: t.flow}
+	if v.fixed != nil {
+		list, ok := b.numbers(&node{in: []*value{nil, v}}, "")
+		if !ok {
+			return nil
+		}
+		out := []int{}
+		for _, d := range list {
+			out = append(out, int(max(d, 0)))
+		}
+		return out
+	}
+	n := v.from
+	switch {
+	case n == nil:
+		return nil
+	case n.op == "Concat":
+		out := []int{}
+		for _, in := range n.in {
+			part := t.dims(in)
+			if part == nil {
+				return nil
+			}
+			out = append(out, part...)
+		}
+		return out
+	case n.op == "Unsqueeze":
+		return []int{0}
+	case n.op == "Cast" && len(n.in) > 0:
+		return t.dims(n.in[0])
+	case n.op == "Shape" && len(n.in) > 0:
+		return t.sizesOf(n.in[0])
+	case n.op == "Slice" && len(n.in) > 2:
+		return t.dimsSlice(n)
+	}
+	return nil
+}
+
+// dimsSlice is a piece of a shape, x.shape[:2] for example.
+func (t *tracer) dimsSlice(n *node) []int {
+	whole := t.dims(n.in[0])
+	b := &builder{flow: t.flow}
+	starts, ok := b.numbers(&node{in: n.in[:2]}, "")
+	ends, also := b.numbers(&node{in: []*value{nil, n.in[2]}}, "")
+	if whole == nil || !ok || !also || len(starts) != 1 || len(ends) != 1 {
+		return nil
+	}
+	from, to := bound(starts[0], len(whole)), bound(ends[0], len(whole))
+	return whole[from:max(from, to)]
+}
+
+// sizesOf are the sizes of a value's axes as far as they are known, nil when its rank is not.
+func (t *tracer) sizesOf(v *value) []int {
+	f := t.form(v)
+	if f.rank < 0 {
+		return nil
+	}
+	out := make([]int, f.rank)
+	for i := range out {
+		out[i] = f.at(f.rank - i).extent()
+	}
+	return out
+}

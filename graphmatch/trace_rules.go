@@ -1,0 +1,193 @@
+package graphmatch
+
+import "slices"
+
+// rules say how operators carry the order of axes from inputs to outputs. A rule returns false for forms
+// that it does not follow. It is filled in by init because rules refer to tracer methods.
+var rules = map[string]func(*tracer, *node) bool{}
+
+func init() {
+	for _, op := range []string{
+		"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "HardSigmoid", "HardSwish", "Mish", "Gelu", "Swish",
+		"ThresholdedRelu", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Neg", "Abs", "Sin", "Cos", "Floor", "Ceil", "Round", "Sign", "Not",
+		"Clip", "Cast", "CastLike", "Softmax", "LogSoftmax", "Shrink", "IsNaN", "Identity", "Dropout",
+	} {
+		rules[op] = (*tracer).same
+	}
+	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "Greater", "Less", "Equal", "PRelu", "And", "Or", "GreaterOrEqual", "LessOrEqual"} {
+		rules[op] = (*tracer).elementwise
+	}
+	for _, op := range []string{"MaxPool", "AveragePool", "LpPool", "Resize", "Upsample"} {
+		rules[op] = (*tracer).channels
+	}
+	for _, op := range []string{"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"} {
+		rules[op] = (*tracer).globalPool
+	}
+	for _, op := range []string{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceProd"} {
+		rules[op] = (*tracer).reduce
+	}
+	for _, op := range []string{"Shape", "Size"} {
+		rules[op] = func(t *tracer, n *node) bool { return t.result(n, ranked(1)) }
+	}
+	rules["Conv"], rules["com.microsoft.FusedConv"] = (*tracer).conv, (*tracer).conv
+	rules["ConvTranspose"] = (*tracer).convTranspose
+	rules["Gemm"], rules["MatMul"] = (*tracer).gemm, (*tracer).matMul
+	rules["BatchNormalization"], rules["InstanceNormalization"] = (*tracer).channelNorm, (*tracer).channelNorm
+	rules["GroupNormalization"] = (*tracer).groupNorm
+	rules["LayerNormalization"], rules["RMSNormalization"] = (*tracer).layerNorm, (*tracer).layerNorm
+	rules["SimplifiedLayerNormalization"] = (*tracer).layerNorm
+	rules["Gather"] = (*tracer).gather
+	rules["Flatten"], rules["Reshape"] = (*tracer).flatten, (*tracer).reshape
+	rules["Transpose"] = (*tracer).transpose
+	rules["Squeeze"], rules["Unsqueeze"] = (*tracer).squeeze, (*tracer).unsqueeze
+	rules["Concat"], rules["Split"], rules["Slice"] = (*tracer).concat, (*tracer).split, (*tracer).slice
+	rules["Expand"], rules["Pad"] = (*tracer).expand, (*tracer).pad
+	rules["LSTM"], rules["GRU"], rules["RNN"] = (*tracer).recurrent, (*tracer).recurrent, (*tracer).recurrent
+}
+
+// same keeps all axes.
+func (t *tracer) same(n *node) bool { return t.result(n, t.input(n, 0)) }
+
+// elementwise combines inputs by broadcasting. The axes of parameters follow those of the data.
+func (t *tracer) elementwise(n *node) bool {
+	out := &form{}
+	var params []int
+	for slot := range n.in {
+		if t.param(n, slot) != nil {
+			params = append(params, slot)
+			continue
+		}
+		f := t.input(n, slot)
+		if u := n.unit; u != nil && n == u.anchor && u.op == "GroupNormalization" && n.op == "Mul" {
+			f = t.grouped(u, t.form(u.data[0]))
+		}
+		out = broadcast(out, f)
+	}
+	for _, slot := range params {
+		t.vectorFace(t.param(n, slot), out)
+	}
+	return t.result(n, out)
+}
+
+// broadcast combines two forms axis by axis from the end.
+func broadcast(f, g *form) *form {
+	out := &form{rank: max(f.rank, g.rank)}
+	if f.rank < 0 || g.rank < 0 {
+		out.rank = -1
+	}
+	for i := 1; i <= max(len(f.axes), len(g.axes)); i++ {
+		a, b := f.at(i), g.at(i)
+		// An array of lower rank is broadcast along the axes it lacks.
+		if f.rank >= 0 && i > f.rank {
+			a.size = 1
+		}
+		if g.rank >= 0 && i > g.rank {
+			b.size = 1
+		}
+		out.set(i, alike(a, b))
+	}
+	return out
+}
+
+// vectorFace records a parameter that is broadcast against data: each of its axes longer than one counts
+// what the data's axis counts.
+func (t *tracer) vectorFace(p *param, data *form) {
+	shape := p.c.shape
+	seen := make([]axis, len(shape))
+	for i, d := range shape {
+		fromEnd := len(shape) - i
+		a := data.at(fromEnd)
+		if d == 1 && a.size != 1 {
+			continue
+		}
+		if len(a.runs) > 0 {
+			seen[i] = a.sized(d)
+		}
+		if a.size < 2 {
+			a.size = d
+			data.set(fromEnd, a)
+		}
+	}
+	if data.rank >= 0 && len(shape) > data.rank {
+		data.rank = len(shape)
+	}
+	t.face(p, seen)
+}
+
+// channels keeps the channel axis (the second) of pooling and resizing; the others are in fixed order.
+func (t *tracer) channels(n *node) bool {
+	f := t.input(n, 0)
+	c := f.fromEnd(1)
+	if c == 0 {
+		return false
+	}
+	out := ranked(f.rank)
+	for i := 1; i <= f.rank; i++ {
+		switch {
+		case i == c || i == f.rank:
+			out.set(i, f.at(i))
+		default:
+			f.at(i).freeze()
+		}
+	}
+	return t.result(n, out)
+}
+
+// globalPool leaves one position per channel.
+func (t *tracer) globalPool(n *node) bool {
+	if !t.channels(n) {
+		return false
+	}
+	f := t.forms[n.out[0]]
+	for i := 1; i < f.fromEnd(1); i++ {
+		f.set(i, axis{size: 1})
+	}
+	return true
+}
+
+// reduce drops axes: sums and extremes do not depend on the order of what they run over.
+func (t *tracer) reduce(n *node) bool {
+	f := t.input(n, 0)
+	axes, given := (&builder{flow: t.flow}).numbers(n, "axes")
+	keep := intAttr(n.proto, "keepdims", 1) != 0
+	if !given && (len(n.in) > 1 || f.rank < 0) {
+		return false
+	}
+	drop := map[int]bool{}
+	for _, a := range axes {
+		i := f.fromEnd(int(a))
+		if i == 0 {
+			return false
+		}
+		drop[i] = true
+	}
+	if !keep && f.rank < 0 {
+		return false
+	}
+	out := &form{rank: f.rank}
+	if !keep {
+		out.rank = f.rank - len(drop)
+		if !given {
+			out.rank = 0
+		}
+	}
+	next := 0
+	for i := 1; i <= max(len(f.axes), slices.Max(append([]int{0}, keys(drop)...))); i++ {
+		switch gone := drop[i] || !given; {
+		case !gone:
+			next++
+			out.set(next, f.at(i))
+		case keep:
+			next++
+			out.set(next, axis{size: 1})
+		}
+	}
+	return t.result(n, out)
+}
+
+func keys(m map[int]bool) (list []int) {
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}
