@@ -18,7 +18,12 @@ type Violation struct {
 	// Minor marks a breach of the specification that leaves the model's
 	// meaning clear. Runtimes load such files.
 	Minor bool
+
+	hint string
 }
+
+// Hint returns what to do about it, "" if that is plain.
+func (v Violation) Hint() string { return v.hint }
 
 // Error returns the violation in one line.
 func (v Violation) Error() string {
@@ -89,6 +94,16 @@ func (c *checker) add(v Violation) {
 // bad reports a violation about a value, or the model if the name is empty.
 func (c *checker) bad(name, format string, args ...any) {
 	c.add(Violation{Tensor: name, Msg: fmt.Sprintf(format, args...)})
+}
+
+// fail reports an error about a value and keeps its hint.
+func (c *checker) fail(name string, err error) {
+	var f *fault
+	v := Violation{Tensor: name, Msg: err.Error()}
+	if errors.As(err, &f) {
+		v.hint = f.hint
+	}
+	c.add(v)
 }
 
 // minor is bad for what leaves the meaning clear.

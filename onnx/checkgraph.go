@@ -137,7 +137,7 @@ func (c *checker) nodes(p *Place, s *scope) {
 		return
 	}
 	if _, err := Order(p.Nodes()); err != nil {
-		c.bad("", "%v", err)
+		c.fail("", err)
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 func (c *checker) tensor(p *onnxpb.TensorProto) {
 	t := c.m.Tensor(p)
 	if t.err != nil {
-		c.bad(p.GetName(), "%v", t.err)
+		c.fail(p.GetName(), t.err)
 		return
 	}
 	if s, ok := t.store.(*stored); ok {
 		if err := s.check(&t); err != nil {
-			c.bad(p.GetName(), "%v", err)
+			c.fail(p.GetName(), err)
 		}
 	}
 	since := int64(0)
@@ -74,7 +74,7 @@ func (c *checker) sparse(p *onnxpb.SparseTensorProto) {
 		return
 	}
 	if err := c.m.checkSparse(p); err != nil {
-		c.bad(name, "%v", err)
+		c.fail(name, err)
 	}
 }
 

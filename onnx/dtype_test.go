@@ -64,7 +64,7 @@ func TestPackedBytes(t *testing.T) {
 		{String, 7, 0, true},
 		{Float64, math.MaxInt, 0, false},
 		{Complex128, math.MaxInt / 8, 0, false},
-		{Float32, 1 << 62, 0, false},
+		{Float32, math.MaxInt/2 + 1, 0, false},
 	}
 	for _, test := range tests {
 		n, ok := test.dt.packedBytes(test.n)

@@ -245,7 +245,7 @@ func TestEditsThatCannotBe(t *testing.T) {
 		{"no name", AddInitializer(g, "", Float32, nil, fixed(1))},
 		{"integer type", AddInitializer(g, "new", Int64, nil, fixed(1))},
 		{"negative shape", AddInitializer(g, "new", Float32, []int{-1}, fixed(1))},
-		{"shape too large", AddInitializer(g, "new", Float32, []int{1 << 40, 1 << 40}, fixed(1))},
+		{"shape too large", AddInitializer(g, "new", Float32, []int{math.MaxInt / 2, math.MaxInt / 2}, fixed(1))},
 	}
 	for _, test := range tests {
 		if _, err := m.With(test.edit); err == nil {
