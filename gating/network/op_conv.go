@@ -38,7 +38,7 @@ func buildConv(c *call) (Operator, []Spec, error) {
 	if err := c.checkBias(2, weight[0]); err != nil {
 		return nil, nil, err
 	}
-	w, err := c.window(weight[2:], false)
+	w, err := c.window(weight[2:], false, 0)
 	if err != nil {
 		return nil, nil, err
 	}

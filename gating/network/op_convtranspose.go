@@ -101,7 +101,7 @@ func (c *call) transposedShape(w *window, full []int) ([]int, error) {
 	if out == nil {
 		out = make([]int, len(full))
 		for a := range out {
-			out[a] = w.in[a] * w.stride[a]
+			out[a] = min(w.in[a]*w.stride[a], full[a]) // ONNX Runtime adds nothing behind what the kernel reaches
 		}
 	}
 	if mode != "SAME_UPPER" {

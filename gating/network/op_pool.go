@@ -26,7 +26,7 @@ func (c *call) poolWindow() (*window, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.window(size, c.int("ceil_mode", 0) != 0)
+	return c.window(size, c.int("ceil_mode", 0) != 0, -maxExtent)
 }
 
 // maxPool is MaxPool: outputs Y and, optional from opset 8, the flat index of

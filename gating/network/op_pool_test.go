@@ -56,3 +56,19 @@ func TestPoolRefusals(t *testing.T) {
 		{"GlobalAveragePool", 1, nil, []*Tensor{intTensor(1)}, "want floats"},
 	})
 }
+
+// TestPoolSteppingOver: with SAME and strides that step over elements, ONNX cuts the input at both ends:
+// of 4 elements in steps of 4 the one kept is the second.
+func TestPoolSteppingOver(t *testing.T) {
+	x := floatsTensor([]int{1, 1, 4}, 9, 5, 7, 8)
+	for _, op := range []string{"MaxPool", "AveragePool"} {
+		c := gradCase{op: op, opset: 19, inputs: []*Tensor{x}, attrs: attrs{intsAttr("kernel_shape", 1), intsAttr("strides", 4), stringAttr("auto_pad", "SAME_UPPER")}}
+		o, in, outs := buildOne(t, c)
+		if err := o.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		if len(outs[0].F) != 1 || outs[0].F[0] != 5 {
+			t.Errorf("%s: got %v, want [5]", op, outs[0].F)
+		}
+	}
+}

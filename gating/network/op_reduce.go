@@ -7,7 +7,8 @@ import (
 )
 
 // reduceOps fold axes into one element each. The axes are an attribute until
-// opset 17 (ReduceSum: 12) and input 1 from then on.
+// opset 17 (ReduceSum: 12) and input 1 from then on. With noop_with_empty_axes and
+// no axes every element is folded by itself, as ONNX Runtime has it: ReduceL1 is |x| then.
 var reduceOps = family{
 	{"", "ReduceSum", 1, gradFull, reduceSum.build},
 	{"", "ReduceMean", 1, gradFull, reduceMean.build},
@@ -77,10 +78,7 @@ func (k *reduceKind) build(c *call) (Operator, []Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(axes) == 0 && c.int("noop_with_empty_axes", 0) != 0 {
-		return c.asView(0, c.in[0].Spec)
-	}
-	if len(axes) == 0 {
+	if len(axes) == 0 && c.int("noop_with_empty_axes", 0) == 0 {
 		axes = firstAxes(len(shape))
 	}
 	out := Spec{c.in[0].Type, reducedShape(shape, axes, c.int("keepdims", 1) != 0)}

@@ -112,3 +112,23 @@ func TestReduceRefusals(t *testing.T) {
 		{"ReduceMean", 18, nil, []*Tensor{x, unknown}, "input 1"},
 	})
 }
+
+// TestReduceNoAxes: without axes everything is folded, or with noop_with_empty_axes each element by itself.
+func TestReduceNoAxes(t *testing.T) {
+	x := &Tensor{Type: onnx.Float32, Shape: []int{2}, F: []float32{-3, 4}}
+	for _, c := range []struct {
+		op   string
+		noop int64
+		want []float32
+	}{
+		{"ReduceL1", 0, []float32{7}}, {"ReduceL1", 1, []float32{3, 4}}, {"ReduceSumSquare", 1, []float32{9, 16}}, {"ReduceSum", 1, []float32{-3, 4}},
+	} {
+		op, in, outs := buildOne(t, gradCase{op: c.op, opset: 18, attrs: attrs{intAttr("noop_with_empty_axes", c.noop), intAttr("keepdims", 1)}, inputs: []*Tensor{x}})
+		if err := op.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(outs[0].F, c.want) {
+			t.Errorf("%s with noop %d: %v, want %v", c.op, c.noop, outs[0].F, c.want)
+		}
+	}
+}

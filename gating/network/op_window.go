@@ -4,6 +4,10 @@ package network
 // over spatial axes, one number an axis.
 type window struct {
 	in, out, kernel, stride, dilation, padBegin, padEnd []int
+
+	// least is the least padding that auto_pad SAME makes. Pools whose strides step
+	// over elements have none: ONNX and ONNX Runtime cut such inputs at both ends.
+	least int
 }
 
 // maxExtent bounds every number of a window, so that sums and products of a few cannot overflow.
@@ -23,8 +27,8 @@ func (c *call) spatialShape() ([]int, error) {
 
 // window reads strides, dilations, pads and auto_pad for a kernel over the
 // spatial axes of input 0, and computes the shape of the output, rounded down,
-// or up with ceil.
-func (c *call) window(kernel []int, ceil bool) (*window, error) {
+// or up with ceil. The least padding of auto_pad SAME is given.
+func (c *call) window(kernel []int, ceil bool, least int) (*window, error) {
 	in, err := c.spatialShape()
 	if err != nil {
 		return nil, err
@@ -33,6 +37,7 @@ func (c *call) window(kernel []int, ceil bool) (*window, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.least = least
 	if err := w.pad(c); err != nil {
 		return nil, err
 	}
@@ -116,7 +121,7 @@ func (w *window) pad(c *call) error {
 	case "SAME_UPPER", "SAME_LOWER":
 		for a := range axes {
 			out := (w.in[a] + w.stride[a] - 1) / w.stride[a]
-			w.share(a, max(0, (out-1)*w.stride[a]+w.reach(a)-w.in[a]), mode)
+			w.share(a, max(w.least, (out-1)*w.stride[a]+w.reach(a)-w.in[a]), mode)
 		}
 	default:
 		return c.shapeError("auto_pad is %q, want NOTSET, VALID, SAME_UPPER or SAME_LOWER", mode)
@@ -126,10 +131,11 @@ func (w *window) pad(c *call) error {
 
 // share pads axis a by total on both ends; the odd one goes where the mode says.
 func (w *window) share(a, total int, mode string) {
-	w.padBegin[a], w.padEnd[a] = total/2, total-total/2
+	w.padBegin[a] = total / 2
 	if mode == "SAME_LOWER" {
-		w.padBegin[a], w.padEnd[a] = w.padEnd[a], w.padBegin[a]
+		w.padBegin[a] = (total + 1) / 2
 	}
+	w.padEnd[a] = total - w.padBegin[a]
 }
 
 // reach is how many input elements the kernel spans on axis a.
