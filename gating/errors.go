@@ -10,6 +10,10 @@ import (
 // ErrNoGain is the kind of the error that no merged candidate beat the best parent.
 var ErrNoGain = errors.New("no merged model beats the best parent")
 
+// ErrRecipe is the kind of every error that says a file is no recipe, or one that
+// contradicts itself.
+var ErrRecipe = errors.New("bad recipe")
+
 // hinted is an error of some kind with advice.
 type hinted struct {
 	kind error
@@ -27,4 +31,8 @@ func (e *hinted) Hint() string { return e.hint }
 
 func dataErr(hint, format string, args ...any) error {
 	return &hinted{dataset.ErrData, fmt.Sprintf(format, args...), hint}
+}
+
+func recipeErr(format string, args ...any) error {
+	return &hinted{ErrRecipe, fmt.Sprintf(format, args...), "give the file that softmerge merge --recipe wrote, unchanged"}
 }

@@ -2,8 +2,10 @@ package gating
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -96,7 +98,22 @@ func (f *forward) lower(n int) (*network.Graph, error) {
 	for _, col := range f.data.Inputs {
 		c.Shapes[col.Name] = append([]int{n}, col.Shape...)
 	}
-	return network.Lower(f.model, c)
+	g, err := network.Lower(f.model, c)
+	if errors.Is(err, network.ErrShape) && openShapes(f.model) {
+		return nil, dataErr("give samples of the size that the network was made for", "the data does not fit the graph: %v", err)
+	}
+	return g, err
+}
+
+// openShapes says whether the graph leaves more than the batch axis of its inputs
+// to the data: then shapes that do not fit are the data's fault, not the file's.
+func openShapes(m *onnx.Model) bool {
+	for _, f := range Fields(m) {
+		if f.Shape == nil || len(f.Shape) > 0 && slices.Contains(f.Shape[1:], -1) {
+			return true
+		}
+	}
+	return false
 }
 
 // runner returns the runner for n samples.

@@ -25,6 +25,7 @@ const (
 type Options struct {
 	Method      Method
 	Granularity []Granularity // tried in this order; default layer and channel
+	Init        Init          // where gates start; default auto
 	Loss        string        // auto, cross_entropy, mse, bce
 	Metric      string        // auto, accuracy, mse, mae, r2
 	Output      string        // graph output the loss reads; default the first that fits
@@ -122,6 +123,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 
 func (o *Options) setDefaults() {
 	setDefault(&o.Method, Soft)
+	setDefault(&o.Init, InitAuto)
 	if len(o.Granularity) == 0 {
 		o.Granularity = []Granularity{ByLayer, ByChannel}
 	}
@@ -235,7 +237,7 @@ func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) 
 	if err != nil {
 		return err
 	}
-	start, err := Start(ctx, p, m.train, m.objective, losses, m.Learn.Seed, m.workers)
+	start, err := Start(ctx, p, m.Init, m.train, m.objective, losses, m.Learn.Seed, m.workers)
 	if err != nil {
 		return err
 	}

@@ -90,13 +90,13 @@ func ParseRecipe(data []byte) (*Recipe, error) {
 	d.DisallowUnknownFields()
 	var r Recipe
 	if err := d.Decode(&r); err != nil {
-		return nil, fmt.Errorf("no recipe: %w", err)
+		return nil, recipeErr("no recipe: %v", err)
 	}
 	switch {
 	case r.Version != RecipeVersion:
-		return nil, &hinted{nil, fmt.Sprintf("recipe version %d, want %d", r.Version, RecipeVersion), "use the softmerge version that wrote the recipe"}
+		return nil, &hinted{ErrRecipe, fmt.Sprintf("recipe version %d, want %d", r.Version, RecipeVersion), "use the softmerge version that wrote the recipe"}
 	case len(r.Parents) == 0 || r.Base < 0 || r.Base >= len(r.Parents):
-		return nil, fmt.Errorf("the recipe names %d parents and base %d", len(r.Parents), r.Base)
+		return nil, recipeErr("the recipe names %d parents and base %d", len(r.Parents), r.Base)
 	}
 	return &r, nil
 }
@@ -173,7 +173,7 @@ func (r *Recipe) plan(a *graphmatch.Alignment) (*Plan, [][]float64, error) {
 	}
 	for _, l := range p.Layers {
 		if k := slices.Index(l.Groups, -1); k >= 0 {
-			return nil, nil, fmt.Errorf("the recipe has no coefficients for %s of layer %q", l.Layer.Params[k].Role, l.Layer.Name)
+			return nil, nil, recipeErr("the recipe has no coefficients for %s of layer %q", l.Layer.Params[k].Role, l.Layer.Name)
 		}
 	}
 	return p, coeffs, nil
@@ -182,18 +182,18 @@ func (r *Recipe) plan(a *graphmatch.Alignment) (*Plan, [][]float64, error) {
 // flat checks a recipe layer's coefficients and returns them parent by parent.
 func (rl *RecipeLayer) flat(parents int, layer *graphmatch.Layer) (flat []float64, units int, err error) {
 	if len(rl.Coefficients) != parents {
-		return nil, 0, fmt.Errorf("layer %q: coefficients for %d parents, want %d", rl.Layer, len(rl.Coefficients), parents)
+		return nil, 0, recipeErr("layer %q: coefficients for %d parents, want %d", rl.Layer, len(rl.Coefficients), parents)
 	}
 	units = len(rl.Coefficients[0])
 	for _, c := range rl.Coefficients {
 		if len(c) != units || units == 0 || !finite(c) {
-			return nil, 0, fmt.Errorf("layer %q: coefficients want the same number of finite values for every parent", rl.Layer)
+			return nil, 0, recipeErr("layer %q: coefficients want the same number of finite values for every parent", rl.Layer)
 		}
 		flat = append(flat, c...)
 	}
 	for _, param := range layer.Params {
 		if units > 1 && slices.Contains(rl.Roles, param.Role) && (param.ChannelAxis < 0 || param.Shape[param.ChannelAxis] != units) {
-			return nil, 0, fmt.Errorf("layer %q: %d coefficients a parent, its %s has shape %v", rl.Layer, units, param.Role, param.Shape)
+			return nil, 0, recipeErr("layer %q: %d coefficients a parent, its %s has shape %v", rl.Layer, units, param.Role, param.Shape)
 		}
 	}
 	return flat, units, nil

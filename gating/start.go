@@ -4,9 +4,19 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// Init is where gates start.
+type Init string
+
+const (
+	InitAuto   Init = "auto"   // by the parents' losses; parents much worse than the best are tried layer by layer
+	InitLosses Init = "losses" // by the parents' losses alone
+	InitOpen   Init = "open"   // all gates open alike
 )
 
 // Where log a starts. The best parent starts clearly open; a parent whose loss is
@@ -26,9 +36,13 @@ const screenSamples = 256
 // A parent whose own loss puts it at the closed end is a suspect: broken, hostile,
 // or of another task. Each group of its weights is tried alone in the average of
 // the others. Where that does no harm the gate starts open, so that a single good
-// layer can be used; where it ruins the loss the gate is shut for good.
-func Start(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, losses []float64, seed uint64, w *kernel.Workers) ([][]float64, error) {
+// layer can be used; where it ruins the loss the gate is shut for good. InitLosses
+// leaves the trial out, InitOpen the losses too.
+func Start(ctx context.Context, p *Plan, how Init, d *dataset.Data, obj Objective, losses []float64, seed uint64, w *kernel.Workers) ([][]float64, error) {
 	own := startOf(losses)
+	if how == InitOpen {
+		own = slices.Repeat([]float64{openStart}, len(losses))
+	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	start := make([][]float64, len(p.Groups))
 	for g, group := range p.Groups {
@@ -37,6 +51,9 @@ func Start(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, losses 
 				start[g] = append(start[g], own[j]+jitter*random.NormFloat64())
 			}
 		}
+	}
+	if how != InitAuto {
+		return start, nil
 	}
 	return start, p.screen(ctx, d.Head(screenSamples), obj, own, start, w)
 }
