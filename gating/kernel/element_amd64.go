@@ -47,6 +47,21 @@ func divOneAVX512(n int, dst *float32, a *float32, b *float32, p float32, q floa
 //go:noescape
 func divIntoAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
+// sqrtAVX512 writes the square root of a.
+//
+//go:noescape
+func sqrtAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// sqrtGradientAVX512 writes a / 2b.
+//
+//go:noescape
+func sqrtGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// reciprocalGradientAVX512 writes -a·b².
+//
+//go:noescape
+func reciprocalGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
 // reluAVX512 writes max(a, 0).
 //
 //go:noescape
@@ -142,6 +157,21 @@ func mishAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float3
 //go:noescape
 func mishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
+// softplusAVX512 writes ln(1+e^a).
+//
+//go:noescape
+func softplusAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// eluAVX512 writes a where a > 0, else p·(e^(q·a) - 1).
+//
+//go:noescape
+func eluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// eluGradientAVX512 writes a where b > 0, else a·p·e^(q·b).
+//
+//go:noescape
+func eluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
 // erfAVX512 writes the error function of a.
 //
 //go:noescape
@@ -216,6 +246,21 @@ func divOneAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float3
 //
 //go:noescape
 func divIntoAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// sqrtAVX2 writes the square root of a.
+//
+//go:noescape
+func sqrtAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// sqrtGradientAVX2 writes a / 2b.
+//
+//go:noescape
+func sqrtGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// reciprocalGradientAVX2 writes -a·b².
+//
+//go:noescape
+func reciprocalGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // reluAVX2 writes max(a, 0).
 //
@@ -311,6 +356,21 @@ func mishAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 //
 //go:noescape
 func mishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// softplusAVX2 writes ln(1+e^a).
+//
+//go:noescape
+func softplusAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// eluAVX2 writes a where a > 0, else p·(e^(q·a) - 1).
+//
+//go:noescape
+func eluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// eluGradientAVX2 writes a where b > 0, else a·p·e^(q·b).
+//
+//go:noescape
+func eluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // erfAVX2 writes the error function of a.
 //

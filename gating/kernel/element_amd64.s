@@ -330,6 +330,133 @@ done:
 	VZEROUPPER
 	RET
 
+// func sqrtAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrtAVX512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (CX)(BX*4)
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, AX
+	JGE     whole
+
+rest:
+	ADDQ      $0x10, AX
+	JEQ       done
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX)(BX*4), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sqrtGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrtGradientAVX512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(SI*4), Z0
+	VMOVUPS (BX)(SI*4), Z1
+	VADDPS  Z1, Z1, Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (CX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, AX
+	JGE     whole
+
+rest:
+	ADDQ      $0x10, AX
+	JEQ       done
+	MOVQ      $-1, DI
+	BZHIQ     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*4), K1, Z0
+	VMOVUPS.Z (BX)(SI*4), K1, Z1
+	VADDPS    Z1, Z1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func reciprocalGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·reciprocalGradientAVX512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x10, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(SI*4), Z0
+	VMOVUPS (BX)(SI*4), Z1
+	VMULPS  Z1, Z0, Z0
+	VMULPS  Z1, Z0, Z0
+	VPXORD  element80000000<>+0(SB), Z0, Z0
+	VMOVUPS Z0, (CX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, AX
+	JGE     whole
+
+rest:
+	ADDQ      $0x10, AX
+	JEQ       done
+	MOVQ      $-1, DI
+	BZHIQ     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*4), K1, Z0
+	VMOVUPS.Z (BX)(SI*4), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VPXORD    element80000000<>+0(SB), Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA element80000000<>+0(SB)/4, $0x80000000
+DATA element80000000<>+4(SB)/4, $0x80000000
+DATA element80000000<>+8(SB)/4, $0x80000000
+DATA element80000000<>+12(SB)/4, $0x80000000
+DATA element80000000<>+16(SB)/4, $0x80000000
+DATA element80000000<>+20(SB)/4, $0x80000000
+DATA element80000000<>+24(SB)/4, $0x80000000
+DATA element80000000<>+28(SB)/4, $0x80000000
+DATA element80000000<>+32(SB)/4, $0x80000000
+DATA element80000000<>+36(SB)/4, $0x80000000
+DATA element80000000<>+40(SB)/4, $0x80000000
+DATA element80000000<>+44(SB)/4, $0x80000000
+DATA element80000000<>+48(SB)/4, $0x80000000
+DATA element80000000<>+52(SB)/4, $0x80000000
+DATA element80000000<>+56(SB)/4, $0x80000000
+DATA element80000000<>+60(SB)/4, $0x80000000
+GLOBL element80000000<>(SB), RODATA|NOPTR, $64
+
 // func reluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·reluAVX512(SB), NOSPLIT, $0-40
@@ -1289,24 +1416,6 @@ done:
 	VZEROUPPER
 	RET
 
-DATA element80000000<>+0(SB)/4, $0x80000000
-DATA element80000000<>+4(SB)/4, $0x80000000
-DATA element80000000<>+8(SB)/4, $0x80000000
-DATA element80000000<>+12(SB)/4, $0x80000000
-DATA element80000000<>+16(SB)/4, $0x80000000
-DATA element80000000<>+20(SB)/4, $0x80000000
-DATA element80000000<>+24(SB)/4, $0x80000000
-DATA element80000000<>+28(SB)/4, $0x80000000
-DATA element80000000<>+32(SB)/4, $0x80000000
-DATA element80000000<>+36(SB)/4, $0x80000000
-DATA element80000000<>+40(SB)/4, $0x80000000
-DATA element80000000<>+44(SB)/4, $0x80000000
-DATA element80000000<>+48(SB)/4, $0x80000000
-DATA element80000000<>+52(SB)/4, $0x80000000
-DATA element80000000<>+56(SB)/4, $0x80000000
-DATA element80000000<>+60(SB)/4, $0x80000000
-GLOBL element80000000<>(SB), RODATA|NOPTR, $64
-
 // func sigmoidGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sigmoidGradientAVX512(SB), NOSPLIT, $0-40
@@ -2115,6 +2224,509 @@ rest:
 	VFMADD213PS  Z2, Z3, Z1
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softplusAVX512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ BX, BX
+	SUBQ $0x10, AX
+	JLT  rest
+
+whole:
+	VMOVUPS      (DX)(BX*4), Z0
+	VPORD        element80000000<>+0(SB), Z0, Z1
+	VMOVUPS      element42b20000<>+0(SB), Z2
+	VMOVUPS      elementc2d00000<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z2
+	VMOVAPS      Z1, Z3
+	VFMADD213PS  element4b400000<>+0(SB), Z2, Z3
+	VSUBPS       element4b400000<>+0(SB), Z3, Z2
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element3f317200<>+0(SB), Z2, Z1
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z2, Z1
+	VMOVUPS      element3ab68885<>+0(SB), Z2
+	VFMADD213PS  element3c0905b7<>+0(SB), Z1, Z2
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z1, Z2
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z1, Z2
+	VFMADD213PS  element3f000000<>+0(SB), Z1, Z2
+	VPSUBD       element4b400000<>+0(SB), Z3, Z3
+	VMULPS       Z1, Z1, Z4
+	VMOVAPS      Z4, Z4
+	VFMADD213PS  Z1, Z2, Z4
+	VPSRAD       $0x01, Z3, Z1
+	VPSUBD       Z1, Z3, Z2
+	VPADDD       element0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD213PS  Z1, Z4, Z3
+	VPADDD       element0000007f<>+0(SB), Z2, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      elementbb502565<>+0(SB), Z2
+	VFMADD213PS  element3ca017a6<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbd66e804<>+0(SB), Z1, Z2
+	VFMADD213PS  element3dd7eef4<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbe1c5c84<>+0(SB), Z1, Z2
+	VFMADD213PS  element3e495a18<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbe7f812a<>+0(SB), Z1, Z2
+	VFMADD213PS  element3eaaa5eb<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbeffffdc<>+0(SB), Z1, Z2
+	VFMADD213PS  element3f800000<>+0(SB), Z1, Z2
+	VMOVUPS      element00000000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z0
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z0, Z1, Z2
+	VMOVUPS      Z2, (CX)(BX*4)
+	ADDQ         $0x10, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x10, AX
+	JEQ          done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z0
+	VPORD        element80000000<>+0(SB), Z0, Z1
+	VMOVUPS      element42b20000<>+0(SB), Z2
+	VMOVUPS      elementc2d00000<>+0(SB), Z3
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z2, Z1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z2
+	VMOVAPS      Z1, Z3
+	VFMADD213PS  element4b400000<>+0(SB), Z2, Z3
+	VSUBPS       element4b400000<>+0(SB), Z3, Z2
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element3f317200<>+0(SB), Z2, Z1
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z2, Z1
+	VMOVUPS      element3ab68885<>+0(SB), Z2
+	VFMADD213PS  element3c0905b7<>+0(SB), Z1, Z2
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z1, Z2
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z1, Z2
+	VFMADD213PS  element3f000000<>+0(SB), Z1, Z2
+	VPSUBD       element4b400000<>+0(SB), Z3, Z3
+	VMULPS       Z1, Z1, Z4
+	VMOVAPS      Z4, Z4
+	VFMADD213PS  Z1, Z2, Z4
+	VPSRAD       $0x01, Z3, Z1
+	VPSUBD       Z1, Z3, Z2
+	VPADDD       element0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD213PS  Z1, Z4, Z3
+	VPADDD       element0000007f<>+0(SB), Z2, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      elementbb502565<>+0(SB), Z2
+	VFMADD213PS  element3ca017a6<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbd66e804<>+0(SB), Z1, Z2
+	VFMADD213PS  element3dd7eef4<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbe1c5c84<>+0(SB), Z1, Z2
+	VFMADD213PS  element3e495a18<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbe7f812a<>+0(SB), Z1, Z2
+	VFMADD213PS  element3eaaa5eb<>+0(SB), Z1, Z2
+	VFMADD213PS  elementbeffffdc<>+0(SB), Z1, Z2
+	VFMADD213PS  element3f800000<>+0(SB), Z1, Z2
+	VMOVUPS      element00000000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z0
+	VMOVAPS      Z2, Z2
+	VFMADD213PS  Z0, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA elementbb502565<>+0(SB)/4, $0xbb502565
+DATA elementbb502565<>+4(SB)/4, $0xbb502565
+DATA elementbb502565<>+8(SB)/4, $0xbb502565
+DATA elementbb502565<>+12(SB)/4, $0xbb502565
+DATA elementbb502565<>+16(SB)/4, $0xbb502565
+DATA elementbb502565<>+20(SB)/4, $0xbb502565
+DATA elementbb502565<>+24(SB)/4, $0xbb502565
+DATA elementbb502565<>+28(SB)/4, $0xbb502565
+DATA elementbb502565<>+32(SB)/4, $0xbb502565
+DATA elementbb502565<>+36(SB)/4, $0xbb502565
+DATA elementbb502565<>+40(SB)/4, $0xbb502565
+DATA elementbb502565<>+44(SB)/4, $0xbb502565
+DATA elementbb502565<>+48(SB)/4, $0xbb502565
+DATA elementbb502565<>+52(SB)/4, $0xbb502565
+DATA elementbb502565<>+56(SB)/4, $0xbb502565
+DATA elementbb502565<>+60(SB)/4, $0xbb502565
+GLOBL elementbb502565<>(SB), RODATA|NOPTR, $64
+
+DATA element3ca017a6<>+0(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+4(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+8(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+12(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+16(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+20(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+24(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+28(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+32(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+36(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+40(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+44(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+48(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+52(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+56(SB)/4, $0x3ca017a6
+DATA element3ca017a6<>+60(SB)/4, $0x3ca017a6
+GLOBL element3ca017a6<>(SB), RODATA|NOPTR, $64
+
+DATA elementbd66e804<>+0(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+4(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+8(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+12(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+16(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+20(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+24(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+28(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+32(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+36(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+40(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+44(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+48(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+52(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+56(SB)/4, $0xbd66e804
+DATA elementbd66e804<>+60(SB)/4, $0xbd66e804
+GLOBL elementbd66e804<>(SB), RODATA|NOPTR, $64
+
+DATA element3dd7eef4<>+0(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+4(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+8(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+12(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+16(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+20(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+24(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+28(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+32(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+36(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+40(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+44(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+48(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+52(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+56(SB)/4, $0x3dd7eef4
+DATA element3dd7eef4<>+60(SB)/4, $0x3dd7eef4
+GLOBL element3dd7eef4<>(SB), RODATA|NOPTR, $64
+
+DATA elementbe1c5c84<>+0(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+4(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+8(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+12(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+16(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+20(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+24(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+28(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+32(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+36(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+40(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+44(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+48(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+52(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+56(SB)/4, $0xbe1c5c84
+DATA elementbe1c5c84<>+60(SB)/4, $0xbe1c5c84
+GLOBL elementbe1c5c84<>(SB), RODATA|NOPTR, $64
+
+DATA element3e495a18<>+0(SB)/4, $0x3e495a18
+DATA element3e495a18<>+4(SB)/4, $0x3e495a18
+DATA element3e495a18<>+8(SB)/4, $0x3e495a18
+DATA element3e495a18<>+12(SB)/4, $0x3e495a18
+DATA element3e495a18<>+16(SB)/4, $0x3e495a18
+DATA element3e495a18<>+20(SB)/4, $0x3e495a18
+DATA element3e495a18<>+24(SB)/4, $0x3e495a18
+DATA element3e495a18<>+28(SB)/4, $0x3e495a18
+DATA element3e495a18<>+32(SB)/4, $0x3e495a18
+DATA element3e495a18<>+36(SB)/4, $0x3e495a18
+DATA element3e495a18<>+40(SB)/4, $0x3e495a18
+DATA element3e495a18<>+44(SB)/4, $0x3e495a18
+DATA element3e495a18<>+48(SB)/4, $0x3e495a18
+DATA element3e495a18<>+52(SB)/4, $0x3e495a18
+DATA element3e495a18<>+56(SB)/4, $0x3e495a18
+DATA element3e495a18<>+60(SB)/4, $0x3e495a18
+GLOBL element3e495a18<>(SB), RODATA|NOPTR, $64
+
+DATA elementbe7f812a<>+0(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+4(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+8(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+12(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+16(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+20(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+24(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+28(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+32(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+36(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+40(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+44(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+48(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+52(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+56(SB)/4, $0xbe7f812a
+DATA elementbe7f812a<>+60(SB)/4, $0xbe7f812a
+GLOBL elementbe7f812a<>(SB), RODATA|NOPTR, $64
+
+DATA element3eaaa5eb<>+0(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+4(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+8(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+12(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+16(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+20(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+24(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+28(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+32(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+36(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+40(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+44(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+48(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+52(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+56(SB)/4, $0x3eaaa5eb
+DATA element3eaaa5eb<>+60(SB)/4, $0x3eaaa5eb
+GLOBL element3eaaa5eb<>(SB), RODATA|NOPTR, $64
+
+DATA elementbeffffdc<>+0(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+4(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+8(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+12(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+16(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+20(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+24(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+28(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+32(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+36(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+40(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+44(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+48(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+52(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+56(SB)/4, $0xbeffffdc
+DATA elementbeffffdc<>+60(SB)/4, $0xbeffffdc
+GLOBL elementbeffffdc<>(SB), RODATA|NOPTR, $64
+
+// func eluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eluAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
+	XORQ         BX, BX
+	SUBQ         $0x10, AX
+	JLT          rest
+
+whole:
+	VMOVUPS      (DX)(BX*4), Z2
+	VMOVUPS      element00000000<>+0(SB), Z3
+	VMOVUPS      elementc2200000<>+0(SB), Z4
+	VMULPS       Z1, Z2, Z5
+	VMAXPS       Z5, Z4, Z4
+	VMINPS       Z4, Z3, Z3
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z4
+	VMOVAPS      Z3, Z5
+	VFMADD213PS  element4b400000<>+0(SB), Z4, Z5
+	VSUBPS       element4b400000<>+0(SB), Z5, Z4
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS element3f317200<>+0(SB), Z4, Z3
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z4, Z3
+	VMOVUPS      element3ab68885<>+0(SB), Z4
+	VFMADD213PS  element3c0905b7<>+0(SB), Z3, Z4
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z3, Z4
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z3, Z4
+	VFMADD213PS  element3f000000<>+0(SB), Z3, Z4
+	VPSUBD       element4b400000<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z3, Z8
+	VMOVAPS      Z8, Z8
+	VFMADD213PS  Z3, Z4, Z8
+	VPADDD       element0000007f<>+0(SB), Z5, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VMOVUPS      element00000000<>+0(SB), Z4
+	VSUBPS       element3f800000<>+0(SB), Z3, Z5
+	VMOVAPS      Z3, Z3
+	VFMADD213PS  Z5, Z8, Z3
+	VMULPS       Z0, Z3, Z3
+	VCMPPS       $0x1e, Z4, Z2, K1
+	VBLENDMPS    Z2, Z3, K1, Z6
+	VMOVUPS      Z6, (CX)(BX*4)
+	ADDQ         $0x10, BX
+	SUBQ         $0x10, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x10, AX
+	JEQ          done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z2
+	VMOVUPS      element00000000<>+0(SB), Z3
+	VMOVUPS      elementc2200000<>+0(SB), Z4
+	VMULPS       Z1, Z2, Z1
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z3, Z1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z3
+	VMOVAPS      Z1, Z4
+	VFMADD213PS  element4b400000<>+0(SB), Z3, Z4
+	VSUBPS       element4b400000<>+0(SB), Z4, Z3
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element3f317200<>+0(SB), Z3, Z1
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z3, Z1
+	VMOVUPS      element3ab68885<>+0(SB), Z3
+	VFMADD213PS  element3c0905b7<>+0(SB), Z1, Z3
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z1, Z3
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z1, Z3
+	VFMADD213PS  element3f000000<>+0(SB), Z1, Z3
+	VPSUBD       element4b400000<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z1, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD213PS  Z1, Z3, Z5
+	VPADDD       element0000007f<>+0(SB), Z4, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMOVUPS      element00000000<>+0(SB), Z3
+	VSUBPS       element3f800000<>+0(SB), Z1, Z4
+	VMOVAPS      Z1, Z1
+	VFMADD213PS  Z4, Z5, Z1
+	VMULPS       Z0, Z1, Z0
+	VCMPPS       $0x1e, Z3, Z2, K2
+	VBLENDMPS    Z2, Z0, K2, Z7
+	VMOVUPS      Z7, K1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA elementc2200000<>+0(SB)/4, $0xc2200000
+DATA elementc2200000<>+4(SB)/4, $0xc2200000
+DATA elementc2200000<>+8(SB)/4, $0xc2200000
+DATA elementc2200000<>+12(SB)/4, $0xc2200000
+DATA elementc2200000<>+16(SB)/4, $0xc2200000
+DATA elementc2200000<>+20(SB)/4, $0xc2200000
+DATA elementc2200000<>+24(SB)/4, $0xc2200000
+DATA elementc2200000<>+28(SB)/4, $0xc2200000
+DATA elementc2200000<>+32(SB)/4, $0xc2200000
+DATA elementc2200000<>+36(SB)/4, $0xc2200000
+DATA elementc2200000<>+40(SB)/4, $0xc2200000
+DATA elementc2200000<>+44(SB)/4, $0xc2200000
+DATA elementc2200000<>+48(SB)/4, $0xc2200000
+DATA elementc2200000<>+52(SB)/4, $0xc2200000
+DATA elementc2200000<>+56(SB)/4, $0xc2200000
+DATA elementc2200000<>+60(SB)/4, $0xc2200000
+GLOBL elementc2200000<>(SB), RODATA|NOPTR, $64
+
+// func eluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·eluGradientAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
+	XORQ         SI, SI
+	SUBQ         $0x10, AX
+	JLT          rest
+
+whole:
+	VMOVUPS      (DX)(SI*4), Z2
+	VMOVUPS      (BX)(SI*4), Z3
+	VMOVUPS      element00000000<>+0(SB), Z4
+	VMULPS       Z1, Z3, Z5
+	VMOVUPS      element42b20000<>+0(SB), Z6
+	VMOVUPS      elementc2d00000<>+0(SB), Z7
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z6, Z5
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z6
+	VMOVAPS      Z5, Z7
+	VFMADD213PS  element4b400000<>+0(SB), Z6, Z7
+	VSUBPS       element4b400000<>+0(SB), Z7, Z6
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS element3f317200<>+0(SB), Z6, Z5
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z6, Z5
+	VMOVUPS      element3ab68885<>+0(SB), Z6
+	VFMADD213PS  element3c0905b7<>+0(SB), Z5, Z6
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z5, Z6
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z5, Z6
+	VFMADD213PS  element3f000000<>+0(SB), Z5, Z6
+	VPSUBD       element4b400000<>+0(SB), Z7, Z7
+	VMULPS       Z5, Z5, Z10
+	VMOVAPS      Z10, Z10
+	VFMADD213PS  Z5, Z6, Z10
+	VPSRAD       $0x01, Z7, Z5
+	VPSUBD       Z5, Z7, Z6
+	VPADDD       element0000007f<>+0(SB), Z5, Z5
+	VPSLLD       $0x17, Z5, Z5
+	VMOVAPS      Z5, Z7
+	VFMADD213PS  Z5, Z10, Z7
+	VPADDD       element0000007f<>+0(SB), Z6, Z5
+	VPSLLD       $0x17, Z5, Z5
+	VMULPS       Z5, Z7, Z5
+	VMULPS       Z0, Z5, Z5
+	VMULPS       Z2, Z5, Z5
+	VCMPPS       $0x1e, Z4, Z3, K1
+	VBLENDMPS    Z2, Z5, K1, Z8
+	VMOVUPS      Z8, (CX)(SI*4)
+	ADDQ         $0x10, SI
+	SUBQ         $0x10, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x10, AX
+	JEQ          done
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z2
+	VMOVUPS.Z    (BX)(SI*4), K1, Z3
+	VMOVUPS      element00000000<>+0(SB), Z4
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      element42b20000<>+0(SB), Z5
+	VMOVUPS      elementc2d00000<>+0(SB), Z6
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z5, Z1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Z5
+	VMOVAPS      Z1, Z6
+	VFMADD213PS  element4b400000<>+0(SB), Z5, Z6
+	VSUBPS       element4b400000<>+0(SB), Z6, Z5
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element3f317200<>+0(SB), Z5, Z1
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Z5, Z1
+	VMOVUPS      element3ab68885<>+0(SB), Z5
+	VFMADD213PS  element3c0905b7<>+0(SB), Z1, Z5
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Z1, Z5
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Z1, Z5
+	VFMADD213PS  element3f000000<>+0(SB), Z1, Z5
+	VPSUBD       element4b400000<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z1, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD213PS  Z1, Z5, Z7
+	VPSRAD       $0x01, Z6, Z1
+	VPSUBD       Z1, Z6, Z5
+	VPADDD       element0000007f<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD213PS  Z1, Z7, Z6
+	VPADDD       element0000007f<>+0(SB), Z5, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z6, Z1
+	VMULPS       Z0, Z1, Z0
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x1e, Z4, Z3, K2
+	VBLENDMPS    Z2, Z0, K2, Z9
+	VMOVUPS      Z9, K1, (CX)(SI*4)
 
 done:
 	VZEROUPPER
@@ -3749,6 +4361,118 @@ done:
 	VZEROUPPER
 	RET
 
+// func sqrtAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX
+TEXT ·sqrtAVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (CX)(BX*4)
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, AX
+	JGE     whole
+
+rest:
+	ADDQ       $0x08, AX
+	JEQ        done
+	LEAQ       elementMasks<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPS (DX)(BX*4), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sqrtGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX
+TEXT ·sqrtGradientAVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(SI*4), Y0
+	VMOVUPS (BX)(SI*4), Y1
+	VADDPS  Y1, Y1, Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)(SI*4)
+	ADDQ    $0x08, SI
+	SUBQ    $0x08, AX
+	JGE     whole
+
+rest:
+	ADDQ       $0x08, AX
+	JEQ        done
+	LEAQ       elementMasks<>+0(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVUPS    32(DI), Y0
+	VMASKMOVPS (DX)(SI*4), Y0, Y1
+	VMASKMOVPS (BX)(SI*4), Y0, Y2
+	VADDPS     Y2, Y2, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func reciprocalGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX2
+TEXT ·reciprocalGradientAVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ SI, SI
+	SUBQ $0x08, AX
+	JLT  rest
+
+whole:
+	VMOVUPS (DX)(SI*4), Y0
+	VMOVUPS (BX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMULPS  Y1, Y0, Y0
+	VPXOR   element80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (CX)(SI*4)
+	ADDQ    $0x08, SI
+	SUBQ    $0x08, AX
+	JGE     whole
+
+rest:
+	ADDQ       $0x08, AX
+	JEQ        done
+	LEAQ       elementMasks<>+0(SB), DI
+	SHLQ       $0x02, AX
+	SUBQ       AX, DI
+	VMOVUPS    32(DI), Y0
+	VMASKMOVPS (DX)(SI*4), Y0, Y1
+	VMASKMOVPS (BX)(SI*4), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMULPS     Y2, Y1, Y1
+	VPXOR      element80000000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func reluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
 TEXT ·reluAVX2(SB), NOSPLIT, $0-40
@@ -5121,6 +5845,332 @@ rest:
 	VFMADD213PS  Y3, Y4, Y2
 	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ b+24(FP), BX
+	XORQ BX, BX
+	SUBQ $0x08, AX
+	JLT  rest
+
+whole:
+	VMOVUPS      (DX)(BX*4), Y0
+	VPOR         element80000000<>+0(SB), Y0, Y1
+	VMOVUPS      element42b20000<>+0(SB), Y2
+	VMOVUPS      elementc2d00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y2
+	VMOVAPS      Y1, Y3
+	VFMADD213PS  element4b400000<>+0(SB), Y2, Y3
+	VSUBPS       element4b400000<>+0(SB), Y3, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element3f317200<>+0(SB), Y2, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y2, Y1
+	VMOVUPS      element3ab68885<>+0(SB), Y2
+	VFMADD213PS  element3c0905b7<>+0(SB), Y1, Y2
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y1, Y2
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y1, Y2
+	VFMADD213PS  element3f000000<>+0(SB), Y1, Y2
+	VPSUBD       element4b400000<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMOVAPS      Y4, Y4
+	VFMADD213PS  Y1, Y2, Y4
+	VPSRAD       $0x01, Y3, Y1
+	VPSUBD       Y1, Y3, Y2
+	VPADDD       element0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMOVAPS      Y1, Y3
+	VFMADD213PS  Y1, Y4, Y3
+	VPADDD       element0000007f<>+0(SB), Y2, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y1
+	VMOVUPS      elementbb502565<>+0(SB), Y2
+	VFMADD213PS  element3ca017a6<>+0(SB), Y1, Y2
+	VFMADD213PS  elementbd66e804<>+0(SB), Y1, Y2
+	VFMADD213PS  element3dd7eef4<>+0(SB), Y1, Y2
+	VFMADD213PS  elementbe1c5c84<>+0(SB), Y1, Y2
+	VFMADD213PS  element3e495a18<>+0(SB), Y1, Y2
+	VFMADD213PS  elementbe7f812a<>+0(SB), Y1, Y2
+	VFMADD213PS  element3eaaa5eb<>+0(SB), Y1, Y2
+	VFMADD213PS  elementbeffffdc<>+0(SB), Y1, Y2
+	VFMADD213PS  element3f800000<>+0(SB), Y1, Y2
+	VMOVUPS      element00000000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVAPS      Y2, Y2
+	VFMADD213PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          done
+	LEAQ         elementMasks<>+0(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVUPS      32(SI), Y0
+	VMASKMOVPS   (DX)(BX*4), Y0, Y1
+	VPOR         element80000000<>+0(SB), Y1, Y2
+	VMOVUPS      element42b20000<>+0(SB), Y3
+	VMOVUPS      elementc2d00000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y3
+	VMOVAPS      Y2, Y4
+	VFMADD213PS  element4b400000<>+0(SB), Y3, Y4
+	VSUBPS       element4b400000<>+0(SB), Y4, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS element3f317200<>+0(SB), Y3, Y2
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      element3ab68885<>+0(SB), Y3
+	VFMADD213PS  element3c0905b7<>+0(SB), Y2, Y3
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y2, Y3
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y2, Y3
+	VFMADD213PS  element3f000000<>+0(SB), Y2, Y3
+	VPSUBD       element4b400000<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y2, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD213PS  Y2, Y3, Y5
+	VPSRAD       $0x01, Y4, Y2
+	VPSUBD       Y2, Y4, Y3
+	VPADDD       element0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMOVAPS      Y2, Y4
+	VFMADD213PS  Y2, Y5, Y4
+	VPADDD       element0000007f<>+0(SB), Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y2
+	VMOVUPS      elementbb502565<>+0(SB), Y3
+	VFMADD213PS  element3ca017a6<>+0(SB), Y2, Y3
+	VFMADD213PS  elementbd66e804<>+0(SB), Y2, Y3
+	VFMADD213PS  element3dd7eef4<>+0(SB), Y2, Y3
+	VFMADD213PS  elementbe1c5c84<>+0(SB), Y2, Y3
+	VFMADD213PS  element3e495a18<>+0(SB), Y2, Y3
+	VFMADD213PS  elementbe7f812a<>+0(SB), Y2, Y3
+	VFMADD213PS  element3eaaa5eb<>+0(SB), Y2, Y3
+	VFMADD213PS  elementbeffffdc<>+0(SB), Y2, Y3
+	VFMADD213PS  element3f800000<>+0(SB), Y2, Y3
+	VMOVUPS      element00000000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMOVAPS      Y3, Y3
+	VFMADD213PS  Y1, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·eluAVX2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
+	XORQ         BX, BX
+	SUBQ         $0x08, AX
+	JLT          rest
+
+whole:
+	VMOVUPS      (DX)(BX*4), Y2
+	VMOVUPS      element00000000<>+0(SB), Y3
+	VMOVUPS      elementc2200000<>+0(SB), Y4
+	VMULPS       Y1, Y2, Y5
+	VMAXPS       Y5, Y4, Y4
+	VMINPS       Y4, Y3, Y3
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y4
+	VMOVAPS      Y3, Y5
+	VFMADD213PS  element4b400000<>+0(SB), Y4, Y5
+	VSUBPS       element4b400000<>+0(SB), Y5, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS element3f317200<>+0(SB), Y4, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      element3ab68885<>+0(SB), Y4
+	VFMADD213PS  element3c0905b7<>+0(SB), Y3, Y4
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y3, Y4
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y3, Y4
+	VFMADD213PS  element3f000000<>+0(SB), Y3, Y4
+	VPSUBD       element4b400000<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y3, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD213PS  Y3, Y4, Y6
+	VPADDD       element0000007f<>+0(SB), Y5, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMOVUPS      element00000000<>+0(SB), Y4
+	VSUBPS       element3f800000<>+0(SB), Y3, Y5
+	VMOVAPS      Y3, Y3
+	VFMADD213PS  Y5, Y6, Y3
+	VMULPS       Y0, Y3, Y3
+	VCMPPS       $0x1e, Y4, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMOVUPS      Y2, (CX)(BX*4)
+	ADDQ         $0x08, BX
+	SUBQ         $0x08, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          done
+	LEAQ         elementMasks<>+0(SB), SI
+	SHLQ         $0x02, AX
+	SUBQ         AX, SI
+	VMOVUPS      32(SI), Y2
+	VMASKMOVPS   (DX)(BX*4), Y2, Y3
+	VMOVUPS      element00000000<>+0(SB), Y4
+	VMOVUPS      elementc2200000<>+0(SB), Y5
+	VMULPS       Y1, Y3, Y1
+	VMAXPS       Y1, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y4
+	VMOVAPS      Y1, Y5
+	VFMADD213PS  element4b400000<>+0(SB), Y4, Y5
+	VSUBPS       element4b400000<>+0(SB), Y5, Y4
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element3f317200<>+0(SB), Y4, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y4, Y1
+	VMOVUPS      element3ab68885<>+0(SB), Y4
+	VFMADD213PS  element3c0905b7<>+0(SB), Y1, Y4
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y1, Y4
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y1, Y4
+	VFMADD213PS  element3f000000<>+0(SB), Y1, Y4
+	VPSUBD       element4b400000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y1, Y6
+	VMOVAPS      Y6, Y6
+	VFMADD213PS  Y1, Y4, Y6
+	VPADDD       element0000007f<>+0(SB), Y5, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMOVUPS      element00000000<>+0(SB), Y4
+	VSUBPS       element3f800000<>+0(SB), Y1, Y5
+	VMOVAPS      Y1, Y1
+	VFMADD213PS  Y5, Y6, Y1
+	VMULPS       Y0, Y1, Y0
+	VCMPPS       $0x1e, Y4, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y0
+	VMASKMOVPS   Y0, Y2, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func eluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·eluGradientAVX2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
+	XORQ         SI, SI
+	SUBQ         $0x08, AX
+	JLT          rest
+
+whole:
+	VMOVUPS      (DX)(SI*4), Y2
+	VMOVUPS      (BX)(SI*4), Y3
+	VMOVUPS      element00000000<>+0(SB), Y4
+	VMULPS       Y1, Y3, Y5
+	VMOVUPS      element42b20000<>+0(SB), Y6
+	VMOVUPS      elementc2d00000<>+0(SB), Y7
+	VMAXPS       Y5, Y7, Y5
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y6
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  element4b400000<>+0(SB), Y6, Y7
+	VSUBPS       element4b400000<>+0(SB), Y7, Y6
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS element3f317200<>+0(SB), Y6, Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      element3ab68885<>+0(SB), Y6
+	VFMADD213PS  element3c0905b7<>+0(SB), Y5, Y6
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y5, Y6
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y5, Y6
+	VFMADD213PS  element3f000000<>+0(SB), Y5, Y6
+	VPSUBD       element4b400000<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y5, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD213PS  Y5, Y6, Y8
+	VPSRAD       $0x01, Y7, Y5
+	VPSUBD       Y5, Y7, Y6
+	VPADDD       element0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMOVAPS      Y5, Y7
+	VFMADD213PS  Y5, Y8, Y7
+	VPADDD       element0000007f<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VCMPPS       $0x1e, Y4, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y5, Y2
+	VMOVUPS      Y2, (CX)(SI*4)
+	ADDQ         $0x08, SI
+	SUBQ         $0x08, AX
+	JGE          whole
+
+rest:
+	ADDQ         $0x08, AX
+	JEQ          done
+	LEAQ         elementMasks<>+0(SB), DI
+	SHLQ         $0x02, AX
+	SUBQ         AX, DI
+	VMOVUPS      32(DI), Y2
+	VMASKMOVPS   (DX)(SI*4), Y2, Y3
+	VMASKMOVPS   (BX)(SI*4), Y2, Y4
+	VMOVUPS      element00000000<>+0(SB), Y5
+	VMULPS       Y1, Y4, Y1
+	VMOVUPS      element42b20000<>+0(SB), Y6
+	VMOVUPS      elementc2d00000<>+0(SB), Y7
+	VMAXPS       Y1, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VMOVUPS      element3fb8aa3b<>+0(SB), Y6
+	VMOVAPS      Y1, Y7
+	VFMADD213PS  element4b400000<>+0(SB), Y6, Y7
+	VSUBPS       element4b400000<>+0(SB), Y7, Y6
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element3f317200<>+0(SB), Y6, Y1
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS element35bfbe8e<>+0(SB), Y6, Y1
+	VMOVUPS      element3ab68885<>+0(SB), Y6
+	VFMADD213PS  element3c0905b7<>+0(SB), Y1, Y6
+	VFMADD213PS  element3d2aaa8d<>+0(SB), Y1, Y6
+	VFMADD213PS  element3e2aaa6e<>+0(SB), Y1, Y6
+	VFMADD213PS  element3f000000<>+0(SB), Y1, Y6
+	VPSUBD       element4b400000<>+0(SB), Y7, Y7
+	VMULPS       Y1, Y1, Y8
+	VMOVAPS      Y8, Y8
+	VFMADD213PS  Y1, Y6, Y8
+	VPSRAD       $0x01, Y7, Y1
+	VPSUBD       Y1, Y7, Y6
+	VPADDD       element0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMOVAPS      Y1, Y7
+	VFMADD213PS  Y1, Y8, Y7
+	VPADDD       element0000007f<>+0(SB), Y6, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y7, Y1
+	VMULPS       Y0, Y1, Y0
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x1e, Y5, Y4, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y0
+	VMASKMOVPS   Y0, Y2, (CX)(SI*4)
 
 done:
 	VZEROUPPER

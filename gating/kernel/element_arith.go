@@ -33,6 +33,24 @@ func Scale(w *Workers, factor float32, dst, src []float32) {
 // Product computes dst = a·b of equally long slices. dst may be a or b.
 func Product(w *Workers, dst, a, b []float32) { run(w, loopMul, elementGrain, dst, a, b, 0, 0) }
 
+// Sqrt computes dst[i] = √src[i].
+func Sqrt(w *Workers, dst, src []float32) { run(w, loopSqrt, elementGrain, dst, src, nil, 0, 0) }
+
+// SqrtGradient computes dx = dy/2y for y of [Sqrt].
+func SqrtGradient(w *Workers, dx, dy, y []float32) {
+	run(w, loopSqrtGradient, elementGrain, dx, dy, y, 0, 0)
+}
+
+// Reciprocal computes dst[i] = 1/src[i].
+func Reciprocal(w *Workers, dst, src []float32) {
+	run(w, loopDivInto, elementGrain, dst, src, nil, 1, 0)
+}
+
+// ReciprocalGradient computes dx = -dy·y² for y of [Reciprocal].
+func ReciprocalGradient(w *Workers, dx, dy, y []float32) {
+	run(w, loopReciprocalGradient, elementGrain, dx, dy, y, 0, 0)
+}
+
 // Map computes dst[i] = f(src[i]); f is called once an element.
 func Map[T, U any](w *Workers, dst []U, src []T, f func(T) U) {
 	w.For(len(dst), elementGrain, func(lo, hi int) {

@@ -40,12 +40,17 @@ func MishGradient(w *Workers, dx, dy, x []float32) {
 }
 
 // Softplus computes dst[i] = ln(1+e^src[i]).
-func Softplus(w *Workers, dst, src []float32) {
-	Map(w, dst, src, func(x float32) float32 { return float32(softplus(float64(x))) })
+func Softplus(w *Workers, dst, src []float32) { run(w, loopSoftplus, costlyGrain, dst, src, nil, 0, 0) }
+
+// Elu computes dst[i] = x where x = src[i] is positive, else alpha·(e^(rate·x) - 1), for rate > 0.
+func Elu(w *Workers, alpha, rate float32, dst, src []float32) {
+	run(w, loopElu, costlyGrain, dst, src, nil, alpha, rate)
 }
 
-// ExpOf returns e^x.
-func ExpOf(x float32) float32 { return exp(x) }
+// EluGradient computes dx = dy where x > 0, else dy·alpha·rate·e^(rate·x): dy times the slope of [Elu] at x.
+func EluGradient(w *Workers, alpha, rate float32, dx, dy, x []float32) {
+	run(w, loopEluGradient, costlyGrain, dx, dy, x, alpha*rate, rate)
+}
 
 // Expm1Of returns e^x - 1, exact for small x too.
 func Expm1Of(x float32) float32 { return float32(expm1(float64(x))) }
@@ -87,8 +92,36 @@ func mishSlope(x, _, _ float32) float32 {
 	return float32(t + v*((1-t*t)/(1+exp64(-v))))
 }
 
-// softplus is max(x, 0) + ln(1+e^-|x|).
-func softplus(x float64) float64 { return max(x, 0) + math.Log1p(exp64(-math.Abs(x))) }
+// softplus is max(x, 0) + ln(1+t) for t = e^-|x|. The polynomial is the Chebyshev approximation of ln(1+t)/t, of
+// relative error 5e-9.
+func softplus(x, _, _ float32) float32 {
+	t := exp64(-math.Abs(float64(x)))
+	p := 0.019542527261 + t*-0.00317605701843
+	p = -0.0563736128301 + t*p
+	p = 0.105436237954 + t*p
+	p = -0.152696670744 + t*p
+	p = 0.196632742572 + t*p
+	p = -0.249516162629 + t*p
+	p = 0.333297104989 + t*p
+	p = -0.499998926481 + t*p
+	p = 0.999999994656 + t*p
+	return float32(max(float64(x), 0) + t*p)
+}
+
+func exponentialUnit(x, alpha, rate float32) float32 {
+	if x > 0 {
+		return x
+	}
+	return float32(float64(alpha) * expm1(float64(rate)*float64(x)))
+}
+
+// eluSlope takes alpha·rate for its second argument.
+func eluSlope(x, alpha, rate float32) float32 {
+	if x > 0 {
+		return 1
+	}
+	return float32(float64(alpha) * exp64(float64(rate)*float64(x)))
+}
 
 // exp64 is e^x to 2e-10 relative for |x| < 700, and within float32's zero and infinity beyond.
 func exp64(x float64) float64 {

@@ -11,24 +11,27 @@ type loopKind int
 
 // The loops. A gradient takes dy in a, and in b the function's input, or its output where the comment says so.
 const (
-	loopAdd                 loopKind = iota // a + b
-	loopAddOne                              // a + p
-	loopSub                                 // a - b
-	loopSubFrom                             // p - a
-	loopMul                                 // a·b
-	loopMulOne                              // a·p
-	loopDiv                                 // a / b
-	loopDivOne                              // a / p
-	loopDivInto                             // p / a
-	loopRelu                                // max(a, 0)
-	loopReluGradient                        // b is the output
-	loopClip                                // min(max(a, p), q)
-	loopClipGradient                        // a where p <= b <= q, else 0
-	loopLeakyRelu                           // slope p below 0
-	loopLeakyReluGradient                   // slope p at 0 and below
-	loopHardSigmoid                         // max(0, min(1, p·a + q))
-	loopHardSigmoidGradient                 // b is the output
-	loopHardSwish                           // a·max(0, min(1, a/6 + 1/2))
+	loopAdd     loopKind = iota // a + b
+	loopAddOne                  // a + p
+	loopSub                     // a - b
+	loopSubFrom                 // p - a
+	loopMul                     // a·b
+	loopMulOne                  // a·p
+	loopDiv                     // a / b
+	loopDivOne                  // a / p
+	loopDivInto                 // p / a
+	loopSqrt
+	loopSqrtGradient        // b is the output
+	loopReciprocalGradient  // b is the output
+	loopRelu                // max(a, 0)
+	loopReluGradient        // b is the output
+	loopClip                // min(max(a, p), q)
+	loopClipGradient        // a where p <= b <= q, else 0
+	loopLeakyRelu           // slope p below 0
+	loopLeakyReluGradient   // slope p at 0 and below
+	loopHardSigmoid         // max(0, min(1, p·a + q))
+	loopHardSigmoidGradient // b is the output
+	loopHardSwish           // a·max(0, min(1, a/6 + 1/2))
 	loopHardSwishGradient
 	loopExp
 	loopSigmoid
@@ -39,6 +42,9 @@ const (
 	loopSwishGradient
 	loopMish
 	loopMishGradient
+	loopSoftplus
+	loopElu         // p·(e^(q·a)-1) below 0
+	loopEluGradient // p·e^(q·b) at 0 and below
 	loopErf
 	loopErfGradient
 	loopGelu
@@ -75,6 +81,10 @@ var plainLoops = [loopCount]elementwise{
 	loopDivOne:  func(dst, a, _ []float32, p, _ float32) { divRight(dst, a, p) },
 	loopDivInto: func(dst, a, _ []float32, p, _ float32) { divLeft(dst, p, a) },
 
+	loopSqrt:               plainUnary(func(x, _, _ float32) float32 { return float32(math.Sqrt(float64(x))) }),
+	loopSqrtGradient:       func(dst, a, b []float32, _, _ float32) { divBoth(dst, a, b); mulRight(dst, dst, 0.5) },
+	loopReciprocalGradient: plainGradient(func(y, _, _ float32) float32 { return -y * y }),
+
 	loopRelu:                plainUnary(func(x, _, _ float32) float32 { return max(x, 0) }),
 	loopReluGradient:        plainGradient(func(y, _, _ float32) float32 { return step(y > 0, 1, 0) }),
 	loopClip:                plainUnary(func(x, p, q float32) float32 { return min(max(x, p), q) }),
@@ -95,6 +105,9 @@ var plainLoops = [loopCount]elementwise{
 	loopSwishGradient:    plainGradient(swishSlope),
 	loopMish:             plainUnary(func(x, _, _ float32) float32 { return float32(float64(finite(x)) * mishGate(float64(x))) }),
 	loopMishGradient:     plainGradient(mishSlope),
+	loopSoftplus:         plainUnary(softplus),
+	loopElu:              plainUnary(exponentialUnit),
+	loopEluGradient:      plainGradient(eluSlope),
 	loopErf:              plainUnary(func(x, _, _ float32) float32 { return float32(erf(float64(x))) }),
 	loopErfGradient:      plainGradient(erfSlope),
 	loopGelu:             plainUnary(gelu),

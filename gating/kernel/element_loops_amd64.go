@@ -65,4 +65,10 @@ var assemblyLoops = [loopCount][2]assembly{
 	loopGeluGradient:        {geluGradientAVX2, geluGradientAVX512},
 	loopGeluTanh:            {geluTanhAVX2, geluTanhAVX512},
 	loopGeluTanhGradient:    {geluTanhGradientAVX2, geluTanhGradientAVX512},
+	loopSqrt:                {sqrtAVX2, sqrtAVX512},
+	loopSqrtGradient:        {sqrtGradientAVX2, sqrtGradientAVX512},
+	loopReciprocalGradient:  {reciprocalGradientAVX2, reciprocalGradientAVX512},
+	loopSoftplus:            {softplusAVX2, softplusAVX512},
+	loopElu:                 {eluAVX2, eluAVX512},
+	loopEluGradient:         {eluGradientAVX2, eluGradientAVX512},
 }

@@ -51,6 +51,9 @@ var functions = []struct {
 	{"tanh", Tanh, math.Tanh, 200, 3, 0},
 	{"erf", Erf, math.Erf, 200, 2.5, 0},
 	{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 200, 2, 0},
+	{"elu", func(w *Workers, dst, src []float32) { Elu(w, 1.5, 0.5, dst, src) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }, 200, 4, 0},
+	{"sqrt", func(w *Workers, dst, src []float32) { Sqrt(w, dst, src) }, math.Sqrt, 200, 0.51, 0},
+	{"reciprocal", Reciprocal, func(x float64) float64 { return 1 / x }, 200, 0.51, 0},
 	{"swish", func(w *Workers, dst, src []float32) { Swish(w, 1, dst, src) }, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 200, 4, 1e-35},
 	{"gelu", Gelu, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, 200, 8, 1e-9},
 	{"gelu tanh", GeluTanh, geluTanhReference, 200, 16, 4e-9},
@@ -110,7 +113,7 @@ func TestEveryLengthIsTheSame(t *testing.T) {
 			one := make([]float32, 1)
 			for i := range n {
 				f.run(nil, one, src[i:i+1])
-				if one[0] != got[i] {
+				if math.Float32bits(one[0]) != math.Float32bits(got[i]) {
 					t.Fatalf("%s: element %d of %d is %g, alone %g", f.name, i, n, got[i], one[0])
 				}
 			}
@@ -131,6 +134,8 @@ func TestGradientKernels(t *testing.T) {
 		{"gelu", GeluGradient, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }},
 		{"gelu tanh", GeluTanhGradient, geluTanhReference},
 		{"mish", MishGradient, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }},
+		{"elu", func(w *Workers, dx, dy, x []float32) { EluGradient(w, 1.5, 0.5, dx, dy, x) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }},
+		{"erf", ErfGradient, math.Erf},
 		{"swish", func(w *Workers, dx, dy, x []float32) { SwishGradient(w, 1.5, dx, dy, x) }, func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }},
 	} {
 		var x []float32
@@ -144,6 +149,35 @@ func TestGradientKernels(t *testing.T) {
 			want := 2 * (c.want(float64(v)+h) - c.want(float64(v)-h)) / (2 * h)
 			if math.Abs(float64(got[i])-want) > 1e-6 {
 				t.Errorf("slope of %s at %g, times 2, is %g, want %g", c.name, v, got[i], want)
+			}
+		}
+	}
+}
+
+// TestGradientsFromOutputs compares the gradients that are written in terms of y.
+func TestGradientsFromOutputs(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(w *Workers, dx, dy, y []float32)
+		want func(y float64) float64
+	}{
+		{"sigmoid", SigmoidGradient, func(y float64) float64 { return y * (1 - y) }},
+		{"tanh", TanhGradient, func(y float64) float64 { return 1 - y*y }},
+		{"sqrt", SqrtGradient, func(y float64) float64 { return 0.5 / y }},
+		{"reciprocal", ReciprocalGradient, func(y float64) float64 { return -y * y }},
+		{"product", Product, func(y float64) float64 { return y }},
+	} {
+		r := rand.New(rand.NewPCG(22, 1))
+		for n := range 50 {
+			y, dy, dx := make([]float32, n), numbers(r, n), make([]float32, n)
+			for i := range y {
+				y[i] = float32(0.01 + 0.98*r.Float64())
+			}
+			c.run(nil, dx, dy, y)
+			for i, v := range y {
+				if want := float64(dy[i]) * c.want(float64(v)); math.Abs(float64(dx[i])-want) > 3e-7*math.Abs(want)+3e-8*math.Abs(float64(dy[i])) {
+					t.Errorf("%s: %g at %g is %g, want %g", c.name, dy[i], v, dx[i], want)
+				}
 			}
 		}
 	}

@@ -77,36 +77,33 @@ func hardSigmoid(c *call) *unary {
 }
 
 // elu is x where x > 0, else alpha·(e^x - 1), alpha defaulting to 1.
-func elu(c *call) *unary { return scaledElu(c.float("alpha", 1), 1, 1) }
-
-// selu is gamma·x where x > 0, else gamma·alpha·(e^x - 1) (arXiv 1706.02515).
-func selu(c *call) *unary {
-	return scaledElu(c.float("alpha", 1.67326319217681884765625), c.float("gamma", 1.05070102214813232421875), 1)
-}
+func elu(c *call) *unary { return eluOf(c.float("alpha", 1), 1) }
 
 // celu is x where x > 0, else alpha·(e^(x/alpha) - 1), alpha defaulting to 1 (arXiv 1704.07483).
 func celu(c *call) *unary {
 	alpha := c.float("alpha", 1)
-	return scaledElu(alpha, 1, 1/alpha)
+	return eluOf(alpha, 1/alpha)
 }
 
-// scaledElu is gamma·x where x > 0, else gamma·alpha·(e^(rate·x) - 1).
-func scaledElu(alpha, gamma, rate float32) *unary {
+func eluOf(alpha, rate float32) *unary {
+	return &unary{
+		f: func(w *kernel.Workers, y, x []float32) { kernel.Elu(w, alpha, rate, y, x) },
+		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.EluGradient(w, alpha, rate, dx, dy, x) },
+	}
+}
+
+// selu is gamma times elu (arXiv 1706.02515).
+func selu(c *call) *unary {
+	alpha, gamma := c.float("alpha", 1.67326319217681884765625), c.float("gamma", 1.05070102214813232421875)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) {
-			kernel.Map(w, y, x, func(x float32) float32 {
-				if x > 0 {
-					return gamma * x
-				}
-				return gamma * alpha * kernel.Expm1Of(rate*x)
-			})
+			kernel.Elu(w, alpha, 1, y, x)
+			kernel.Scale(w, gamma, y, y)
 		},
-		d: slope(func(x, _ float32) float32 {
-			if x > 0 {
-				return gamma
-			}
-			return gamma * alpha * rate * kernel.ExpOf(rate*x)
-		}),
+		d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+			kernel.EluGradient(w, alpha, 1, dx, dy, x)
+			kernel.Scale(w, gamma, dx, dx)
+		},
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 var unaryOps = family{
 	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: ofOutput(kernel.Product)})},
 	{"", "Log", 1, gradFull, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))},
-	{"", "Sqrt", 1, gradFull, buildUnary(double(math.Sqrt, func(_, y float32) float32 { return 1 / (2 * y) }))},
-	{"", "Reciprocal", 1, gradFull, buildUnary(reciprocal)},
+	{"", "Sqrt", 1, gradFull, buildUnary(&unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtGradient)})},
+	{"", "Reciprocal", 1, gradFull, buildUnary(&unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalGradient)})},
 	{"", "Neg", 1, gradFull, buildUnary(negative)},
 	{"", "Abs", 1, gradFull, buildUnary(absolute)},
 	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfGradient)})},
@@ -47,13 +47,9 @@ type unary struct {
 type differentiableUnary struct{ *unary }
 
 var (
-	reciprocal = &unary{
-		f: mapped(func(x float32) float32 { return 1 / x }),
-		d: slope(func(_, y float32) float32 { return -y * y }),
-	}
 	negative = &unary{
-		f:    mapped(func(x float32) float32 { return -x }),
-		d:    slope(func(_, _ float32) float32 { return -1 }),
+		f:    func(w *kernel.Workers, y, x []float32) { kernel.Scale(w, -1, y, x) },
+		d:    func(w *kernel.Workers, dx, dy, _, _ []float32) { kernel.Scale(w, -1, dx, dy) },
 		ints: func(v int64) int64 { return -v },
 	}
 	absolute = &unary{

@@ -17,6 +17,13 @@ func (s isa) arithmetic() {
 	s.loop("div", "ab", "writes a / b.", func(x args) vec { return s.div(x.a, x.b) })
 	s.loop("divOne", "ap", "writes a / p.", func(x args) vec { return s.div(x.a, x.p) })
 	s.loop("divInto", "ap", "writes p / a.", func(x args) vec { return s.div(x.p, x.a) })
+	s.loop("sqrt", "a", "writes the square root of a.", func(x args) vec {
+		d := s.register()
+		VSQRTPS(x.a, d)
+		return d
+	})
+	s.loop("sqrtGradient", "ab", "writes a / 2b.", func(x args) vec { return s.div(x.a, s.add(x.b, x.b)) })
+	s.loop("reciprocalGradient", "ab", "writes -a·b².", func(x args) vec { return s.neg(s.mul(s.mul(x.a, x.b), x.b)) })
 }
 
 func (s isa) rectifiers() {
@@ -128,6 +135,25 @@ func (s isa) exponentials() {
 		gate, rest := s.mishGate(x.b)
 		slope := s.mul(s.mul(s.sigmoid(x.b), rest), s.add(gate, number(1)))
 		return s.mul(s.fma(s.finite(x.b), slope, gate), x.a)
+	})
+}
+
+// rates generates the functions of e^x that grow like x above 0.
+func (s isa) rates() {
+	s.loop("softplus", "a", "writes ln(1+e^a).", func(x args) vec {
+		t := s.exp(s.or(x.a, bits(0x80000000)))
+		// The Chebyshev approximation of ln(1+t)/t on [0, 1], of relative error 5e-9.
+		p := s.polynomial(t, 0.999999994656, -0.499998926481, 0.333297104989, -0.249516162629, 0.196632742572,
+			-0.152696670744, 0.105436237954, -0.0563736128301, 0.019542527261, -0.00317605701843)
+		return s.fma(p, t, s.most(s.constant(0), x.a))
+	})
+	s.loop("elu", "apq", "writes a where a > 0, else p·(e^(q·a) - 1).", func(x args) vec {
+		m, k := s.expParts(s.least(s.constant(0), s.most(s.constant(-40), s.mul(x.a, x.q))))
+		scale := s.power(k)
+		return s.choose(greater, x.a, s.constant(0), x.a, s.mul(s.fma(scale, m, s.sub(scale, number(1))), x.p))
+	})
+	s.loop("eluGradient", "abpq", "writes a where b > 0, else a·p·e^(q·b).", func(x args) vec {
+		return s.choose(greater, x.b, s.constant(0), x.a, s.mul(s.mul(s.exp(s.mul(x.b, x.q)), x.p), x.a))
 	})
 }
 

@@ -18,6 +18,7 @@ func main() {
 		s.arithmetic()
 		s.rectifiers()
 		s.exponentials()
+		s.rates()
 		s.bells()
 	}
 	Generate()
