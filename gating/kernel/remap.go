@@ -121,13 +121,19 @@ func Copy[T any](w *Workers, m *Remap, dst, src []T, fill T) {
 		return
 	}
 	w.For(rows, max(1, copyGrain/n), func(lo, hi int) {
+		before := -1
 		for r := lo; r < hi; r++ {
 			row := dst[r*n : (r+1)*n]
-			if at := m.source(r); at < 0 {
+			at := m.source(r)
+			switch {
+			case at < 0:
 				setRun(row, fill)
-			} else {
+			case at == before:
+				copy(row, dst[(r-1)*n:])
+			default:
 				copyRow(m, row, src[at:at+m.last.in*m.run], fill)
 			}
+			before = at
 		}
 	})
 }
@@ -236,6 +242,14 @@ func (m *Remap) readers(k int, index []int, row int, visit func(at int)) {
 
 // copyBack undoes copyRow where no element is read twice.
 func (m *Remap) copyBack(dx, dy []float32) {
+	if m.element {
+		for o, i := range m.last.from {
+			if i >= 0 {
+				dx[i] = dy[o]
+			}
+		}
+		return
+	}
 	for _, p := range m.pieces {
 		if p.src >= 0 {
 			copy(dx[p.src*m.run:(p.src+p.n)*m.run], dy[p.dst*m.run:])
@@ -245,6 +259,14 @@ func (m *Remap) copyBack(dx, dy []float32) {
 
 // addBack adds a row of the output to the sums of the input row that it reads.
 func (m *Remap) addBack(sums []float64, dy []float32) {
+	if m.element {
+		for o, i := range m.last.from {
+			if i >= 0 {
+				sums[i] += float64(dy[o])
+			}
+		}
+		return
+	}
 	for _, p := range m.pieces {
 		if p.src < 0 {
 			continue

@@ -1,0 +1,288 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// randomMaps draws for each axis the identity, a stretch, a reversal, repetitions or any indices with gaps.
+func randomMaps(r *rand.Rand, shape []int) [][]int {
+	maps := make([][]int, len(shape))
+	for k, n := range shape {
+		if r.IntN(3) == 0 {
+			continue
+		}
+		list := make([]int, r.IntN(12))
+		kind, from := r.IntN(4), r.IntN(n+1)
+		for o := range list {
+			switch kind {
+			case 0:
+				list[o] = from + o - 2
+			case 1:
+				list[o] = n - 1 - o
+			case 2:
+				list[o] = o / 2
+			default:
+				list[o] = r.IntN(n+1) - 1
+			}
+			if list[o] < 0 || list[o] >= n {
+				list[o] = -1
+			}
+		}
+		maps[k] = list
+	}
+	return maps
+}
+
+// sourceOf returns which input element output element o is by the definition of a Remap, or -1, and the output's size.
+func sourceOf(o int, shape []int, maps [][]int) int {
+	at, stride := 0, 1
+	for k := len(shape) - 1; k >= 0; k-- {
+		n := shape[k]
+		if maps[k] != nil {
+			n = len(maps[k])
+		}
+		i := o % n
+		o /= n
+		if maps[k] != nil {
+			i = maps[k][i]
+		}
+		if i < 0 {
+			return -1
+		}
+		at += i * stride
+		stride *= shape[k]
+	}
+	return at
+}
+
+func outputSize(shape []int, maps [][]int) int {
+	n := 1
+	for k, d := range shape {
+		if maps[k] != nil {
+			d = len(maps[k])
+		}
+		n *= d
+	}
+	return n
+}
+
+func TestRemapIsItsDefinition(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		shape := randomShape(r)
+		maps := randomMaps(r, shape)
+		src := normals(r.Uint64(), volume(shape))
+		n := outputSize(shape, maps)
+		dst, dy := make([]float32, n), normals(r.Uint64(), n)
+		dx, want := make([]float32, len(src)), make([]float64, len(src))
+		for i := range dx {
+			dx[i] = float32(math.NaN())
+		}
+		m := NewRemap(shape, maps)
+		Copy(w, m, dst, src, -7)
+		CopyAdjoint(w, m, dx, dy)
+		for o, got := range dst {
+			if at := sourceOf(o, shape, maps); at < 0 && got != -7 || at >= 0 && got != src[at] {
+				t.Fatalf("shape %v, maps %v: element %d is %g", shape, maps, o, got)
+			} else if at >= 0 {
+				want[at] += float64(dy[o])
+			}
+		}
+		for i, v := range dx {
+			if v != float32(want[i]) {
+				t.Fatalf("shape %v, maps %v: gradient of element %d is %g, want %g", shape, maps, i, v, want[i])
+			}
+		}
+	}
+}
+
+func TestRemapRefusesIndicesOutOfRange(t *testing.T) {
+	for _, bad := range []int{-2, 3} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("index %d of an axis of 3 was taken", bad)
+				}
+			}()
+			NewRemap([]int{3}, [][]int{{0, bad}})
+		}()
+	}
+}
+
+func TestCopyBlocksJoinsAndSplits(t *testing.T) {
+	a, b := []int64{1, 2, 3, 4}, []int64{8, 9}
+	joined := make([]int64, 6)
+	CopyBlocks(nil, 2, 2, joined, 3, a, 2)
+	CopyBlocks(nil, 2, 1, joined[2:], 3, b, 1)
+	if want := []int64{1, 2, 8, 3, 4, 9}; !slices.Equal(joined, want) {
+		t.Fatalf("joined %v, want %v", joined, want)
+	}
+	clear(a)
+	CopyBlocks(nil, 2, 2, a, 2, joined, 3)
+	if want := []int64{1, 2, 3, 4}; !slices.Equal(a, want) {
+		t.Errorf("split %v, want %v", a, want)
+	}
+}
+
+// Runs gathered and scattered back with addition count how often each was read; the last of several scattered ones stays.
+func TestRuns(t *testing.T) {
+	for _, n := range []int{1, 3, 40} {
+		for _, threads := range []int{1, 3} {
+			w := NewWorkers(threads)
+			src := make([]float32, 5*n)
+			for i := range src {
+				src[i] = float32(i)
+			}
+			at := []int{4 * n, 0, 4 * n, 2 * n}
+			got, sum, last := make([]float32, len(at)*n), make([]float32, len(src)), make([]float32, len(src))
+			GatherRuns(w, n, got, src, at)
+			ScatterAddRuns(w, n, sum, got, at)
+			ScatterRuns(n, last, got, at)
+			w.Close()
+			for i, v := range src {
+				times := []float32{1, 0, 1, 0, 2}[i/n]
+				if sum[i] != times*v || last[i] != min(times, 1)*v {
+					t.Fatalf("runs of %d: element %d is %g and %g, want %g and %g", n, i, sum[i], last[i], times*v, min(times, 1)*v)
+				}
+			}
+		}
+	}
+}
+
+// randomTaps draws a sparse matrix with up to four entries a row.
+func randomTaps(r *rand.Rand, in, out int) *Taps {
+	t := &Taps{In: in, First: []int{0}}
+	for range out {
+		for range r.IntN(5) {
+			t.Index, t.Weight = append(t.Index, r.IntN(in)), append(t.Weight, float32(r.NormFloat64()))
+		}
+		t.First = append(t.First, len(t.Index))
+	}
+	return t
+}
+
+func TestResampleIsAMatrixProduct(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		w := NewWorkers(1 + r.IntN(3))
+		outer, in, out, inner := 1+r.IntN(3), 1+r.IntN(6), r.IntN(7), 1+r.IntN(3)*r.IntN(20)
+		taps := randomTaps(r, in, out)
+		x, dy := normals(r.Uint64(), outer*in*inner), normals(r.Uint64(), outer*out*inner)
+		y, dx := make([]float32, len(dy)), make([]float32, len(x))
+		Resample(w, taps, outer, inner, y, x)
+		Resample(w, taps.Transpose(), outer, inner, dx, dy)
+		w.Close()
+		want := make([]float64, len(y))
+		for b := range outer {
+			for o := range out {
+				for k := taps.First[o]; k < taps.First[o+1]; k++ {
+					for i := range inner {
+						want[(b*out+o)*inner+i] += float64(taps.Weight[k]) * float64(x[(b*in+taps.Index[k])*inner+i])
+					}
+				}
+			}
+		}
+		var left, right float64
+		for i, v := range y {
+			if math.Abs(float64(v)-want[i]) > 1e-5 {
+				t.Fatalf("[%d %d->%d %d]: element %d is %g, want %g", outer, in, out, inner, i, v, want[i])
+			}
+			left += float64(v) * float64(dy[i])
+		}
+		for i, v := range dx {
+			right += float64(v) * float64(x[i])
+		}
+		if math.Abs(left-right) > 1e-4*(1+math.Abs(left)) {
+			t.Fatalf("[%d %d->%d %d]: <Ax, dy> is %g, <x, A'dy> is %g", outer, in, out, inner, left, right)
+		}
+	}
+}
+
+func BenchmarkRemap(b *testing.B) {
+	shape := []int{32, 64, 56, 56}
+	pad := func(n, p int) []int {
+		list := make([]int, n+2*p)
+		for o := range list {
+			list[o] = max(-1, min(o-p, n))
+			if list[o] == n {
+				list[o] = -1
+			}
+		}
+		return list
+	}
+	double := make([]int, 112)
+	every := make([]int, 28)
+	for o := range double {
+		double[o] = o / 2
+	}
+	for o := range every {
+		every[o] = 2 * o
+	}
+	x := make([]float32, volume(shape))
+	for _, c := range []struct {
+		name string
+		maps [][]int
+	}{
+		{"pad", [][]int{nil, nil, pad(56, 1), pad(56, 1)}},
+		{"nearest", [][]int{nil, nil, double, double}},
+		{"slice", [][]int{nil, nil, every, every}},
+	} {
+		m := NewRemap(shape, c.maps)
+		y := make([]float32, outputSize(shape, c.maps))
+		w := NewWorkers(2)
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(4 * len(y)))
+			for b.Loop() {
+				Copy(w, m, y, x, 0)
+			}
+		})
+		b.Run(c.name+" adjoint", func(b *testing.B) {
+			b.SetBytes(int64(4 * len(y)))
+			for b.Loop() {
+				CopyAdjoint(w, m, x, y)
+			}
+		})
+		w.Close()
+	}
+}
+
+func BenchmarkResample(b *testing.B) {
+	t := &Taps{In: 56, First: []int{0}}
+	for o := range 112 {
+		lo := max(0, (o-1)/2)
+		t.Index, t.Weight = append(t.Index, lo, min(lo+1, 55)), append(t.Weight, 0.25, 0.75)
+		t.First = append(t.First, len(t.Index))
+	}
+	w := NewWorkers(2)
+	defer w.Close()
+	for _, inner := range []int{1, 112} {
+		x, y := make([]float32, 32*64*56*inner), make([]float32, 32*64*112*inner)
+		b.Run(fmt.Sprintf("inner %d", inner), func(b *testing.B) {
+			b.SetBytes(int64(4 * len(y)))
+			for b.Loop() {
+				Resample(w, t, 32*64, inner, y, x)
+			}
+		})
+	}
+}
+
+func BenchmarkScatterAddRuns(b *testing.B) {
+	const rows, n, tokens = 30000, 384, 4096
+	r := rand.New(rand.NewPCG(1, 1))
+	at := make([]int, tokens)
+	for i := range at {
+		at[i] = r.IntN(rows) * n
+	}
+	dst, src := make([]float32, rows*n), make([]float32, tokens*n)
+	w := NewWorkers(2)
+	defer w.Close()
+	for b.Loop() {
+		ScatterAddRuns(w, n, dst, src, at)
+	}
+}
