@@ -66,6 +66,10 @@ func (d *weightGradient) operands(w *Workers, job *product, group, image, images
 		cols: ramp(&s.leftCols, d.out, d.outVolume)}
 	packPanels(w, &job.left, &left, 0, n, 0, d.out, 1, &s.left)
 
+	if d.taps == 1 {
+		d.samples(w, &job.right, group, image, images, b, s)
+		return
+	}
 	view := newPixels(&d.axes, b, d.in)
 	pixels := resize(&s.slab, images*view.image+simd.lanes)
 	rows := view.size[0] * view.size[1]
@@ -78,6 +82,26 @@ func (d *weightGradient) operands(w *Workers, job *product, group, image, images
 	job.right = grid{data: pixels, near: true,
 		rows: d.outputs(&b, images, view.image, view.step, false, resize(&s.rows, n)[:0]),
 		cols: view.columns(&b, resize(&s.cols, d.in*d.taps)[:0])}
+}
+
+// samples fills g for a kernel of one element: planes of x are read as they are, or first thinned out by the strides.
+func (d *weightGradient) samples(w *Workers, g *grid, group, image, images int, b box, s *scratch) {
+	c, view := d.conv, newView(&d.axes, b)
+	src, next, n := d.x[(image*c.Groups+group)*d.in*d.inVolume:], c.Groups*d.in*d.inVolume, images*b.volume()
+	if !view.whole {
+		planes := resize(&s.slab, images*d.in*view.plane)
+		w.For(images*d.in, 16, func(lo, hi int) {
+			clear(planes[lo*view.plane : hi*view.plane])
+			for p := lo; p < hi; p++ {
+				view.fill(planes[p*view.plane:], src[p/d.in*next+p%d.in*d.inVolume:])
+			}
+		})
+		src, next = planes, d.in*view.plane
+	}
+	at := 0
+	eachTap(&d.axes, func(_, shift [3]int) { at = view.tap(shift, &b) })
+	*g = grid{data: src[at:], upright: true, rows: d.outputs(&b, images, next, view.inner, false, resize(&s.rows, n)[:0]),
+		cols: ramp(&s.cols, d.in, view.plane)}
 }
 
 // outputs lists the offsets of all outputs of a box for some images; absolute counts from output 0 and not from the box.

@@ -35,6 +35,10 @@ func (c *correlation) run(w *Workers, s *scratch) {
 		return
 	}
 	lefts := c.packLefts(w, s)
+	if c.worthBatching() {
+		c.runBatched(w, &lefts[0], s)
+		return
+	}
 	c.cut(w)
 	pieces := (c.batch + c.images - 1) / c.images
 	w.For(c.groups*pieces*c.boxes*c.down, 1, func(lo, hi int) {

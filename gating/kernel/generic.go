@@ -8,10 +8,10 @@ var generic = &instructions{
 	axpy: genericAxpy, mix: genericMix, dot: genericDot, sum: genericSum, maxTaps: genericMaxTaps, taps: genericTaps,
 }
 
-func genericTile(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+func genericTile(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
 	for j := 0; j < w; j += 4 {
 		var sums [4][4]float32
-		genericTile4(a, b[j:], rows, &sums)
+		genericTile4(a, step, b[j:], rows, &sums)
 		for i := range h {
 			row := (*[4]float32)(c[i*ldc+j:])
 			switch mode {
@@ -31,10 +31,10 @@ func genericTile(h, w int, a, b []float32, rows []int, c []float32, ldc int, mod
 }
 
 // genericTile4 adds outer products of four values of a and four of b.
-func genericTile4(a, b []float32, rows []int, sums *[4][4]float32) {
+func genericTile4(a []float32, step int, b []float32, rows []int, sums *[4][4]float32) {
 	var c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33 float32
 	for p, row := range rows {
-		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[row:])
+		x, y := (*[4]float32)(a[p*step:]), (*[4]float32)(b[row:])
 		b0, b1, b2, b3 := y[0], y[1], y[2], y[3]
 		v := x[0]
 		c00 += v * b0

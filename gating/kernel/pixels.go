@@ -45,6 +45,9 @@ func (p *pixels) fillRow(dst, src []float32, row int) {
 	dst = dst[:p.size[2]*p.depth]
 	i, j := p.low[0]+row/p.size[1], p.low[1]+row%p.size[1]
 	first, last := max(0, -p.low[2]), min(p.size[2], z.in-p.low[2])
+	if !x.reads(row/p.size[1]%x.step) || !y.reads(row%p.size[1]%y.step) {
+		return
+	}
 	if i < 0 || i >= x.in || j < 0 || j >= y.in || first >= last {
 		clear(dst)
 		return

@@ -116,11 +116,11 @@ func (c *product) runPanel(i, panels, p, k int, mode tileMode, right []float32, 
 		if width == end-j && c.at[end-1]-c.at[j] == width-1 {
 			out := c.out[c.at[j]+r0*c.ldc:]
 			_ = out[(r1-r0-1)*c.ldc+width-1]
-			simd.tile(r1-r0, width, left, b, rows, out, c.ldc, mode, bias)
+			simd.tile(r1-r0, width, left, simd.stride, b, rows, out, c.ldc, mode, bias)
 			continue
 		}
 		tile := resize(&s.tile, simd.tall*simd.wide)
-		simd.tile(r1-r0, width, left, b, rows, tile, width, fresh(mode), bias)
+		simd.tile(r1-r0, width, left, simd.stride, b, rows, tile, width, fresh(mode), bias)
 		c.scatter(tile, width, r0, r1, j, end, mode == tileAdd)
 	}
 }

@@ -13,8 +13,8 @@ type instructions struct {
 	wide   int // columns of the wide tile, and of packed right panels
 
 	// tile computes an h×w block of C, w being narrow or wide: C = A·B, or C += A·B, or C = A·B + bias by mode. It
-	// sums over p in rows; row p of B begins at b[rows[p]].
-	tile func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32)
+	// sums over p in rows; row p of A begins at a[p·step] and row p of B at b[rows[p]].
+	tile func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32)
 	// gather writes, for every offset in rows, vectors of lanes floats from src[row+move[0]] to dst[move[1]], in
 	// order, and then goes on by stride in dst.
 	gather func(dst []float32, stride int, src []float32, rows []int, moves [][2]int)

@@ -20,7 +20,7 @@ func available() []*instructions {
 }
 
 // tileFunc is the signature of the generated tiles.
-type tileFunc func(k int, a, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)
+type tileFunc func(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)
 
 func avx512() *instructions {
 	tiles := [2][15]tileFunc{
@@ -31,8 +31,8 @@ func avx512() *instructions {
 	}
 	return &instructions{
 		name: "avx512", lanes: 16, tall: 14, stride: 16, narrow: 16, wide: 32,
-		tile: func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
-			tiles[w>>5][h](len(rows), &a[0], &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		tile: func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>5][h](len(rows), &a[0], step, &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
 			gatherAVX512(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
@@ -62,8 +62,8 @@ func avx2() *instructions {
 	}
 	return &instructions{
 		name: "avx2", lanes: 8, tall: 6, stride: 8, narrow: 8, wide: 16,
-		tile: func(h, w int, a, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
-			tiles[w>>4][h](len(rows), &a[0], &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
+		tile: func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+			tiles[w>>4][h](len(rows), &a[0], step, &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
 			gatherAVX2(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))

@@ -2,202 +2,202 @@
 
 package kernel
 
-// tile1x16AVX512 multiplies a packed panel of 1 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile1x16AVX512 multiplies a panel of 1 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile1x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile1x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile2x16AVX512 multiplies a packed panel of 2 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile2x16AVX512 multiplies a panel of 2 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile2x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile2x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile3x16AVX512 multiplies a packed panel of 3 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile3x16AVX512 multiplies a panel of 3 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile3x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile3x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile4x16AVX512 multiplies a packed panel of 4 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile4x16AVX512 multiplies a panel of 4 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile4x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile4x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile5x16AVX512 multiplies a packed panel of 5 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile5x16AVX512 multiplies a panel of 5 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile5x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile5x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile6x16AVX512 multiplies a packed panel of 6 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile6x16AVX512 multiplies a panel of 6 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile6x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile6x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile7x16AVX512 multiplies a packed panel of 7 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile7x16AVX512 multiplies a panel of 7 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile7x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile7x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile8x16AVX512 multiplies a packed panel of 8 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile8x16AVX512 multiplies a panel of 8 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile8x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile8x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile9x16AVX512 multiplies a packed panel of 9 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile9x16AVX512 multiplies a panel of 9 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile9x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile9x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile10x16AVX512 multiplies a packed panel of 10 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile10x16AVX512 multiplies a panel of 10 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile10x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile10x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile11x16AVX512 multiplies a packed panel of 11 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile11x16AVX512 multiplies a panel of 11 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile11x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile11x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile12x16AVX512 multiplies a packed panel of 12 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile12x16AVX512 multiplies a panel of 12 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile12x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile12x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile13x16AVX512 multiplies a packed panel of 13 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile13x16AVX512 multiplies a panel of 13 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile13x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile13x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile14x16AVX512 multiplies a packed panel of 14 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile14x16AVX512 multiplies a panel of 14 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile14x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile14x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile1x32AVX512 multiplies a packed panel of 1 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile1x32AVX512 multiplies a panel of 1 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile1x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile1x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile2x32AVX512 multiplies a packed panel of 2 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile2x32AVX512 multiplies a panel of 2 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile2x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile2x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile3x32AVX512 multiplies a packed panel of 3 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile3x32AVX512 multiplies a panel of 3 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile3x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile3x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile4x32AVX512 multiplies a packed panel of 4 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile4x32AVX512 multiplies a panel of 4 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile4x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile4x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile5x32AVX512 multiplies a packed panel of 5 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile5x32AVX512 multiplies a panel of 5 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile5x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile5x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile6x32AVX512 multiplies a packed panel of 6 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile6x32AVX512 multiplies a panel of 6 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile6x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile6x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile7x32AVX512 multiplies a packed panel of 7 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile7x32AVX512 multiplies a panel of 7 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile7x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile7x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile8x32AVX512 multiplies a packed panel of 8 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile8x32AVX512 multiplies a panel of 8 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile8x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile8x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile9x32AVX512 multiplies a packed panel of 9 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile9x32AVX512 multiplies a panel of 9 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile9x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile9x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile10x32AVX512 multiplies a packed panel of 10 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile10x32AVX512 multiplies a panel of 10 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile10x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile10x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile11x32AVX512 multiplies a packed panel of 11 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile11x32AVX512 multiplies a panel of 11 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile11x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile11x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile12x32AVX512 multiplies a packed panel of 12 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile12x32AVX512 multiplies a panel of 12 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile12x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile12x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile13x32AVX512 multiplies a packed panel of 13 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile13x32AVX512 multiplies a panel of 13 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile13x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile13x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile14x32AVX512 multiplies a packed panel of 14 rows by 32 columns, whose rows begin at b[rows[p]].
+// tile14x32AVX512 multiplies a panel of 14 rows, step apart, by 32 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile14x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile14x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile1x8AVX2 multiplies a packed panel of 1 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile1x8AVX2 multiplies a panel of 1 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile1x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile1x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile2x8AVX2 multiplies a packed panel of 2 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile2x8AVX2 multiplies a panel of 2 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile2x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile2x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile3x8AVX2 multiplies a packed panel of 3 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile3x8AVX2 multiplies a panel of 3 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile3x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile3x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile4x8AVX2 multiplies a packed panel of 4 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile4x8AVX2 multiplies a panel of 4 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile4x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile4x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile5x8AVX2 multiplies a packed panel of 5 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile5x8AVX2 multiplies a panel of 5 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile5x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile5x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile6x8AVX2 multiplies a packed panel of 6 rows by 8 columns, whose rows begin at b[rows[p]].
+// tile6x8AVX2 multiplies a panel of 6 rows, step apart, by 8 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile6x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile6x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile1x16AVX2 multiplies a packed panel of 1 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile1x16AVX2 multiplies a panel of 1 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile1x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile1x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile2x16AVX2 multiplies a packed panel of 2 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile2x16AVX2 multiplies a panel of 2 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile2x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile2x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile3x16AVX2 multiplies a packed panel of 3 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile3x16AVX2 multiplies a panel of 3 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile3x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile3x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile4x16AVX2 multiplies a packed panel of 4 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile4x16AVX2 multiplies a panel of 4 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile4x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile4x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile5x16AVX2 multiplies a packed panel of 5 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile5x16AVX2 multiplies a panel of 5 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile5x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile5x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 
-// tile6x16AVX2 multiplies a packed panel of 6 rows by 16 columns, whose rows begin at b[rows[p]].
+// tile6x16AVX2 multiplies a panel of 6 rows, step apart, by 16 columns, whose rows begin at b[rows[p]].
 //
 //go:noescape
-func tile6x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+func tile6x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)

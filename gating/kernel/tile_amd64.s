@@ -2,34 +2,37 @@
 
 #include "textflag.h"
 
-// func tile1x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile1x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z1
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z1
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z1
-	VBROADCASTSS 64(CX), Z2
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z1
+	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -39,71 +42,74 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z1
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z1
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z2
 	VADDPS       Z2, Z0, Z0
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile2x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
-	VBROADCASTSS 64(CX), Z3
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
+	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
-	VBROADCASTSS 68(CX), Z3
+	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -113,86 +119,89 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS 4(CX), Z3
 	VFMADD231PS  Z2, Z3, Z1
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z3
 	VADDPS       Z3, Z0, Z0
 	VBROADCASTSS 4(AX), Z3
 	VADDPS       Z3, Z1, Z1
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile3x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z3
-	VBROADCASTSS 64(CX), Z4
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z3
+	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
-	VBROADCASTSS 68(CX), Z4
+	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
-	VBROADCASTSS 72(CX), Z4
+	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -202,35 +211,35 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
 	VBROADCASTSS 4(CX), Z4
 	VFMADD231PS  Z3, Z4, Z1
 	VBROADCASTSS 8(CX), Z4
 	VFMADD231PS  Z3, Z4, Z2
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z4
 	VADDPS       Z4, Z0, Z0
 	VBROADCASTSS 4(AX), Z4
@@ -239,44 +248,46 @@ biased:
 	VADDPS       Z4, Z2, Z2
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile4x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
@@ -285,18 +296,19 @@ blocks:
 	VFMADD231PS  Z4, Z5, Z2
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
-	VBROADCASTSS 64(CX), Z5
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
+	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
-	VBROADCASTSS 68(CX), Z5
+	VBROADCASTSS 4(CX), Z5
 	VFMADD231PS  Z4, Z5, Z1
-	VBROADCASTSS 72(CX), Z5
+	VBROADCASTSS 8(CX), Z5
 	VFMADD231PS  Z4, Z5, Z2
-	VBROADCASTSS 76(CX), Z5
+	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -306,8 +318,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
 	VBROADCASTSS 4(CX), Z5
@@ -316,29 +328,29 @@ single:
 	VFMADD231PS  Z4, Z5, Z2
 	VBROADCASTSS 12(CX), Z5
 	VFMADD231PS  Z4, Z5, Z3
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z5
 	VADDPS       Z5, Z0, Z0
 	VBROADCASTSS 4(AX), Z5
@@ -349,49 +361,51 @@ biased:
 	VADDPS       Z5, Z3, Z3
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile5x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -402,20 +416,21 @@ blocks:
 	VFMADD231PS  Z5, Z6, Z3
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z5
-	VBROADCASTSS 64(CX), Z6
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z5
+	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
-	VBROADCASTSS 68(CX), Z6
+	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 72(CX), Z6
+	VBROADCASTSS 8(CX), Z6
 	VFMADD231PS  Z5, Z6, Z2
-	VBROADCASTSS 76(CX), Z6
+	VBROADCASTSS 12(CX), Z6
 	VFMADD231PS  Z5, Z6, Z3
-	VBROADCASTSS 80(CX), Z6
+	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -425,8 +440,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
 	VBROADCASTSS 4(CX), Z6
@@ -437,31 +452,31 @@ single:
 	VFMADD231PS  Z5, Z6, Z3
 	VBROADCASTSS 16(CX), Z6
 	VFMADD231PS  Z5, Z6, Z4
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z6
 	VADDPS       Z6, Z0, Z0
 	VBROADCASTSS 4(AX), Z6
@@ -474,54 +489,56 @@ biased:
 	VADDPS       Z6, Z4, Z4
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile6x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -534,22 +551,23 @@ blocks:
 	VFMADD231PS  Z6, Z7, Z4
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
-	VBROADCASTSS 64(CX), Z7
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
+	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
-	VBROADCASTSS 68(CX), Z7
+	VBROADCASTSS 4(CX), Z7
 	VFMADD231PS  Z6, Z7, Z1
-	VBROADCASTSS 72(CX), Z7
+	VBROADCASTSS 8(CX), Z7
 	VFMADD231PS  Z6, Z7, Z2
-	VBROADCASTSS 76(CX), Z7
+	VBROADCASTSS 12(CX), Z7
 	VFMADD231PS  Z6, Z7, Z3
-	VBROADCASTSS 80(CX), Z7
+	VBROADCASTSS 16(CX), Z7
 	VFMADD231PS  Z6, Z7, Z4
-	VBROADCASTSS 84(CX), Z7
+	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -559,8 +577,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS 4(CX), Z7
@@ -573,33 +591,33 @@ single:
 	VFMADD231PS  Z6, Z7, Z4
 	VBROADCASTSS 20(CX), Z7
 	VFMADD231PS  Z6, Z7, Z5
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z7
 	VADDPS       Z7, Z0, Z0
 	VBROADCASTSS 4(AX), Z7
@@ -614,59 +632,61 @@ biased:
 	VADDPS       Z7, Z5, Z5
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile7x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile7x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile7x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -681,24 +701,25 @@ blocks:
 	VFMADD231PS  Z7, Z8, Z5
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z7
-	VBROADCASTSS 64(CX), Z8
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z7
+	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
-	VBROADCASTSS 68(CX), Z8
+	VBROADCASTSS 4(CX), Z8
 	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 72(CX), Z8
+	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z7, Z8, Z2
-	VBROADCASTSS 76(CX), Z8
+	VBROADCASTSS 12(CX), Z8
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 80(CX), Z8
+	VBROADCASTSS 16(CX), Z8
 	VFMADD231PS  Z7, Z8, Z4
-	VBROADCASTSS 84(CX), Z8
+	VBROADCASTSS 20(CX), Z8
 	VFMADD231PS  Z7, Z8, Z5
-	VBROADCASTSS 88(CX), Z8
+	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -708,8 +729,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
 	VBROADCASTSS 4(CX), Z8
@@ -724,35 +745,35 @@ single:
 	VFMADD231PS  Z7, Z8, Z5
 	VBROADCASTSS 24(CX), Z8
 	VFMADD231PS  Z7, Z8, Z6
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z8
 	VADDPS       Z8, Z0, Z0
 	VBROADCASTSS 4(AX), Z8
@@ -769,64 +790,66 @@ biased:
 	VADDPS       Z8, Z6, Z6
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile8x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile8x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile8x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -843,26 +866,27 @@ blocks:
 	VFMADD231PS  Z8, Z9, Z6
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
-	VBROADCASTSS 64(CX), Z9
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
+	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
-	VBROADCASTSS 68(CX), Z9
+	VBROADCASTSS 4(CX), Z9
 	VFMADD231PS  Z8, Z9, Z1
-	VBROADCASTSS 72(CX), Z9
+	VBROADCASTSS 8(CX), Z9
 	VFMADD231PS  Z8, Z9, Z2
-	VBROADCASTSS 76(CX), Z9
+	VBROADCASTSS 12(CX), Z9
 	VFMADD231PS  Z8, Z9, Z3
-	VBROADCASTSS 80(CX), Z9
+	VBROADCASTSS 16(CX), Z9
 	VFMADD231PS  Z8, Z9, Z4
-	VBROADCASTSS 84(CX), Z9
+	VBROADCASTSS 20(CX), Z9
 	VFMADD231PS  Z8, Z9, Z5
-	VBROADCASTSS 88(CX), Z9
+	VBROADCASTSS 24(CX), Z9
 	VFMADD231PS  Z8, Z9, Z6
-	VBROADCASTSS 92(CX), Z9
+	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -872,8 +896,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS 4(CX), Z9
@@ -890,37 +914,37 @@ single:
 	VFMADD231PS  Z8, Z9, Z6
 	VBROADCASTSS 28(CX), Z9
 	VFMADD231PS  Z8, Z9, Z7
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z9
 	VADDPS       Z9, Z0, Z0
 	VBROADCASTSS 4(AX), Z9
@@ -939,69 +963,71 @@ biased:
 	VADDPS       Z9, Z7, Z7
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile9x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile9x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile9x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -1020,28 +1046,29 @@ blocks:
 	VFMADD231PS  Z9, Z10, Z7
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z9
-	VBROADCASTSS 64(CX), Z10
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z9
+	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
-	VBROADCASTSS 68(CX), Z10
+	VBROADCASTSS 4(CX), Z10
 	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 72(CX), Z10
+	VBROADCASTSS 8(CX), Z10
 	VFMADD231PS  Z9, Z10, Z2
-	VBROADCASTSS 76(CX), Z10
+	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 80(CX), Z10
+	VBROADCASTSS 16(CX), Z10
 	VFMADD231PS  Z9, Z10, Z4
-	VBROADCASTSS 84(CX), Z10
+	VBROADCASTSS 20(CX), Z10
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 88(CX), Z10
+	VBROADCASTSS 24(CX), Z10
 	VFMADD231PS  Z9, Z10, Z6
-	VBROADCASTSS 92(CX), Z10
+	VBROADCASTSS 28(CX), Z10
 	VFMADD231PS  Z9, Z10, Z7
-	VBROADCASTSS 96(CX), Z10
+	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1051,8 +1078,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS 4(CX), Z10
@@ -1071,39 +1098,39 @@ single:
 	VFMADD231PS  Z9, Z10, Z7
 	VBROADCASTSS 32(CX), Z10
 	VFMADD231PS  Z9, Z10, Z8
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z10
 	VADDPS       Z10, Z0, Z0
 	VBROADCASTSS 4(AX), Z10
@@ -1124,74 +1151,76 @@ biased:
 	VADDPS       Z10, Z8, Z8
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile10x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile10x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile10x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y9, Y9, Y9
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -1212,30 +1241,31 @@ blocks:
 	VFMADD231PS  Z10, Z11, Z8
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
-	VBROADCASTSS 64(CX), Z11
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
+	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
-	VBROADCASTSS 68(CX), Z11
+	VBROADCASTSS 4(CX), Z11
 	VFMADD231PS  Z10, Z11, Z1
-	VBROADCASTSS 72(CX), Z11
+	VBROADCASTSS 8(CX), Z11
 	VFMADD231PS  Z10, Z11, Z2
-	VBROADCASTSS 76(CX), Z11
+	VBROADCASTSS 12(CX), Z11
 	VFMADD231PS  Z10, Z11, Z3
-	VBROADCASTSS 80(CX), Z11
+	VBROADCASTSS 16(CX), Z11
 	VFMADD231PS  Z10, Z11, Z4
-	VBROADCASTSS 84(CX), Z11
+	VBROADCASTSS 20(CX), Z11
 	VFMADD231PS  Z10, Z11, Z5
-	VBROADCASTSS 88(CX), Z11
+	VBROADCASTSS 24(CX), Z11
 	VFMADD231PS  Z10, Z11, Z6
-	VBROADCASTSS 92(CX), Z11
+	VBROADCASTSS 28(CX), Z11
 	VFMADD231PS  Z10, Z11, Z7
-	VBROADCASTSS 96(CX), Z11
+	VBROADCASTSS 32(CX), Z11
 	VFMADD231PS  Z10, Z11, Z8
-	VBROADCASTSS 100(CX), Z11
+	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1245,8 +1275,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS 4(CX), Z11
@@ -1267,41 +1297,41 @@ single:
 	VFMADD231PS  Z10, Z11, Z8
 	VBROADCASTSS 36(CX), Z11
 	VFMADD231PS  Z10, Z11, Z9
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z11
 	VADDPS       Z11, Z0, Z0
 	VBROADCASTSS 4(AX), Z11
@@ -1324,79 +1354,81 @@ biased:
 	VADDPS       Z11, Z9, Z9
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z9, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile11x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile11x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile11x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -1419,32 +1451,33 @@ blocks:
 	VFMADD231PS  Z11, Z12, Z9
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z11
-	VBROADCASTSS 64(CX), Z12
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z11
+	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
-	VBROADCASTSS 68(CX), Z12
+	VBROADCASTSS 4(CX), Z12
 	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 72(CX), Z12
+	VBROADCASTSS 8(CX), Z12
 	VFMADD231PS  Z11, Z12, Z2
-	VBROADCASTSS 76(CX), Z12
+	VBROADCASTSS 12(CX), Z12
 	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 80(CX), Z12
+	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z11, Z12, Z4
-	VBROADCASTSS 84(CX), Z12
+	VBROADCASTSS 20(CX), Z12
 	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 88(CX), Z12
+	VBROADCASTSS 24(CX), Z12
 	VFMADD231PS  Z11, Z12, Z6
-	VBROADCASTSS 92(CX), Z12
+	VBROADCASTSS 28(CX), Z12
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 96(CX), Z12
+	VBROADCASTSS 32(CX), Z12
 	VFMADD231PS  Z11, Z12, Z8
-	VBROADCASTSS 100(CX), Z12
+	VBROADCASTSS 36(CX), Z12
 	VFMADD231PS  Z11, Z12, Z9
-	VBROADCASTSS 104(CX), Z12
+	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1454,8 +1487,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS 4(CX), Z12
@@ -1478,43 +1511,43 @@ single:
 	VFMADD231PS  Z11, Z12, Z9
 	VBROADCASTSS 40(CX), Z12
 	VFMADD231PS  Z11, Z12, Z10
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z12
 	VADDPS       Z12, Z0, Z0
 	VBROADCASTSS 4(AX), Z12
@@ -1539,84 +1572,86 @@ biased:
 	VADDPS       Z12, Z10, Z10
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z9, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile12x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile12x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile12x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y11, Y11, Y11
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -1641,34 +1676,35 @@ blocks:
 	VFMADD231PS  Z12, Z13, Z10
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
-	VBROADCASTSS 64(CX), Z13
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
+	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
-	VBROADCASTSS 68(CX), Z13
+	VBROADCASTSS 4(CX), Z13
 	VFMADD231PS  Z12, Z13, Z1
-	VBROADCASTSS 72(CX), Z13
+	VBROADCASTSS 8(CX), Z13
 	VFMADD231PS  Z12, Z13, Z2
-	VBROADCASTSS 76(CX), Z13
+	VBROADCASTSS 12(CX), Z13
 	VFMADD231PS  Z12, Z13, Z3
-	VBROADCASTSS 80(CX), Z13
+	VBROADCASTSS 16(CX), Z13
 	VFMADD231PS  Z12, Z13, Z4
-	VBROADCASTSS 84(CX), Z13
+	VBROADCASTSS 20(CX), Z13
 	VFMADD231PS  Z12, Z13, Z5
-	VBROADCASTSS 88(CX), Z13
+	VBROADCASTSS 24(CX), Z13
 	VFMADD231PS  Z12, Z13, Z6
-	VBROADCASTSS 92(CX), Z13
+	VBROADCASTSS 28(CX), Z13
 	VFMADD231PS  Z12, Z13, Z7
-	VBROADCASTSS 96(CX), Z13
+	VBROADCASTSS 32(CX), Z13
 	VFMADD231PS  Z12, Z13, Z8
-	VBROADCASTSS 100(CX), Z13
+	VBROADCASTSS 36(CX), Z13
 	VFMADD231PS  Z12, Z13, Z9
-	VBROADCASTSS 104(CX), Z13
+	VBROADCASTSS 40(CX), Z13
 	VFMADD231PS  Z12, Z13, Z10
-	VBROADCASTSS 108(CX), Z13
+	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1678,8 +1714,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS 4(CX), Z13
@@ -1704,45 +1740,45 @@ single:
 	VFMADD231PS  Z12, Z13, Z10
 	VBROADCASTSS 44(CX), Z13
 	VFMADD231PS  Z12, Z13, Z11
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z13
 	VADDPS       Z13, Z0, Z0
 	VBROADCASTSS 4(AX), Z13
@@ -1769,89 +1805,91 @@ biased:
 	VADDPS       Z13, Z11, Z11
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z9, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z11, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile13x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile13x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile13x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile13x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -1878,36 +1916,37 @@ blocks:
 	VFMADD231PS  Z13, Z14, Z11
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z13
-	VBROADCASTSS 64(CX), Z14
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z13
+	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
-	VBROADCASTSS 68(CX), Z14
+	VBROADCASTSS 4(CX), Z14
 	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 72(CX), Z14
+	VBROADCASTSS 8(CX), Z14
 	VFMADD231PS  Z13, Z14, Z2
-	VBROADCASTSS 76(CX), Z14
+	VBROADCASTSS 12(CX), Z14
 	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 80(CX), Z14
+	VBROADCASTSS 16(CX), Z14
 	VFMADD231PS  Z13, Z14, Z4
-	VBROADCASTSS 84(CX), Z14
+	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 88(CX), Z14
+	VBROADCASTSS 24(CX), Z14
 	VFMADD231PS  Z13, Z14, Z6
-	VBROADCASTSS 92(CX), Z14
+	VBROADCASTSS 28(CX), Z14
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 96(CX), Z14
+	VBROADCASTSS 32(CX), Z14
 	VFMADD231PS  Z13, Z14, Z8
-	VBROADCASTSS 100(CX), Z14
+	VBROADCASTSS 36(CX), Z14
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 104(CX), Z14
+	VBROADCASTSS 40(CX), Z14
 	VFMADD231PS  Z13, Z14, Z10
-	VBROADCASTSS 108(CX), Z14
+	VBROADCASTSS 44(CX), Z14
 	VFMADD231PS  Z13, Z14, Z11
-	VBROADCASTSS 112(CX), Z14
+	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -1917,8 +1956,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z13, Z14, Z0
 	VBROADCASTSS 4(CX), Z14
@@ -1945,47 +1984,47 @@ single:
 	VFMADD231PS  Z13, Z14, Z11
 	VBROADCASTSS 48(CX), Z14
 	VFMADD231PS  Z13, Z14, Z12
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z14
 	VADDPS       Z14, Z0, Z0
 	VBROADCASTSS 4(AX), Z14
@@ -2014,94 +2053,96 @@ biased:
 	VADDPS       Z14, Z12, Z12
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z9, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z11, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile14x16AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile14x16AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile14x16AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile14x16AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y13, Y13, Y13
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
 	VBROADCASTSS 4(CX), Z15
@@ -2130,38 +2171,39 @@ blocks:
 	VFMADD231PS  Z14, Z15, Z12
 	VBROADCASTSS 52(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
-	VBROADCASTSS 64(CX), Z15
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
+	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
-	VBROADCASTSS 68(CX), Z15
+	VBROADCASTSS 4(CX), Z15
 	VFMADD231PS  Z14, Z15, Z1
-	VBROADCASTSS 72(CX), Z15
+	VBROADCASTSS 8(CX), Z15
 	VFMADD231PS  Z14, Z15, Z2
-	VBROADCASTSS 76(CX), Z15
+	VBROADCASTSS 12(CX), Z15
 	VFMADD231PS  Z14, Z15, Z3
-	VBROADCASTSS 80(CX), Z15
+	VBROADCASTSS 16(CX), Z15
 	VFMADD231PS  Z14, Z15, Z4
-	VBROADCASTSS 84(CX), Z15
+	VBROADCASTSS 20(CX), Z15
 	VFMADD231PS  Z14, Z15, Z5
-	VBROADCASTSS 88(CX), Z15
+	VBROADCASTSS 24(CX), Z15
 	VFMADD231PS  Z14, Z15, Z6
-	VBROADCASTSS 92(CX), Z15
+	VBROADCASTSS 28(CX), Z15
 	VFMADD231PS  Z14, Z15, Z7
-	VBROADCASTSS 96(CX), Z15
+	VBROADCASTSS 32(CX), Z15
 	VFMADD231PS  Z14, Z15, Z8
-	VBROADCASTSS 100(CX), Z15
+	VBROADCASTSS 36(CX), Z15
 	VFMADD231PS  Z14, Z15, Z9
-	VBROADCASTSS 104(CX), Z15
+	VBROADCASTSS 40(CX), Z15
 	VFMADD231PS  Z14, Z15, Z10
-	VBROADCASTSS 108(CX), Z15
+	VBROADCASTSS 44(CX), Z15
 	VFMADD231PS  Z14, Z15, Z11
-	VBROADCASTSS 112(CX), Z15
+	VBROADCASTSS 48(CX), Z15
 	VFMADD231PS  Z14, Z15, Z12
-	VBROADCASTSS 116(CX), Z15
+	VBROADCASTSS 52(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2171,8 +2213,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z14, Z15, Z0
 	VBROADCASTSS 4(CX), Z15
@@ -2201,49 +2243,49 @@ single:
 	VFMADD231PS  Z14, Z15, Z12
 	VBROADCASTSS 52(CX), Z15
 	VFMADD231PS  Z14, Z15, Z13
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z15
 	VADDPS       Z15, Z0, Z0
 	VBROADCASTSS 4(AX), Z15
@@ -2274,71 +2316,74 @@ biased:
 	VADDPS       Z15, Z13, Z13
 
 store:
-	VMOVUPS Z0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z5, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z7, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z9, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z11, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Z13, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z5, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z7, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z9, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z11, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z13, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile1x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
-	VMOVUPS      64(DX)(R8*4), Z3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
+	VMOVUPS      64(BX)(R9*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
-	VMOVUPS      64(DX)(R8*4), Z3
-	VBROADCASTSS 64(CX), Z4
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
+	VMOVUPS      64(BX)(R9*4), Z3
+	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2348,86 +2393,89 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z2
-	VMOVUPS      64(DX)(R8*4), Z3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z2
+	VMOVUPS      64(BX)(R9*4), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile2x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
-	VMOVUPS      64(DX)(R8*4), Z5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
+	VMOVUPS      64(BX)(R9*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
 	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
-	VMOVUPS      64(DX)(R8*4), Z5
-	VBROADCASTSS 64(CX), Z6
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
+	VMOVUPS      64(BX)(R9*4), Z5
+	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
-	VBROADCASTSS 68(CX), Z6
+	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2437,36 +2485,36 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z4
-	VMOVUPS      64(DX)(R8*4), Z5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z4
+	VMOVUPS      64(BX)(R9*4), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
 	VFMADD231PS  Z5, Z6, Z1
 	VBROADCASTSS 4(CX), Z6
 	VFMADD231PS  Z4, Z6, Z2
 	VFMADD231PS  Z5, Z6, Z3
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -2475,48 +2523,50 @@ biased:
 	VADDPS       Z6, Z3, Z3
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile3x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
-	VMOVUPS      64(DX)(R8*4), Z7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
+	VMOVUPS      64(BX)(R9*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2526,20 +2576,21 @@ blocks:
 	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
-	VMOVUPS      64(DX)(R8*4), Z7
-	VBROADCASTSS 64(CX), Z8
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
+	VMOVUPS      64(BX)(R9*4), Z7
+	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
-	VBROADCASTSS 68(CX), Z8
+	VBROADCASTSS 4(CX), Z8
 	VFMADD231PS  Z6, Z8, Z2
 	VFMADD231PS  Z7, Z8, Z3
-	VBROADCASTSS 72(CX), Z8
+	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2549,9 +2600,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z6
-	VMOVUPS      64(DX)(R8*4), Z7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z6
+	VMOVUPS      64(BX)(R9*4), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
 	VFMADD231PS  Z7, Z8, Z1
@@ -2561,30 +2612,30 @@ single:
 	VBROADCASTSS 8(CX), Z8
 	VFMADD231PS  Z6, Z8, Z4
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -2596,56 +2647,58 @@ biased:
 	VADDPS       Z8, Z5, Z5
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile4x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
-	VMOVUPS      64(DX)(R8*4), Z9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
+	VMOVUPS      64(BX)(R9*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -2658,23 +2711,24 @@ blocks:
 	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
-	VMOVUPS      64(DX)(R8*4), Z9
-	VBROADCASTSS 64(CX), Z10
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
+	VMOVUPS      64(BX)(R9*4), Z9
+	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
-	VBROADCASTSS 68(CX), Z10
+	VBROADCASTSS 4(CX), Z10
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z9, Z10, Z3
-	VBROADCASTSS 72(CX), Z10
+	VBROADCASTSS 8(CX), Z10
 	VFMADD231PS  Z8, Z10, Z4
 	VFMADD231PS  Z9, Z10, Z5
-	VBROADCASTSS 76(CX), Z10
+	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2684,9 +2738,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z8
-	VMOVUPS      64(DX)(R8*4), Z9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z8
+	VMOVUPS      64(BX)(R9*4), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z9, Z10, Z1
@@ -2699,33 +2753,33 @@ single:
 	VBROADCASTSS 12(CX), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -2740,64 +2794,66 @@ biased:
 	VADDPS       Z10, Z7, Z7
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile5x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
-	VMOVUPS      64(DX)(R8*4), Z11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
+	VMOVUPS      64(BX)(R9*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -2813,26 +2869,27 @@ blocks:
 	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
-	VMOVUPS      64(DX)(R8*4), Z11
-	VBROADCASTSS 64(CX), Z12
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
+	VMOVUPS      64(BX)(R9*4), Z11
+	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
-	VBROADCASTSS 68(CX), Z12
+	VBROADCASTSS 4(CX), Z12
 	VFMADD231PS  Z10, Z12, Z2
 	VFMADD231PS  Z11, Z12, Z3
-	VBROADCASTSS 72(CX), Z12
+	VBROADCASTSS 8(CX), Z12
 	VFMADD231PS  Z10, Z12, Z4
 	VFMADD231PS  Z11, Z12, Z5
-	VBROADCASTSS 76(CX), Z12
+	VBROADCASTSS 12(CX), Z12
 	VFMADD231PS  Z10, Z12, Z6
 	VFMADD231PS  Z11, Z12, Z7
-	VBROADCASTSS 80(CX), Z12
+	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -2842,9 +2899,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z10
-	VMOVUPS      64(DX)(R8*4), Z11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z10
+	VMOVUPS      64(BX)(R9*4), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
 	VFMADD231PS  Z11, Z12, Z1
@@ -2860,36 +2917,36 @@ single:
 	VBROADCASTSS 16(CX), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -2907,72 +2964,74 @@ biased:
 	VADDPS       Z12, Z9, Z9
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile6x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
-	VMOVUPS      64(DX)(R8*4), Z13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
+	VMOVUPS      64(BX)(R9*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -2991,29 +3050,30 @@ blocks:
 	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
-	VMOVUPS      64(DX)(R8*4), Z13
-	VBROADCASTSS 64(CX), Z14
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
+	VMOVUPS      64(BX)(R9*4), Z13
+	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
-	VBROADCASTSS 68(CX), Z14
+	VBROADCASTSS 4(CX), Z14
 	VFMADD231PS  Z12, Z14, Z2
 	VFMADD231PS  Z13, Z14, Z3
-	VBROADCASTSS 72(CX), Z14
+	VBROADCASTSS 8(CX), Z14
 	VFMADD231PS  Z12, Z14, Z4
 	VFMADD231PS  Z13, Z14, Z5
-	VBROADCASTSS 76(CX), Z14
+	VBROADCASTSS 12(CX), Z14
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z13, Z14, Z7
-	VBROADCASTSS 80(CX), Z14
+	VBROADCASTSS 16(CX), Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFMADD231PS  Z13, Z14, Z9
-	VBROADCASTSS 84(CX), Z14
+	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3023,9 +3083,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z12
-	VMOVUPS      64(DX)(R8*4), Z13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z12
+	VMOVUPS      64(BX)(R9*4), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -3044,39 +3104,39 @@ single:
 	VBROADCASTSS 20(CX), Z14
 	VFMADD231PS  Z12, Z14, Z10
 	VFMADD231PS  Z13, Z14, Z11
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -3097,80 +3157,82 @@ biased:
 	VADDPS       Z14, Z11, Z11
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile7x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile7x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
-	VMOVUPS      64(DX)(R8*4), Z15
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
+	VMOVUPS      64(BX)(R9*4), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -3192,32 +3254,33 @@ blocks:
 	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
-	VMOVUPS      64(DX)(R8*4), Z15
-	VBROADCASTSS 64(CX), Z16
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
+	VMOVUPS      64(BX)(R9*4), Z15
+	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
-	VBROADCASTSS 68(CX), Z16
+	VBROADCASTSS 4(CX), Z16
 	VFMADD231PS  Z14, Z16, Z2
 	VFMADD231PS  Z15, Z16, Z3
-	VBROADCASTSS 72(CX), Z16
+	VBROADCASTSS 8(CX), Z16
 	VFMADD231PS  Z14, Z16, Z4
 	VFMADD231PS  Z15, Z16, Z5
-	VBROADCASTSS 76(CX), Z16
+	VBROADCASTSS 12(CX), Z16
 	VFMADD231PS  Z14, Z16, Z6
 	VFMADD231PS  Z15, Z16, Z7
-	VBROADCASTSS 80(CX), Z16
+	VBROADCASTSS 16(CX), Z16
 	VFMADD231PS  Z14, Z16, Z8
 	VFMADD231PS  Z15, Z16, Z9
-	VBROADCASTSS 84(CX), Z16
+	VBROADCASTSS 20(CX), Z16
 	VFMADD231PS  Z14, Z16, Z10
 	VFMADD231PS  Z15, Z16, Z11
-	VBROADCASTSS 88(CX), Z16
+	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3227,9 +3290,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z14
-	VMOVUPS      64(DX)(R8*4), Z15
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z14
+	VMOVUPS      64(BX)(R9*4), Z15
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFMADD231PS  Z15, Z16, Z1
@@ -3251,42 +3314,42 @@ single:
 	VBROADCASTSS 24(CX), Z16
 	VFMADD231PS  Z14, Z16, Z12
 	VFMADD231PS  Z15, Z16, Z13
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z1, Z1
@@ -3310,88 +3373,90 @@ biased:
 	VADDPS       Z16, Z13, Z13
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile8x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile8x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z16
-	VMOVUPS      64(DX)(R8*4), Z17
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z16
+	VMOVUPS      64(BX)(R9*4), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -3416,35 +3481,36 @@ blocks:
 	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z16
-	VMOVUPS      64(DX)(R8*4), Z17
-	VBROADCASTSS 64(CX), Z18
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z16
+	VMOVUPS      64(BX)(R9*4), Z17
+	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
-	VBROADCASTSS 68(CX), Z18
+	VBROADCASTSS 4(CX), Z18
 	VFMADD231PS  Z16, Z18, Z2
 	VFMADD231PS  Z17, Z18, Z3
-	VBROADCASTSS 72(CX), Z18
+	VBROADCASTSS 8(CX), Z18
 	VFMADD231PS  Z16, Z18, Z4
 	VFMADD231PS  Z17, Z18, Z5
-	VBROADCASTSS 76(CX), Z18
+	VBROADCASTSS 12(CX), Z18
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z17, Z18, Z7
-	VBROADCASTSS 80(CX), Z18
+	VBROADCASTSS 16(CX), Z18
 	VFMADD231PS  Z16, Z18, Z8
 	VFMADD231PS  Z17, Z18, Z9
-	VBROADCASTSS 84(CX), Z18
+	VBROADCASTSS 20(CX), Z18
 	VFMADD231PS  Z16, Z18, Z10
 	VFMADD231PS  Z17, Z18, Z11
-	VBROADCASTSS 88(CX), Z18
+	VBROADCASTSS 24(CX), Z18
 	VFMADD231PS  Z16, Z18, Z12
 	VFMADD231PS  Z17, Z18, Z13
-	VBROADCASTSS 92(CX), Z18
+	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3454,9 +3520,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z16
-	VMOVUPS      64(DX)(R8*4), Z17
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z16
+	VMOVUPS      64(BX)(R9*4), Z17
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -3481,45 +3547,45 @@ single:
 	VBROADCASTSS 28(CX), Z18
 	VFMADD231PS  Z16, Z18, Z14
 	VFMADD231PS  Z17, Z18, Z15
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z1, Z1
@@ -3546,96 +3612,98 @@ biased:
 	VADDPS       Z18, Z15, Z15
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile9x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile9x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z18
-	VMOVUPS      64(DX)(R8*4), Z19
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z18
+	VMOVUPS      64(BX)(R9*4), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -3663,38 +3731,39 @@ blocks:
 	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z18
-	VMOVUPS      64(DX)(R8*4), Z19
-	VBROADCASTSS 64(CX), Z20
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z18
+	VMOVUPS      64(BX)(R9*4), Z19
+	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
-	VBROADCASTSS 68(CX), Z20
+	VBROADCASTSS 4(CX), Z20
 	VFMADD231PS  Z18, Z20, Z2
 	VFMADD231PS  Z19, Z20, Z3
-	VBROADCASTSS 72(CX), Z20
+	VBROADCASTSS 8(CX), Z20
 	VFMADD231PS  Z18, Z20, Z4
 	VFMADD231PS  Z19, Z20, Z5
-	VBROADCASTSS 76(CX), Z20
+	VBROADCASTSS 12(CX), Z20
 	VFMADD231PS  Z18, Z20, Z6
 	VFMADD231PS  Z19, Z20, Z7
-	VBROADCASTSS 80(CX), Z20
+	VBROADCASTSS 16(CX), Z20
 	VFMADD231PS  Z18, Z20, Z8
 	VFMADD231PS  Z19, Z20, Z9
-	VBROADCASTSS 84(CX), Z20
+	VBROADCASTSS 20(CX), Z20
 	VFMADD231PS  Z18, Z20, Z10
 	VFMADD231PS  Z19, Z20, Z11
-	VBROADCASTSS 88(CX), Z20
+	VBROADCASTSS 24(CX), Z20
 	VFMADD231PS  Z18, Z20, Z12
 	VFMADD231PS  Z19, Z20, Z13
-	VBROADCASTSS 92(CX), Z20
+	VBROADCASTSS 28(CX), Z20
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	VBROADCASTSS 96(CX), Z20
+	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3704,9 +3773,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z18
-	VMOVUPS      64(DX)(R8*4), Z19
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z18
+	VMOVUPS      64(BX)(R9*4), Z19
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -3734,48 +3803,48 @@ single:
 	VBROADCASTSS 32(CX), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z1, Z1
@@ -3805,104 +3874,106 @@ biased:
 	VADDPS       Z20, Z17, Z17
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile10x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile10x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y18, Y18, Y18
 	VXORPS     Y19, Y19, Y19
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z20
-	VMOVUPS      64(DX)(R8*4), Z21
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z20
+	VMOVUPS      64(BX)(R9*4), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -3933,41 +4004,42 @@ blocks:
 	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z20
-	VMOVUPS      64(DX)(R8*4), Z21
-	VBROADCASTSS 64(CX), Z22
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z20
+	VMOVUPS      64(BX)(R9*4), Z21
+	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
-	VBROADCASTSS 68(CX), Z22
+	VBROADCASTSS 4(CX), Z22
 	VFMADD231PS  Z20, Z22, Z2
 	VFMADD231PS  Z21, Z22, Z3
-	VBROADCASTSS 72(CX), Z22
+	VBROADCASTSS 8(CX), Z22
 	VFMADD231PS  Z20, Z22, Z4
 	VFMADD231PS  Z21, Z22, Z5
-	VBROADCASTSS 76(CX), Z22
+	VBROADCASTSS 12(CX), Z22
 	VFMADD231PS  Z20, Z22, Z6
 	VFMADD231PS  Z21, Z22, Z7
-	VBROADCASTSS 80(CX), Z22
+	VBROADCASTSS 16(CX), Z22
 	VFMADD231PS  Z20, Z22, Z8
 	VFMADD231PS  Z21, Z22, Z9
-	VBROADCASTSS 84(CX), Z22
+	VBROADCASTSS 20(CX), Z22
 	VFMADD231PS  Z20, Z22, Z10
 	VFMADD231PS  Z21, Z22, Z11
-	VBROADCASTSS 88(CX), Z22
+	VBROADCASTSS 24(CX), Z22
 	VFMADD231PS  Z20, Z22, Z12
 	VFMADD231PS  Z21, Z22, Z13
-	VBROADCASTSS 92(CX), Z22
+	VBROADCASTSS 28(CX), Z22
 	VFMADD231PS  Z20, Z22, Z14
 	VFMADD231PS  Z21, Z22, Z15
-	VBROADCASTSS 96(CX), Z22
+	VBROADCASTSS 32(CX), Z22
 	VFMADD231PS  Z20, Z22, Z16
 	VFMADD231PS  Z21, Z22, Z17
-	VBROADCASTSS 100(CX), Z22
+	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -3977,9 +4049,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z20
-	VMOVUPS      64(DX)(R8*4), Z21
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z20
+	VMOVUPS      64(BX)(R9*4), Z21
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -4010,51 +4082,51 @@ single:
 	VBROADCASTSS 36(CX), Z22
 	VFMADD231PS  Z20, Z22, Z18
 	VFMADD231PS  Z21, Z22, Z19
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z18, Z18
 	VADDPS 64(AX), Z19, Z19
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z1, Z1
@@ -4087,112 +4159,114 @@ biased:
 	VADDPS       Z22, Z19, Z19
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z18, (SI)
-	VMOVUPS Z19, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile11x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile11x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y18, Y18, Y18
 	VXORPS     Y19, Y19, Y19
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y20, Y20, Y20
 	VXORPS     Y21, Y21, Y21
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z22
-	VMOVUPS      64(DX)(R8*4), Z23
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z22
+	VMOVUPS      64(BX)(R9*4), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -4226,44 +4300,45 @@ blocks:
 	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z22
-	VMOVUPS      64(DX)(R8*4), Z23
-	VBROADCASTSS 64(CX), Z24
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z22
+	VMOVUPS      64(BX)(R9*4), Z23
+	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
-	VBROADCASTSS 68(CX), Z24
+	VBROADCASTSS 4(CX), Z24
 	VFMADD231PS  Z22, Z24, Z2
 	VFMADD231PS  Z23, Z24, Z3
-	VBROADCASTSS 72(CX), Z24
+	VBROADCASTSS 8(CX), Z24
 	VFMADD231PS  Z22, Z24, Z4
 	VFMADD231PS  Z23, Z24, Z5
-	VBROADCASTSS 76(CX), Z24
+	VBROADCASTSS 12(CX), Z24
 	VFMADD231PS  Z22, Z24, Z6
 	VFMADD231PS  Z23, Z24, Z7
-	VBROADCASTSS 80(CX), Z24
+	VBROADCASTSS 16(CX), Z24
 	VFMADD231PS  Z22, Z24, Z8
 	VFMADD231PS  Z23, Z24, Z9
-	VBROADCASTSS 84(CX), Z24
+	VBROADCASTSS 20(CX), Z24
 	VFMADD231PS  Z22, Z24, Z10
 	VFMADD231PS  Z23, Z24, Z11
-	VBROADCASTSS 88(CX), Z24
+	VBROADCASTSS 24(CX), Z24
 	VFMADD231PS  Z22, Z24, Z12
 	VFMADD231PS  Z23, Z24, Z13
-	VBROADCASTSS 92(CX), Z24
+	VBROADCASTSS 28(CX), Z24
 	VFMADD231PS  Z22, Z24, Z14
 	VFMADD231PS  Z23, Z24, Z15
-	VBROADCASTSS 96(CX), Z24
+	VBROADCASTSS 32(CX), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS 100(CX), Z24
+	VBROADCASTSS 36(CX), Z24
 	VFMADD231PS  Z22, Z24, Z18
 	VFMADD231PS  Z23, Z24, Z19
-	VBROADCASTSS 104(CX), Z24
+	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4273,9 +4348,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z22
-	VMOVUPS      64(DX)(R8*4), Z23
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z22
+	VMOVUPS      64(BX)(R9*4), Z23
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -4309,54 +4384,54 @@ single:
 	VBROADCASTSS 40(CX), Z24
 	VFMADD231PS  Z22, Z24, Z20
 	VFMADD231PS  Z23, Z24, Z21
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z18, Z18
 	VADDPS 64(AX), Z19, Z19
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z20, Z20
 	VADDPS 64(AX), Z21, Z21
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z1, Z1
@@ -4392,120 +4467,122 @@ biased:
 	VADDPS       Z24, Z21, Z21
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z18, (SI)
-	VMOVUPS Z19, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z20, (SI)
-	VMOVUPS Z21, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile12x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile12x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y18, Y18, Y18
 	VXORPS     Y19, Y19, Y19
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y20, Y20, Y20
 	VXORPS     Y21, Y21, Y21
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y22, Y22, Y22
 	VXORPS     Y23, Y23, Y23
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z24
-	VMOVUPS      64(DX)(R8*4), Z25
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z24
+	VMOVUPS      64(BX)(R9*4), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -4542,47 +4619,48 @@ blocks:
 	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z24
-	VMOVUPS      64(DX)(R8*4), Z25
-	VBROADCASTSS 64(CX), Z26
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z24
+	VMOVUPS      64(BX)(R9*4), Z25
+	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
-	VBROADCASTSS 68(CX), Z26
+	VBROADCASTSS 4(CX), Z26
 	VFMADD231PS  Z24, Z26, Z2
 	VFMADD231PS  Z25, Z26, Z3
-	VBROADCASTSS 72(CX), Z26
+	VBROADCASTSS 8(CX), Z26
 	VFMADD231PS  Z24, Z26, Z4
 	VFMADD231PS  Z25, Z26, Z5
-	VBROADCASTSS 76(CX), Z26
+	VBROADCASTSS 12(CX), Z26
 	VFMADD231PS  Z24, Z26, Z6
 	VFMADD231PS  Z25, Z26, Z7
-	VBROADCASTSS 80(CX), Z26
+	VBROADCASTSS 16(CX), Z26
 	VFMADD231PS  Z24, Z26, Z8
 	VFMADD231PS  Z25, Z26, Z9
-	VBROADCASTSS 84(CX), Z26
+	VBROADCASTSS 20(CX), Z26
 	VFMADD231PS  Z24, Z26, Z10
 	VFMADD231PS  Z25, Z26, Z11
-	VBROADCASTSS 88(CX), Z26
+	VBROADCASTSS 24(CX), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS 92(CX), Z26
+	VBROADCASTSS 28(CX), Z26
 	VFMADD231PS  Z24, Z26, Z14
 	VFMADD231PS  Z25, Z26, Z15
-	VBROADCASTSS 96(CX), Z26
+	VBROADCASTSS 32(CX), Z26
 	VFMADD231PS  Z24, Z26, Z16
 	VFMADD231PS  Z25, Z26, Z17
-	VBROADCASTSS 100(CX), Z26
+	VBROADCASTSS 36(CX), Z26
 	VFMADD231PS  Z24, Z26, Z18
 	VFMADD231PS  Z25, Z26, Z19
-	VBROADCASTSS 104(CX), Z26
+	VBROADCASTSS 40(CX), Z26
 	VFMADD231PS  Z24, Z26, Z20
 	VFMADD231PS  Z25, Z26, Z21
-	VBROADCASTSS 108(CX), Z26
+	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4592,9 +4670,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z24
-	VMOVUPS      64(DX)(R8*4), Z25
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z24
+	VMOVUPS      64(BX)(R9*4), Z25
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -4631,57 +4709,57 @@ single:
 	VBROADCASTSS 44(CX), Z26
 	VFMADD231PS  Z24, Z26, Z22
 	VFMADD231PS  Z25, Z26, Z23
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z18, Z18
 	VADDPS 64(AX), Z19, Z19
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z20, Z20
 	VADDPS 64(AX), Z21, Z21
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z22, Z22
 	VADDPS 64(AX), Z23, Z23
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z1, Z1
@@ -4720,128 +4798,130 @@ biased:
 	VADDPS       Z26, Z23, Z23
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z18, (SI)
-	VMOVUPS Z19, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z20, (SI)
-	VMOVUPS Z21, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z22, (SI)
-	VMOVUPS Z23, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile13x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile13x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile13x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y18, Y18, Y18
 	VXORPS     Y19, Y19, Y19
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y20, Y20, Y20
 	VXORPS     Y21, Y21, Y21
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y22, Y22, Y22
 	VXORPS     Y23, Y23, Y23
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y24, Y24, Y24
 	VXORPS     Y25, Y25, Y25
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z26
-	VMOVUPS      64(DX)(R8*4), Z27
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z26
+	VMOVUPS      64(BX)(R9*4), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -4881,50 +4961,51 @@ blocks:
 	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z26
-	VMOVUPS      64(DX)(R8*4), Z27
-	VBROADCASTSS 64(CX), Z28
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z26
+	VMOVUPS      64(BX)(R9*4), Z27
+	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
-	VBROADCASTSS 68(CX), Z28
+	VBROADCASTSS 4(CX), Z28
 	VFMADD231PS  Z26, Z28, Z2
 	VFMADD231PS  Z27, Z28, Z3
-	VBROADCASTSS 72(CX), Z28
+	VBROADCASTSS 8(CX), Z28
 	VFMADD231PS  Z26, Z28, Z4
 	VFMADD231PS  Z27, Z28, Z5
-	VBROADCASTSS 76(CX), Z28
+	VBROADCASTSS 12(CX), Z28
 	VFMADD231PS  Z26, Z28, Z6
 	VFMADD231PS  Z27, Z28, Z7
-	VBROADCASTSS 80(CX), Z28
+	VBROADCASTSS 16(CX), Z28
 	VFMADD231PS  Z26, Z28, Z8
 	VFMADD231PS  Z27, Z28, Z9
-	VBROADCASTSS 84(CX), Z28
+	VBROADCASTSS 20(CX), Z28
 	VFMADD231PS  Z26, Z28, Z10
 	VFMADD231PS  Z27, Z28, Z11
-	VBROADCASTSS 88(CX), Z28
+	VBROADCASTSS 24(CX), Z28
 	VFMADD231PS  Z26, Z28, Z12
 	VFMADD231PS  Z27, Z28, Z13
-	VBROADCASTSS 92(CX), Z28
+	VBROADCASTSS 28(CX), Z28
 	VFMADD231PS  Z26, Z28, Z14
 	VFMADD231PS  Z27, Z28, Z15
-	VBROADCASTSS 96(CX), Z28
+	VBROADCASTSS 32(CX), Z28
 	VFMADD231PS  Z26, Z28, Z16
 	VFMADD231PS  Z27, Z28, Z17
-	VBROADCASTSS 100(CX), Z28
+	VBROADCASTSS 36(CX), Z28
 	VFMADD231PS  Z26, Z28, Z18
 	VFMADD231PS  Z27, Z28, Z19
-	VBROADCASTSS 104(CX), Z28
+	VBROADCASTSS 40(CX), Z28
 	VFMADD231PS  Z26, Z28, Z20
 	VFMADD231PS  Z27, Z28, Z21
-	VBROADCASTSS 108(CX), Z28
+	VBROADCASTSS 44(CX), Z28
 	VFMADD231PS  Z26, Z28, Z22
 	VFMADD231PS  Z27, Z28, Z23
-	VBROADCASTSS 112(CX), Z28
+	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -4934,9 +5015,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z26
-	VMOVUPS      64(DX)(R8*4), Z27
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z26
+	VMOVUPS      64(BX)(R9*4), Z27
 	VBROADCASTSS (CX), Z28
 	VFMADD231PS  Z26, Z28, Z0
 	VFMADD231PS  Z27, Z28, Z1
@@ -4976,60 +5057,60 @@ single:
 	VBROADCASTSS 48(CX), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z18, Z18
 	VADDPS 64(AX), Z19, Z19
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z20, Z20
 	VADDPS 64(AX), Z21, Z21
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z22, Z22
 	VADDPS 64(AX), Z23, Z23
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z24, Z24
 	VADDPS 64(AX), Z25, Z25
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z1, Z1
@@ -5071,136 +5152,138 @@ biased:
 	VADDPS       Z28, Z25, Z25
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z18, (SI)
-	VMOVUPS Z19, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z20, (SI)
-	VMOVUPS Z21, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z22, (SI)
-	VMOVUPS Z23, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z24, (SI)
-	VMOVUPS Z25, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile14x32AVX512(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile14x32AVX512(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-64
+TEXT ·tile14x32AVX512(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y12, Y12, Y12
 	VXORPS     Y13, Y13, Y13
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y14, Y14, Y14
 	VXORPS     Y15, Y15, Y15
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y16, Y16, Y16
 	VXORPS     Y17, Y17, Y17
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y18, Y18, Y18
 	VXORPS     Y19, Y19, Y19
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y20, Y20, Y20
 	VXORPS     Y21, Y21, Y21
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y22, Y22, Y22
 	VXORPS     Y23, Y23, Y23
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y24, Y24, Y24
 	VXORPS     Y25, Y25, Y25
-	PREFETCHT0 (R8)
-	PREFETCHT0 64(R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R8, R9
 	VXORPS     Y26, Y26, Y26
 	VXORPS     Y27, Y27, Y27
 	CMPQ       AX, $0x02
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z28
-	VMOVUPS      64(DX)(R8*4), Z29
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z28
+	VMOVUPS      64(BX)(R9*4), Z29
 	VBROADCASTSS (CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -5243,53 +5326,54 @@ blocks:
 	VBROADCASTSS 52(CX), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Z28
-	VMOVUPS      64(DX)(R8*4), Z29
-	VBROADCASTSS 64(CX), Z30
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Z28
+	VMOVUPS      64(BX)(R9*4), Z29
+	VBROADCASTSS (CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 68(CX), Z30
+	VBROADCASTSS 4(CX), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 72(CX), Z30
+	VBROADCASTSS 8(CX), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 76(CX), Z30
+	VBROADCASTSS 12(CX), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 80(CX), Z30
+	VBROADCASTSS 16(CX), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 84(CX), Z30
+	VBROADCASTSS 20(CX), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 88(CX), Z30
+	VBROADCASTSS 24(CX), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 92(CX), Z30
+	VBROADCASTSS 28(CX), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 96(CX), Z30
+	VBROADCASTSS 32(CX), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 100(CX), Z30
+	VBROADCASTSS 36(CX), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS 104(CX), Z30
+	VBROADCASTSS 40(CX), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS 108(CX), Z30
+	VBROADCASTSS 44(CX), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	VBROADCASTSS 112(CX), Z30
+	VBROADCASTSS 48(CX), Z30
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
-	VBROADCASTSS 116(CX), Z30
+	VBROADCASTSS 52(CX), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	ADDQ         $0x80, CX
-	ADDQ         $0x10, BX
+	ADDQ         DX, CX
+	ADDQ         $0x10, SI
 	SUBQ         $0x02, AX
 	CMPQ         AX, $0x02
 	JGE          blocks
@@ -5299,9 +5383,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Z28
-	VMOVUPS      64(DX)(R8*4), Z29
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Z28
+	VMOVUPS      64(BX)(R9*4), Z29
 	VBROADCASTSS (CX), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
@@ -5344,63 +5428,63 @@ single:
 	VBROADCASTSS 52(CX), Z30
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
-	ADDQ         $0x40, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Z0, Z0
 	VADDPS 64(AX), Z1, Z1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z2, Z2
 	VADDPS 64(AX), Z3, Z3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z4, Z4
 	VADDPS 64(AX), Z5, Z5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z6, Z6
 	VADDPS 64(AX), Z7, Z7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z8, Z8
 	VADDPS 64(AX), Z9, Z9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z10, Z10
 	VADDPS 64(AX), Z11, Z11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z12, Z12
 	VADDPS 64(AX), Z13, Z13
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z14, Z14
 	VADDPS 64(AX), Z15, Z15
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z16, Z16
 	VADDPS 64(AX), Z17, Z17
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z18, Z18
 	VADDPS 64(AX), Z19, Z19
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z20, Z20
 	VADDPS 64(AX), Z21, Z21
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z22, Z22
 	VADDPS 64(AX), Z23, Z23
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z24, Z24
 	VADDPS 64(AX), Z25, Z25
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Z26, Z26
 	VADDPS 64(AX), Z27, Z27
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Z30
 	VADDPS       Z30, Z0, Z0
 	VADDPS       Z30, Z1, Z1
@@ -5445,87 +5529,92 @@ biased:
 	VADDPS       Z30, Z27, Z27
 
 store:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z2, (SI)
-	VMOVUPS Z3, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z4, (SI)
-	VMOVUPS Z5, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z6, (SI)
-	VMOVUPS Z7, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z8, (SI)
-	VMOVUPS Z9, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z10, (SI)
-	VMOVUPS Z11, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z12, (SI)
-	VMOVUPS Z13, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z14, (SI)
-	VMOVUPS Z15, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z16, (SI)
-	VMOVUPS Z17, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z18, (SI)
-	VMOVUPS Z19, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z20, (SI)
-	VMOVUPS Z21, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z22, (SI)
-	VMOVUPS Z23, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z24, (SI)
-	VMOVUPS Z25, 64(SI)
-	ADDQ    DI, SI
-	VMOVUPS Z26, (SI)
-	VMOVUPS Z27, 64(SI)
-	ADDQ    DI, SI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z14, (DI)
+	VMOVUPS Z15, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z16, (DI)
+	VMOVUPS Z17, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z18, (DI)
+	VMOVUPS Z19, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z20, (DI)
+	VMOVUPS Z21, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z22, (DI)
+	VMOVUPS Z23, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z24, (DI)
+	VMOVUPS Z25, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z26, (DI)
+	VMOVUPS Z27, 64(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile1x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile1x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y1
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y1
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y1
-	VBROADCASTSS 32(CX), Y2
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y1
+	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y1
-	VBROADCASTSS 64(CX), Y2
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y1
+	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y1
-	VBROADCASTSS 96(CX), Y2
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y1
+	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5535,83 +5624,88 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y1
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y1
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y2
 	VADDPS       Y2, Y0, Y0
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile2x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile2x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VBROADCASTSS 32(CX), Y3
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS 36(CX), Y3
+	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VBROADCASTSS 64(CX), Y3
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS 68(CX), Y3
+	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VBROADCASTSS 96(CX), Y3
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS 100(CX), Y3
+	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5621,102 +5715,107 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
 	VBROADCASTSS 4(CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y3
 	VADDPS       Y3, Y0, Y0
 	VBROADCASTSS 4(AX), Y3
 	VADDPS       Y3, Y1, Y1
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile3x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile3x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y3
-	VBROADCASTSS 32(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS 36(CX), Y4
+	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS 40(CX), Y4
+	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y3
-	VBROADCASTSS 64(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS 68(CX), Y4
+	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS 72(CX), Y4
+	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y3
-	VBROADCASTSS 96(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
-	VBROADCASTSS 100(CX), Y4
+	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
-	VBROADCASTSS 104(CX), Y4
+	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5726,35 +5825,35 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
 	VBROADCASTSS 4(CX), Y4
 	VFMADD231PS  Y3, Y4, Y1
 	VBROADCASTSS 8(CX), Y4
 	VFMADD231PS  Y3, Y4, Y2
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y4
 	VADDPS       Y4, Y0, Y0
 	VBROADCASTSS 4(AX), Y4
@@ -5763,44 +5862,46 @@ biased:
 	VADDPS       Y4, Y2, Y2
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile4x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile4x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 4(CX), Y5
@@ -5809,38 +5910,41 @@ blocks:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VBROADCASTSS 32(CX), Y5
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS 36(CX), Y5
+	VBROADCASTSS 4(CX), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS 40(CX), Y5
+	VBROADCASTSS 8(CX), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS 44(CX), Y5
+	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VBROADCASTSS 64(CX), Y5
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS 68(CX), Y5
+	VBROADCASTSS 4(CX), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS 72(CX), Y5
+	VBROADCASTSS 8(CX), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS 76(CX), Y5
+	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VBROADCASTSS 96(CX), Y5
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VBROADCASTSS 100(CX), Y5
+	VBROADCASTSS 4(CX), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VBROADCASTSS 104(CX), Y5
+	VBROADCASTSS 8(CX), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VBROADCASTSS 108(CX), Y5
+	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5850,8 +5954,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
 	VBROADCASTSS 4(CX), Y5
@@ -5860,29 +5964,29 @@ single:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(CX), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y5
 	VADDPS       Y5, Y0, Y0
 	VBROADCASTSS 4(AX), Y5
@@ -5893,49 +5997,51 @@ biased:
 	VADDPS       Y5, Y3, Y3
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile5x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile5x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 4(CX), Y6
@@ -5946,44 +6052,47 @@ blocks:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y5
-	VBROADCASTSS 32(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS 36(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 40(CX), Y6
+	VBROADCASTSS 8(CX), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS 44(CX), Y6
+	VBROADCASTSS 12(CX), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS 48(CX), Y6
+	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y5
-	VBROADCASTSS 64(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS 68(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 72(CX), Y6
+	VBROADCASTSS 8(CX), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS 76(CX), Y6
+	VBROADCASTSS 12(CX), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS 80(CX), Y6
+	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y5
-	VBROADCASTSS 96(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
-	VBROADCASTSS 100(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 104(CX), Y6
+	VBROADCASTSS 8(CX), Y6
 	VFMADD231PS  Y5, Y6, Y2
-	VBROADCASTSS 108(CX), Y6
+	VBROADCASTSS 12(CX), Y6
 	VFMADD231PS  Y5, Y6, Y3
-	VBROADCASTSS 112(CX), Y6
+	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -5993,8 +6102,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
 	VBROADCASTSS 4(CX), Y6
@@ -6005,31 +6114,31 @@ single:
 	VFMADD231PS  Y5, Y6, Y3
 	VBROADCASTSS 16(CX), Y6
 	VFMADD231PS  Y5, Y6, Y4
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y6
 	VADDPS       Y6, Y0, Y0
 	VBROADCASTSS 4(AX), Y6
@@ -6042,54 +6151,56 @@ biased:
 	VADDPS       Y6, Y4, Y4
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile6x8AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x8AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x8AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile6x8AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y5, Y5, Y5
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 4(CX), Y7
@@ -6102,50 +6213,53 @@ blocks:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VBROADCASTSS 32(CX), Y7
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS 36(CX), Y7
+	VBROADCASTSS 4(CX), Y7
 	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS 40(CX), Y7
+	VBROADCASTSS 8(CX), Y7
 	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS 44(CX), Y7
+	VBROADCASTSS 12(CX), Y7
 	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS 48(CX), Y7
+	VBROADCASTSS 16(CX), Y7
 	VFMADD231PS  Y6, Y7, Y4
-	VBROADCASTSS 52(CX), Y7
+	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VBROADCASTSS 64(CX), Y7
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS 68(CX), Y7
+	VBROADCASTSS 4(CX), Y7
 	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS 72(CX), Y7
+	VBROADCASTSS 8(CX), Y7
 	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS 76(CX), Y7
+	VBROADCASTSS 12(CX), Y7
 	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS 80(CX), Y7
+	VBROADCASTSS 16(CX), Y7
 	VFMADD231PS  Y6, Y7, Y4
-	VBROADCASTSS 84(CX), Y7
+	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VBROADCASTSS 96(CX), Y7
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
-	VBROADCASTSS 100(CX), Y7
+	VBROADCASTSS 4(CX), Y7
 	VFMADD231PS  Y6, Y7, Y1
-	VBROADCASTSS 104(CX), Y7
+	VBROADCASTSS 8(CX), Y7
 	VFMADD231PS  Y6, Y7, Y2
-	VBROADCASTSS 108(CX), Y7
+	VBROADCASTSS 12(CX), Y7
 	VFMADD231PS  Y6, Y7, Y3
-	VBROADCASTSS 112(CX), Y7
+	VBROADCASTSS 16(CX), Y7
 	VFMADD231PS  Y6, Y7, Y4
-	VBROADCASTSS 116(CX), Y7
+	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6155,8 +6269,8 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS 4(CX), Y7
@@ -6169,33 +6283,33 @@ single:
 	VFMADD231PS  Y6, Y7, Y4
 	VBROADCASTSS 20(CX), Y7
 	VFMADD231PS  Y6, Y7, Y5
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y5, Y5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y7
 	VADDPS       Y7, Y0, Y0
 	VBROADCASTSS 4(AX), Y7
@@ -6210,66 +6324,71 @@ biased:
 	VADDPS       Y7, Y5, Y5
 
 store:
-	VMOVUPS Y0, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y1, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y3, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	ADDQ    DI, SI
-	VMOVUPS Y5, (SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Y5, (DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile1x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile1x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VMOVUPS      32(DX)(R8*4), Y3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      32(BX)(R9*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VMOVUPS      32(DX)(R8*4), Y3
-	VBROADCASTSS 32(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      32(BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VMOVUPS      32(DX)(R8*4), Y3
-	VBROADCASTSS 64(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      32(BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VMOVUPS      32(DX)(R8*4), Y3
-	VBROADCASTSS 96(CX), Y4
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      32(BX)(R9*4), Y3
+	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6279,102 +6398,107 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y2
-	VMOVUPS      32(DX)(R8*4), Y3
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y2
+	VMOVUPS      32(BX)(R9*4), Y3
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile2x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile2x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VMOVUPS      32(DX)(R8*4), Y5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VMOVUPS      32(BX)(R9*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VMOVUPS      32(DX)(R8*4), Y5
-	VBROADCASTSS 32(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VMOVUPS      32(BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 36(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VMOVUPS      32(DX)(R8*4), Y5
-	VBROADCASTSS 64(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VMOVUPS      32(BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 68(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VMOVUPS      32(DX)(R8*4), Y5
-	VBROADCASTSS 96(CX), Y6
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VMOVUPS      32(BX)(R9*4), Y5
+	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 100(CX), Y6
+	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6384,36 +6508,36 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y4
-	VMOVUPS      32(DX)(R8*4), Y5
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y4
+	VMOVUPS      32(BX)(R9*4), Y5
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
 	VBROADCASTSS 4(CX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
 	VADDPS 32(AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -6422,45 +6546,47 @@ biased:
 	VADDPS       Y6, Y3, Y3
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile3x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile3x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VMOVUPS      32(DX)(R8*4), Y7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VMOVUPS      32(BX)(R9*4), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6470,44 +6596,47 @@ blocks:
 	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VMOVUPS      32(DX)(R8*4), Y7
-	VBROADCASTSS 32(CX), Y8
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VMOVUPS      32(BX)(R9*4), Y7
+	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 36(CX), Y8
+	VBROADCASTSS 4(CX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 40(CX), Y8
+	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VMOVUPS      32(DX)(R8*4), Y7
-	VBROADCASTSS 64(CX), Y8
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VMOVUPS      32(BX)(R9*4), Y7
+	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 68(CX), Y8
+	VBROADCASTSS 4(CX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 72(CX), Y8
+	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VMOVUPS      32(DX)(R8*4), Y7
-	VBROADCASTSS 96(CX), Y8
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VMOVUPS      32(BX)(R9*4), Y7
+	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 100(CX), Y8
+	VBROADCASTSS 4(CX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 104(CX), Y8
+	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6517,9 +6646,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y6
-	VMOVUPS      32(DX)(R8*4), Y7
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y6
+	VMOVUPS      32(BX)(R9*4), Y7
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
@@ -6529,30 +6658,30 @@ single:
 	VBROADCASTSS 8(CX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
 	VADDPS 32(AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
 	VADDPS 32(AX), Y5, Y5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y1, Y1
@@ -6564,52 +6693,54 @@ biased:
 	VADDPS       Y8, Y5, Y5
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	VMOVUPS Y5, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile4x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile4x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y8
-	VMOVUPS      32(DX)(R8*4), Y9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y8
+	VMOVUPS      32(BX)(R9*4), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6622,53 +6753,56 @@ blocks:
 	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y8
-	VMOVUPS      32(DX)(R8*4), Y9
-	VBROADCASTSS 32(CX), Y10
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y8
+	VMOVUPS      32(BX)(R9*4), Y9
+	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 36(CX), Y10
+	VBROADCASTSS 4(CX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 40(CX), Y10
+	VBROADCASTSS 8(CX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 44(CX), Y10
+	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y8
-	VMOVUPS      32(DX)(R8*4), Y9
-	VBROADCASTSS 64(CX), Y10
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y8
+	VMOVUPS      32(BX)(R9*4), Y9
+	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 68(CX), Y10
+	VBROADCASTSS 4(CX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 72(CX), Y10
+	VBROADCASTSS 8(CX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 76(CX), Y10
+	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y8
-	VMOVUPS      32(DX)(R8*4), Y9
-	VBROADCASTSS 96(CX), Y10
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y8
+	VMOVUPS      32(BX)(R9*4), Y9
+	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 100(CX), Y10
+	VBROADCASTSS 4(CX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 104(CX), Y10
+	VBROADCASTSS 8(CX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 108(CX), Y10
+	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6678,9 +6812,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y8
-	VMOVUPS      32(DX)(R8*4), Y9
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y8
+	VMOVUPS      32(BX)(R9*4), Y9
 	VBROADCASTSS (CX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
@@ -6693,33 +6827,33 @@ single:
 	VBROADCASTSS 12(CX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
 	VADDPS 32(AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
 	VADDPS 32(AX), Y5, Y5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y6, Y6
 	VADDPS 32(AX), Y7, Y7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y1, Y1
@@ -6734,59 +6868,61 @@ biased:
 	VADDPS       Y10, Y7, Y7
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	VMOVUPS Y5, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y6, (SI)
-	VMOVUPS Y7, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile5x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile5x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y10
-	VMOVUPS      32(DX)(R8*4), Y11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y10
+	VMOVUPS      32(BX)(R9*4), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6802,62 +6938,65 @@ blocks:
 	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y10
-	VMOVUPS      32(DX)(R8*4), Y11
-	VBROADCASTSS 32(CX), Y12
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y10
+	VMOVUPS      32(BX)(R9*4), Y11
+	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 36(CX), Y12
+	VBROADCASTSS 4(CX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 40(CX), Y12
+	VBROADCASTSS 8(CX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 44(CX), Y12
+	VBROADCASTSS 12(CX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 48(CX), Y12
+	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y10
-	VMOVUPS      32(DX)(R8*4), Y11
-	VBROADCASTSS 64(CX), Y12
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y10
+	VMOVUPS      32(BX)(R9*4), Y11
+	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 68(CX), Y12
+	VBROADCASTSS 4(CX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 72(CX), Y12
+	VBROADCASTSS 8(CX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 76(CX), Y12
+	VBROADCASTSS 12(CX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 80(CX), Y12
+	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y10
-	VMOVUPS      32(DX)(R8*4), Y11
-	VBROADCASTSS 96(CX), Y12
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y10
+	VMOVUPS      32(BX)(R9*4), Y11
+	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 100(CX), Y12
+	VBROADCASTSS 4(CX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 104(CX), Y12
+	VBROADCASTSS 8(CX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 108(CX), Y12
+	VBROADCASTSS 12(CX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 112(CX), Y12
+	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -6867,9 +7006,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y10
-	VMOVUPS      32(DX)(R8*4), Y11
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y10
+	VMOVUPS      32(BX)(R9*4), Y11
 	VBROADCASTSS (CX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
@@ -6885,36 +7024,36 @@ single:
 	VBROADCASTSS 16(CX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
 	VADDPS 32(AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
 	VADDPS 32(AX), Y5, Y5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y6, Y6
 	VADDPS 32(AX), Y7, Y7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y8, Y8
 	VADDPS 32(AX), Y9, Y9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y1, Y1
@@ -6932,66 +7071,68 @@ biased:
 	VADDPS       Y12, Y9, Y9
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	VMOVUPS Y5, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y6, (SI)
-	VMOVUPS Y7, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y8, (SI)
-	VMOVUPS Y9, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func tile6x16AVX2(k int, a *float32, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
+// func tile6x16AVX2(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc int, mode int, bias *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $0-72
 	MOVQ       k+0(FP), AX
 	MOVQ       a+8(FP), CX
-	MOVQ       b+16(FP), DX
-	MOVQ       rows+24(FP), BX
-	MOVQ       c+32(FP), SI
-	MOVQ       ldc+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       SI, R8
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	MOVQ       step+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       rows+32(FP), SI
+	MOVQ       c+40(FP), DI
+	MOVQ       ldc+48(FP), R8
+	SHLQ       $0x02, R8
+	SHLQ       $0x02, DX
+	MOVQ       DI, R9
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	PREFETCHT0 (R8)
-	ADDQ       DI, R8
+	PREFETCHT0 (R9)
+	ADDQ       R8, R9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
 	CMPQ       AX, $0x04
 	JLT        rest
 
 blocks:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y12
-	VMOVUPS      32(DX)(R8*4), Y13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y12
+	VMOVUPS      32(BX)(R9*4), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -7010,71 +7151,74 @@ blocks:
 	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	MOVQ         8(BX), R8
-	VMOVUPS      (DX)(R8*4), Y12
-	VMOVUPS      32(DX)(R8*4), Y13
-	VBROADCASTSS 32(CX), Y14
+	ADDQ         DX, CX
+	MOVQ         8(SI), R9
+	VMOVUPS      (BX)(R9*4), Y12
+	VMOVUPS      32(BX)(R9*4), Y13
+	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 36(CX), Y14
+	VBROADCASTSS 4(CX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 40(CX), Y14
+	VBROADCASTSS 8(CX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 44(CX), Y14
+	VBROADCASTSS 12(CX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 48(CX), Y14
+	VBROADCASTSS 16(CX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 52(CX), Y14
+	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	MOVQ         16(BX), R8
-	VMOVUPS      (DX)(R8*4), Y12
-	VMOVUPS      32(DX)(R8*4), Y13
-	VBROADCASTSS 64(CX), Y14
+	ADDQ         DX, CX
+	MOVQ         16(SI), R9
+	VMOVUPS      (BX)(R9*4), Y12
+	VMOVUPS      32(BX)(R9*4), Y13
+	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 68(CX), Y14
+	VBROADCASTSS 4(CX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 72(CX), Y14
+	VBROADCASTSS 8(CX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 76(CX), Y14
+	VBROADCASTSS 12(CX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 80(CX), Y14
+	VBROADCASTSS 16(CX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 84(CX), Y14
+	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	MOVQ         24(BX), R8
-	VMOVUPS      (DX)(R8*4), Y12
-	VMOVUPS      32(DX)(R8*4), Y13
-	VBROADCASTSS 96(CX), Y14
+	ADDQ         DX, CX
+	MOVQ         24(SI), R9
+	VMOVUPS      (BX)(R9*4), Y12
+	VMOVUPS      32(BX)(R9*4), Y13
+	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 100(CX), Y14
+	VBROADCASTSS 4(CX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 104(CX), Y14
+	VBROADCASTSS 8(CX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 108(CX), Y14
+	VBROADCASTSS 12(CX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 112(CX), Y14
+	VBROADCASTSS 16(CX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 116(CX), Y14
+	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $0x80, CX
-	ADDQ         $0x20, BX
+	ADDQ         DX, CX
+	ADDQ         $0x20, SI
 	SUBQ         $0x04, AX
 	CMPQ         AX, $0x04
 	JGE          blocks
@@ -7084,9 +7228,9 @@ rest:
 	JZ    write
 
 single:
-	MOVQ         (BX), R8
-	VMOVUPS      (DX)(R8*4), Y12
-	VMOVUPS      32(DX)(R8*4), Y13
+	MOVQ         (SI), R9
+	VMOVUPS      (BX)(R9*4), Y12
+	VMOVUPS      32(BX)(R9*4), Y13
 	VBROADCASTSS (CX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -7105,39 +7249,39 @@ single:
 	VBROADCASTSS 20(CX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, BX
+	ADDQ         DX, CX
+	ADDQ         $0x08, SI
 	DECQ         AX
 	JNZ          single
 
 write:
-	MOVQ   mode+48(FP), AX
+	MOVQ   mode+56(FP), AX
 	CMPQ   AX, $0x01
 	JLT    store
 	JGT    biased
-	MOVQ   SI, AX
+	MOVQ   DI, AX
 	VADDPS (AX), Y0, Y0
 	VADDPS 32(AX), Y1, Y1
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y2, Y2
 	VADDPS 32(AX), Y3, Y3
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y4, Y4
 	VADDPS 32(AX), Y5, Y5
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y6, Y6
 	VADDPS 32(AX), Y7, Y7
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y8, Y8
 	VADDPS 32(AX), Y9, Y9
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	VADDPS (AX), Y10, Y10
 	VADDPS 32(AX), Y11, Y11
-	ADDQ   DI, AX
+	ADDQ   R8, AX
 	JMP    store
 
 biased:
-	MOVQ         bias+56(FP), AX
+	MOVQ         bias+64(FP), AX
 	VBROADCASTSS (AX), Y14
 	VADDPS       Y14, Y0, Y0
 	VADDPS       Y14, Y1, Y1
@@ -7158,23 +7302,23 @@ biased:
 	VADDPS       Y14, Y11, Y11
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	VMOVUPS Y5, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y6, (SI)
-	VMOVUPS Y7, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y8, (SI)
-	VMOVUPS Y9, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y10, (SI)
-	VMOVUPS Y11, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y11, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET

@@ -15,15 +15,14 @@ type isa struct {
 	suffix   string
 	lanes    int
 	tallest  int
-	stride   int // floats from one k to the next in a packed panel of A
 	unroll   int
 	register func() reg.VecVirtual
 }
 
 func main() {
 	for _, s := range []isa{
-		{suffix: "AVX512", lanes: 16, tallest: 14, stride: 16, unroll: 2, register: ZMM},
-		{suffix: "AVX2", lanes: 8, tallest: 6, stride: 8, unroll: 4, register: YMM},
+		{suffix: "AVX512", lanes: 16, tallest: 14, unroll: 2, register: ZMM},
+		{suffix: "AVX2", lanes: 8, tallest: 6, unroll: 4, register: YMM},
 	} {
 		for _, vectors := range []int{1, 2} {
 			for h := 1; h <= s.tallest; h++ {
@@ -39,32 +38,34 @@ type frame struct {
 	isa
 	h, vectors   int
 	a, b, rows   reg.GPVirtual
+	step         reg.GPVirtual
 	acc          [][]reg.VecVirtual
 	row, scratch []reg.VecVirtual
 }
 
 func tile(s isa, h, vectors int) {
 	name := fmt.Sprintf("tile%dx%d%s", h, vectors*s.lanes, s.suffix)
-	TEXT(name, NOSPLIT, "func(k int, a, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)")
+	TEXT(name, NOSPLIT, "func(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s multiplies a packed panel of %d rows by %d columns, whose rows begin at b[rows[p]].", name, h, vectors*s.lanes))
+	Doc(fmt.Sprintf("%s multiplies a panel of %d rows, step apart, by %d columns, whose rows begin at b[rows[p]].", name, h, vectors*s.lanes))
 	k := Load(Param("k"), GP64()).(reg.GPVirtual)
 	f := frame{isa: s, h: h, vectors: vectors,
 		a:    Load(Param("a"), GP64()).(reg.GPVirtual),
+		step: Load(Param("step"), GP64()).(reg.GPVirtual),
 		b:    Load(Param("b"), GP64()).(reg.GPVirtual),
 		rows: Load(Param("rows"), GP64()).(reg.GPVirtual)}
 	c := Load(Param("c"), GP64()).(reg.GPVirtual)
 	ldc := Load(Param("ldc"), GP64()).(reg.GPVirtual)
 	SHLQ(operand.Imm(2), ldc)
+	SHLQ(operand.Imm(2), f.step)
 	f.clearAccumulators(c, ldc)
 
 	CMPQ(k, operand.Imm(uint64(s.unroll)))
 	JLT(operand.LabelRef("rest"))
 	Label("blocks")
 	for u := range s.unroll {
-		f.step(u)
+		f.sumUp(u)
 	}
-	ADDQ(operand.Imm(uint64(4*s.stride*s.unroll)), f.a)
 	ADDQ(operand.Imm(uint64(8*s.unroll)), f.rows)
 	SUBQ(operand.Imm(uint64(s.unroll)), k)
 	CMPQ(k, operand.Imm(uint64(s.unroll)))
@@ -73,8 +74,7 @@ func tile(s isa, h, vectors int) {
 	TESTQ(k, k)
 	JZ(operand.LabelRef("write"))
 	Label("single")
-	f.step(0)
-	ADDQ(operand.Imm(uint64(4*s.stride)), f.a)
+	f.sumUp(0)
 	ADDQ(operand.Imm(8), f.rows)
 	DECQ(k)
 	JNZ(operand.LabelRef("single"))
@@ -106,8 +106,8 @@ func (f *frame) clearAccumulators(c, ldc reg.GPVirtual) {
 	f.scratch = []reg.VecVirtual{f.register(), f.register()}
 }
 
-// step adds one k: every row's element of A, broadcast, times the row of B.
-func (f *frame) step(u int) {
+// sumUp adds one k: every row's element of A, broadcast, times the row of B.
+func (f *frame) sumUp(u int) {
 	row := GP64()
 	MOVQ(operand.Mem{Base: f.rows, Disp: 8 * u}, row)
 	for v, r := range f.row {
@@ -115,11 +115,12 @@ func (f *frame) step(u int) {
 	}
 	for i := range f.h {
 		x := f.scratch[i%2]
-		VBROADCASTSS(operand.Mem{Base: f.a, Disp: 4 * (u*f.stride + i)}, x)
+		VBROADCASTSS(operand.Mem{Base: f.a, Disp: 4 * i}, x)
 		for v, r := range f.row {
 			VFMADD231PS(r, x, f.acc[i][v])
 		}
 	}
+	ADDQ(f.step, f.a)
 }
 
 // write ends the function in one of three ways: mode 0 stores, 1 adds to C, 2 adds bias[i] to row i.
