@@ -36,17 +36,17 @@ type forward struct {
 	inputs  map[string]*network.Tensor
 }
 
-// newForward prepares to run m over d; plan may be nil.
-func newForward(m *onnx.Model, d *dataset.Data, batch int, plan *Plan, w *kernel.Workers) (*forward, error) {
+// newForward prepares to compute one output of m over d; plan may be nil.
+func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *Plan, w *kernel.Workers) (*forward, error) {
 	if d.Len() == 0 {
 		return nil, dataErr("give at least one sample", "the data is empty")
 	}
 	f := &forward{model: m, data: d, batch: min(batch, d.Len()), runners: map[int]*network.Runner{}, inputs: map[string]*network.Tensor{}}
-	f.config.Workers = w
+	f.config.Workers, f.config.Outputs = w, []string{output}
 	if plan != nil {
 		f.config.Params, f.config.Affine = plan.mixtures()
 	}
-	if n := fixedBatch(m); n > 0 && (n >= f.batch || !widens(m, d, n, f.batch, w)) {
+	if n := fixedBatch(m); n > 0 && (n >= f.batch || !widens(m, d, output, n, f.batch, w)) {
 		f.batch, f.fixed = n, true
 	}
 	return f, nil
@@ -149,8 +149,8 @@ func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
 	return t
 }
 
-// run computes the objective's output for rows, and cuts off what fills a fixed batch.
-func (f *forward) run(rows []int, output string, coeffs [][]float64) (*network.Tensor, error) {
+// run computes the output for rows, and cuts off what fills a fixed batch.
+func (f *forward) run(rows []int, coeffs [][]float64) (*network.Tensor, error) {
 	inputs := f.gather(rows)
 	n := len(rows)
 	if f.fixed {
@@ -164,12 +164,7 @@ func (f *forward) run(rows []int, output string, coeffs [][]float64) (*network.T
 	if err != nil {
 		return nil, err
 	}
-	for i, o := range r.Outputs() {
-		if o.Name == output {
-			return cut(outs[i], n, len(rows))
-		}
-	}
-	return nil, fmt.Errorf("the model has no output %q: %w", output, network.ErrShape)
+	return cut(outs[0], n, len(rows))
 }
 
 // cut returns the first rows of an output whose axis 0 counts n samples.
@@ -188,11 +183,10 @@ func cut(t *network.Tensor, n, rows int) (*network.Tensor, error) {
 // (network.ErrUnsupported, network.ErrShape), from labels that do not fit, or
 // from the context.
 func Evaluate(ctx context.Context, m *onnx.Model, d *dataset.Data, obj Objective, batch int, w *kernel.Workers) (Score, error) {
-	f, err := newForward(m, d, batch, nil, w)
+	f, err := newForward(m, d, obj.Output, batch, nil, w)
 	if err != nil {
 		return Score{}, err
 	}
-	f.config.Outputs = []string{obj.Output}
 	return f.score(ctx, obj, nil)
 }
 
@@ -204,7 +198,7 @@ func (f *forward) score(ctx context.Context, obj Objective, coeffs [][]float64) 
 		if err := ctx.Err(); err != nil {
 			return Score{}, err
 		}
-		out, err := f.run(rows, obj.Output, coeffs)
+		out, err := f.run(rows, coeffs)
 		if err != nil {
 			return Score{}, err
 		}

@@ -89,11 +89,10 @@ type trainer struct {
 // expression graph of the cost and its gradient, and compiles it.
 func newTrainer(p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*trainer, error) {
 	a := p.Selection.Alignment
-	f, err := newForward(a.Models[a.Base], d, c.BatchSize, p, c.Workers)
+	f, err := newForward(a.Models[a.Base], d, obj.Output, c.BatchSize, p, c.Workers)
 	if err != nil {
 		return nil, err
 	}
-	f.config.Outputs = []string{obj.Output}
 	t := &trainer{forward: f, label: d.Label, micro: 1, solver: G.NewAdamSolver(G.WithLearnRate(c.Rate))}
 	if f.fixed {
 		t.micro = max(1, min(c.BatchSize, d.Len())/f.batch)

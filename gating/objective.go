@@ -1,9 +1,11 @@
 package gating
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
@@ -68,60 +70,68 @@ func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (
 	if d.Label == nil {
 		return Objective{}, dataErr("add the labels under the key label, labels, y or target, or name their key with --label", "the data has no labels")
 	}
-	f, err := newForward(m, d, 1, nil, nil)
-	if err != nil {
-		return Objective{}, err
-	}
-	g, err := f.lower(f.batch)
-	if err != nil {
-		return Objective{}, err
-	}
 	var reasons []string
-	for i, o := range g.Outputs() {
-		if output != "" && o.Name != output {
+	var unsupported error
+	for _, o := range m.Proto().GetGraph().GetOutput() {
+		if output != "" && o.GetName() != output {
 			continue
 		}
-		obj, why := fitOutput(g, i, d.Label, loss)
-		if why != "" {
-			reasons = append(reasons, fmt.Sprintf("output %q is %s: %s", o.Name, o.Spec, why))
-			continue
+		obj, why, err := fitOutput(m, d, o.GetName(), loss, metric)
+		switch {
+		case errors.Is(err, network.ErrUnsupported): // another output may do
+			unsupported = err
+		case err != nil:
+			return Objective{}, err
+		case why == "":
+			return obj, obj.checkLabels(d)
+		default:
+			reasons = append(reasons, why)
 		}
-		obj.Output = o.Name
-		if obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, i, d.Label)); err != nil {
-			return obj, err
-		}
-		return obj, obj.checkLabels(d)
+	}
+	if unsupported != nil {
+		return Objective{}, unsupported
 	}
 	if len(reasons) == 0 {
 		return Objective{}, dataErr("run softmerge inspect to see the outputs", "the model has no output %q", output)
 	}
 	return Objective{}, dataErr("check that the labels belong to this model, or choose --loss", "the labels, %s a sample, fit no output: %s",
-		sampleShape(d.Label), joinReasons(reasons))
-}
-
-func joinReasons(list []string) string {
-	s := list[0]
-	for _, r := range list[1:] {
-		s += "; " + r
-	}
-	return s
+		sampleShape(d.Label), strings.Join(reasons, "; "))
 }
 
 func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, c.Shape) }
 
-// fitOutput returns the objective for output i, or why there is none.
-func fitOutput(g *network.Graph, i int, label *dataset.Column, loss string) (Objective, string) {
-	o := g.Outputs()[i]
+// fitOutput returns the objective for one output, or why there is none.
+func fitOutput(m *onnx.Model, d *dataset.Data, output, loss, metric string) (obj Objective, why string, err error) {
+	f, err := newForward(m, d, output, 1, nil, nil)
+	if err != nil {
+		return obj, "", err
+	}
+	g, err := f.lower(f.batch)
+	if err != nil {
+		return obj, "", err
+	}
+	obj, why = fitLoss(g, d.Label, loss)
+	if why != "" {
+		return obj, fmt.Sprintf("output %q is %s: %s", output, g.Outputs()[0].Spec, why), nil
+	}
+	obj.Output = output
+	obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, d.Label))
+	return obj, "", err
+}
+
+// fitLoss returns the loss for a graph's only output, or why there is none.
+func fitLoss(g *network.Graph, label *dataset.Column, loss string) (Objective, string) {
+	o := g.Outputs()[0]
 	if !o.IsFloat() {
 		return Objective{}, "a loss needs floats"
 	}
-	axis := classAxis(g, i, label)
+	axis := classAxis(g, label)
 	elements := o.Len() / max(1, o.Shape0())
 	same := elements == label.Size()
 	if loss == "" || loss == "auto" {
-		loss = autoLoss(g, i, label, axis, same)
+		loss = autoLoss(g, label, axis, same)
 	}
-	op, _ := g.Producer(i)
+	op, _ := g.Producer(0)
 	switch {
 	case loss == "cross_entropy" && axis >= 0:
 		form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[op]
@@ -142,11 +152,11 @@ func fitOutput(g *network.Graph, i int, label *dataset.Column, loss string) (Obj
 
 // autoLoss chooses by the labels: class indices want cross-entropy, zeros and
 // ones for a single number or a sigmoid want bce, other numbers mse.
-func autoLoss(g *network.Graph, i int, label *dataset.Column, axis int, same bool) string {
+func autoLoss(g *network.Graph, label *dataset.Column, axis int, same bool) string {
 	if label.Ints != nil && axis >= 0 {
 		return "cross_entropy"
 	}
-	op, _ := g.Producer(i)
+	op, _ := g.Producer(0)
 	if same && (label.Ints != nil || op == "Sigmoid") && unitRange(label) {
 		return "bce"
 	}
@@ -171,12 +181,12 @@ func unitRange(c *dataset.Column) bool {
 // classAxis returns the output axis that counts classes: the output's shape
 // without it is the labels' shape. Where two axes fit, the axis of the output's
 // own softmax wins, then axis 1, where PyTorch has it. -1 if none fits.
-func classAxis(g *network.Graph, i int, label *dataset.Column) int {
+func classAxis(g *network.Graph, label *dataset.Column) int {
 	if label.Ints == nil {
 		return -1
 	}
-	shape := g.Outputs()[i].Shape
-	_, norm := g.Producer(i)
+	shape := g.Outputs()[0].Shape
+	_, norm := g.Producer(0)
 	var fits []int
 	for axis := 1; axis < len(shape); axis++ {
 		if shape[axis] > 1 && slices.Equal(slices.Delete(slices.Clone(shape[1:]), axis-1, axis), label.Shape) {

@@ -44,11 +44,10 @@ func initializers(m *onnx.Model) map[string]*onnxpb.TensorProto {
 // weights want statistics of their own: those of the parents describe activations
 // that no longer occur.
 func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string, batch int, w *kernel.Workers) ([]Statistics, error) {
-	f, err := newForward(m, d, batch, nil, w)
+	f, err := newForward(m, d, output, batch, nil, w)
 	if err != nil {
 		return nil, err
 	}
-	f.config.Outputs = []string{output}
 	f.config.Statistics = map[*onnxpb.NodeProto]*network.Statistics{}
 	nodes := normNodes(m)
 	for _, n := range nodes {
@@ -61,7 +60,7 @@ func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string,
 		if len(rows) < f.batch {
 			break // a short batch has noisier statistics
 		}
-		if _, err := f.run(rows, output, nil); err != nil {
+		if _, err := f.run(rows, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -24,11 +24,10 @@ func (m *merge) greedySoup(ctx context.Context, p *Plan, losses []float64) ([]bo
 		}
 		return 0
 	})
-	f, err := newForward(p.base(), m.train, m.evalBatch(), p, m.workers)
+	f, err := newForward(p.base(), m.train, m.objective.Output, m.evalBatch(), p, m.workers)
 	if err != nil {
 		return nil, err
 	}
-	f.config.Outputs = []string{m.objective.Output}
 	in := make([]bool, len(losses))
 	best := 0.0
 	for i, j := range order {

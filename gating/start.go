@@ -89,11 +89,10 @@ func (p *Plan) screen(ctx context.Context, d *dataset.Data, obj Objective, own [
 	if suspects == 0 || suspects == len(own) {
 		return nil
 	}
-	f, err := newForward(p.base(), d, d.Len(), p, w)
+	f, err := newForward(p.base(), d, obj.Output, d.Len(), p, w)
 	if err != nil {
 		return err
 	}
-	f.config.Outputs = []string{obj.Output}
 	coeffs := p.Uniform(trusted)
 	without, err := f.score(ctx, obj, coeffs)
 	if err != nil {

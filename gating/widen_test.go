@@ -15,7 +15,7 @@ func TestFixedBatchIsWidened(t *testing.T) {
 	if n := fixedBatch(m); n != 1 {
 		t.Fatalf("the fixture's batch size is %d, want 1", n)
 	}
-	f, err := newForward(m, openData(t, m, "val.npz"), 64, nil, nil)
+	f, err := newForward(m, openData(t, m, "val.npz"), m.Proto().GetGraph().GetOutput()[0].GetName(), 64, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestMixedSamplesAreNotWidened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newForward(mixing, openData(t, m, "val.npz"), 64, nil, nil)
+	f, err := newForward(mixing, openData(t, m, "val.npz"), "y", 64, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// onnxRuntime runs a model on a data file with ONNX Runtime and returns how many
+// answers are right.
+func onnxRuntime(t *testing.T, model, data string) (correct, samples int) {
+	t.Helper()
+	script := filepath.Join("..", "..", ".ci", "ort.mjs")
+	out, err := exec.Command("node", script, model, data).Output()
+	if err != nil {
+		t.Fatalf("node %s: %v", script, err)
+	}
+	var r struct{ Correct, Samples int }
+	if err := json.Unmarshal(bytes.TrimSpace(out), &r); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	return r.Correct, r.Samples
+}
+
+// family is the fine-tunes of one start and the data to merge and test them on.
+type family struct{ name, models, val, test string }
+
+// fixtureFamilies lists the families of fine-tunes in fixtures.
+func fixtureFamilies(t *testing.T) []family {
+	t.Helper()
+	root := filepath.Join("..", "..", "fixtures")
+	starts, err := filepath.Glob(filepath.Join(root, "*", "ft0.onnx"))
+	if err != nil || len(starts) == 0 {
+		t.Fatalf("no families: %v", err)
+	}
+	more, err := filepath.Glob(filepath.Join(root, "families", "*", "ft0.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []family
+	for _, start := range append(starts, more...) {
+		dir := filepath.Dir(start)
+		f := family{filepath.Base(dir), filepath.Join(dir, "ft*.onnx"), filepath.Join(root, "val.npz"), filepath.Join(root, "test.npz")}
+		if _, err := os.Stat(filepath.Join(dir, "val.npz")); err == nil {
+			f.val, f.test = filepath.Join(dir, "val.npz"), filepath.Join(dir, "test.npz")
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// evaluated is what softmerge eval --json says of a model.
+func evaluated(t *testing.T, data string, models ...string) []evalRow {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out, &errs); code != 0 {
+		t.Fatalf("eval: exit code %d: %s", code, errs.String())
+	}
+	var r struct{ Models []evalRow }
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r.Models
+}
+
+// TestMergesOfAllFamilies carries the main job through every family with default
+// flags: the written file beats every parent on data that nothing saw, and ONNX
+// Runtime, where it is installed, counts the same right answers to the sample.
+func TestMergesOfAllFamilies(t *testing.T) {
+	for _, f := range fixtureFamilies(t) {
+		t.Run(f.name, func(t *testing.T) {
+			parents, err := filepath.Glob(f.models)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(t.TempDir(), "merged.onnx")
+			var stdout, stderr bytes.Buffer
+			if code := run(context.Background(), append([]string{"merge", "-q", "-o", out, "--data", f.val}, parents...), &stdout, &stderr); code != 0 {
+				t.Fatalf("exit code %d: %s", code, stderr.String())
+			}
+			rows := evaluated(t, f.test, append(parents, out)...)
+			best, merged := 0.0, rows[len(rows)-1]
+			for _, r := range rows[:len(rows)-1] {
+				best = max(best, *r.Metric)
+			}
+			t.Logf("best parent %.4f, merged %.4f", best, *merged.Metric)
+			if *merged.Metric <= best {
+				t.Errorf("accuracy on test data %.4f, the best parent has %.4f\n%s", *merged.Metric, best, stdout.String())
+			}
+			if os.Getenv("ORT_NODE_MODULES") == "" {
+				return
+			}
+			correct, samples := onnxRuntime(t, out, f.test)
+			if ours := int(math.Round(*merged.Metric * float64(samples))); ours != correct {
+				t.Errorf("%d of %d right, ONNX Runtime has %d", ours, samples, correct)
+			}
+		})
+	}
+}
