@@ -198,14 +198,22 @@ func TestPowerAtTheEdges(t *testing.T) {
 // TestConstantExponents holds the short cuts for common exponents against the general power.
 func TestConstantExponents(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))
-	for _, exponent := range []float32{2, 3, 0.5} {
-		rule := fixedPower(exponent)
-		for range 100 {
-			a := float32(0.1 + 3*r.Float64())
-			var got [1]float32
-			rule.f.Both(got[:], []float32{a}, []float32{exponent})
-			if want := power(a, exponent); math.Abs(float64(got[0]-want)) > 1e-6*float64(want) {
-				t.Errorf("%g^%g is %g, want %g", a, exponent, got[0], want)
+	x := drawn(r, 0.2, 3, []int{3, 7})
+	for _, exponent := range []float32{2, 3, 0.5, -1} {
+		u := differentiableUnary{fixedPower(exponent)}
+		y, dy, dx := NewTensor(x.Spec()), drawn(r, -1, 1, x.Shape), NewTensor(x.Spec())
+		if err := u.Forward(&Context{}, []*Tensor{x}, []*Tensor{y}); err != nil {
+			t.Fatal(err)
+		}
+		if err := u.Backward(&Context{}, 0, 0, []*Tensor{x}, []*Tensor{y}, dy, dx); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range x.F {
+			if want := power(v, exponent); math.Abs(float64(y.F[i]-want)) > 1e-6*float64(want) {
+				t.Errorf("%g^%g is %g, want %g", v, exponent, y.F[i], want)
+			}
+			if want := dy.F[i] * powerSlopeBase(v, exponent, y.F[i]); math.Abs(float64(dx.F[i]-want)) > 1e-6*math.Abs(float64(want)) {
+				t.Errorf("gradient of %g^%g is %g, want %g", v, exponent, dx.F[i], want)
 			}
 		}
 	}

@@ -12,15 +12,15 @@ func buildPow(c *call) (Operator, []Spec, error) {
 	if err := c.need(2); err != nil {
 		return nil, nil, err
 	}
+	if b := c.in[1]; b.IsFloat() && b.Const != nil && b.Len() == 1 && len(b.Shape) <= len(c.in[0].Shape) && c.in[0].IsFloat() {
+		if u := fixedPower(b.Const.F[0]); u != nil {
+			return differentiableUnary{u}, []Spec{c.in[0].Spec}, nil
+		}
+	}
 	rule := &binaryRule{
 		f:    kernel.PairOf(power),
 		ints: func(onnx.DataType) func(a, b int64) int64 { return powerInts },
 		d:    gradientOf([2]func(a, b, y float32) float32{powerSlopeBase, powerSlopeExponent}),
-	}
-	if b := c.in[1]; b.IsFloat() && b.Const != nil && b.Const.Len() == 1 {
-		if r := fixedPower(b.Const.F[0]); r != nil {
-			rule = r
-		}
 	}
 	op, err := c.binaryOf(rule)
 	if err != nil {
@@ -33,27 +33,28 @@ func buildPow(c *call) (Operator, []Spec, error) {
 	return &mixedPow{op}, spec, nil
 }
 
-// fixedPower is the rule for the exponents that exporters write most, nil for others.
-func fixedPower(exponent float32) *binaryRule {
+// fixedPower is the function of the base alone for the constant exponents that exporters write most, nil for others.
+func fixedPower(exponent float32) *unary {
 	switch exponent {
 	case 2:
-		return constantPower(func(a float32) float32 { return a * a }, func(a float32) float32 { return 2 * a })
+		return &unary{
+			f: func(w *kernel.Workers, y, x []float32) { kernel.Product(w, y, x, x) },
+			d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+				kernel.Product(w, dx, dy, x)
+				kernel.Scale(w, 2, dx, dx)
+			},
+		}
 	case 3:
-		return constantPower(func(a float32) float32 { return a * a * a }, func(a float32) float32 { return 3 * a * a })
+		return &unary{
+			f: mapped(func(x float32) float32 { return x * x * x }),
+			d: slope(func(x, _ float32) float32 { return 3 * x * x }),
+		}
 	case 0.5:
-		return constantPower(func(a float32) float32 { return float32(math.Sqrt(float64(a))) },
-			func(a float32) float32 { return 0.5 / float32(math.Sqrt(float64(a))) })
+		return &unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtGradient)}
+	case -1:
+		return &unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalGradient)}
 	}
 	return nil
-}
-
-func constantPower(f, slope func(a float32) float32) *binaryRule {
-	return &binaryRule{
-		f: kernel.PairOf(func(a, _ float32) float32 { return f(a) }),
-		d: gradientOf([2]func(a, b, y float32) float32{
-			func(a, _, _ float32) float32 { return slope(a) }, powerSlopeExponent,
-		}),
-	}
 }
 
 func power(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }
