@@ -27,8 +27,38 @@ type axis struct {
 // form is what is known of an array's axes. They are counted from the end, as broadcasting does: at(1) is
 // the last.
 type form struct {
-	rank int // -1 when not known
-	axes []axis
+	rank  int // -1 when not known
+	axes  []axis
+	stack *stack
+}
+
+// stack says that the last axis counts other units at each position of another axis: the directions of a
+// recurrent layer.
+type stack struct {
+	at   int // the other axis, counted from the end
+	last []axis
+}
+
+// pick is the form left when one position of the stacking axis is taken out.
+func (f *form) pick(position int) *form {
+	out := &form{rank: f.rank - 1}
+	for i := 1; i <= f.rank; i++ {
+		if i != f.stack.at {
+			out.axes = append([]axis{f.at(i)}, out.axes...)
+		}
+	}
+	out.set(1, f.stack.last[position])
+	return out
+}
+
+// strung is the stack's units one after another, as a Reshape that merges the two axes has them.
+func (s *stack) strung() axis {
+	a := axis{}
+	for _, x := range s.last {
+		a.size += x.size
+		a.runs = append(a.runs, x.runs...)
+	}
+	return a
 }
 
 // at is the axis counted from the end, 1 for the last; nothing is known of axes beyond those kept.
@@ -87,6 +117,9 @@ func (f *form) freeze() {
 	}
 	for _, a := range f.axes {
 		a.freeze()
+	}
+	if f.stack != nil {
+		f.stack.strung().freeze()
 	}
 }
 

@@ -21,7 +21,7 @@ func (u *unit) absorbNormalisation() {
 	case "InstanceNormalization":
 		if inner := from.unit; inner != nil && inner.neutral() && from.in[0] != nil {
 			inner.params = nil
-			u.compose("GroupNormalization", from.in[0], from)
+			u.compose("GroupNormalization", origin(from.in[0]), from)
 		}
 	}
 }
@@ -105,13 +105,18 @@ func deviation(v *value) (chain []*node, square *node) {
 	return nil, nil
 }
 
-// producer is the node that makes a value, seen through nodes that only change layout or type.
-func producer(v *value) *node {
-	for v != nil && v.from != nil {
-		if !passing[v.from.op] || len(v.from.in) == 0 {
-			return v.from
-		}
+// origin is a value before nodes that only change its layout or type.
+func origin(v *value) *value {
+	for v.from != nil && passing[v.from.op] && len(v.from.in) > 0 && v.from.in[0] != nil {
 		v = v.from.in[0]
 	}
-	return nil
+	return v
+}
+
+// producer is the node that makes a value, seen through nodes that only change layout or type.
+func producer(v *value) *node {
+	if v == nil {
+		return nil
+	}
+	return origin(v).from
 }

@@ -216,42 +216,96 @@ func (u *unit) result() string {
 }
 
 // reorder are the edits that put all parameters of a model into a new order. A tensor that others read
-// too is copied under a new name for the sites that want it reordered.
+// too, or want in another order, is copied under a new name for the sites that want it reordered.
 func (v *view) reorder(sym *symmetry, order [][]int) []onnx.Edit {
-	readers := v.tensorReaders()
-	taken := v.names()
-	var edits []onnx.Edit
+	c := &copier{view: v, order: order, taken: v.names(), readers: v.tensorReaders()}
 	byParam := map[*param][]*face{}
-	var params []*param
+	byTensor := map[*onnxpb.TensorProto][]*param{}
+	var tensors []*onnxpb.TensorProto
 	for _, f := range sym.faces {
-		if byParam[f.param] == nil {
-			params = append(params, f.param)
+		p := f.param
+		if byParam[p] == nil {
+			if byTensor[p.c.tensor] == nil {
+				tensors = append(tensors, p.c.tensor)
+			}
+			byTensor[p.c.tensor] = append(byTensor[p.c.tensor], p)
 		}
-		byParam[f.param] = append(byParam[f.param], f)
+		byParam[p] = append(byParam[p], f)
+	}
+	for _, t := range tensors {
+		c.tensor(t, byTensor[t], byParam)
+	}
+	return c.edits
+}
+
+// copier collects the edits of reorder.
+type copier struct {
+	view    *view
+	order   [][]int
+	taken   map[string]bool
+	readers map[*onnxpb.TensorProto]int
+	edits   []onnx.Edit
+}
+
+// tensor reorders one tensor for all parameters that read it.
+func (c *copier) tensor(t *onnxpb.TensorProto, params []*param, faces map[*param][]*face) {
+	sites, same := 0, true
+	for _, p := range params {
+		sites += len(p.at)
+		same = same && c.sameOrder(faces[params[0]], faces[p])
+	}
+	if same && sites == c.readers[t] {
+		if moves(faces[params[0]], c.order) {
+			c.edits = append(c.edits, onnx.SetValues(t, c.view.reordered(params[0], faces[params[0]], c.order)))
+		}
+		return
 	}
 	for _, p := range params {
-		faces := byParam[p]
-		if !moves(faces, order) {
-			continue
-		}
-		src := v.reordered(p, faces, order)
-		t := p.c.tensor
-		if readers[t] <= len(p.at) {
-			edits = append(edits, onnx.SetValues(t, src))
-			continue
-		}
-		name := p.c.name() + "_reordered"
-		for n := 2; taken[name]; n++ {
-			name = fmt.Sprintf("%s_reordered%d", p.c.name(), n)
-		}
-		taken[name] = true
-		edits = append(edits, onnx.AddInitializer(v.model.Proto().GetGraph(), name, p.c.dataType(), p.c.fileShape(), src))
-		for _, at := range p.at {
-			s := at.site(p.c)
-			edits = append(edits, onnx.SetInput(s.Node, s.Input, name))
+		if moves(faces[p], c.order) {
+			c.copy(p, faces[p])
 		}
 	}
-	return edits
+}
+
+// sameOrder tells whether two lists of faces put a tensor into the same order.
+func (c *copier) sameOrder(a, b []*face) bool {
+	m := &matcher{order: c.order}
+	return slices.EqualFunc(a, b, func(f, g *face) bool {
+		if f.first != g.first || !slices.Equal(f.shape, g.shape) {
+			return false
+		}
+		x, y := f.match(), g.match()
+		for k := range f.shape {
+			if !slices.Equal(m.index(x, k), m.index(y, k)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// match is a face without values.
+func (f *face) match() *matchFace {
+	g := &matchFace{shape: f.shape}
+	for _, a := range f.axes {
+		g.runs = append(g.runs, a.resolved())
+	}
+	return g
+}
+
+// copy gives the sites of a parameter a reordered copy of its tensor.
+func (c *copier) copy(p *param, faces []*face) {
+	name := p.c.name() + "_reordered"
+	for n := 2; c.taken[name]; n++ {
+		name = fmt.Sprintf("%s_reordered%d", p.c.name(), n)
+	}
+	c.taken[name] = true
+	g := c.view.model.Proto().GetGraph()
+	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.c.dataType(), p.c.fileShape(), c.view.reordered(p, faces, c.order)))
+	for _, at := range p.at {
+		s := at.site(p.c)
+		c.edits = append(c.edits, onnx.SetInput(s.Node, s.Input, name))
+	}
 }
 
 // moves tells whether an order changes anything on faces.
@@ -277,10 +331,9 @@ func (v *view) reordered(p *param, faces []*face, order [][]int) onnx.Source {
 		}
 		m := &matcher{order: order}
 		for _, f := range faces {
-			g := &matchFace{shape: f.shape}
+			g := f.match()
 			size, outer := 1, 1
-			for k, d := range f.shape {
-				g.runs = append(g.runs, f.axes[k].resolved())
+			for _, d := range f.shape {
 				size *= d
 			}
 			block := values[f.first : f.first+size]

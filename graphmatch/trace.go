@@ -92,6 +92,11 @@ func (t *tracer) inputs() {
 // node follows the axes through one node. Operators without a rule fix the order of all that they read.
 func (t *tracer) node(n *node) {
 	rule := rules[n.op]
+	for _, in := range n.in {
+		if f := t.form(in); f.stack != nil && !unstacking[n.op] {
+			f.stack.strung().freeze()
+		}
+	}
 	if rule == nil || !rule(t, n) {
 		for _, in := range n.in {
 			t.form(in).freeze()
@@ -103,6 +108,9 @@ func (t *tracer) node(n *node) {
 		}
 	}
 }
+
+// unstacking operators have rules that know what to do with a stack.
+var unstacking = map[string]bool{"Gather": true, "Transpose": true, "Reshape": true, "Shape": true}
 
 // form is what is known of a value's axes.
 func (t *tracer) form(v *value) *form {

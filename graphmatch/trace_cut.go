@@ -310,7 +310,7 @@ func (t *tracer) dims(v *value) []int {
 		}
 		return out
 	case n.op == "Unsqueeze":
-		return []int{0}
+		return []int{t.sizeOf(n.in[0])}
 	case n.op == "Cast" && len(n.in) > 0:
 		return t.dims(n.in[0])
 	case n.op == "Shape" && len(n.in) > 0:
@@ -319,6 +319,22 @@ func (t *tracer) dims(v *value) []int {
 		return t.dimsSlice(n)
 	}
 	return nil
+}
+
+// sizeOf is the number that a Gather takes out of a shape, 0 when it is not known.
+func (t *tracer) sizeOf(v *value) int {
+	if v == nil || v.from == nil || v.from.op != "Gather" || len(v.from.in) < 2 {
+		return 0
+	}
+	whole := t.dims(v.from.in[0])
+	index, ok := (&builder{flow: t.flow}).numbers(&node{in: v.from.in[:2]}, "")
+	if !ok || len(index) != 1 || index[0] >= int64(len(whole)) || index[0] < -int64(len(whole)) {
+		return 0
+	}
+	if index[0] < 0 {
+		index[0] += int64(len(whole))
+	}
+	return whole[index[0]]
 }
 
 // dimsSlice is a piece of a shape, x.shape[:2] for example.

@@ -19,6 +19,13 @@ func (t *tracer) gather(n *node) bool {
 	}
 	f := t.input(n, 0)
 	i := f.fromEnd(at)
+	if f.stack != nil {
+		which, ok := (&builder{flow: t.flow}).numbers(n, "")
+		if !ok || i != f.stack.at || i == 1 || index.rank != 0 || len(which) != 1 || which[0] < -int64(len(f.stack.last)) || which[0] >= int64(len(f.stack.last)) {
+			return false
+		}
+		return t.result(n, f.pick(int(which[0]+int64(len(f.stack.last)))%len(f.stack.last)))
+	}
 	if i == 0 || index.rank < 0 || f.rank < 0 || len(f.at(i).runs) > 0 {
 		return false
 	}
@@ -93,6 +100,12 @@ func (t *tracer) reshape(n *node) bool {
 	switch {
 	case dims == nil:
 		return false
+	case f.stack != nil:
+		units := f.stack.strung()
+		if f.stack.at != 2 || f.rank != len(dims)+1 || dims[len(dims)-1] > 0 && dims[len(dims)-1] != units.size {
+			return false
+		}
+		return t.result(n, shapedLike(dims, units))
 	case len(f.free()) == 0:
 		return t.result(n, shaped(dims))
 	case len(dims) == 2 && f.rank > 2 && len(f.free()) == 1 && f.free()[0] == f.rank-1:
@@ -101,14 +114,14 @@ func (t *tracer) reshape(n *node) bool {
 		out := shaped(dims)
 		out.set(2, f.at(f.rank-1))
 		return t.result(n, out)
-	case f.rank == len(dims)-1 || f.rank < 0 && len(dims) > 2:
-		return t.cutHeads(n, f, dims)
 	case f.rank == len(dims)+1:
 		return t.joinHeads(n, f, dims)
 	case f.rank == len(dims) && onlyLast(f.free()) && (dims[len(dims)-1] <= 0 || dims[len(dims)-1] == f.at(1).extent()):
 		return t.result(n, shapedLike(dims, f.at(1)))
 	case onlyLast(f.free()) && dims[len(dims)-1] == f.at(1).extent():
 		return t.result(n, shapedLike(dims, f.at(1)))
+	case f.rank == len(dims)-1 || f.rank < 0 && len(dims) > 2:
+		return t.cutHeads(n, f, dims)
 	}
 	return false
 }
@@ -159,9 +172,6 @@ func (t *tracer) cutHeads(n *node, f *form, dims []int) bool {
 		return false
 	}
 	set := a.runs[0].set
-	if heads <= 0 && within > 0 {
-		heads = set.root().size / within
-	}
 	if heads <= 0 || within > 0 && heads*within != set.root().size || len(set.root().parts) > 0 || !set.cut(heads) {
 		return false
 	}
@@ -202,6 +212,12 @@ func (t *tracer) transpose(n *node) bool {
 			return false
 		}
 		out.axes[i] = f.at(len(perm) - int(p))
+		if f.stack != nil && len(perm)-int(p) == f.stack.at {
+			out.stack = &stack{at: len(perm) - i, last: f.stack.last}
+		}
+	}
+	if f.stack != nil && (out.stack == nil || int(perm[len(perm)-1]) != len(perm)-1) {
+		return false
 	}
 	return t.result(n, out)
 }
