@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // Conv is the geometry of an n-dimensional convolution (cross-correlation, as ONNX Conv means it) over one to
 // three spatial axes. Tensors are dense: x is Batch×InChannels×In, y is Batch×OutChannels×OutDims, weights are
 // OutChannels×(InChannels/Groups)×Kernel. Its methods overwrite their results. Padding may be negative, which crops.
@@ -53,20 +55,42 @@ func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
 	c.check(g, dx, weight, dy)
 	s := borrow()
 	defer s.giveBack()
-	cols := ramp(&s.leftCols, g.in, g.taps)
+	turned := c.turn(w, g, weight, s)
 	c.eachPhase(func(axes [3]axis) {
 		job := correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes, src: dy, dst: dx}
-		rows := resize(&s.leftRows, g.out*axes[0].taps()*axes[1].taps()*axes[2].taps())[:0]
+		left := turned
+		left.rows = resize(&s.leftRows, g.out*axes[0].taps()*axes[1].taps()*axes[2].taps())[:0]
 		for o := range g.out {
 			eachTap(&axes, func(tap, _ [3]int) {
-				rows = append(rows, o*g.in*g.taps+(tap[0]*g.kernel[1]+tap[1])*g.kernel[2]+tap[2])
+				left.rows = append(left.rows, turned.rows[o*g.taps+(tap[0]*g.kernel[1]+tap[1])*g.kernel[2]+tap[2]])
 			})
 		}
 		job.left = func(i int) grid {
-			return grid{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
+			part := left
+			part.data = left.data[i*g.taps*g.out*g.in:]
+			return part
 		}
 		job.run(w, s)
 	})
+}
+
+// turn returns the weights of the first group with (output channel, tap) as rows and input channels as columns. Where strides
+// split the taps, stretches of them are too short to be transposed while they are packed, so all are transposed before.
+func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) grid {
+	rows := resize(&s.turnedRows, g.out*g.taps)
+	split := g.taps > 1 && slices.Max(c.Stride) > 1
+	for i := range rows {
+		rows[i] = i/g.taps*g.in*g.taps + i%g.taps
+		if split {
+			rows[i] = i * g.in
+		}
+	}
+	if !split {
+		return grid{data: weight, rows: rows, cols: ramp(&s.leftCols, g.in, g.taps), upright: true}
+	}
+	turned := resize(&s.turned, c.OutChannels*g.in*g.taps)
+	Permute(w, turned, weight, []int{c.OutChannels, g.in, g.taps}, []int{0, 2, 1})
+	return grid{data: turned, rows: rows, cols: ramp(&s.leftCols, g.in, 1)}
 }
 
 // convSizes are counts that every pass needs; in and out are channels of one group.

@@ -76,7 +76,7 @@ func (d *weightGradient) operands(w *Workers, job *product, group, image, images
 	w.For(images*rows, 4, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			src := d.x[((image+r/rows)*c.Groups+group)*d.in*d.inVolume:]
-			view.fillRow(pixels[r*view.size[2]*d.in:], src, r%rows)
+			view.fillRow(pixels[r*view.size[2]*view.next:], src, r%rows)
 		}
 	})
 	job.right = grid{data: pixels, near: true,

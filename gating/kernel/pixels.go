@@ -7,12 +7,16 @@ type pixels struct {
 	size  [3]int
 	step  [3]int // floats from one output to the next on each axis
 	depth int    // channels
+	next  int    // floats from one pixel to the next
 	image int    // floats an image
 }
 
 func newPixels(axes *[3]axis, b box, channels int) *pixels {
-	p := &pixels{axes: axes, depth: channels}
-	inner := channels
+	p := &pixels{axes: axes, depth: channels, next: channels}
+	if channels%64 == 0 {
+		p.next += 16 // pixels a power of two apart would share few places in the cache
+	}
+	inner := p.next
 	for d := 2; d >= 0; d-- {
 		a := &axes[d]
 		lo, hi := a.span()
@@ -33,7 +37,7 @@ func (p *pixels) columns(b *box, cols []int) []int {
 			at = at*p.size[d] + b[d].lo*p.axes[d].step + shift[d] - p.low[d]
 		}
 		for ch := range p.depth {
-			cols = append(cols, at*p.depth+ch)
+			cols = append(cols, at*p.next+ch)
 		}
 	})
 	return cols
@@ -42,7 +46,7 @@ func (p *pixels) columns(b *box, cols []int) []int {
 // fillRow writes one row of pixels from the planes in src.
 func (p *pixels) fillRow(dst, src []float32, row int) {
 	x, y, z := &p.axes[0], &p.axes[1], &p.axes[2]
-	dst = dst[:p.size[2]*p.depth]
+	dst = dst[:p.size[2]*p.next]
 	i, j := p.low[0]+row/p.size[1], p.low[1]+row%p.size[1]
 	first, last := max(0, -p.low[2]), min(p.size[2], z.in-p.low[2])
 	if !x.reads(row/p.size[1]%x.step) || !y.reads(row%p.size[1]%y.step) {
@@ -52,15 +56,15 @@ func (p *pixels) fillRow(dst, src []float32, row int) {
 		clear(dst)
 		return
 	}
-	clear(dst[:first*p.depth])
-	clear(dst[last*p.depth:])
+	clear(dst[:first*p.next])
+	clear(dst[last*p.next:])
 	from, plane := (i*y.in+j)*z.in+p.low[2]+first, x.in*y.in*z.in
-	dst = dst[first*p.depth : last*p.depth]
+	dst = dst[first*p.next : last*p.next]
 	for ch := 0; ch < p.depth; ch += 16 {
 		var offsets [16]int
 		for l := range offsets {
 			offsets[l] = min(ch+l, p.depth-1) * plane
 		}
-		transpose(dst[ch:], p.depth, 0, src[from:], &offsets, min(16, p.depth-ch), last-first)
+		transpose(dst[ch:], p.next, 0, src[from:], &offsets, min(16, p.depth-ch), last-first)
 	}
 }

@@ -8,6 +8,7 @@ type scratch struct {
 	left, right, slab, tile []float32
 	rows, cols, at          []int
 	leftRows, leftCols      []int
+	turnedRows              []int
 	turned, sums            []float32
 	dense                   []int
 	lines                   []line
