@@ -24,8 +24,12 @@ func lanesOf(shape []int, axis int) lanes {
 	return lanes{sizeOf(shape[:axis]), shape[axis], sizeOf(shape[axis+1:])}
 }
 
-// each calls do with every lane's number and the offset of its first element, shared among workers.
+// each calls do with every lane's number and the offset of its first element, shared among workers. Lanes without
+// elements are left out.
 func (l lanes) each(x *Context, do func(lane, at int)) {
+	if l.n == 0 {
+		return
+	}
 	x.Workers.For(l.outer*l.inner, max(1, elementGrain/16/max(1, l.n)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			do(i, i/l.inner*l.n*l.inner+i%l.inner)
