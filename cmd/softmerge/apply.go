@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/softmerge/softmerge/gating"
@@ -16,10 +17,16 @@ func newApply(v *voice) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "apply RECIPE.json A.onnx B.onnx ... -o OUT.onnx",
 		Short: "Bake saved gates again: no data, the same bytes",
-		Args:  cobra.MinimumNArgs(2),
+		Long: `apply mixes the models by the gates that "softmerge merge --recipe" saved. The models are told apart
+by their content, so their names and order do not matter; the same models give the same bytes.`,
+		Example: "  softmerge apply gates.json m0.onnx m1.onnx m2.onnx -o merged.onnx",
+		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
 				return usagef("add -o OUT.onnx", "no output file is named")
+			}
+			if err := (targets{{"--output", out}}).check(args, force); err != nil {
+				return err
 			}
 			return apply(c.Context(), v, args[0], args[1:], out, force)
 		},
@@ -30,47 +37,30 @@ func newApply(v *voice) *cobra.Command {
 }
 
 // apply bakes a recipe and writes the model.
-func apply(_ context.Context, v *voice, recipe string, paths []string, out string, force bool) error {
-	data, err := os.ReadFile(recipe)
+func apply(ctx context.Context, v *voice, recipe string, paths []string, out string, force bool) error {
+	r, err := readRecipe(recipe)
 	if err != nil {
 		return err
 	}
-	r, err := gating.ParseRecipe(data)
-	if err != nil {
-		return err
-	}
-	list, closeAll, err := models(v, paths)
+	list, closeAll, err := models(paths)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	ordered, err := r.Order(list)
+	m, err := bake(r, list)
 	if err != nil {
-		return err
-	}
-	a, err := graphmatch.Align(ordered, r.Base)
-	if err != nil {
-		return err
-	}
-	m, err := r.Bake(a)
-	if err != nil {
-		return err
-	}
-	if m, err = r.Describe(m, versionString()); err != nil {
 		return err
 	}
 	var sum string
+	var size int64
 	verify := func(path string) error {
-		back, err := openChecked(v, path)
-		if err != nil {
+		if sum, size, err = readBack(path, onnx.Validate); err != nil {
 			return err
 		}
-		defer back.Close()
-		sum, err = back.SHA256()
-		return err
+		return ctx.Err()
 	}
 	if err := onnx.WriteFile(out, m, onnx.WriteOptions{Overwrite: force, Inputs: append(paths, recipe), Verify: verify}); err != nil {
-		return err
+		return writeError(out, err)
 	}
 	if v.json {
 		return v.object(struct {
@@ -78,6 +68,42 @@ func apply(_ context.Context, v *voice, recipe string, paths []string, out strin
 			SHA256 string `json:"sha256"`
 		}{out, sum})
 	}
-	v.say("wrote %s: %s", out, r.Chosen)
+	v.say("wrote %s (%s): %s", out, bytesText(size), r.Chosen)
 	return nil
+}
+
+// maxRecipe is the largest recipe that is read: gates for a billion channels need less.
+const maxRecipe = 1 << 30
+
+// readRecipe reads a recipe file.
+func readRecipe(path string) (*gating.Recipe, error) {
+	if fileSize(path) > maxRecipe {
+		return nil, fmt.Errorf("%s: %w: %d bytes, want at most %d", path, gating.ErrRecipe, fileSize(path), maxRecipe)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &advised{fmt.Errorf("%s: %w", path, unwrapPath(err)), "the first argument is the file that softmerge merge --recipe wrote"}
+	}
+	r, err := gating.ParseRecipe(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// bake aligns the models as the recipe has them, bakes, and describes the result.
+func bake(r *gating.Recipe, list []*onnx.Model) (*onnx.Model, error) {
+	ordered, err := r.Order(list)
+	if err != nil {
+		return nil, err
+	}
+	a, err := graphmatch.Align(ordered, r.Base)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.Bake(a)
+	if err != nil {
+		return nil, err
+	}
+	return r.Describe(m, versionString())
 }

@@ -14,7 +14,10 @@ func newEval(v *voice) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "eval A.onnx ... --data FILE",
 		Short: "Loss and metric of models on data, one row a model",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `eval runs every model over all samples of the data and prints its loss and metric. What they are
+follows from the first model and the labels, or from --loss and --metric. Nothing is written.`,
+		Example: "  softmerge eval merged.onnx m0.onnx m1.onnx --data test.npz",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.data == "" {
 				return usagef("add --data FILE", "no data is given")
@@ -25,7 +28,7 @@ func newEval(v *voice) *cobra.Command {
 			return eval(c.Context(), v, args, f)
 		},
 	}
-	f.add(c.Flags())
+	f.add(c)
 	return c
 }
 
@@ -40,7 +43,7 @@ type evalRow struct {
 
 // eval prints every model's loss and metric; the first model decides what they are.
 func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
-	list, closeAll, err := models(v, paths)
+	list, closeAll, err := models(paths)
 	if err != nil {
 		return err
 	}

@@ -12,15 +12,16 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// Exit codes are a contract: scripts rely on them.
+// Exit codes are a contract: scripts rely on them. "softmerge help exit-codes"
+// says it to users.
 const (
-	exitMerged      = 0
+	exitDone        = 0
 	exitFailure     = 1
 	exitUsage       = 2
-	exitNoGain      = 3 // no candidate beat the best parent, nothing written
-	exitAlign       = 4 // models do not align
-	exitUnsupported = 5 // an operator or type on the gradient's path is not supported
-	exitInvalid     = 6 // invalid or hostile file
+	exitNoGain      = 3
+	exitAlign       = 4
+	exitUnsupported = 5
+	exitInvalid     = 6
 	exitData        = 7
 	exitInterrupted = 130
 )
@@ -39,6 +40,18 @@ func usagef(hint, format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...), hint}
 }
 
+// advised is an error with advice on what to do about it.
+type advised struct {
+	error
+	hint string
+}
+
+// Unwrap returns the error without the advice.
+func (e *advised) Unwrap() error { return e.error }
+
+// Hint returns the advice.
+func (e *advised) Hint() string { return e.hint }
+
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
 	var usage *usageError
@@ -55,7 +68,7 @@ func exitCode(err error) int {
 		return exitUnsupported
 	case errors.Is(err, dataset.ErrData):
 		return exitData
-	case errors.Is(err, onnx.ErrInvalid), errors.Is(err, network.ErrShape):
+	case errors.Is(err, onnx.ErrInvalid), errors.Is(err, network.ErrShape), errors.Is(err, gating.ErrRecipe):
 		return exitInvalid
 	}
 	return exitFailure
@@ -65,7 +78,7 @@ func exitCode(err error) int {
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("internal error: %v", r)
+			err = &advised{fmt.Errorf("internal error: %v", r), "this is a fault of softmerge: please report it with the command line"}
 		}
 	}()
 	return f()

@@ -60,7 +60,7 @@ type inspectOp struct {
 
 // inspect prints what is in a model.
 func inspect(v *voice, path string, ops bool) error {
-	m, err := openChecked(v, path)
+	m, err := openChecked(path)
 	if err != nil {
 		return err
 	}

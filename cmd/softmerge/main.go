@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := guard(func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
-		return exitMerged
+		return exitDone
 	}
 	if ctx.Err() != nil {
 		err = errInterrupted

@@ -13,8 +13,13 @@ func newMatch(v *voice) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "match A.onnx B.onnx ...",
 		Short: "Show the alignment: what matches, what does not, why",
-		Args:  cobra.MinimumNArgs(2),
-		RunE:  func(_ *cobra.Command, args []string) error { return match(v, args, base, f) },
+		Long: `match prints which weights of the models stand for each other, layer by layer, and why others do
+not. The exit code is 4 if nothing matches, or if layers that --only names do not match in all models
+(unless --intersection asks for what matches).`,
+		Example: `  softmerge match m0.onnx m1.onnx
+  softmerge match m0.onnx m1.onnx --only 'layer1' --json`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error { return match(v, args, base, f) },
 	}
 	f.add(c.Flags())
 	c.Flags().StringVar(&base, "base", "", "`FILE` among the models that gives names and order (default the first)")
@@ -27,12 +32,12 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 	if err != nil {
 		return err
 	}
-	list, closeAll, err := models(v, paths)
+	list, closeAll, err := models(paths)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	s, err := align(v, list, b, f)
+	s, err := align(list, b, f)
 	if err != nil {
 		return err
 	}
@@ -44,8 +49,11 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 	} else if err := printMatch(v, t); err != nil {
 		return err
 	}
-	if t.Matched == 0 {
+	switch {
+	case t.Matched == 0:
 		return fmt.Errorf("%w: no selected layer matches in all models", graphmatch.ErrAlign)
+	case len(f.only) > 0 && !f.intersection:
+		return s.Strict()
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"runtime"
 
 	"github.com/softmerge/softmerge/gating"
@@ -13,14 +14,14 @@ import (
 )
 
 // models opens and checks files; close closes them all.
-func models(v *voice, paths []string) (list []*onnx.Model, close func(), err error) {
+func models(paths []string) (list []*onnx.Model, close func(), err error) {
 	close = func() {
 		for _, m := range list {
 			m.Close()
 		}
 	}
 	for _, p := range paths {
-		m, err := openChecked(v, p)
+		m, err := openChecked(p)
 		if err != nil {
 			close()
 			return nil, nil, err
@@ -31,16 +32,34 @@ func models(v *voice, paths []string) (list []*onnx.Model, close func(), err err
 }
 
 // openChecked opens one file and refuses it if it breaks ONNX's rules.
-func openChecked(v *voice, path string) (*onnx.Model, error) {
+func openChecked(path string) (*onnx.Model, error) {
 	m, err := onnx.Open(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &advised{fmt.Errorf("%s: there is no such file", path), "check the path; quote it if it has spaces"}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &advised{fmt.Errorf("%s: %w", path, unwrapPath(err)), "check that you may read the file"}
+	case err != nil:
 		return nil, err
 	}
 	if err := onnx.Validate(m); err != nil {
 		m.Close()
-		return nil, err
+		return nil, firstFew(err)
 	}
 	return m, nil
+}
+
+// maxListed is how many findings, names or reasons are printed before the rest is only counted.
+const maxListed = 5
+
+// firstFew cuts a joined error short: a broken file can break a rule a thousand times.
+func firstFew(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) <= maxListed {
+		return err
+	}
+	list := joined.Unwrap()
+	return errors.Join(append(list[:maxListed:maxListed], fmt.Errorf("and %d more", len(list)-maxListed))...)
 }
 
 // baseIndex finds --base among the models' paths; it may name a file anew.
@@ -56,12 +75,6 @@ func baseIndex(base string, paths []string) (int, error) {
 	return 0, usagef("name one of the models that are to be merged", "--base %s is not among the models", base)
 }
 
-func sameFile(a, b string) bool {
-	x, errA := os.Stat(a)
-	y, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(x, y)
-}
-
 // openData reads a data file for a model's inputs.
 func openData(m *onnx.Model, path, label string) (*dataset.Data, error) {
 	return dataset.Open(path, dataset.Options{Inputs: gating.Fields(m), Label: label})
@@ -75,8 +88,8 @@ func workers(threads int) *kernel.Workers {
 	return kernel.NewWorkers(threads)
 }
 
-// align aligns models and selects layers, and says what was selected.
-func align(v *voice, list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, error) {
+// align aligns models and selects layers; at least one.
+func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, error) {
 	a, err := graphmatch.Align(list, base)
 	if err != nil {
 		return nil, err
@@ -86,9 +99,7 @@ func align(v *voice, list []*onnx.Model, base int, f selectFlags) (*graphmatch.S
 		return nil, err
 	}
 	if len(s.Layers) == 0 {
-		return nil, fmt.Errorf("%w: no layer is selected", graphmatch.ErrPattern)
+		return nil, &advised{fmt.Errorf("%w: no layer is selected", graphmatch.ErrPattern), "--except leaves out all that --only chooses, or the model has no weights: see softmerge inspect"}
 	}
-	t := a.Table()
-	v.say("%d of %d layers selected, %d match in all %d models", len(s.Layers), len(a.Layers), t.Matched, len(list))
 	return s, nil
 }

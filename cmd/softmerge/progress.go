@@ -39,7 +39,9 @@ func (p *progress) event(e gating.Event) {
 	case p.bar != nil:
 		p.bar.Describe(fmt.Sprintf("gates by %s, loss %.4f", e.Granularity, e.Loss))
 		p.bar.Set(e.Step)
-	case time.Since(p.last) >= lineEvery || e.Step == e.Steps:
+	case e.Step == e.Steps:
+		p.v.say("gates by %s: %d steps, loss %.4f", e.Granularity, e.Steps, e.Loss)
+	case time.Since(p.last) >= lineEvery:
 		p.last = time.Now()
 		left := time.Since(p.began) / time.Duration(e.Step) * time.Duration(e.Steps-e.Step)
 		p.v.say("gates by %s: step %d of %d, loss %.4f, %v left", e.Granularity, e.Step, e.Steps, e.Loss, left.Round(time.Second))

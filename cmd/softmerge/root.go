@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,18 +24,22 @@ func versionString() string {
 
 func newRoot(v *voice) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "softmerge",
-		Short:         "Merge neural networks straight from ONNX files",
-		Long:          "softmerge takes ONNX files of one architecture, learns on your data how much of each\nmodel every layer should take, and writes one ordinary ONNX file.",
+		Use:   "softmerge",
+		Short: "Merge neural networks straight from ONNX files",
+		Long: `softmerge takes ONNX files of one architecture, learns on your data how much of each
+model every layer should take, and writes one ordinary ONNX file.`,
+		Example: `  softmerge merge m0.onnx m1.onnx m2.onnx -o merged.onnx --data val.npz
+  softmerge match m0.onnx m1.onnx
+  softmerge eval merged.onnx m0.onnx --data test.npz`,
 		Version:       versionString(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("run "+c.CommandPath()+" --help", "%v", err)
-	})
+	root.SuggestionsMinimumDistance = 2
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth(v))))
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&v.json, "json", false, "print one JSON object on standard output")
 	root.PersistentFlags().BoolVarP(&v.quiet, "quiet", "q", false, "no messages and no progress, only results and errors")
 	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v))
@@ -41,63 +47,76 @@ func newRoot(v *voice) *cobra.Command {
 		c.Flags().SortFlags = false
 		c.Args = usageArgs(c.Args)
 	}
+	root.AddCommand(topics()...)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.PreRunE = func(_ *cobra.Command, args []string) error { return knownTopic(root, args) }
+	}
 	return root
+}
+
+// helpWidth is the width that help texts are wrapped to.
+func helpWidth(v *voice) int {
+	if w := outputWidth(v); w > 0 {
+		return max(60, w)
+	}
+	return 100
+}
+
+// knownCommand refuses what is no command.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef(suggestion(c.SuggestionsFor(args[0]), "softmerge help"), "unknown command %q", args[0])
+}
+
+// knownTopic refuses to explain what is not there.
+func knownTopic(root *cobra.Command, args []string) error {
+	if c, _, err := root.Find(args); err != nil || c == root && len(args) > 0 {
+		return knownCommand(root, args)
+	}
+	return nil
+}
+
+// flagError makes flag errors usage errors, with the nearest flags.
+func flagError(c *cobra.Command, err error) error {
+	_, name, found := strings.Cut(err.Error(), "unknown flag: --")
+	var near []string
+	if found {
+		near = nearestFlags(c, name)
+	}
+	return usagef(suggestion(near, c.CommandPath()+" --help"), "%v", err)
+}
+
+// nearestFlags lists the command's flags with names like the one given. Cobra
+// finds the nearest of its commands, so flags are shown to it as commands.
+func nearestFlags(c *cobra.Command, name string) []string {
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	var near []string
+	for _, n := range names.SuggestionsFor(name) {
+		near = append(near, "--"+n)
+	}
+	return near
+}
+
+// suggestion is a hint: the nearest names, or where to look.
+func suggestion(near []string, help string) string {
+	if len(near) > 0 {
+		return "did you mean " + orList(near) + "?"
+	}
+	return "run " + help
 }
 
 // usageArgs makes wrong argument counts usage errors.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return usagef("run "+c.CommandPath()+" --help", "%v", err)
+			return usagef("usage: softmerge "+c.Use, "%v", err)
 		}
 		return nil
 	}
-}
-
-// selectFlags are the flags that choose layers.
-type selectFlags struct{ only, except []string }
-
-func (f *selectFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.only, "only", nil, "merge only layers that match `PATTERN`: a glob over tensor names, node names and scopes, or op:TYPE (repeatable)")
-	fs.StringArrayVar(&f.except, "except", nil, "leave layers that match `PATTERN` as the base has them (repeatable)")
-}
-
-// dataFlags are the flags that say what to learn and judge on.
-type dataFlags struct {
-	data, label, loss, metric, output string
-	batch, threads                    int
-}
-
-func (f *dataFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.data, "data", "", "`FILE` with inputs and labels: .npz, .npy, .csv, IDX, image folder, ONNX test data")
-	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
-	fs.StringVar(&f.loss, "loss", "auto", "auto, cross_entropy, mse or bce")
-	fs.StringVar(&f.metric, "metric", "auto", "auto, accuracy, mse, mae or r2")
-	fs.StringVar(&f.output, "model-output", "", "`NAME` of the graph output that the loss reads (default the first that fits the labels)")
-	fs.IntVar(&f.batch, "batch-size", 64, "samples a step")
-	fs.IntVar(&f.threads, "threads", 0, "goroutines for kernels (default one a processor)")
-}
-
-// check refuses impossible values before any work.
-func (f *dataFlags) check() error {
-	switch {
-	case f.batch < 1:
-		return usagef("", "--batch-size %d: want at least 1", f.batch)
-	case f.threads < 0:
-		return usagef("", "--threads %d: want at least 0", f.threads)
-	case !oneOf(f.loss, "auto", "cross_entropy", "mse", "bce"):
-		return usagef("", "--loss %s: want auto, cross_entropy, mse or bce", f.loss)
-	case !oneOf(f.metric, "auto", "accuracy", "mse", "mae", "r2"):
-		return usagef("", "--metric %s: want auto, accuracy, mse, mae or r2", f.metric)
-	}
-	return nil
-}
-
-func oneOf(s string, list ...string) bool {
-	for _, v := range list {
-		if s == v {
-			return true
-		}
-	}
-	return false
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"golang.org/x/term"
 )
@@ -27,7 +26,7 @@ type voice struct {
 // say prints a message.
 func (v *voice) say(format string, args ...any) {
 	if !v.quiet {
-		fmt.Fprintf(v.err, "softmerge: "+format+"\n", args...)
+		fmt.Fprintln(v.err, printable(fmt.Sprintf("softmerge: "+format, args...)))
 	}
 }
 
@@ -66,15 +65,6 @@ func (v *voice) object(o any) error {
 	e := json.NewEncoder(v.out)
 	e.SetEscapeHTML(false)
 	return e.Encode(o)
-}
-
-// table prints aligned columns; the first row is the heading.
-func (v *voice) table(rows [][]string) error {
-	w := tabwriter.NewWriter(v.out, 0, 8, 2, ' ', 0)
-	for _, r := range rows {
-		fmt.Fprintln(w, printable(strings.TrimRight(strings.Join(r, "\t"), "\t")))
-	}
-	return w.Flush()
 }
 
 // terminal says whether messages go to a terminal.

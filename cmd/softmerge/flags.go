@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value *string
+	words []string
+}
+
+// String returns the word that is set.
+func (c choice) String() string { return *c.value }
+
+// Type names the flag's value in help texts.
+func (c choice) Type() string { return "WORD" }
+
+// Set takes a word, or refuses it.
+func (c choice) Set(s string) error {
+	if !slices.Contains(c.words, s) {
+		return fmt.Errorf("want %s", orList(c.words))
+	}
+	*c.value = s
+	return nil
+}
+
+// addChoice adds a flag whose default is the first word, with completion.
+func addChoice(c *cobra.Command, value *string, name, usage string, words ...string) {
+	*value = words[0]
+	c.Flags().Var(choice{value, words}, name, usage+": "+orList(words))
+	c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// orList joins words as a sentence does.
+func orList(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// selectFlags are the flags that choose layers.
+type selectFlags struct {
+	only, except []string
+	intersection bool
+}
+
+func (f *selectFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVar(&f.only, "only", nil, "merge only layers that match `PATTERN`: a glob over tensor names, node names and scopes, or op:TYPE (repeatable; see softmerge help patterns)")
+	fs.StringArrayVar(&f.except, "except", nil, "leave layers that match `PATTERN` as the base has them (repeatable)")
+	fs.BoolVar(&f.intersection, "intersection", false, "merge what matches of the selected layers, leave the rest as the base has it")
+}
+
+// dataFlags are the flags that say what to learn and judge on.
+type dataFlags struct {
+	data, label, loss, metric, output string
+	batch, threads                    int
+}
+
+func (f *dataFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.data, "data", "", "`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data (see softmerge help data)")
+	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
+	addChoice(c, &f.loss, "loss", "what is made small", "auto", "cross_entropy", "mse", "bce")
+	addChoice(c, &f.metric, "metric", "what models are judged by", "auto", "accuracy", "mse", "mae", "r2")
+	fs.StringVar(&f.output, "model-output", "", "`NAME` of the graph output that the loss reads (default the first that fits the labels)")
+	fs.IntVar(&f.batch, "batch-size", 64, "`N` samples a step")
+	fs.IntVar(&f.threads, "threads", 0, "`N` goroutines for kernels (default one a processor); the result does not depend on it")
+}
+
+// Bounds that keep a mistyped number from taking all memory.
+const (
+	maxBatch   = 1 << 20
+	maxThreads = 1024
+)
+
+// check refuses impossible values before any work.
+func (f *dataFlags) check() error {
+	switch {
+	case f.batch < 1 || f.batch > maxBatch:
+		return usagef("", "--batch-size %d: want 1 to %d", f.batch, maxBatch)
+	case f.threads < 0 || f.threads > maxThreads:
+		return usagef("", "--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)
+	}
+	return nil
+}

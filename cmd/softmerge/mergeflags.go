@@ -1,0 +1,117 @@
+package main
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/spf13/cobra"
+)
+
+// mergeFlags is everything that merge can be told.
+type mergeFlags struct {
+	selectFlags
+	dataFlags
+	out, base, method, granularity, combine, init string
+	holdoutData, recipe, report                   string
+	holdout, rate, l0                             float64
+	epochs, maxSteps                              int
+	seed                                          uint64
+	dryRun, allowParent, force                    bool
+	paths                                         []string
+}
+
+func newMerge(v *voice) *cobra.Command {
+	f := &mergeFlags{}
+	c := &cobra.Command{
+		Use:   "merge A.onnx B.onnx ... -o OUT.onnx --data FILE",
+		Short: "Learn gates on data, bake the merged weights, write one ONNX file",
+		Long: `merge learns on the data how much of each model every layer should take, bakes the mixture
+into one ONNX file, and checks what it wrote.
+
+Every model, their average, and merges learned layer by layer and channel by channel are judged on
+samples that nothing learned from. The best is written. If no merge beats the best of the models,
+nothing is written and the exit code is 3.
+
+The first model (or --base) gives the graph and all weights that are not selected, bit for bit.
+The same files, flags and seed give the same bytes.`,
+		Example: `  softmerge merge m0.onnx m1.onnx m2.onnx -o merged.onnx --data val.npz
+  softmerge merge m*.onnx -o merged.onnx --data val.npz --only 'conv*' --except conv1
+  softmerge merge m*.onnx -o merged.onnx --data val.npz --recipe gates.json
+  softmerge merge m*.onnx -o mean.onnx --method uniform`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			f.paths = args
+			return f.run(c.Context(), v)
+		},
+	}
+	f.add(c)
+	return c
+}
+
+// add adds the flags, in the order in which help lists them.
+func (f *mergeFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVarP(&f.out, "output", "o", "", "`FILE` to write")
+	f.dataFlags.add(c)
+	f.selectFlags.add(fs)
+	addChoice(c, &f.method, "method", "how to look for a mixture; uniform needs no data", "soft", "greedy", "uniform")
+	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel", "auto", "model", "module", "layer", "channel", "tensor")
+	fs.StringVar(&f.base, "base", "", "`FILE` among the models that gives the graph and all that is not selected (default the first)")
+	fs.Float64Var(&f.holdout, "holdout", gating.DefaultHoldout, "`SHARE` of the data that judges the candidates")
+	fs.StringVar(&f.holdoutData, "holdout-data", "", "`FILE` that judges instead of a share of the data")
+	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
+	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
+	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
+	fs.Float64Var(&f.l0, "l0", gating.DefaultL0, "`WEIGHT` of the l0 term, which closes gates")
+	addChoice(c, &f.combine, "combine", "how gates become coefficients, shares that add up to one or the gates themselves", "convex", "sum")
+	addChoice(c, &f.init, "init", "where gates start, by the models' losses (auto tries bad models layer by layer) or all open", "auto", "losses", "open")
+	fs.Uint64Var(&f.seed, "seed", 0, "`SEED` of everything random")
+	fs.StringVar(&f.recipe, "recipe", "", "write the learned gates to `FILE`, for softmerge apply")
+	fs.StringVar(&f.report, "report", "", "write the JSON report to `FILE` as well")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "check models, alignment and data, show what would be merged, write nothing")
+	fs.BoolVar(&f.allowParent, "allow-parent", false, "if no merge beats the best parent, write that parent")
+	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
+}
+
+// check refuses wrong flags and targets before any work.
+func (f *mergeFlags) check() error {
+	if err := f.dataFlags.check(); err != nil {
+		return err
+	}
+	switch {
+	case f.out == "" && !f.dryRun:
+		return usagef("add -o OUT.onnx", "no output file is named")
+	case f.data == "" && f.method != "uniform":
+		return usagef("add --data FILE, or average without data: --method uniform", "--method %s learns on data and none is given", f.method)
+	case f.data == "" && f.holdoutData != "":
+		return usagef("add --data FILE", "--holdout-data is given without --data")
+	case !(f.holdout > 0 && f.holdout < 1):
+		return usagef("", "--holdout %v: want a share between 0 and 1", f.holdout)
+	case f.epochs < 1:
+		return usagef("", "--epochs %d: want at least 1", f.epochs)
+	case f.maxSteps < 1:
+		return usagef("", "--max-steps %d: want at least 1", f.maxSteps)
+	case !(f.rate > 0) || math.IsInf(f.rate, 0):
+		return usagef("", "--lr %v: want a positive number", f.rate)
+	case !(f.l0 >= 0) || math.IsInf(f.l0, 0):
+		return usagef("", "--l0 %v: want a number of at least 0", f.l0)
+	case f.dryRun:
+		return nil
+	}
+	return targets{
+		{"--output", f.out}, {"--recipe", f.recipe}, {"--report", f.report},
+	}.check(append([]string{f.data, f.holdoutData}, f.paths...), f.force)
+}
+
+// options are the flags as the gating package takes them.
+func (f *mergeFlags) options() gating.Options {
+	o := gating.Options{
+		Method: gating.Method(f.method), Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout, Init: gating.Init(f.init),
+		Learn: gating.LearnConfig{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: f.l0,
+			Combine: gating.Combine(f.combine), Seed: f.seed},
+	}
+	if f.granularity != "auto" {
+		o.Granularity = []gating.Granularity{gating.Granularity(f.granularity)}
+	}
+	return o
+}

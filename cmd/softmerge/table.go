@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/rivo/uniseg"
+	"golang.org/x/term"
+)
+
+// columnGap is what stands between columns.
+const columnGap = "  "
+
+// minWrapped is the least width that the last column is wrapped to.
+const minWrapped = 24
+
+// table prints aligned columns; the first row is the heading, and all rows have as
+// many cells. Columns of numbers are aligned right. On a terminal the last column
+// is wrapped at the terminal's width.
+func (v *voice) table(rows [][]string) error {
+	for _, r := range rows {
+		for c := range r {
+			r[c] = printable(r[c])
+		}
+	}
+	widths, right := measure(rows)
+	last := len(widths) - 1
+	indent := 0
+	for _, w := range widths[:last] {
+		indent += w + len(columnGap)
+	}
+	w := bufio.NewWriter(v.out)
+	for _, r := range rows {
+		var line strings.Builder
+		for c, cell := range r[:last] {
+			line.WriteString(padded(cell, widths[c], right[c]) + columnGap)
+		}
+		for i, text := range wrapped(padded(r[last], widths[last], right[last]), outputWidth(v)-indent) {
+			if i > 0 {
+				line.Reset()
+				line.WriteString(strings.Repeat(" ", indent))
+			}
+			fmt.Fprintln(w, strings.TrimRight(line.String()+text, " "))
+		}
+	}
+	return w.Flush()
+}
+
+// measure returns the width of every column, and whether it holds numbers.
+func measure(rows [][]string) (widths []int, right []bool) {
+	widths, right = make([]int, len(rows[0])), make([]bool, len(rows[0]))
+	for c := range widths {
+		right[c] = len(rows) > 1
+		for i, r := range rows {
+			widths[c] = max(widths[c], uniseg.StringWidth(r[c]))
+			right[c] = right[c] && (i == 0 || numeric(r[c]))
+		}
+	}
+	return widths, right
+}
+
+// numeric says whether a cell is a number or stands for none.
+func numeric(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil || s == "-"
+}
+
+// padded fills a cell up to a width.
+func padded(s string, width int, right bool) string {
+	fill := strings.Repeat(" ", max(0, width-uniseg.StringWidth(s)))
+	if right {
+		return fill + s
+	}
+	return s + fill
+}
+
+// wrapped breaks text between words into lines of a width; a width that is too
+// small, as when nothing is known of a terminal, breaks nothing.
+func wrapped(text string, width int) []string {
+	if width < minWrapped || uniseg.StringWidth(strings.TrimRight(text, " ")) <= width {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
+
+// outputWidth is the width of the terminal that results go to, 0 if it is none.
+func outputWidth(v *voice) int {
+	f, ok := v.out.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// figure prints a number, or what stands for none.
+func figure(f *float64) string {
+	if f == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.4f", *f)
+}
+
+// short lists names, the first few of many.
+func short(names []string) string {
+	const most = 8
+	if len(names) <= most+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// bytesText is a size for people, in powers of 1000.
+func bytesText(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	f, unit := float64(n), 0
+	for f >= 999.95 && unit < 4 {
+		f /= 1000
+		unit++
+	}
+	return fmt.Sprintf("%.1f %sB", f, []string{"", "k", "M", "G", "T"}[unit])
+}

@@ -1,0 +1,51 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// topics are help texts that belong to no single command.
+func topics() []*cobra.Command {
+	return []*cobra.Command{
+		{Use: "patterns", Short: "How --only and --except choose layers", Long: helpPatterns},
+		{Use: "data", Short: "What files --data takes", Long: helpData},
+		{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
+	}
+}
+
+const helpPatterns = `--only PATTERN and --except PATTERN choose layers. Both can be given several times: a layer
+is merged if it matches any --only (or there is none) and no --except.
+
+  'conv*'            a glob over tensor names, node names and scopes, component by component:
+                     conv1.weight, layer1.0.conv2, /layer1/layer1.0/conv2/Conv
+  layer1             everything below layer1
+  layer1.0           everything below its first block
+  /conv1             from the start of the name: conv1.weight, not layer1.0.conv1
+  'layer{1,2}'       either; ? stands for one character, [a-z] for one of several
+  op:Conv            operator types; 'op:*Normalization' several of them
+  between:A,B        the layers on paths from tensor A to tensor B
+
+A layer is merged whole: a pattern that finds a bias chooses its weight too. Quote globs, or the
+shell expands them. "softmerge inspect A.onnx" lists the names; "softmerge merge --dry-run" shows
+what a command would merge. A pattern that matches nothing is an error.`
+
+const helpData = `--data FILE is told apart by its name:
+
+  .npz               arrays by key: the graph's input names, and label, labels, y or target (or
+                     --label KEY). One input and one label need no names.
+  .npy               one array for the only input; no labels, so nothing can be learned
+  .csv, .tsv         a header row, then a row of numbers a sample; --label names the column
+  IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
+  a folder           images in a folder a class, or ONNX test data (test_data_set_0/input_0.pb)
+
+The first axis counts samples. Integers become floats where the graph wants floats; nothing is
+scaled or clipped. A fifth of the samples (--holdout) is kept from learning and judges the
+candidates; --holdout-data FILE judges instead.`
+
+const helpExitCodes = `  0    done
+  1    failure: a file cannot be read or written, or the program is at fault
+  2    usage: flags, arguments, patterns that match nothing, output files that exist
+  3    no merged candidate beats the best parent; nothing is written
+  4    the models do not align, or are not those of the recipe
+  5    an operator or type is not supported where it is needed
+  6    an ONNX file or recipe is invalid
+  7    the data cannot be read, or does not fit the model
+  130  interrupted; nothing is written`
