@@ -116,7 +116,7 @@ func (p *Plan) mixtures() (params []network.Param, affine map[*onnxpb.NodeProto]
 			}
 			sites := param.Uses[base].Sites
 			params = append(params, network.Param{
-				Name: l.Layer.Name + "." + param.Role, Sites: sites, Shape: param.Shape, Values: values, Gate: group, Axis: axis,
+				Name: l.Layer.Name + "." + param.Role, Sites: sites, Shape: param.Shape, Type: param.Type, Values: values, Gate: group, Axis: axis,
 			})
 			if l.affine {
 				for _, s := range sites {

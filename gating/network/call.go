@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -166,6 +167,11 @@ func (c *call) unsupported(format string, args ...any) error {
 // shapeError returns an ErrShape error at this node.
 func (c *call) shapeError(format string, args ...any) error {
 	return &NodeError{Node: c.name, Op: c.op(), Kind: ErrShape, Msg: fmt.Sprintf(format, args...)}
+}
+
+// invalid returns an onnx.ErrInvalid error at this node.
+func (c *call) invalid(format string, args ...any) error {
+	return &NodeError{Node: c.name, Op: c.op(), Kind: onnx.ErrInvalid, Msg: fmt.Sprintf(format, args...)}
 }
 
 // op returns the operator type, with its domain where it is not ONNX's own.

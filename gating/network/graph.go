@@ -23,12 +23,13 @@ type Output struct {
 // Param is a weight that is a mixture of the parents' weights: at each of its
 // sites the graph reads sum_j c_j * Values[j] in place of the base's tensor.
 type Param struct {
-	Name   string      // for messages
-	Sites  []onnx.Site // the input slots that read it
-	Shape  []int       // shape of the tensor
-	Values [][]float32 // one tensor a parent, row-major; nil for a parent whose coefficient is always 0
-	Gate   int         // which group of coefficients mixes it
-	Axis   int         // channel axis: one coefficient a parent and index along it; -1: one a parent
+	Name   string        // for messages
+	Sites  []onnx.Site   // the input slots that read it
+	Shape  []int         // shape of the tensor
+	Type   onnx.DataType // float type of the tensor in the file; 0 is float32
+	Values [][]float32   // one tensor a parent, row-major; nil for a parent whose coefficient is always 0
+	Gate   int           // which group of coefficients mixes it
+	Axis   int           // channel axis: one coefficient a parent and index along it; -1: one a parent
 }
 
 // value is one tensor of a lowered graph. Exactly one of known, param, input,
@@ -41,6 +42,9 @@ type value struct {
 	view  *value  // the value whose elements these are, under another spec
 	node  *node   // the node that computes it
 	out   int     // which of the node's outputs it is
+
+	list     *[]*value // the elements of a sequence or an optional, which have no elements of their own
+	optional bool
 
 	gated bool // depends on a coefficient
 	grad  bool // a gradient can flow from it to a coefficient

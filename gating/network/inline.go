@@ -46,7 +46,7 @@ func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, s *scope, dep
 			ops[d] = v
 		}
 	}
-	if err := l.nodes(f.GetNode(), f.GetOutput(), body, ops, depth+1); err != nil {
+	if err := l.nodes(f.GetNode(), f.GetOutput(), place{body, ops, depth + 1}); err != nil {
 		return fmt.Errorf("in function %s: %w", f.GetName(), err)
 	}
 	return l.bindOutputs(c, f.GetOutput(), body, s)
@@ -62,29 +62,6 @@ func dropAbsent(f *onnxpb.FunctionProto, body *scope) {
 			body.values[name] = absent
 		}
 	}
-}
-
-// inlineIf lowers the branch of an If whose condition is known.
-func (l *lowerer) inlineIf(c *call, s *scope, ops opsets, depth int) error {
-	cond := c.in[0].Const
-	if cond.Len() != 1 || cond.I == nil {
-		return c.shapeError("the condition is %s, want one bool", cond.Spec())
-	}
-	name := "else_branch"
-	if cond.I[0] != 0 {
-		name = "then_branch"
-	}
-	a := c.attr(name)
-	if a.GetG() == nil {
-		return fmt.Errorf("node %q (If) has no %s: %w", c.name, name, onnx.ErrInvalid)
-	}
-	g := a.GetG()
-	body := newScope(s, g.GetInitializer(), g.GetSparseInitializer())
-	outs := outputNames(g)
-	if err := l.nodes(g.GetNode(), outs, body, ops, depth+1); err != nil {
-		return err
-	}
-	return l.bindOutputs(c, outs, body, s)
 }
 
 // bindOutputs gives a call's outputs the values of the body that was inlined for it.

@@ -45,8 +45,8 @@ func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
 		u.Support, u.Gradient = "supported", e.grad.String()
 	case l.function(n) != nil:
 		u.Support, u.Gradient = "function", "of its nodes"
-	case n.GetOpType() == "If" && domainOf(n) == "":
-		u.Support, u.Gradient = "where the condition is known", "of its nodes"
+	case expansions[n.GetOpType()] != nil && domainOf(n) == "":
+		u.Support, u.Gradient = "supported", "of its nodes"
 	}
 	return u
 }

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -38,7 +39,7 @@ type lowerer struct {
 	model *onnx.Model
 	graph *Graph
 	sites map[onnx.Site]*value
-	count int // nodes seen, inlined ones each time
+	count int // nodes looked at, inlined ones each time
 }
 
 // Lower turns a model into a graph over concrete shapes: functions and decided
@@ -62,7 +63,7 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 			names = append(names, o.GetName())
 		}
 	}
-	if err := l.nodes(g.GetNode(), names, s, l.modelOpsets(), 0); err != nil {
+	if err := l.nodes(g.GetNode(), names, place{s, l.modelOpsets(), 0}); err != nil {
 		return nil, err
 	}
 	for _, name := range names {
@@ -73,6 +74,9 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 		if v == nil {
 			return nil, fmt.Errorf("output %q: no node computes it: %w", name, onnx.ErrInvalid)
 		}
+		if v.spec.Type == onnx.Undefined {
+			return nil, fmt.Errorf("output %q is no tensor: %w", name, ErrUnsupported)
+		}
 		l.graph.outputs = append(l.graph.outputs, Output{name, v.spec, v})
 	}
 	l.graph.prune()
@@ -82,7 +86,7 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 // bindParams makes one value of each mixture and notes the sites that read it.
 func (l *lowerer) bindParams() {
 	for i, p := range l.Params {
-		v := &value{spec: Spec{onnx.Float32, p.Shape}, param: i, gated: true, grad: true}
+		v := &value{spec: Spec{cmp.Or(p.Type, onnx.Float32), p.Shape}, param: i, gated: true, grad: true}
 		for _, site := range p.Sites {
 			l.sites[site] = v
 		}
@@ -139,10 +143,11 @@ func fixedShape(t *onnxpb.TensorShapeProto) ([]int, bool) {
 }
 
 // nodes lowers the nodes of one body that the wanted names depend on.
-func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, s *scope, ops opsets, depth int) error {
-	if depth > maxDepth {
+func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) error {
+	if p.depth > maxDepth {
 		return fmt.Errorf("subgraphs and functions nest deeper than %d: %w", maxDepth, onnx.ErrInvalid)
 	}
+	list = inOrder(list)
 	need := neededNodes(list, wanted)
 	for i, n := range list {
 		if !need[i] {
@@ -151,7 +156,7 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, s *scope, ops
 		if l.count++; l.count > maxNodes {
 			return fmt.Errorf("the graph has more than %d nodes once its functions are inlined: %w", maxNodes, onnx.ErrInvalid)
 		}
-		if err := l.node(n, s, ops, depth); err != nil {
+		if err := l.node(n, p); err != nil {
 			return err
 		}
 	}
@@ -159,18 +164,24 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, s *scope, ops
 }
 
 // node lowers one node: inlined, folded, or appended to the graph.
-func (l *lowerer) node(n *onnxpb.NodeProto, s *scope, ops opsets, depth int) error {
+func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
+	s := p.scope
 	in, err := l.inputs(n, s)
 	if err != nil {
 		return err
 	}
 	n = s.resolve(n)
-	c := &call{node: n, name: nodeName(n), opset: ops[domainOf(n)], in: in, nout: len(n.GetOutput()), lower: l}
+	c := &call{node: n, name: nodeName(n), opset: p.ops[domainOf(n)], in: in, nout: len(n.GetOutput()), lower: l}
 	if f := l.function(n); f != nil && find(n, c.opset) == nil {
-		return l.inlineFunction(f, c, s, depth)
+		return l.inlineFunction(f, c, s, p.depth)
 	}
-	if n.GetOpType() == "If" && domainOf(n) == "" && c.has(0) && c.in[0].Const != nil {
-		return l.inlineIf(c, s, ops, depth)
+	if expand := expansionOf(c); expand != nil {
+		return expand(l, c, p)
+	}
+	for i, v := range in {
+		if v != nil && v.Type == onnx.Undefined {
+			return c.unsupported("input %d is a sequence or another value that is no tensor", i)
+		}
 	}
 	if l.Affine[s.origin(n)] {
 		return l.add(c, buildScaleShift, gradFull, s)
@@ -196,7 +207,7 @@ func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*input, error) {
 				return nil, err
 			}
 			if v == nil {
-				return nil, fmt.Errorf("node %q (%s): input %d is %q, which nothing computes before it: %w",
+				return nil, fmt.Errorf("node %q (%s): input %d is %q, which nothing computes: %w",
 					nodeName(n), opName(n), i, name, onnx.ErrInvalid)
 			}
 		}

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/onnx"
@@ -82,9 +83,13 @@ func checkGradient(n *node) error {
 	}
 	for _, v := range n.in {
 		if v != nil && v.grad {
-			return &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
+			e := &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
 				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
 				Help: "select only weights behind this node with --only"}
+			if strings.Contains(n.op, "Quantize") || strings.HasPrefix(n.op, "QLinear") || strings.HasSuffix(n.op, "Integer") {
+				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+isQuantised.reason, isQuantised.help
+			}
+			return e
 		}
 	}
 	return nil

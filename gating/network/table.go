@@ -2,7 +2,6 @@ package network
 
 import (
 	"sort"
-	"strconv"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -83,16 +82,6 @@ func find(n *onnxpb.NodeProto, opset int64) *entry {
 		}
 	}
 	return nil
-}
-
-// unknownOperator is the error for a node that is not in the table.
-func unknownOperator(c *call) error {
-	e := c.unsupported("there is no such operator here for opset %d", c.opset).(*NodeError)
-	if list := table[[2]string{domainOf(c.node), c.node.GetOpType()}]; len(list) > 0 {
-		e.Msg = "its form before opset " + strconv.FormatInt(list[len(list)-1].since, 10) + " is not supported"
-		e.Help = "export the model with a newer opset"
-	}
-	return e
 }
 
 // Support is one line of the operator table.

@@ -1,0 +1,207 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// expandIf lowers the branch of an If whose condition is known. Where it is
+// not, both branches are computed and Where chooses between their outputs, so
+// that gradients flow through the branch that counts.
+func expandIf(l *lowerer, c *call, p place) error {
+	if err := c.need(1); err != nil {
+		return err
+	}
+	cond := c.in[0]
+	if cond.Len() != 1 || cond.IsFloat() {
+		return c.shapeError("the condition is %s, want one bool", cond.Spec)
+	}
+	if cond.Const != nil {
+		name := "else_branch"
+		if cond.Const.I[0] != 0 {
+			name = "then_branch"
+		}
+		outs, err := l.branch(c, name, p)
+		if err != nil {
+			return err
+		}
+		return bindAll(c, outs, p.scope)
+	}
+	yes, err := l.branch(c, "then_branch", p)
+	if err != nil {
+		return undecided(c, err)
+	}
+	no, err := l.branch(c, "else_branch", p)
+	if err != nil {
+		return undecided(c, err)
+	}
+	if len(yes) != len(no) {
+		return c.shapeError("its branches have %d and %d outputs", len(yes), len(no))
+	}
+	outs := make([]*value, len(yes))
+	for i := range yes {
+		if outs[i], err = l.choose(c, p, yes[i], no[i]); err != nil {
+			return err
+		}
+	}
+	return bindAll(c, outs, p.scope)
+}
+
+// undecided is the error for a branch that cannot be computed while it is not
+// known whether it must be. With the inputs known, it may turn out not to be.
+func undecided(c *call, err error) error {
+	if errors.Is(err, onnx.ErrInvalid) {
+		return err
+	}
+	return c.unsupported("its condition depends on the data, and a branch cannot be computed: %v", err)
+}
+
+// branch lowers one branch.
+func (l *lowerer) branch(c *call, name string, p place) ([]*value, error) {
+	g := c.attr(name).GetG()
+	if g == nil {
+		return nil, c.invalid("it has no %s", name)
+	}
+	return l.body(c, g, p, nil)
+}
+
+// choose lowers the choice between two values by the condition, input 0.
+func (l *lowerer) choose(c *call, p place, yes, no *value) (*value, error) {
+	switch {
+	case yes == no:
+		return yes, nil
+	case yes.list != nil || no.list != nil || yes == absent || no == absent:
+		return nil, c.unsupported("its condition depends on the data and its outputs are not tensors")
+	case yes.spec.Type != no.spec.Type || !slices.Equal(yes.spec.Shape, no.spec.Shape):
+		return nil, c.unsupported("its condition depends on the data and its branches give %s and %s: the shape must not", yes.spec, no.spec)
+	}
+	cond, err := l.emit(c, p.depth, "Reshape", nil, c.in[0].value, knownValue(int64Tensor([]int{0})))
+	if err != nil {
+		return nil, err
+	}
+	return l.emit(c, p.depth, "Where", nil, cond, yes, no)
+}
+
+// bindAll names all outputs of a node.
+func bindAll(c *call, outs []*value, s *scope) error {
+	if len(c.node.GetOutput()) > len(outs) {
+		return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(outs))
+	}
+	for i := range c.node.GetOutput() {
+		s.bind(c, i, outs[i])
+	}
+	return nil
+}
+
+// maxTrips bounds how often a body is lowered for one Loop or Scan.
+const maxTrips = 1 << 16
+
+// expandLoop unrolls a Loop (opset 1): its body is lowered once for every
+// iteration, so values may change their shape and gradients flow through.
+// Trip count and conditions must be known.
+func expandLoop(l *lowerer, c *call, p place) error {
+	g := c.attr("body").GetG()
+	if g == nil || len(c.in) < 2 || len(g.GetOutput()) < len(c.in)-1 {
+		return c.invalid("it has no body, or one with too few outputs")
+	}
+	trips, err := c.tripCount()
+	if err != nil {
+		return err
+	}
+	running, err := c.condition(c.in[1])
+	if err != nil {
+		return err
+	}
+	states := valuesOf(c.in[2:])
+	scans := make([][]*value, len(g.GetOutput())-1-len(states))
+	for i := int64(0); running && (trips < 0 || i < trips); i++ {
+		if i == maxTrips {
+			return c.unsupported("it runs more than %d times", maxTrips)
+		}
+		in := append([]*value{intValue(i), knownValue(boolTensor(true))}, states...)
+		outs, err := l.body(c, g, p, in)
+		if err != nil {
+			return fmt.Errorf("iteration %d of node %q (Loop): %w", i, c.name, err)
+		}
+		if running, err = c.condition(&input{Spec: outs[0].spec, Const: outs[0].known}); err != nil {
+			return err
+		}
+		states = outs[1 : 1+len(states)]
+		for k, v := range outs[1+len(states):] {
+			scans[k] = append(scans[k], v)
+		}
+	}
+	outs := slices.Clone(states)
+	for k, list := range scans {
+		v, err := l.stack(c, p.depth, list, 0, g.GetOutput()[1+len(states)+k])
+		if err != nil {
+			return err
+		}
+		outs = append(outs, v)
+	}
+	return bindAll(c, outs, p.scope)
+}
+
+// tripCount returns the number of iterations that input 0 allows, -1 for any.
+func (c *call) tripCount() (int64, error) {
+	if !c.has(0) {
+		return -1, nil
+	}
+	list, err := c.ints(0)
+	if err != nil || len(list) != 1 {
+		return 0, c.unsupported("its trip count depends on the data")
+	}
+	return max(0, list[0]), nil
+}
+
+// condition returns a condition that must be known; an absent one holds.
+func (c *call) condition(in *input) (bool, error) {
+	if in == nil {
+		return true, nil
+	}
+	if in.Const == nil || len(in.Const.I) != 1 {
+		return false, c.unsupported("whether it goes on depends on the data")
+	}
+	return in.Const.I[0] != 0, nil
+}
+
+// valuesOf returns the values of inputs, absent ones as such.
+func valuesOf(in []*input) []*value {
+	list := make([]*value, len(in))
+	for i, v := range in {
+		if list[i] = absent; v != nil {
+			list[i] = v.value
+		}
+	}
+	return list
+}
+
+// stack lowers the values of all iterations to one with a new axis. Of none it
+// is empty, and has the shape that the body declares.
+func (l *lowerer) stack(c *call, depth int, list []*value, axis int64, declared *onnxpb.ValueInfoProto) (*value, error) {
+	if len(list) == 0 {
+		t := declared.GetType().GetTensorType()
+		shape := []int{}
+		for _, d := range t.GetShape().GetDim() {
+			shape = append(shape, int(max(0, d.GetDimValue())))
+		}
+		at, err := c.checkAxis(axis, len(shape)+1)
+		if err != nil {
+			return nil, err
+		}
+		s := Spec{onnx.DataType(t.GetElemType()), slices.Insert(shape, at, 0)}
+		return knownValue(NewTensor(s)), nil
+	}
+	parts := make([]*value, len(list))
+	for i, v := range list {
+		var err error
+		if parts[i], err = l.emit(c, depth, "Unsqueeze", nil, v, intValue(axis, 1)); err != nil {
+			return nil, err
+		}
+	}
+	return l.emit(c, depth, "Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, parts...)
+}

@@ -1,0 +1,124 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// scan is a Scan as its attributes describe it (opset 9; 11 for negative axes).
+type scan struct {
+	body       *onnxpb.GraphProto
+	states     int
+	inputs     []*value
+	axes       []int  // of the inputs, along which they are taken apart
+	backwards  []bool // inputs that are read from their end
+	outAxes    []int64
+	outReverse []bool // outputs whose slices are put before the earlier ones
+	length     int
+}
+
+// expandScan unrolls a Scan: its body is lowered once for every slice of the scanned inputs.
+func expandScan(l *lowerer, c *call, p place) error {
+	s, err := c.scan()
+	if err != nil {
+		return err
+	}
+	states := valuesOf(c.in[:s.states])
+	parts := make([][]*value, len(s.outAxes))
+	for i := range s.length {
+		in := slices.Clone(states)
+		for k := range s.inputs {
+			v, err := l.slice(c, p.depth, s, k, i)
+			if err != nil {
+				return err
+			}
+			in = append(in, v)
+		}
+		outs, err := l.body(c, s.body, p, in)
+		if err != nil {
+			return fmt.Errorf("iteration %d of node %q (Scan): %w", i, c.name, err)
+		}
+		states = outs[:s.states]
+		for k, v := range outs[s.states:] {
+			parts[k] = append(parts[k], v)
+		}
+	}
+	outs := slices.Clone(states)
+	for k, list := range parts {
+		if s.outReverse[k] {
+			slices.Reverse(list)
+		}
+		v, err := l.stack(c, p.depth, list, s.outAxes[k], s.body.GetOutput()[s.states+k])
+		if err != nil {
+			return err
+		}
+		outs = append(outs, v)
+	}
+	return bindAll(c, outs, p.scope)
+}
+
+// scan reads the attributes and holds them against inputs and body.
+func (c *call) scan() (*scan, error) {
+	s := &scan{body: c.attr("body").GetG()}
+	n := int(c.int("num_scan_inputs", 0))
+	switch {
+	case c.opset < 9:
+		return nil, c.unsupported("its form before opset 9 is not supported")
+	case s.body == nil || n < 1 || n > len(c.in) || len(s.body.GetOutput()) < len(c.in)-n:
+		return nil, c.invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.in), n)
+	}
+	if err := c.need(len(c.in)); err != nil {
+		return nil, err
+	}
+	s.states = len(c.in) - n
+	outs := len(s.body.GetOutput()) - s.states
+	s.outAxes = c.intList("scan_output_axes", make([]int64, outs))
+	inAxes := c.intList("scan_input_axes", make([]int64, n))
+	in := c.intList("scan_input_directions", make([]int64, n))
+	out := c.intList("scan_output_directions", make([]int64, outs))
+	if len(s.outAxes) != outs || len(inAxes) != n || len(in) != n || len(out) != outs {
+		return nil, c.shapeError("its axes and directions are for %d inputs and %d outputs, it scans %d and %d", len(inAxes), len(s.outAxes), n, outs)
+	}
+	backwards := func(v int64) bool { return v != 0 }
+	s.backwards, s.outReverse = each(in, backwards), each(out, backwards)
+	for k, v := range c.in[s.states:] {
+		axis, err := c.checkAxis(inAxes[k], len(v.Shape))
+		if err != nil {
+			return nil, err
+		}
+		if k > 0 && v.Shape[axis] != s.length {
+			return nil, c.shapeError("it scans %d and %d slices", s.length, v.Shape[axis])
+		}
+		s.length = v.Shape[axis]
+		s.inputs, s.axes = append(s.inputs, v.value), append(s.axes, axis)
+	}
+	if s.length > maxTrips {
+		return nil, c.unsupported("it runs more than %d times", maxTrips)
+	}
+	return s, nil
+}
+
+// each returns f of every element.
+func each[T, U any](list []T, f func(T) U) []U {
+	out := make([]U, len(list))
+	for i, v := range list {
+		out[i] = f(v)
+	}
+	return out
+}
+
+// slice lowers slice i of scanned input k.
+func (l *lowerer) slice(c *call, depth int, s *scan, k, i int) (*value, error) {
+	if s.backwards[k] {
+		i = s.length - 1 - i
+	}
+	return l.emit(c, depth, "Gather", []*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
+}
+
+// axisAttribute is the attribute axis.
+func axisAttribute(axis int64) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: proto.String("axis"), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(axis)}
+}

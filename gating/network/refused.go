@@ -1,0 +1,89 @@
+package network
+
+import (
+	"strconv"
+	"strings"
+)
+
+// opRefusal says why an operator is not supported and what the user can do.
+type opRefusal struct{ reason, help string }
+
+// Why whole kinds of operators are refused.
+var (
+	isRandom = opRefusal{"it draws random numbers: its output differs in every run",
+		"export the model in evaluation mode"}
+	isText = opRefusal{"it works on text, which has no gradient",
+		"cut the text processing off the model and merge the network behind it"}
+	isTraining = opRefusal{"it trains inside the graph",
+		"merge the inference graph; softmerge does its own learning"}
+	isQuantised = opRefusal{"it works on quantised weights, which cannot be mixed",
+		"merge the float models first and quantise the result"}
+	isClassic = opRefusal{"operators of ai.onnx.ml (trees, scalers, vectorisers) are no network that a gradient passes",
+		"merge only neural networks, or select weights of a model without this part"}
+	isImage = opRefusal{"it decodes or encodes files inside the graph",
+		"cut pre- and postprocessing off the model and merge the network between them"}
+	isSequence = opRefusal{"sequences and maps of unknown length cannot be computed here", ""}
+)
+
+// refusals are ONNX's own operators that are refused for a reason, and those of other domains under "domain.Name".
+var refusals = map[string]opRefusal{
+	"RandomNormal": isRandom, "RandomNormalLike": isRandom, "RandomUniform": isRandom, "RandomUniformLike": isRandom,
+	"Bernoulli": isRandom, "Multinomial": isRandom,
+	"StringNormalizer": isText, "TfIdfVectorizer": isText, "StringConcat": isText, "StringSplit": isText,
+	"RegexFullMatch": isText, "LabelEncoder": isText, "com.microsoft.Tokenizer": isText,
+	"MatMulNBits": isQuantised, "com.microsoft.MatMulNBits": isQuantised, "com.microsoft.MatMulBnb4": isQuantised,
+	"com.microsoft.GatherBlockQuantized": isQuantised, "com.microsoft.QAttention": isQuantised,
+	"com.microsoft.QLinearAdd": isQuantised, "com.microsoft.QLinearMul": isQuantised,
+	"com.microsoft.QLinearSigmoid": isQuantised, "com.microsoft.QLinearLeakyRelu": isQuantised,
+	"com.microsoft.QLinearAveragePool": isQuantised, "com.microsoft.QLinearGlobalAveragePool": isQuantised,
+	"com.microsoft.QLinearConcat": isQuantised, "com.microsoft.QLinearSoftmax": isQuantised,
+	"com.microsoft.DynamicQuantizeMatMul": isQuantised, "com.microsoft.DynamicQuantizeLSTM": isQuantised,
+	"com.microsoft.MatMulIntegerToFloat": isQuantised, "com.microsoft.QGemm": isQuantised,
+	"com.microsoft.QEmbedLayerNormalization": isQuantised,
+	"ImageDecoder":                           isImage,
+	"ZipMap":                                 isSequence, "AttributeHasValue": isSequence,
+}
+
+// refusedDomains are operator domains that are refused as a whole, by their beginnings.
+var refusedDomains = []struct {
+	begins string
+	opRefusal
+}{
+	{"ai.onnx.ml", isClassic},
+	{"ai.onnx.preview.training", isTraining},
+	{"ai.onnx.training", isTraining},
+	{"ai.onnx.contrib", isImage},
+	{"com.microsoft.ext", isImage},
+	{"qonnx", isQuantised},
+	{"onnx.brevitas", isQuantised},
+}
+
+// unknownOperator is the error for a node that is not in the table.
+func unknownOperator(c *call) error {
+	e := c.unsupported("there is no such operator here for opset %d", c.opset).(*NodeError)
+	if list := table[[2]string{domainOf(c.node), c.node.GetOpType()}]; len(list) > 0 {
+		e.Msg = "its form before opset " + strconv.FormatInt(list[len(list)-1].since, 10) + " is not supported"
+		e.Help = "export the model with a newer opset"
+		return e
+	}
+	if r, ok := refused(c.op(), domainOf(c.node)); ok {
+		e.Msg, e.Help = r.reason, r.help
+	} else if domainOf(c.node) != "" {
+		e.Msg = "operators of this domain are not known here"
+		e.Help = "export the model with ONNX's own operators, or with functions that define these"
+	}
+	return e
+}
+
+// refused looks up why an operator is refused.
+func refused(op, domain string) (opRefusal, bool) {
+	if r, ok := refusals[op]; ok {
+		return r, true
+	}
+	for _, d := range refusedDomains {
+		if strings.HasPrefix(domain, d.begins) {
+			return d.opRefusal, true
+		}
+	}
+	return opRefusal{}, false
+}
