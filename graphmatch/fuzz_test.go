@@ -8,7 +8,8 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// FuzzAlign aligns arbitrary files with themselves: no input may panic, and a model always fits itself.
+// FuzzAlign aligns arbitrary files with themselves and reorders their hidden units: no input may panic,
+// and a model always fits itself.
 func FuzzAlign(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.onnx")
 	if err != nil {
@@ -36,6 +37,11 @@ func FuzzAlign(f *testing.F) {
 			}
 		}
 		a.Table()
+		if moved, _, err := Scramble(m, 1); err == nil {
+			if _, err := AlignStructure([]*onnx.Model{m, moved}, 0); err != nil {
+				t.Errorf("the reordered model does not align: %v", err)
+			}
+		}
 	})
 }
 

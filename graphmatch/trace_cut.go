@@ -309,7 +309,7 @@ func (t *tracer) dims(v *value) []int {
 			out = append(out, part...)
 		}
 		return out
-	case n.op == "Unsqueeze":
+	case n.op == "Unsqueeze" && len(n.in) > 0:
 		return []int{t.sizeOf(n.in[0])}
 	case n.op == "Cast" && len(n.in) > 0:
 		return t.dims(n.in[0])

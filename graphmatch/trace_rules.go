@@ -26,8 +26,15 @@ func init() {
 	for _, op := range []string{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceProd"} {
 		rules[op] = (*tracer).reduce
 	}
-	for _, op := range []string{"Shape", "Size"} {
+	for _, op := range []string{"Shape", "Range"} {
 		rules[op] = func(t *tracer, n *node) bool { return t.result(n, ranked(1)) }
+	}
+	rules["ConstantOfShape"] = func(t *tracer, n *node) bool {
+		if len(n.in) == 0 {
+			return false
+		}
+		dims := t.dims(n.in[0])
+		return dims != nil && t.result(n, shaped(dims))
 	}
 	rules["Conv"], rules["com.microsoft.FusedConv"] = (*tracer).conv, (*tracer).conv
 	rules["ConvTranspose"] = (*tracer).convTranspose
