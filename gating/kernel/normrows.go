@@ -42,55 +42,34 @@ func (n *Norm) moments(row []float32) (mean, inv float64) {
 	return mean, 1 / math.Sqrt(squaresAround(row, mean)/count+n.Epsilon)
 }
 
-// squaresAround returns the sum of (x - mean)².
-func squaresAround(x []float32, mean float64) float64 {
-	var s0, s1 float64
-	i := 0
-	for ; i+2 <= len(x); i += 2 {
-		a, b := float64(x[i])-mean, float64(x[i+1])-mean
-		s0 += a * a
-		s1 += b * b
-	}
-	for ; i < len(x); i++ {
-		a := float64(x[i]) - mean
-		s0 += a * a
-	}
-	return s0 + s1
-}
-
 // affine writes a normalised row.
 func (n *Norm) affine(r int, x, scale, bias, y []float32, mean, inv float32) {
 	if n.Inner == 1 {
-		first := r * n.Size % n.Params
-		for i, v := range x {
-			y[i] = (v - mean) * inv
-		}
-		scaleRow(y, scale, bias, first)
+		centre(y, x, mean, inv)
+		scaleRow(y, scale, bias, r*n.Size%n.Params)
 		return
 	}
 	for at := 0; at < len(x); at += n.Inner {
 		p := (r*n.Size + at) / n.Inner % n.Params
-		s, t := at1(scale, p, 1)*inv, at1(bias, p, 0)
 		to := y[at : at+n.Inner]
-		for i, v := range x[at : at+n.Inner] {
-			to[i] = (v-mean)*s + t
-		}
+		centre(to, x[at:at+n.Inner], mean, at1(scale, p, 1)*inv)
+		loops[loopAddOne](to, to, to, at1(bias, p, 0), 0)
 	}
+}
+
+// centre writes y = (x - mean)·factor.
+func centre(y, x []float32, mean, factor float32) {
+	loops[loopAddOne](y, x, x, -mean, 0)
+	loops[loopMulOne](y, y, y, factor, 0)
 }
 
 // scaleRow applies scale and bias from element first on, where they are not nil.
 func scaleRow(y, scale, bias []float32, first int) {
 	if scale != nil {
-		s := scale[first:][:len(y)]
-		for i := range y {
-			y[i] *= s[i]
-		}
+		loops[loopMul](y, y, scale[first:][:len(y)], 0, 0)
 	}
 	if bias != nil {
-		t := bias[first:][:len(y)]
-		for i := range y {
-			y[i] += t[i]
-		}
+		loops[loopAdd](y, y, bias[first:][:len(y)], 0, 0)
 	}
 }
 
@@ -109,20 +88,18 @@ func (n *Norm) BackwardInput(w *Workers, x, scale []float32, mean, inv []float64
 		return
 	}
 	w.For(n.Rows, n.grain(), func(lo, hi int) {
+		z := make([]float32, n.Size)
 		for r := lo; r < hi; r++ {
 			row, g := x[r*n.Size:(r+1)*n.Size], dx[r*n.Size:(r+1)*n.Size]
 			n.scaled(r, dy[r*n.Size:(r+1)*n.Size], scale, g)
-			m, a := float32(mean[r]), float32(inv[r])
 			sum := sumRun(g)
 			along := (dotRun(g, row) - mean[r]*sum) * inv[r] / float64(n.Size)
-			centre := float32(sum / float64(n.Size))
 			if n.Root {
-				centre = 0
+				sum = 0
 			}
-			c := float32(along) * a
-			for i, v := range row {
-				g[i] = a * (g[i] - centre - (v-m)*c)
-			}
+			centre(g, g, float32(sum/float64(n.Size)), float32(inv[r]))
+			centre(z, row, float32(mean[r]), float32(-along*inv[r]*inv[r]))
+			loops[loopAdd](g, g, z, 0, 0)
 		}
 	})
 }
@@ -136,28 +113,26 @@ func (n *Norm) scaled(r int, dy, scale, g []float32) {
 	}
 	for at := 0; at < len(dy); at += n.Inner {
 		s := at1(scale, (r*n.Size+at)/n.Inner%n.Params, 1)
-		to := g[at : at+n.Inner]
-		for i, v := range dy[at : at+n.Inner] {
-			to[i] = v * s
-		}
+		from := dy[at : at+n.Inner]
+		loops[loopMulOne](g[at:at+n.Inner], from, from, s, 0)
 	}
 }
 
 // BackwardScale computes dscale, the sum of dy times the normalised x over all elements that share a scale.
 func (n *Norm) BackwardScale(w *Workers, x []float32, mean, inv []float64, dy, dscale []float32) {
-	n.sums(w, dscale, func(acc []float64, at, count int) {
+	n.sums(w, dscale, func(acc []float64, z []float32, at, count int) {
 		for count > 0 {
 			r := at / n.Size
 			step := min(count, (r+1)*n.Size-at)
-			m, a := float32(mean[r]), inv[r]
 			if n.Inner == 1 {
-				for i, d := range dy[at : at+step] {
-					acc[i] += float64(d*(x[at+i]-m)) * a
-				}
+				row := z[:step]
+				centre(row, x[at:at+step], float32(mean[r]), float32(inv[r]))
+				loops[loopMul](row, row, dy[at:at+step], 0, 0)
+				addRow(acc, row)
 				acc = acc[step:]
 			} else {
 				sum := dotRun(dy[at:at+step], x[at:at+step]) - mean[r]*sumRun(dy[at:at+step])
-				acc[0] += sum * a
+				acc[0] += sum * inv[r]
 			}
 			at, count = at+step, count-step
 		}
@@ -166,21 +141,19 @@ func (n *Norm) BackwardScale(w *Workers, x []float32, mean, inv []float64, dy, d
 
 // BackwardBias computes dbias, the sum of dy over all elements that share a bias.
 func (n *Norm) BackwardBias(w *Workers, dy, dbias []float32) {
-	n.sums(w, dbias, func(acc []float64, at, count int) {
+	n.sums(w, dbias, func(acc []float64, _ []float32, at, count int) {
 		if n.Inner > 1 {
 			acc[0] += sumRun(dy[at : at+count])
 			return
 		}
-		for i, d := range dy[at : at+count] {
-			acc[i] += float64(d)
-		}
+		addRow(acc, dy[at:at+count])
 	})
 }
 
 // sums adds up what body finds for every parameter. body gets a stretch of count elements from at on: all those of
-// one parameter (Inner of them), or one each of as many neighbouring parameters (Inner 1). Stretches of one parameter
-// are cut into pieces whose sums are joined in order.
-func (n *Norm) sums(w *Workers, out []float32, body func(acc []float64, at, count int)) {
+// one parameter (Inner of them), or one each of as many neighbouring parameters (Inner 1); z is scratch for the latter.
+// Stretches of one parameter are cut into pieces whose sums are joined in order.
+func (n *Norm) sums(w *Workers, out []float32, body func(acc []float64, z []float32, at, count int)) {
 	if n.Rows*n.Size == 0 {
 		clear(out)
 		return
@@ -194,12 +167,13 @@ func (n *Norm) sums(w *Workers, out []float32, body func(acc []float64, at, coun
 	pieces := max(1, min(periods, 64, periods*block*n.Inner/pieceElements))
 	part := make([]float64, blocks*pieces*block)
 	w.For(blocks*pieces, max(1, pieceElements*pieces/max(1, periods*block*n.Inner)), func(lo, hi int) {
+		z := make([]float32, block)
 		for t := lo; t < hi; t++ {
 			first := t / pieces * block
 			width := min(block, n.Params-first)
 			acc := part[t*block : t*block+width]
 			for k := t % pieces * periods / pieces; k < (t%pieces+1)*periods/pieces; k++ {
-				body(acc, (k*n.Params+first)*n.Inner, width*n.Inner)
+				body(acc, z, (k*n.Params+first)*n.Inner, width*n.Inner)
 			}
 		}
 	})

@@ -264,7 +264,7 @@ func (f Fold) join(a, b float64) float64 {
 	return a + b
 }
 
-// run folds a contiguous run into acc. Sums keep four partial ones, so that additions need not wait for each other.
+// run folds a contiguous run into acc.
 func (f Fold) run(acc float64, x []float32) float64 {
 	switch f {
 	case FoldSum:
@@ -293,9 +293,7 @@ func (f Fold) run(acc float64, x []float32) float64 {
 func (f Fold) row(acc []float64, x []float32) {
 	switch f {
 	case FoldSum:
-		for j, v := range x {
-			acc[j] += float64(v)
-		}
+		addRow(acc, x)
 	case FoldSquares:
 		for j, v := range x {
 			acc[j] += float64(v) * float64(v)
@@ -313,39 +311,6 @@ func (f Fold) element(acc, v float64) float64 {
 		return acc + math.Abs(v)
 	}
 	return f.join(acc, v)
-}
-
-// sumRun adds up a run in double precision.
-func sumRun(x []float32) float64 {
-	var s0, s1, s2, s3 float64
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		s0 += float64(x[i])
-		s1 += float64(x[i+1])
-		s2 += float64(x[i+2])
-		s3 += float64(x[i+3])
-	}
-	for ; i < len(x); i++ {
-		s0 += float64(x[i])
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-// dotRun adds up x[i]·y[i] in double precision.
-func dotRun(x, y []float32) float64 {
-	var s0, s1, s2, s3 float64
-	y = y[:len(x)]
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		s0 += float64(x[i]) * float64(y[i])
-		s1 += float64(x[i+1]) * float64(y[i+1])
-		s2 += float64(x[i+2]) * float64(y[i+2])
-		s3 += float64(x[i+3]) * float64(y[i+3])
-	}
-	for ; i < len(x); i++ {
-		s0 += float64(x[i]) * float64(y[i])
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 // maxRun returns the greatest element, NaN if there is one, -Inf of nothing.

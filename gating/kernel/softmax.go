@@ -2,28 +2,24 @@ package kernel
 
 import "math"
 
-// lineBlock is how many neighbouring lines are gathered at a time where a line's elements are not contiguous:
-// as many as a cache line has elements, so that memory is read and written in whole ones.
-const lineBlock = 16
+// lineBlock is how many neighbouring lines are gathered at a time where a line's elements are not contiguous: a few
+// cache lines of elements, so that memory is read and written in whole ones.
+const lineBlock = 64
 
 // Softmax writes exp(x)/sum exp(x) along the middle axis of outer×n×inner tensors, computed from x minus its maximum.
 func Softmax(w *Workers, outer, n, inner int, x, y []float32) {
 	eachLine(w, outer, n, inner, [][]float32{x}, y, func(in [][]float32, y []float32) {
-		scale := float32(1 / expLine(in[0], y))
-		for i := range y {
-			y[i] *= scale
-		}
+		_, sum := expLine(in[0], y)
+		loops[loopMulOne](y, y, y, float32(1/sum), 0)
 	})
 }
 
 // LogSoftmax writes x - log(sum exp(x)) along the middle axis of outer×n×inner tensors.
 func LogSoftmax(w *Workers, outer, n, inner int, x, y []float32) {
 	eachLine(w, outer, n, inner, [][]float32{x}, y, func(in [][]float32, y []float32) {
-		sum := math.Log(expLine(in[0], y))
-		top := maxRun(in[0])
-		for i, v := range in[0] {
-			y[i] = float32(float64(v-top) - sum)
-		}
+		top, sum := expLine(in[0], y)
+		loops[loopAddOne](y, in[0], in[0], -top, 0)
+		loops[loopAddOne](y, y, y, float32(-math.Log(sum)), 0)
 	})
 }
 
@@ -31,10 +27,8 @@ func LogSoftmax(w *Workers, outer, n, inner int, x, y []float32) {
 func SoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 	eachLine(w, outer, n, inner, [][]float32{y, dy}, dx, func(in [][]float32, dx []float32) {
 		y, dy := in[0], in[1]
-		sum := float32(dotRun(y, dy))
-		for i, v := range dy {
-			dx[i] = y[i] * (v - sum)
-		}
+		loops[loopAddOne](dx, dy, dy, float32(-dotRun(y, dy)), 0)
+		loops[loopMul](dx, dx, y, 0, 0)
 	})
 }
 
@@ -42,20 +36,18 @@ func SoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 func LogSoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 	eachLine(w, outer, n, inner, [][]float32{y, dy}, dx, func(in [][]float32, dx []float32) {
 		y, dy := in[0], in[1]
-		sum := sumRun(dy)
-		for i, v := range dy {
-			dx[i] = v - float32(exp64(float64(y[i]))*sum)
-		}
+		loops[loopExp](dx, y, y, 0, 0)
+		loops[loopMulOne](dx, dx, dx, float32(sumRun(dy)), 0)
+		loops[loopSub](dx, dy, dx, 0, 0)
 	})
 }
 
-// expLine writes exp(x - max x) to y and returns its sum.
-func expLine(x, y []float32) (sum float64) {
-	top := maxRun(x)
-	for i, v := range x {
-		y[i] = float32(exp64(float64(v - top)))
-	}
-	return sumRun(y)
+// expLine writes exp(x - top) to y, top being the greatest x, and returns top and the sum of y.
+func expLine(x, y []float32) (top float32, sum float64) {
+	top = greatestOf(x)
+	loops[loopAddOne](y, x, x, -top, 0)
+	loops[loopExp](y, y, y, 0, 0)
+	return top, sumRun(y)
 }
 
 // eachLine calls body for every line along the middle axis of outer×n×inner tensors, from several goroutines:
@@ -90,7 +82,7 @@ func eachGatheredLine(w *Workers, outer, n, inner int, in [][]float32, out []flo
 			first := i % blocks * lineBlock
 			from, width := i/blocks*n*inner+first, min(lineBlock, inner-first)
 			for k, v := range in {
-				gatherLines(memory[k*n*lineBlock:], v[from:], n, inner, width)
+				transposeBand(memory[k*n*lineBlock:], v[from:], width, n, n, inner)
 			}
 			result := memory[len(in)*n*lineBlock:]
 			for c := range width {
@@ -99,26 +91,7 @@ func eachGatheredLine(w *Workers, outer, n, inner int, in [][]float32, out []flo
 				}
 				body(line, result[c*n:][:n])
 			}
-			scatterLines(out[from:], result, n, inner, width)
+			transposeBand(out[from:], result, n, width, inner, n)
 		}
 	})
-}
-
-// gatherLines writes width lines of n elements, which lie stride apart in src, one after another to dst.
-func gatherLines(dst, src []float32, n, stride, width int) {
-	for i := range n {
-		for c, v := range src[i*stride : i*stride+width] {
-			dst[c*n+i] = v
-		}
-	}
-}
-
-// scatterLines is the inverse of gatherLines.
-func scatterLines(dst, src []float32, n, stride, width int) {
-	for i := range n {
-		row := dst[i*stride : i*stride+width]
-		for c := range row {
-			row[c] = src[c*n+i]
-		}
-	}
 }
