@@ -13,11 +13,12 @@ type grid struct {
 
 // matrix fills g as the k×n grid of a row-major matrix: op(B) as stored, or transposed.
 func (g *grid) matrix(data []float32, k, n, ld int, trans bool, rows, cols *[]int) {
+	const small = 1 << 14 // floats that stay in the nearest caches
 	down, across := ld, 1
 	if trans {
 		down, across = 1, ld
 	}
-	*g = grid{data: data, rows: ramp(rows, k, down), cols: ramp(cols, n, across), upright: trans}
+	*g = grid{data: data, rows: ramp(rows, k, down), cols: ramp(cols, n, across), upright: trans, near: k*ld <= small}
 }
 
 // ramp returns 0, step, 2·step, ... in the memory of s.

@@ -4,7 +4,7 @@ import "math/bits"
 
 // sumBlock is how many products are added up in registers before they go to C. It is part of every result's last bits and
 // the same for all processors.
-const sumBlock = 256
+const sumBlock = 384
 
 // leftLimit bounds the packed left operand, in floats.
 const leftLimit = 1 << 20

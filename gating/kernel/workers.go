@@ -67,8 +67,8 @@ func (w *Workers) For(n, grain int, body func(lo, hi int)) {
 		return
 	}
 	defer w.busy.Store(false)
-	l := &loop{n: n, step: stepOf(n, grain, w.threads), body: body}
-	helpers := w.helpers[:min(len(w.helpers), (n-1)/l.step)]
+	l := &loop{n: n, grain: grain, threads: w.threads, body: body}
+	helpers := w.helpers[:min(len(w.helpers), (n-1)/grain)]
 	l.pending.Add(len(helpers))
 	for _, h := range helpers {
 		h.give(l)
@@ -83,22 +83,30 @@ func (w *Workers) For(n, grain int, body func(lo, hi int)) {
 	}
 }
 
-// stepOf cuts n so that every thread gets a few ranges: enough to even out unequal speeds, few enough to be cheap.
-func stepOf(n, grain, threads int) int {
-	const rangesPerThread = 4
-	units := (n + grain - 1) / grain
-	return grain * max(1, (units+threads*rangesPerThread-1)/(threads*rangesPerThread))
-}
-
 // loop is one call of For, shared by the goroutines that work on it.
 type loop struct {
-	n, step int
-	body    func(lo, hi int)
-	last    bool // ends the helper instead
-	next    atomic.Int64
-	pending sync.WaitGroup
-	failed  atomic.Bool
-	failure any
+	n, grain, threads int
+	body              func(lo, hi int)
+	last              bool // ends the helper instead
+	next              atomic.Int64
+	pending           sync.WaitGroup
+	failed            atomic.Bool
+	failure           any
+}
+
+// take returns the next range. Ranges get smaller towards the end, so that all goroutines finish together although some are slower.
+func (l *loop) take() (lo, hi int) {
+	for {
+		lo := int(l.next.Load())
+		if lo >= l.n {
+			return l.n, l.n
+		}
+		share := (l.n - lo) / (2 * l.threads * l.grain)
+		hi := min(lo+max(share, 1)*l.grain, l.n)
+		if l.next.CompareAndSwap(int64(lo), int64(hi)) {
+			return lo, hi
+		}
+	}
 }
 
 // run takes ranges until none is left.
@@ -111,12 +119,8 @@ func (l *loop) run() {
 			}
 		}
 	}()
-	for {
-		lo := int(l.next.Add(int64(l.step))) - l.step
-		if lo >= l.n {
-			return
-		}
-		l.body(lo, min(lo+l.step, l.n))
+	for lo, hi := l.take(); lo < hi; lo, hi = l.take() {
+		l.body(lo, hi)
 	}
 }
 
