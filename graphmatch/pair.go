@@ -165,8 +165,8 @@ func sameKeys(k *class, key func(*cnode) string) bool {
 	return a[0] != "" && a[0] != a[len(a)-1] && slices.Equal(a, list(k.b))
 }
 
-// choose settles the remaining ties in canonical order, refining after each choice so that what hangs
-// together stays together.
+// choose settles the remaining ties one by one: by weights that are alike beyond chance, else in canonical
+// order. It refines after each choice so that what hangs together stays together.
 func (t *ties) choose() {
 	for range maxChoices {
 		k := t.firstTie()
@@ -175,8 +175,9 @@ func (t *ties) choose() {
 		}
 		before := *t
 		t.ca, t.cb = cloneColours(t.ca), cloneColours(t.cb)
+		partner := k.b[k.alike()]
 		t.ca[k.a[0]] = mix(t.ca[k.a[0]], 1)
-		t.cb[k.b[0]] = mix(t.cb[k.b[0]], 1)
+		t.cb[partner] = mix(t.cb[partner], 1)
 		t.ca, t.cb = refineBoth(t.a, t.b, t.ca, t.cb)
 		if !t.balanced() {
 			*t = before
@@ -185,14 +186,22 @@ func (t *ties) choose() {
 	}
 }
 
-// firstTie is the first class with more than one node a side, nil when there is none.
+// firstTie is the first class with more than one layer a side, else the first with more than one node,
+// nil when there is none.
 func (t *ties) firstTie() *class {
+	var first *class
 	for _, k := range t.classes() {
-		if len(k.a) > 1 {
+		if len(k.a) < 2 {
+			continue
+		}
+		if k.a[0].unit != nil {
 			return k
 		}
+		if first == nil {
+			first = k
+		}
 	}
-	return nil
+	return first
 }
 
 // pairs reads the pairing off the signatures; nodes still tied are paired in canonical order.

@@ -133,7 +133,7 @@ func TestExtraLayer(t *testing.T) {
 		d.output(x)
 		return d.model
 	}
-	names := strings9("layer")
+	names := nine("layer")
 	for _, skip := range []int{3, 4, 7} {
 		for _, renamed := range []bool{false, true} {
 			whole, cut := chain(1, 0, names), chain(2, skip, names)
@@ -159,11 +159,31 @@ func TestExtraLayer(t *testing.T) {
 	}
 }
 
-func strings9(prefix string) (list []string) {
+// nine makes nine names.
+func nine(prefix string) (list []string) {
 	for i := range 9 {
 		list = append(list, fmt.Sprintf("%s%d", prefix, i))
 	}
 	return list
+}
+
+// Where neither structure nor names nor order tell two branches apart, the weights of fine-tunes do.
+func TestWeightsBreakTies(t *testing.T) {
+	for _, swap := range []bool{false, true} {
+		m := readProto(t, "siamese_tuned")
+		renameAll(t, m, rand.New(rand.NewPCG(1, 1)))
+		for _, n := range m.Graph.Node {
+			if swap && n.GetOpType() == "Add" {
+				slices.Reverse(n.Input)
+			}
+		}
+		a := align(t, open(t, "siamese_tuned")[0], load(t, m))
+		for _, l := range a.Layers {
+			if l.Status != Identical {
+				t.Errorf("swapped %v: layer %s is %s", swap, l.Name, l.Status)
+			}
+		}
+	}
 }
 
 func TestUnsortedFile(t *testing.T) {

@@ -1,0 +1,58 @@
+package graphmatch
+
+import "math"
+
+// Weights settle a tie if one pair of layers correlates by at least clearCosine and by clearMargin more than
+// any other: fine-tunes of one start do, networks trained from different seeds do not.
+const (
+	clearCosine = 0.5
+	clearMargin = 0.2
+	maxEvidence = 1 << 22 // elements of a tensor that are worth reading for this
+)
+
+// alike is the place among the second side's nodes whose weights resemble the first side's first node
+// beyond chance, 0 when there is no such node.
+func (k *class) alike() int {
+	best, second, place := -1.0, -1.0, 0
+	if k.a[0].unit == nil {
+		return 0
+	}
+	for i, n := range k.b {
+		switch c := k.a[0].unit.cosine(n.unit); {
+		case c > best:
+			best, second, place = c, best, i
+		case c > second:
+			second = c
+		}
+	}
+	if best < clearCosine || best < second+clearMargin {
+		return 0
+	}
+	return place
+}
+
+// cosine compares the first parameters of two layers, 0 when they cannot be compared.
+func (u *unit) cosine(w *unit) float64 {
+	p, q := u.params[0], w.params[0]
+	if p.c.elements() > maxEvidence || p.c.elements() != q.c.elements() {
+		return 0
+	}
+	x, err := u.model.Tensor(p.c.tensor).Floats(nil)
+	y, err2 := w.model.Tensor(q.c.tensor).Floats(nil)
+	if err != nil || err2 != nil || len(x) != len(y) {
+		return 0
+	}
+	if shape := q.c.fileShape(); len(shape) == 2 && u.flipped(p) != w.flipped(q) {
+		y = transposed(y, shape[0], shape[1])
+	}
+	var xy, xx, yy float64
+	for i := range x {
+		xy += float64(x[i]) * float64(y[i])
+		xx += float64(x[i]) * float64(x[i])
+		yy += float64(y[i]) * float64(y[i])
+	}
+	if c := xy / math.Sqrt(xx*yy); !math.IsNaN(c) {
+		return c
+	}
+	return 0
+}
