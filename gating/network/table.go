@@ -10,6 +10,7 @@ import (
 var families = []family{
 	activationOps,
 	castOps,
+	classicOps,
 	quantizeOps,
 	dropoutOps,
 	variadicOps,
@@ -54,6 +55,7 @@ var families = []family{
 	resizeOps,
 	spaceOps,
 	gridOps,
+	legacyOps,
 }
 
 // table is every operator by domain and name.

@@ -1,0 +1,129 @@
+package network
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// legacyOps are experimental operators of ONNX 1.2 that its converters wrote and runtimes still read.
+var legacyOps = family{
+	{"", "Affine", 1, gradFull, buildAffine},
+	{"", "ImageScaler", 1, gradFull, buildImageScaler},
+	{"", "Scale", 1, gradFull, buildScale},
+	{"", "ScaledTanh", 1, gradFull, buildWith(scaledTanh)},
+	{"", "ParametricSoftplus", 1, gradFull, buildWith(parametricSoftplus)},
+	{"", "Crop", 1, gradFull, buildCrop},
+}
+
+// channelAffine is scale·x + shift with one scale and shift a channel.
+type channelAffine struct {
+	batch, channels, inner int
+	scale, shift           []float32
+}
+
+// buildAffine follows Affine of opset 1: alpha·x + beta.
+func buildAffine(c *call) (Operator, []Spec, error) {
+	return c.channelAffine(1, []float32{c.float("alpha", 1)}, []float32{c.float("beta", 0)})
+}
+
+// buildScale follows Scale of opset 1: x times the attribute scale.
+func buildScale(c *call) (Operator, []Spec, error) {
+	return c.channelAffine(1, []float32{c.float("scale", 1)}, []float32{0})
+}
+
+// buildImageScaler follows ImageScaler of opset 1: x times scale, plus one bias a channel of an N×C×H×W image.
+func buildImageScaler(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	bias, shape := c.attr("bias").GetFloats(), c.in[0].Shape
+	if len(shape) != 4 || len(bias) != shape[1] {
+		return nil, nil, c.shapeError("%d biases for an input of shape %v, want one a channel of N×C×H×W", len(bias), shape)
+	}
+	return c.channelAffine(len(bias), slices.Repeat([]float32{c.float("scale", 1)}, len(bias)), bias)
+}
+
+// channelAffine builds the map for float input 0, whose channels lie along axis 1 unless there is only one.
+func (c *call) channelAffine(channels int, scale, shift []float32) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	x := c.in[0]
+	if !x.IsFloat() {
+		return nil, nil, c.shapeError("input 0 is %s, want floats", x.Spec)
+	}
+	a := &channelAffine{1, channels, x.Len(), scale, shift}
+	if channels > 1 {
+		a.batch, a.inner = x.Shape[0], sizeOf(x.Shape[2:])
+	}
+	return a, []Spec{x.Spec}, nil
+}
+
+// Forward computes the map.
+func (a *channelAffine) Forward(x *Context, in, out []*Tensor) error {
+	kernel.ScaleShift(x.Workers, a.batch, a.channels, a.inner, in[0].F, a.scale, a.shift, out[0].F)
+	return nil
+}
+
+// Backward scales dy.
+func (a *channelAffine) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	kernel.ScaleShift(x.Workers, a.batch, a.channels, a.inner, dy.F, a.scale, make([]float32, a.channels), dx.F)
+	return nil
+}
+
+// scaledTanh is alpha·tanh(beta·x), both defaulting to 1.
+func scaledTanh(c *call) *unary {
+	alpha, beta := c.float("alpha", 1), c.float("beta", 1)
+	return &unary{
+		f: func(w *kernel.Workers, y, x []float32) {
+			kernel.Scale(w, beta, y, x)
+			kernel.Tanh(w, y, y)
+			kernel.Scale(w, alpha, y, y)
+		},
+		d: slope(func(_, y float32) float32 { return beta * (alpha - y*y/alpha) }),
+	}
+}
+
+// parametricSoftplus is alpha·ln(1+e^(beta·x)), both defaulting to 1.
+func parametricSoftplus(c *call) *unary {
+	alpha, beta := c.float("alpha", 1), c.float("beta", 1)
+	return &unary{
+		f: func(w *kernel.Workers, y, x []float32) {
+			kernel.Scale(w, beta, y, x)
+			kernel.Softplus(w, y, y)
+			kernel.Scale(w, alpha, y, y)
+		},
+		d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+			kernel.Scale(w, beta, dx, x)
+			kernel.Sigmoid(w, dx, dx)
+			kernel.Product(w, dx, dx, dy)
+			kernel.Scale(w, alpha*beta, dx, dx)
+		},
+	}
+}
+
+// buildCrop follows Crop of opset 1: border is left, top, right, bottom of an N×C×H×W image; with the attribute scale, the
+// height and width to keep from the left and top border on.
+func buildCrop(c *call) (Operator, []Spec, error) {
+	if err := c.need(1); err != nil {
+		return nil, nil, err
+	}
+	shape, border, size := c.in[0].Shape, c.intList("border", nil), c.intList("scale", nil)
+	if len(shape) != 4 || len(border) != 4 || size != nil && len(size) != 2 {
+		return nil, nil, c.shapeError("border %v and scale %v for an input of shape %v, want four and two numbers for N×C×H×W", border, size, shape)
+	}
+	maps := make([][]int, 4)
+	for i := range 2 {
+		from, n := border[1-i], int64(shape[2+i])
+		to := n - border[3-i]
+		if size != nil {
+			to = from + size[i]
+		}
+		if from < 0 || to < from || to > n {
+			return nil, nil, c.shapeError("border %v and scale %v cut from %d to %d of %d along axis %d", border, size, from, to, n, 2+i)
+		}
+		maps[2+i] = sliceIndices(shape[2+i], from, to, 1)
+	}
+	return c.newRemap(maps)
+}
