@@ -1,6 +1,9 @@
 package kernel
 
-// ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel.
+// affineChunk is how many elements go through both steps of y = scale·x + shift while they are in the first-level cache.
+const affineChunk = 4096
+
+// ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel. x may be y.
 func ScaleShift(w *Workers, batch, channels, inner int, x, scale, shift, y []float32) {
 	if inner < lineBlock {
 		scaleShiftRows(w, batch, channels, inner, x, scale, shift, y)
@@ -9,9 +12,10 @@ func ScaleShift(w *Workers, batch, channels, inner int, x, scale, shift, y []flo
 	w.For(batch*channels, max(1, pieceElements/inner), func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			s, t := scale[p%channels], shift[p%channels]
-			from, to := x[p*inner:(p+1)*inner], y[p*inner:(p+1)*inner]
-			for i, v := range from {
-				to[i] = s*v + t
+			for from := p * inner; from < (p+1)*inner; from += affineChunk {
+				to := min(from+affineChunk, (p+1)*inner)
+				loops[loopMulOne](y[from:to], x[from:to], x[from:to], s, 0)
+				loops[loopAddOne](y[from:to], y[from:to], y[from:to], t, 0)
 			}
 		}
 	})
@@ -22,10 +26,16 @@ func scaleShiftRows(w *Workers, batch, channels, inner int, x, scale, shift, y [
 	w.For(batch, max(1, pieceElements/max(1, channels*inner)), func(lo, hi int) {
 		for b := lo; b < hi; b++ {
 			at := b * channels * inner
+			if inner == 1 {
+				row := y[at : at+channels]
+				loops[loopMul](row, x[at:at+channels], scale, 0, 0)
+				loops[loopAdd](row, row, shift, 0, 0)
+				continue
+			}
 			for c, s := range scale[:channels] {
 				t := shift[c]
 				for range inner {
-					y[at] = s*x[at] + t
+					y[at] = float32(s*x[at]) + t // rounded twice, as in the loops
 					at++
 				}
 			}

@@ -210,6 +210,20 @@ func (r *Reduction) Spread(w *Workers, body func(x, y, n int, row bool)) {
 	})
 }
 
+// Stretch writes factor times y, repeated along the folded axes, to x: the gradient of a sum.
+func (r *Reduction) Stretch(w *Workers, factor float32, y, x []float32) {
+	r.Spread(w, func(at, o, n int, row bool) {
+		if row {
+			loops[loopMulOne](x[at:at+n], y[o:o+n], y[o:o+n], factor, 0)
+			return
+		}
+		v, run := factor*y[o], x[at:at+n]
+		for i := range run {
+			run[i] = v
+		}
+	})
+}
+
 // count returns the number of index tuples over the axes.
 func count(axes []foldAxis) int {
 	n := 1

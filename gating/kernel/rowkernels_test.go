@@ -103,6 +103,22 @@ func naiveFold(f Fold, shape, axes []int, x []float32) []float64 {
 	return y
 }
 
+func TestStretch(t *testing.T) {
+	for _, axes := range [][]int{{0}, {1}, {2}, {0, 2}, {0, 1, 2}, nil} {
+		r := NewReduction([]int{3, 4, 5}, axes)
+		y := normals(5, r.Outputs())
+		got := onWorkers(t, "stretch", func(w *Workers) []float32 {
+			x := make([]float32, 60)
+			r.Stretch(w, 2, y, x)
+			return x
+		})
+		// Folding what was stretched gives every element as often as it was repeated.
+		back := make([]float32, r.Outputs())
+		r.Fold(nil, FoldSum, got, back, func(_ int, acc float64) float32 { return float32(acc / float64(2*r.Count())) })
+		near(t, "stretch", back, naiveFold(FoldSum, []int{r.Outputs()}, nil, y), 1e-6)
+	}
+}
+
 func TestReductionOfNothing(t *testing.T) {
 	r := NewReduction([]int{3, 0}, []int{1})
 	for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {

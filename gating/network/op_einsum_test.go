@@ -3,6 +3,10 @@ package network
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
 )
 
 func TestEinsumGradients(t *testing.T) {
@@ -27,6 +31,7 @@ func TestEinsumGradients(t *testing.T) {
 		{"ij,ij->ij", [][]int{{1, 3}, {2, 3}}},
 		{"i...,...->i...", [][]int{{2, 3}, {3}}},
 		{"ij,jk->ik", [][]int{{2, 0}, {0, 4}}},
+		{"ij,jk->ik", [][]int{{2, 1}, {3, 2}}}, {"ij,jk->ik", [][]int{{2, 3}, {1, 2}}}, {"ii,i->i", [][]int{{1, 3}, {3}}},
 		{"i->", [][]int{{0}}}, {",ij->ji", [][]int{{}, {2, 3}}},
 	} {
 		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
@@ -113,5 +118,38 @@ func TestEinsumRefusals(t *testing.T) {
 		{"Einsum", 12, equation("i1->i"), []*Tensor{x}, "where a letter is wanted"},
 		{"Einsum", 12, equation("ijk...->i"), []*Tensor{x}, "rank 2"},
 		{"Einsum", 12, equation("i.j->i"), []*Tensor{x}, "rank 2"},
+	})
+}
+
+// FuzzEinsum: no equation makes the planner or the steps panic; what is refused has an error.
+func FuzzEinsum(f *testing.F) {
+	for _, s := range []string{"ij,jk->ik", "...ij,...jk", "ii->i", "i...->...", ",->", "ab,b,a->", "...,...->...", "->", "i..j", "aa,bb->ab"} {
+		f.Add(s, uint8(2), uint8(2))
+	}
+	f.Fuzz(func(t *testing.T, equation string, rankA, rankB uint8) {
+		if len(equation) > 40 || !utf8.ValidString(equation) {
+			return
+		}
+		var in []*Tensor
+		for i, rank := range []uint8{rankA % 5, rankB % 5}[:1+strings.Count(equation, ",")&1] {
+			in = append(in, randomTensor(uint64(i), []int{2, 1, 2, 3}[:min(rank, 4)]...))
+		}
+		c := &call{node: &onnxpb.NodeProto{OpType: proto.String("Einsum"), Attribute: attrs{stringAttr("equation", equation)}}, name: "e", opset: 12}
+		for _, v := range in {
+			c.in = append(c.in, &input{Spec: v.Spec()})
+		}
+		op, specs, err := buildEinsum(c)
+		if err != nil {
+			return
+		}
+		out := NewTensor(specs[0])
+		if err := op.Forward(&Context{}, in, []*Tensor{out}); err != nil {
+			t.Fatalf("%q: %v", equation, err)
+		}
+		for i, v := range in {
+			if err := op.(Differentiable).Backward(&Context{}, i, 0, in, []*Tensor{out}, out, NewTensor(v.Spec())); err != nil {
+				t.Fatalf("%q: gradient %d: %v", equation, i, err)
+			}
+		}
 	})
 }

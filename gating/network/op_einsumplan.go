@@ -44,8 +44,12 @@ const maxEinsum = 1 << 30
 // plan turns the parsed equation into steps.
 func (s *einsumSpec) plan(c *call) (*einsum, error) {
 	e := &einsum{}
+	strides := make([][]int, len(s.operands))
 	for i := range s.operands {
-		e.single = append(e.single, s.alone(i, c.in[i].Shape))
+		strides[i] = s.dropStretched(i, c.in[i].Shape)
+	}
+	for i := range s.operands {
+		e.single = append(e.single, s.alone(i, strides[i]))
 	}
 	labels := e.single[0].labels
 	for i := 1; i < len(e.single); i++ {
@@ -60,6 +64,20 @@ func (s *einsumSpec) plan(c *call) (*einsum, error) {
 	return e, nil
 }
 
+// dropStretched leaves out the axes of size 1 that stretch, because a product
+// repeats an operand by itself, and returns the strides of the others.
+func (s *einsumSpec) dropStretched(i int, shape []int) []int {
+	var labels []label
+	var strides []int
+	for a, step := range stridesOf(shape) {
+		if l := s.operands[i][a]; shape[a] == s.size[l] {
+			labels, strides = append(labels, l), append(strides, step)
+		}
+	}
+	s.operands[i] = labels
+	return strides
+}
+
 // needed says whether an axis is in the output or in an operand from the given one on.
 func (s *einsumSpec) needed(l label, from int) bool {
 	for _, labels := range s.operands[from:] {
@@ -70,17 +88,12 @@ func (s *einsumSpec) needed(l label, from int) bool {
 	return slices.Contains(s.out, l)
 }
 
-// alone plans what happens to operand i by itself. An axis of size 1 that
-// stretches is left out: a product repeats it by itself.
-func (s *einsumSpec) alone(i int, shape []int) *einsumSingle {
+// alone plans what happens to operand i by itself.
+func (s *einsumSpec) alone(i int, strides []int) *einsumSingle {
 	o := &einsumSingle{same: true, keptCount: 1, foldings: 1}
-	strides := stridesOf(shape)
 	steps := map[label]int{}
 	var order []label
 	for a, l := range s.operands[i] {
-		if shape[a] == 1 && s.size[l] != 1 {
-			continue
-		}
 		if _, ok := steps[l]; ok {
 			o.same = false
 		} else {

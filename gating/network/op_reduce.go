@@ -26,22 +26,21 @@ var reduceOps = family{
 type reduceKind struct {
 	fold   kernel.Fold
 	finish func(acc, n float64) float64
-	// grad is dx from x, y, dy and the number of elements; nil where it needs more.
-	grad func(x, y, dy, n float32) float32
+	// grad is dx from x, y and dy; nil where it needs more or less.
+	grad func(x, y, dy float32) float32
 }
 
 var (
-	reduceSum  = &reduceKind{kernel.FoldSum, same, func(_, _, dy, _ float32) float32 { return dy }}
-	reduceMean = &reduceKind{kernel.FoldSum, func(acc, n float64) float64 { return acc / n },
-		func(_, _, dy, n float32) float32 { return dy / n }}
-	reduceL1 = &reduceKind{kernel.FoldAbs, same, func(x, _, dy, _ float32) float32 { return sign(x) * dy }}
-	reduceL2 = &reduceKind{kernel.FoldSquares, func(acc, _ float64) float64 { return math.Sqrt(acc) },
-		func(x, y, dy, _ float32) float32 { return ratio(x, y) * dy }}
-	reduceSumSquare = &reduceKind{kernel.FoldSquares, same, func(x, _, dy, _ float32) float32 { return 2 * x * dy }}
+	reduceSum  = &reduceKind{kernel.FoldSum, same, nil}
+	reduceMean = &reduceKind{kernel.FoldSum, func(acc, n float64) float64 { return acc / n }, nil}
+	reduceL1   = &reduceKind{kernel.FoldAbs, same, func(x, _, dy float32) float32 { return sign(x) * dy }}
+	reduceL2   = &reduceKind{kernel.FoldSquares, func(acc, _ float64) float64 { return math.Sqrt(acc) },
+		func(x, y, dy float32) float32 { return ratio(x, y) * dy }}
+	reduceSumSquare = &reduceKind{kernel.FoldSquares, same, func(x, _, dy float32) float32 { return 2 * x * dy }}
 	reduceLogSum    = &reduceKind{kernel.FoldSum, func(acc, _ float64) float64 { return math.Log(acc) },
-		func(_, y, dy, _ float32) float32 { return dy / float32(math.Exp(float64(y))) }}
+		func(_, y, dy float32) float32 { return dy / float32(math.Exp(float64(y))) }}
 	reduceLogSumExp = &reduceKind{kernel.FoldSum, func(acc, _ float64) float64 { return math.Log(acc) },
-		func(x, y, dy, _ float32) float32 { return dy * float32(math.Exp(float64(x-y))) }}
+		func(x, y, dy float32) float32 { return dy * float32(math.Exp(float64(x-y))) }}
 	reduceMax  = &reduceKind{kernel.FoldMax, same, nil}
 	reduceMin  = &reduceKind{kernel.FoldMin, same, nil}
 	reduceProd = &reduceKind{kernel.FoldProduct, same, nil}
@@ -160,9 +159,12 @@ func (r *reduce) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tenso
 		r.shareTies(x, in[0].F, out[0].F, dy.F, dx.F)
 	case reduceProd:
 		r.productGradient(x, in[0].F, dy.F, dx.F)
+	case reduceSum:
+		r.Stretch(x.Workers, 1, dy.F, dx.F)
+	case reduceMean:
+		r.Stretch(x.Workers, float32(1/float64(r.Count())), dy.F, dx.F)
 	default:
-		n := float32(r.Count())
-		r.each(x, func(i, o int) { dx.F[i] = r.grad(in[0].F[i], out[0].F[o], dy.F[o], n) })
+		r.each(x, func(i, o int) { dx.F[i] = r.grad(in[0].F[i], out[0].F[o], dy.F[o]) })
 	}
 	return nil
 }
