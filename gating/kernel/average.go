@@ -37,9 +37,8 @@ func (g *Window) AveragePoolBackward(w *Workers, dy, dx []float32) {
 func ones(axes [3]axis, planes int, src, dst []float32) {
 	taps := axes[0].taps() * axes[1].taps() * axes[2].taps()
 	weights := grid{data: []float32{1}, rows: make([]int, taps), cols: []int{0}}
-	job := correlation{batch: planes, groups: 1, channels: 1, rows: 1, axes: axes, src: src, dst: dst,
-		left: func(int) grid { return weights }}
-	job.run(nil, nil)
+	correlate(nil, correlation{batch: planes, groups: 1, channels: 1, rows: 1, axes: axes, src: src, dst: dst,
+		left: func(int) grid { return weights }})
 }
 
 // shares returns one over the number of elements that each window of a plane counts.

@@ -51,7 +51,10 @@ type batchedTap struct {
 	first           []bool // no earlier tap contributes to that output
 }
 
-func (c *correlation) runBatched(w *Workers, left *panels, s *scratch) {
+func (c *correlation) runBatched(w *Workers) {
+	s := borrow()
+	defer s.giveBack()
+	left := &c.packLefts(w, s)[0]
 	b := batched{correlation: c, left: left, width: tileWidth(min(c.batch, simd.wide)), lines: c.outputRows()}
 	b.src = resize(&s.slab, c.inVolume*c.channels*b.width)
 	b.dst = resize(&s.sums, c.outVolume*c.rows*b.width)

@@ -45,7 +45,7 @@ func (c *Conv) Forward(w *Workers, x, weight, bias, y []float32) {
 	job.left = func(i int) grid {
 		return grid{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
 	}
-	job.run(w, s)
+	correlate(w, job)
 }
 
 // BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy. The elements of dx that are
@@ -56,26 +56,33 @@ func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
 	s := borrow()
 	defer s.giveBack()
 	turned := c.turn(w, g, weight, s)
+	var jobs []correlation
 	c.eachPhase(func(axes [3]axis) {
-		job := correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes, src: dy, dst: dx}
-		left := turned
-		left.rows = resize(&s.leftRows, g.out*axes[0].taps()*axes[1].taps()*axes[2].taps())[:0]
-		for o := range g.out {
-			eachTap(&axes, func(tap, _ [3]int) {
-				left.rows = append(left.rows, turned.rows[o*g.taps+(tap[0]*g.kernel[1]+tap[1])*g.kernel[2]+tap[2]])
-			})
-		}
-		job.left = func(i int) grid {
-			part := left
-			part.data = left.data[i*g.taps*g.out*g.in:]
-			return part
-		}
-		job.run(w, s)
+		jobs = append(jobs, correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes,
+			src: dy, dst: dx, left: turned.only(&axes, g)})
 	})
+	correlate(w, jobs...)
+}
+
+// only returns, for each group, the rows of g that belong to the taps of axes.
+func (g grid) only(axes *[3]axis, c convSizes) func(group int) grid {
+	var rows []int
+	for o := range c.out {
+		eachTap(axes, func(tap, _ [3]int) {
+			rows = append(rows, g.rows[o*c.taps+(tap[0]*c.kernel[1]+tap[1])*c.kernel[2]+tap[2]])
+		})
+	}
+	g.rows = rows
+	return func(group int) grid {
+		part := g
+		part.data = g.data[group*c.taps*c.out*c.in:]
+		return part
+	}
 }
 
 // turn returns the weights of the first group with (output channel, tap) as rows and input channels as columns. Where strides
-// split the taps, stretches of them are too short to be transposed while they are packed, so all are transposed before.
+// split the taps, stretches of them are too short to be transposed while they are packed, so all are transposed before. The
+// tables live as long as s is borrowed.
 func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) grid {
 	rows := resize(&s.turnedRows, g.out*g.taps)
 	split := g.taps > 1 && slices.Max(c.Stride) > 1
@@ -86,7 +93,7 @@ func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) grid 
 		}
 	}
 	if !split {
-		return grid{data: weight, rows: rows, cols: ramp(&s.leftCols, g.in, g.taps), upright: true}
+		return grid{data: weight, rows: rows, cols: ramp(&s.leftCols, g.in, g.taps), upright: g.taps > 1}
 	}
 	turned := resize(&s.turned, c.OutChannels*g.in*g.taps)
 	Permute(w, turned, weight, []int{c.OutChannels, g.in, g.taps}, []int{0, 2, 1})

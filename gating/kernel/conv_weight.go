@@ -35,7 +35,10 @@ type weightGradient struct {
 
 // run computes one group, a few images (or part of one) at a time. Where it cuts follows from the shape alone.
 func (d *weightGradient) run(w *Workers, group int) {
-	const limit = 1 << 20 // floats of either operand at a time
+	limit := 1 << 17 // floats of either operand at a time: little, to find it in the cache again,
+	if d.out*d.in*d.taps > 1<<16 {
+		limit = 1 << 20 // unless going over the result more often would cost more
+	}
 	s := borrow()
 	defer s.giveBack()
 	largest := max(d.in*d.inVolume, d.out*d.outVolume)

@@ -12,9 +12,12 @@ type correlation struct {
 
 	outVolume, inVolume, target, depth int
 	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
+	lefts                              []panels
 }
 
-func (c *correlation) run(w *Workers, s *scratch) {
+// measure fills in sizes and says whether anything is left to compute: without outputs nothing is, and without products
+// outputs are constant.
+func (c *correlation) measure(w *Workers) bool {
 	c.outVolume, c.inVolume, c.target = 1, 1, 1
 	taps := 1
 	for d := range c.axes {
@@ -24,30 +27,54 @@ func (c *correlation) run(w *Workers, s *scratch) {
 	}
 	c.depth = taps * c.channels
 	if c.batch*c.groups*c.rows*c.outVolume == 0 {
-		return
+		return false
 	}
 	if c.depth*c.inVolume == 0 {
 		c.constant(w)
+		return false
+	}
+	return true
+}
+
+// correlate runs jobs that have all but their axes and weights in common and write different elements of the same target: each
+// image passes through all of them while it is in the cache.
+func correlate(w *Workers, jobs ...correlation) {
+	var rest []*correlation
+	for i := range jobs {
+		c := &jobs[i]
+		switch {
+		case !c.measure(w):
+		case c.rows > 1 && c.worthBatching():
+			c.runBatched(w)
+		default:
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
 		return
 	}
-	if c.rows == 1 {
-		c.runThin(w)
+	if rest[0].rows == 1 {
+		runThin(w, rest)
 		return
 	}
-	lefts := c.packLefts(w, s)
-	if c.worthBatching() {
-		c.runBatched(w, &lefts[0], s)
-		return
+	lead := rest[0]
+	lead.cut(w)
+	for _, c := range rest {
+		s := borrow()
+		defer s.giveBack()
+		c.lefts = c.packLefts(w, s)
+		c.images, c.boxes, c.down = lead.images, lead.boxes, lead.down
 	}
-	c.cut(w)
-	pieces := (c.batch + c.images - 1) / c.images
-	w.For(c.groups*pieces*c.boxes*c.down, 1, func(lo, hi int) {
+	pieces := (lead.batch + lead.images - 1) / lead.images
+	w.For(lead.groups*pieces*lead.boxes*lead.down, 1, func(lo, hi int) {
 		s := borrow()
 		defer s.giveBack()
 		for t := lo; t < hi; t++ {
-			part, rest := t%c.down, t/c.down
-			b, rest := rest%c.boxes, rest/c.boxes
-			c.piece(&lefts[rest/pieces], rest/pieces, rest%pieces*c.images, split(&c.axes, b, c.boxes), part, s)
+			part, at := t%lead.down, t/lead.down
+			b, at := at%lead.boxes, at/lead.boxes
+			for _, c := range rest {
+				c.piece(at/pieces, at%pieces*c.images, split(&c.axes, b, c.boxes), part, s)
+			}
 		}
 	})
 }
@@ -76,6 +103,9 @@ func (c *correlation) cut(w *Workers) {
 	const columns, slabLimit = 128, 1 << 18
 	enough := 4 * w.Threads()
 	c.images = max(1, min(c.batch, columns/c.outVolume))
+	if c.images == 1 {
+		c.images = c.fullest(slabLimit)
+	}
 	pieces := (c.batch + c.images - 1) / c.images * c.groups
 	c.boxes = max(1, c.channels*c.inVolume/slabLimit)
 	if pieces*c.boxes < enough && w.Threads() > 1 {
@@ -88,9 +118,24 @@ func (c *correlation) cut(w *Workers) {
 	}
 }
 
+// fullest is how many images, up to four, fill the last panel of a piece best.
+func (c *correlation) fullest(slabLimit int) int {
+	best, empty := 1, 1.0
+	for images := 1; images <= min(4, c.batch) && images*c.channels*c.inVolume <= slabLimit; images++ {
+		n := images * c.outVolume
+		if rest := float64(-n&(simd.narrow-1)) / float64(n); rest < empty-0.01 {
+			best, empty = images, rest
+		}
+	}
+	return best
+}
+
 // piece computes some rows of some outputs of a few images of one group.
-func (c *correlation) piece(left *panels, group, image int, b box, part int, s *scratch) {
-	images := min(c.images, c.batch-image)
+func (c *correlation) piece(group, image int, b box, part int, s *scratch) {
+	left, images := &c.lefts[group], min(c.images, c.batch-image)
+	if b.volume() == 0 {
+		return
+	}
 	view := newView(&c.axes, b)
 	src := c.src[(image*c.groups+group)*c.channels*c.inVolume:]
 	next := c.groups * c.channels * c.inVolume // floats from one image to the next
@@ -177,10 +222,10 @@ func (c *correlation) fillSlab(view *slab, group, image, images int, s *scratch)
 
 // patchRows lists where each channel and tap begins.
 func (c *correlation) patchRows(view *slab, b *box, rows []int) []int {
-	for ch := range c.channels {
-		eachTap(&c.axes, func(_, shift [3]int) {
-			rows = append(rows, ch*view.plane+view.tap(shift, b))
-		})
+	eachTap(&c.axes, func(_, shift [3]int) { rows = append(rows, view.tap(shift, b)) })
+	taps := len(rows)
+	for p := taps; p < c.depth; p++ {
+		rows = append(rows, rows[p-taps]+view.plane)
 	}
 	return rows
 }

@@ -16,8 +16,11 @@ func newThin(axes *[3]axis, batch, channels int) thin {
 	t.view = newSlab(axes, t.b)
 	t.images = max(1, min(batch, enough/(t.view.plane*channels)))
 	t.reach = ((t.b[0].hi-1)*t.view.pos[1]+t.b[1].hi-1)*t.view.pos[2] + t.b[2].hi
-	for ch := range channels {
-		eachTap(axes, func(_, shift [3]int) { t.offsets = append(t.offsets, ch*t.view.plane+t.view.tap(shift, &t.b)) })
+	eachTap(axes, func(_, shift [3]int) { t.offsets = append(t.offsets, t.view.tap(shift, &t.b)) })
+	for ch := 1; ch < channels; ch++ {
+		for _, o := range t.offsets[:len(t.offsets)/ch] {
+			t.offsets = append(t.offsets, o+ch*t.view.plane)
+		}
 	}
 	return t
 }
@@ -40,42 +43,60 @@ func (t *thin) runs(axes *[3]axis) []line {
 	return lines
 }
 
+// thinJob is one correlation in its thin layout.
+type thinJob struct {
+	*correlation
+	thin
+	runs       []line
+	each, slab int // floats an image, and before this job's part of the slab
+}
+
 // runThin computes groups of one row each, as in depthwise convolutions: a product's tiles would be nearly empty, so every
 // plane is summed directly.
-func (c *correlation) runThin(w *Workers) {
-	t := newThin(&c.axes, c.batch, c.channels)
-	runs := t.runs(&c.axes)
-	each := c.channels * t.view.plane // floats an image
-	pieces := (c.batch + t.images - 1) / t.images
-	w.For(c.groups*pieces, 1, func(lo, hi int) {
+func runThin(w *Workers, jobs []*correlation) {
+	thins, size, places, lead := make([]thinJob, len(jobs)), 0, 0, jobs[0]
+	for i, c := range jobs {
+		t := thinJob{correlation: c, thin: newThin(&c.axes, c.batch, c.channels), slab: size}
+		t.runs, t.each = t.thin.runs(&c.axes), c.channels*t.view.plane
+		if i > 0 {
+			t.thin.images = thins[0].thin.images
+		}
+		thins[i], size = t, size+t.thin.images*t.each+2*block
+		places = max(places, t.length(t.thin.images, c.channels), c.depth)
+	}
+	images := thins[0].thin.images
+	pieces := (lead.batch + images - 1) / images
+	w.For(lead.groups*pieces, 1, func(lo, hi int) {
 		s := borrow()
 		defer s.giveBack()
-		src := resize(&s.slab, t.images*each+2*block)
-		clear(src)
-		dst, weights := resize(&s.right, t.length(t.images, c.channels)), resize(&s.tile, c.depth)
+		slab, dst, weights := resize(&s.slab, size), resize(&s.right, places), resize(&s.tile, places)
+		clear(slab)
 		for r := lo; r < hi; r++ {
-			group, image := r/pieces, r%pieces*t.images
-			images := min(t.images, c.batch-image)
-			for i := range images * c.channels {
-				from := ((image+i/c.channels)*c.groups+group)*c.channels + i%c.channels
-				t.view.fill(src[i*t.view.plane:], c.src[from*c.inVolume:])
-			}
-			c.thinWeights(group, weights)
-			var bias float32
-			if c.bias != nil {
-				bias = c.bias[group]
-			}
-			simd.taps(t.length(images, c.channels), dst, src, t.offsets, weights, bias)
-			for i := range images {
-				deal(c.dst[((image+i)*c.groups+group)*c.target:], dst[i*each:], runs, c.axes[2].stride)
+			for i := range thins {
+				t := &thins[i]
+				image := r % pieces * images
+				t.piece(r/pieces, image, min(images, t.batch-image), slab[t.slab:], dst, weights[:t.depth])
 			}
 		}
 	})
 }
 
-func (c *correlation) thinWeights(group int, weights []float32) {
-	g := c.left(group)
+// piece computes some images of one group.
+func (t *thinJob) piece(group, image, images int, slab, dst, weights []float32) {
+	for i := range images * t.channels {
+		from := ((image+i/t.channels)*t.groups+group)*t.channels + i%t.channels
+		t.view.fill(slab[i*t.view.plane:], t.src[from*t.inVolume:])
+	}
+	g := t.left(group)
 	for p, row := range g.rows {
 		weights[p] = g.data[row+g.cols[0]]
+	}
+	var bias float32
+	if t.bias != nil {
+		bias = t.bias[group]
+	}
+	simd.taps(t.length(images, t.channels), dst, slab, t.offsets, weights, bias)
+	for i := range images {
+		deal(t.dst[((image+i)*t.groups+group)*t.target:], dst[i*t.each:], t.runs, t.axes[2].stride)
 	}
 }
