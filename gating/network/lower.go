@@ -24,12 +24,13 @@ type Config struct {
 	Statistics map[*onnxpb.NodeProto]*Statistics
 	Workers    *kernel.Workers // for folding
 	MaxBytes   int64           // bound on one tensor's memory, 0 for 8 GiB
+	MaxNodes   int             // bound on nodes once functions and loops are expanded, 0 for a million
 }
 
 // Bounds that keep a hostile graph from expanding without end.
 const (
 	defaultMaxBytes = 8 << 30
-	maxNodes        = 1 << 20
+	defaultMaxNodes = 1 << 20
 	maxDepth        = 64
 )
 
@@ -49,6 +50,9 @@ type lowerer struct {
 func Lower(m *onnx.Model, c Config) (*Graph, error) {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultMaxBytes
+	}
+	if c.MaxNodes == 0 {
+		c.MaxNodes = defaultMaxNodes
 	}
 	l := &lowerer{Config: c, model: m, graph: &Graph{params: c.Params}, sites: map[onnx.Site]*value{}}
 	l.bindParams()
@@ -147,14 +151,17 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) erro
 	if p.depth > maxDepth {
 		return fmt.Errorf("subgraphs and functions nest deeper than %d: %w", maxDepth, onnx.ErrInvalid)
 	}
-	list = inOrder(list)
+	if l.count += len(list); l.count > l.MaxNodes {
+		return fmt.Errorf("the graph has more than %d nodes once its functions and loops are expanded: %w", l.MaxNodes, onnx.ErrInvalid)
+	}
+	list, err := onnx.Order(list) // some exporters leave nodes out of order, and ONNX Runtime takes those files too
+	if err != nil {
+		return err
+	}
 	need := neededNodes(list, wanted)
 	for i, n := range list {
 		if !need[i] {
 			continue
-		}
-		if l.count++; l.count > maxNodes {
-			return fmt.Errorf("the graph has more than %d nodes once its functions are inlined: %w", maxNodes, onnx.ErrInvalid)
 		}
 		if err := l.node(n, p); err != nil {
 			return err
