@@ -35,13 +35,25 @@ func (m *merge) judge(ctx context.Context, c Candidate) error {
 		if c.Parent < 0 || c.Parent == m.alignment.Base || errors.Is(err, network.ErrUnsupported) {
 			return err
 		}
-		c.failure = err
-		s = Score{Loss: math.NaN(), Metric: math.NaN(), Samples: m.held.Len()}
+		m.fail(c, err)
+		return nil
 	}
 	c.Score = s
+	m.list(c)
+	return nil
+}
+
+// fail lists a candidate that has no score.
+func (m *merge) fail(c Candidate, why error) {
+	c.failure = why
+	c.Score = Score{Loss: math.NaN(), Metric: math.NaN(), Samples: m.held.Len()}
+	m.list(c)
+}
+
+// list adds a judged candidate to the table.
+func (m *merge) list(c Candidate) {
 	m.candidates = append(m.candidates, c)
 	m.report(Event{Stage: "candidate", Candidate: &c})
-	return nil
 }
 
 // judgeMerged bakes coefficients and judges the result, and where the network has

@@ -10,6 +10,9 @@ import (
 // ErrNoGain is the kind of the error that no merged candidate beat the best parent.
 var ErrNoGain = errors.New("no merged model beats the best parent")
 
+// ErrDiverged is the kind of the error that learning never saw a finite loss.
+var ErrDiverged = errors.New("nothing could be learned")
+
 // ErrRecipe is the kind of every error that says a file is no recipe, or one that
 // contradicts itself.
 var ErrRecipe = errors.New("bad recipe")

@@ -169,4 +169,3 @@ func TestPenaltyEqualsPyTorch(t *testing.T) {
 		}
 	}
 }
-

@@ -29,13 +29,15 @@ type LearnConfig struct {
 // Learned is the result of Learn.
 type Learned struct {
 	LogAlpha [][]float64 // per group, parent by parent
-	Steps    int         // updates made
+	Steps    int         // batches tried, the skipped ones among them
+	Skipped  int         // of these, without a finite loss and gradient: they moved no gate
 	Elapsed  time.Duration
 }
 
 // Learn minimises E_u[loss] + lambda * mean P(z != 0) over the gates of the plan
 // by Adam, from start. Everything but the gates is frozen. It returns an error of
-// kind network.ErrUnsupported, naming the node, if a gradient cannot reach a gate.
+// kind network.ErrUnsupported, naming the node, if a gradient cannot reach a
+// gate, and one of kind ErrDiverged if no step had a finite loss.
 func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
 	began := time.Now()
 	t, err := newTrainer(p, d, obj, start, c)
@@ -48,7 +50,7 @@ func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 	if c.MaxSteps > 0 {
 		total = min(total, c.MaxSteps)
 	}
-	done := 0
+	done, skipped := 0, 0
 	for epoch := 0; done < total; epoch++ {
 		for rows := range d.Batches(t.forward.batch*t.micro, c.Seed, epoch) {
 			if done == total || len(rows) < t.forward.batch*t.micro {
@@ -58,17 +60,28 @@ func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 				return nil, err
 			}
 			t.setRate(c.Rate, done, total)
-			loss, err := t.step(rows)
+			loss, moved, err := t.step(rows)
 			if err != nil {
 				return nil, err
 			}
 			done++
+			if !moved {
+				skipped++
+			}
 			if c.Progress != nil {
 				c.Progress(done, total, loss)
 			}
 		}
 	}
-	return &Learned{LogAlpha: t.logAlpha(), Steps: done, Elapsed: time.Since(began)}, nil
+	if skipped == done {
+		return nil, diverged(done)
+	}
+	return &Learned{LogAlpha: t.logAlpha(), Steps: done, Skipped: skipped, Elapsed: time.Since(began)}, nil
+}
+
+func diverged(steps int) error {
+	return &hinted{ErrDiverged, fmt.Sprintf("none of %d steps had a finite loss and gradient", steps),
+		"look for the parent that computes a NaN or an infinity with softmerge eval, and leave it out"}
 }
 
 // trainer is a compiled program with its optimiser.
@@ -152,24 +165,36 @@ func (t *trainer) compile(eg *G.ExprGraph) (err error) {
 	return nil
 }
 
-// step makes one update from the rows and returns the cost.
-func (t *trainer) step(rows []int) (float64, error) {
+// step makes one update from the rows and returns the cost. A draw that opens a
+// harmful gate may have no finite cost or gradient: it moves nothing, the next draw differs.
+func (t *trainer) step(rows []int) (cost float64, moved bool, err error) {
 	for i, g := range t.gates {
 		g.draw()
 		clear(t.sums[i])
 	}
-	var cost float64
 	for k := range t.micro {
 		c, err := t.gradient(rows[k*t.forward.batch : (k+1)*t.forward.batch])
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		cost += c / float64(t.micro)
 	}
-	if math.IsNaN(cost) || math.IsInf(cost, 0) {
-		return cost, nil // a draw that opened a harmful gate: nothing to learn from, the next draw differs
+	norm := t.norm()
+	if !finite([]float64{cost, norm}) {
+		return cost, false, nil
 	}
-	return cost, t.update()
+	return cost, true, t.update(norm)
+}
+
+// norm is the length of the summed gradient of all gates.
+func (t *trainer) norm() float64 {
+	var sum float64
+	for _, s := range t.sums {
+		for _, g := range s {
+			sum += float64(g) * float64(g)
+		}
+	}
+	return math.Sqrt(sum)
 }
 
 // gradient runs the program forward and backward for one batch of the graph's size and adds to the sums.
@@ -202,18 +227,8 @@ func (l leaf) Grad() (G.Value, error) { return l.grad, nil }
 // does not fill Adam's second moment for hundreds of steps.
 const maxGradient = 1
 
-// update moves log a by one Adam step.
-func (t *trainer) update() error {
-	var norm float64
-	for _, s := range t.sums {
-		for _, g := range s {
-			norm += float64(g) * float64(g)
-		}
-	}
-	norm = math.Sqrt(norm)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return nil
-	}
+// update moves log a by one Adam step along the summed gradient, whose length is norm.
+func (t *trainer) update(norm float64) error {
 	scale := float32(1)
 	if norm > maxGradient {
 		scale = float32(maxGradient / norm)

@@ -2,6 +2,7 @@ package gating
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -169,12 +170,13 @@ func (m *merge) divide(d *dataset.Data) (err error) {
 	if m.objective, err = FitObjective(base, d, m.Loss, m.Metric, m.Output); err != nil {
 		return err
 	}
-	if err := m.objective.checkLabels(m.HeldOut); err != nil {
+	if d, err = m.objective.Prepare(d); err != nil {
 		return err
 	}
 	if m.HeldOut != nil {
-		m.train, m.held = d, m.HeldOut
-		return nil
+		m.train = d
+		m.held, err = m.objective.Prepare(m.HeldOut)
+		return err
 	}
 	m.train, m.held, err = d.Split(m.Holdout, m.Learn.Seed)
 	return err
@@ -245,13 +247,17 @@ func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) 
 	c.Progress = func(step, steps int, loss float64) {
 		m.report(Event{Stage: "learn", Granularity: g, Step: step, Steps: steps, Loss: loss})
 	}
+	name := "soft:" + string(g)
 	learned, err := Learn(ctx, p, m.train, m.objective, start, c)
+	if errors.Is(err, ErrDiverged) {
+		m.fail(Candidate{Name: name, Parent: -1}, err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	m.steps += learned.Steps
 	m.learning += learned.Elapsed
-	name := "soft:" + string(g)
 	if err := m.judgeMerged(ctx, name, p, p.Coefficients(learned.LogAlpha, c.Combine)); err != nil {
 		return err
 	}

@@ -17,15 +17,25 @@ type Objective struct {
 	Output  string // name of the graph output
 	Loss    network.Loss
 	Metric  Metric
-	Classes int // number of classes of a cross-entropy, else 0
+	Classes int  // number of classes of a cross-entropy, else 0
+	perRow  bool // classes are of whole samples, not of positions in them
 }
 
-// checkLabels refuses labels that name no class of the model.
-func (o Objective) checkLabels(d *dataset.Data) error {
-	if o.Classes == 0 || d == nil {
-		return nil
+// Prepare returns the data with labels as the objective reads them: where the
+// output counts classes, one-hot rows and whole numbers stored as floats become
+// class indices. Labels that name no class of the model are an error of kind
+// dataset.ErrData. Everything else is d's own.
+func (o Objective) Prepare(d *dataset.Data) (*dataset.Data, error) {
+	if d.Label == nil {
+		return nil, noLabels()
 	}
-	return d.CheckLabels(o.Classes)
+	switch {
+	case o.Classes == 0:
+		return d, nil
+	case o.perRow:
+		return d.AsClasses(o.Classes)
+	}
+	return d, d.CheckLabels(o.Classes)
 }
 
 // Metric is a figure users know, better when larger or when smaller.
@@ -65,10 +75,12 @@ var metrics = []Metric{
 
 // FitObjective finds the loss and metric for a model's output and the labels.
 // Names other than auto are taken as they are; output "" is the first float
-// output that fits the labels. Errors are of kind dataset.ErrData.
+// output that fits the labels. Learn and Evaluate want the data that
+// Objective.Prepare returns. Errors are of kind dataset.ErrData, or
+// network.ErrUnsupported where no output can be computed.
 func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (Objective, error) {
 	if d.Label == nil {
-		return Objective{}, dataErr("add the labels under the key label, labels, y or target, or name their key with --label", "the data has no labels")
+		return Objective{}, noLabels()
 	}
 	var reasons []string
 	var unsupported error
@@ -83,7 +95,8 @@ func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (
 		case err != nil:
 			return Objective{}, err
 		case why == "":
-			return obj, obj.checkLabels(d)
+			_, err := obj.Prepare(d)
+			return obj, err
 		default:
 			reasons = append(reasons, why)
 		}
@@ -98,6 +111,10 @@ func FitObjective(m *onnx.Model, d *dataset.Data, loss, metric, output string) (
 		sampleShape(d.Label), strings.Join(reasons, "; "))
 }
 
+func noLabels() error {
+	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label", "the data has no labels")
+}
+
 func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, c.Shape) }
 
 // fitOutput returns the objective for one output, or why there is none.
@@ -110,13 +127,30 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output, loss, metric string) (obj
 	if err != nil {
 		return obj, "", err
 	}
-	obj, why = fitLoss(g, d.Label, loss)
+	label := classLabel(g, d, loss)
+	obj, why = fitLoss(g, label, loss)
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, g.Outputs()[0].Spec, why), nil
 	}
 	obj.Output = output
-	obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, d.Label))
+	obj.Metric, err = fitMetric(metric, obj.Loss, classAxis(g, label))
 	return obj, "", err
+}
+
+// classLabel returns the label as class indices where the only output of g is one
+// row of class scores a sample and the label is one-hot or whole numbers; else
+// the label as it is. Sigmoids of the label's shape say of each class by itself
+// whether it is there.
+func classLabel(g *network.Graph, d *dataset.Data, loss string) *dataset.Column {
+	shape := g.Outputs()[0].Shape
+	op, _ := g.Producer(0)
+	sigmoids := op == "Sigmoid" && len(shape) == 2 && d.Label.Size() == shape[1]
+	wanted := loss == "cross_entropy" || (loss == "" || loss == "auto") && !sigmoids
+	if !wanted || len(shape) != 2 || shape[1] < 2 {
+		return d.Label
+	}
+	classes, _ := d.AsClasses(shape[1]) // a class that does not exist is Prepare's to refuse
+	return classes.Label
 }
 
 // fitLoss returns the loss for a graph's only output, or why there is none.
@@ -135,7 +169,7 @@ func fitLoss(g *network.Graph, label *dataset.Column, loss string) (Objective, s
 	switch {
 	case loss == "cross_entropy" && axis >= 0:
 		form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[op]
-		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}, Classes: o.Shape[axis]}, ""
+		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}, Classes: o.Shape[axis], perRow: len(o.Shape) == 2}, ""
 	case loss == "mse" && same:
 		return Objective{Loss: network.MSE{}}, ""
 	case loss == "bce" && same:

@@ -62,6 +62,9 @@ func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
 				return err
 			}
 		}
+		if data, err = obj.Prepare(data); err != nil {
+			return err
+		}
 		began := time.Now()
 		s, err := gating.Evaluate(ctx, m, data, obj, f.batch, w)
 		if err != nil {
