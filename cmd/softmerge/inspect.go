@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -17,10 +16,14 @@ func newInspect(v *voice) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect A.onnx",
 		Short: "Layers, operators, selectable names, shapes, types, sizes",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return inspect(v, args[0], ops) },
+		Long: `inspect prints what is in a model: inputs and outputs, the layers with the names that --only can
+choose them by, and the operators with what softmerge can do with each.`,
+		Example: `  softmerge inspect m0.onnx
+  softmerge inspect m0.onnx --ops`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return inspect(v, args[0], ops) },
 	}
-	c.Flags().BoolVar(&ops, "ops", false, "say of every operator of the model whether it is supported and has a gradient")
+	c.Flags().BoolVar(&ops, "ops", false, "only the operators: whether each is supported and has a gradient")
 	return c
 }
 
@@ -49,13 +52,6 @@ type inspectLayer struct {
 	Op      string                   `json:"op"`
 	Scope   string                   `json:"scope"`
 	Tensors []graphmatch.TableTensor `json:"tensors"`
-}
-
-type inspectOp struct {
-	Op       string `json:"op"`
-	Count    int    `json:"count"`
-	Support  string `json:"support"`  // supported, forward only, function, missing
-	Gradient string `json:"gradient"` // full, zero, none
 }
 
 // inspect prints what is in a model.
@@ -103,9 +99,7 @@ func describe(m *onnx.Model, a *graphmatch.Alignment) (*inspection, error) {
 			in.Parameters += elements(p.Shape)
 		}
 	}
-	for _, o := range network.Inventory(m) {
-		in.Operators = append(in.Operators, inspectOp{o.Op, o.Count, o.Support, o.Gradient})
-	}
+	in.Operators = operators(m)
 	return in, nil
 }
 
@@ -175,12 +169,4 @@ func opsetList(o map[string]int64) string {
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
-}
-
-func printOps(v *voice, ops []inspectOp) error {
-	rows := [][]string{{"operator", "nodes", "support", "gradient"}}
-	for _, o := range ops {
-		rows = append(rows, []string{o.Op, fmt.Sprint(o.Count), o.Support, o.Gradient})
-	}
-	return v.table(rows)
 }

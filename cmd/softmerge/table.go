@@ -21,6 +21,7 @@ const minWrapped = 24
 // many cells. Columns of numbers are aligned right. On a terminal the last column
 // is wrapped at the terminal's width.
 func (v *voice) table(rows [][]string) error {
+	rows = withoutEmptyEnd(rows)
 	for _, r := range rows {
 		for c := range r {
 			r[c] = printable(r[c])
@@ -47,6 +48,24 @@ func (v *voice) table(rows [][]string) error {
 		}
 	}
 	return w.Flush()
+}
+
+// withoutEmptyEnd leaves out the last column if it is empty but for its heading.
+func withoutEmptyEnd(rows [][]string) [][]string {
+	last := len(rows[0]) - 1
+	for _, r := range rows[1:] {
+		if r[last] != "" {
+			return rows
+		}
+	}
+	if len(rows) == 1 || last == 0 {
+		return rows
+	}
+	out := make([][]string, len(rows))
+	for i, r := range rows {
+		out[i] = r[:last]
+	}
+	return out
 }
 
 // measure returns the width of every column, and whether it holds numbers.
