@@ -2,6 +2,7 @@ package graphmatch
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -255,20 +256,29 @@ func (m *matcher) group(set int) []int {
 	return list
 }
 
-// solve finds the best order of a group of sets while all others stay.
-func (m *matcher) solve(group []int, accept func(*matchFace, int) bool) bool {
-	scores := make([][]float64, len(group))
-	evidence := 0
+// all accepts every face.
+func all(*matchFace, int) bool { return true }
+
+// evidence are the scores of all sets of a group, and how many faces they come from.
+func (m *matcher) evidence(group []int, accept func(*matchFace, int) bool) (scores [][]float64, faces int) {
+	scores = make([][]float64, len(group))
 	for i, set := range group {
 		var n int
 		scores[i], n = m.scores(set, accept)
-		evidence += n
+		faces += n
 	}
-	if evidence == 0 {
-		return false
+	return scores, faces
+}
+
+// sum is what the present order of a group gives by its scores.
+func (m *matcher) sum(group []int, scores [][]float64) (total float64) {
+	for i, set := range group {
+		n := m.sets[set].size
+		for to, from := range m.order[set] {
+			total += scores[i][to*n+from]
+		}
 	}
-	m.adopt(group, scores)
-	return true
+	return total
 }
 
 // adopt orders a group of sets by scores of base units (rows) against model units (columns).
@@ -328,9 +338,11 @@ func (m *matcher) begin() {
 			}
 			return true
 		}
-		if !m.solve(group, settled) {
-			m.solve(group, func(*matchFace, int) bool { return true })
+		scores, faces := m.evidence(group, settled)
+		if faces == 0 {
+			scores, _ = m.evidence(group, all)
 		}
+		m.adopt(group, scores)
 		for _, s := range group {
 			m.known[s] = true
 		}
@@ -355,26 +367,52 @@ func (m *matcher) sweep(rounds int, rng *rand.Rand) {
 // tiny is the relative gain below which an order is not worth changing: float32 sums differ by that much.
 const tiny = 1e-6
 
-// improve solves a group again and keeps the result if it is better. A set on two axes of one face (the
-// columns and rows of a recurrent matrix) makes the solution approximate, hence the check.
+// improve solves a group again and keeps the result if it is better. A group on two axes of one face (the
+// columns and rows of a recurrent matrix) makes the scores approximate: then the objective itself decides.
 func (m *matcher) improve(group []int) bool {
-	var faces []*matchFace
+	scores, _ := m.evidence(group, all)
 	old := make([][]int, len(group))
 	for i, set := range group {
 		old[i] = slices.Clone(m.order[set])
-		for _, g := range m.touch[set] {
-			if !slices.Contains(faces, g) {
-				faces = append(faces, g)
-			}
-		}
 	}
-	before := m.objective(faces)
-	m.solve(group, func(*matchFace, int) bool { return true })
-	if after := m.objective(faces); after > before+tiny*max(1, before) {
+	faces := m.crossed(group)
+	before := m.sum(group, scores)
+	if faces != nil {
+		before = m.objective(faces)
+	}
+	m.adopt(group, scores)
+	after := m.sum(group, scores)
+	if faces != nil {
+		after = m.objective(faces)
+	}
+	if after > before+tiny*max(1, math.Abs(before)) {
 		return true
 	}
 	for i, set := range group {
 		m.order[set] = old[i]
 	}
 	return false
+}
+
+// crossed lists all faces of a group if any of them has it on two axes, nil if none has.
+func (m *matcher) crossed(group []int) (faces []*matchFace) {
+	twice := false
+	for _, set := range group {
+		for _, g := range m.touch[set] {
+			axes := 0
+			for _, runs := range g.runs {
+				if slices.ContainsFunc(runs, func(r run) bool { return slices.Contains(group, r.set) }) {
+					axes++
+				}
+			}
+			twice = twice || axes > 1
+			if !slices.Contains(faces, g) {
+				faces = append(faces, g)
+			}
+		}
+	}
+	if !twice {
+		return nil
+	}
+	return faces
 }
