@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -11,6 +12,7 @@ import (
 var constantOps = family{
 	{"", "Constant", 1, gradZero, buildConstant},
 	{"", "ConstantOfShape", 9, gradZero, buildConstantOfShape},
+	{"", "ConstantFill", 1, gradZero, buildConstantFill},
 }
 
 // buildConstant reads the tensor of a Constant node, in whichever attribute it is (opset 1: value; 11: sparse_value;
@@ -133,6 +135,43 @@ func buildConstantOfShape(c *call) (Operator, []Spec, error) {
 	}
 	for i := range t.I {
 		t.I[i] = value.I[0]
+	}
+	return c.asConstant(t)
+}
+
+// buildConstantFill is ConstantOfShape as ONNX 1.2 had it on trial: the shape is an attribute, the input's own or in the
+// input, followed by the attribute extra_shape.
+func buildConstantFill(c *call) (Operator, []Spec, error) {
+	dims, err := c.intList("shape", nil), error(nil)
+	switch {
+	case !c.has(0):
+	case c.int("input_as_shape", 0) != 0:
+		dims, err = c.ints(0)
+	default:
+		dims = nil
+		for _, d := range c.in[0].Shape {
+			dims = append(dims, int64(d))
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	shape, err := c.shapeOf(slices.Concat(dims, c.intList("extra_shape", nil)))
+	if err != nil {
+		return nil, nil, err
+	}
+	dt := onnx.DataType(c.int("dtype", int64(onnx.Float32)))
+	if !dt.IsFloat() && !dt.IsInteger() && dt != onnx.Bool {
+		return nil, nil, c.unsupported("a tensor of type %s", dt)
+	}
+	t, err := c.newConstant(Spec{dt, shape})
+	if err != nil {
+		return nil, nil, err
+	}
+	value := c.float("value", 0)
+	fillAll(t.F, value)
+	for i := range t.I {
+		t.I[i] = wrapInt(dt, int64(value))
 	}
 	return c.asConstant(t)
 }

@@ -12,6 +12,7 @@ var gatherOps = family{
 	{"", "Gather", 1, gradFull, buildGather},
 	{"", "GatherElements", 11, gradFull, buildGatherElements},
 	{"", "GatherND", 11, gradFull, buildGatherND},
+	{"com.microsoft", "GatherND", 1, gradFull, buildGatherND},
 }
 
 // locator turns a tensor of indices into the offsets, in elements, of the runs

@@ -10,6 +10,7 @@ import (
 // gridOps sample images at given places.
 var gridOps = family{
 	{"", "GridSample", 16, gradFull, buildGridSample},
+	{"com.microsoft", "GridSample", 1, gradFull, buildGridSample},
 	{"", "AffineGrid", 20, gradFull, buildAffineGrid},
 }
 

@@ -14,6 +14,7 @@ var orderOps = family{
 	{"", "ArgMin", 1, gradZero, buildArgMin},
 	{"", "CumSum", 11, gradFull, buildCumSum},
 	{"", "Trilu", 14, gradFull, buildTrilu},
+	{"com.microsoft", "Trilu", 1, gradFull, buildTrilu},
 	{"", "ReverseSequence", 10, gradFull, buildReverseSequence},
 }
 

@@ -5,6 +5,7 @@ import "slices"
 // padOps put elements around a tensor, or cut some off.
 var padOps = family{
 	{"", "Pad", 1, gradFull, buildPad},
+	{"com.microsoft", "Pad", 1, gradFull, buildPad},
 	{"", "CenterCropPad", 18, gradFull, buildCenterCropPad},
 }
 

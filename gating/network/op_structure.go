@@ -13,6 +13,7 @@ var structureOps = family{
 	{"", "Flatten", 1, gradFull, buildFlatten},
 	{"", "Squeeze", 1, gradFull, buildSqueeze},
 	{"", "Unsqueeze", 1, gradFull, buildUnsqueeze},
+	{"com.microsoft", "ExpandDims", 1, gradFull, buildUnsqueeze},
 }
 
 func buildIdentity(c *call) (Operator, []Spec, error) {

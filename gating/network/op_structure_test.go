@@ -108,3 +108,22 @@ func TestConstant(t *testing.T) {
 	expectError(t, "string", gradCase{op: "Constant", opset: 13, attrs: attrs{stringAttr("value_string", "x")}}, ErrUnsupported)
 	expectError(t, "nothing", gradCase{op: "Constant", opset: 13}, ErrUnsupported)
 }
+
+func TestConstantFill(t *testing.T) {
+	value := floatAttr("value", 2)
+	for name, c := range map[string]struct {
+		c    gradCase
+		want *Tensor
+	}{
+		"attribute":      {gradCase{attrs: attrs{value, intsAttr("shape", 2)}}, floatTensor([]int{2}, 2, 2)},
+		"like the input": {gradCase{attrs: attrs{value, intsAttr("extra_shape", 1)}, inputs: []*Tensor{counting(2)}}, floatTensor([]int{2, 1}, 2, 2)},
+		"from the input": {gradCase{attrs: attrs{intAttr("input_as_shape", 1), intAttr("dtype", int64(onnx.Int64)), value}, inputs: []*Tensor{intTensor(1, 2)}},
+			shapedInts([]int{1, 2}, 2, 2)},
+	} {
+		c.c.op, c.c.opset = "ConstantFill", 6
+		expectNode(t, name, c.c, c.want)
+	}
+	expectError(t, "negative", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", -1)}}, ErrShape)
+	expectError(t, "huge", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", 1<<40, 1<<40)}}, ErrShape)
+	expectError(t, "strings", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intAttr("dtype", int64(onnx.String))}}, ErrUnsupported)
+}
