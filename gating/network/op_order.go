@@ -1,21 +1,16 @@
 package network
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// orderOps depend on the order of elements along an axis.
+// orderOps pick elements by their order along an axis.
 var orderOps = family{
 	{"", "TopK", 1, gradFull, buildTopK},
 	{"", "ArgMax", 1, gradZero, buildArgMax},
 	{"", "ArgMin", 1, gradZero, buildArgMin},
-	{"", "CumSum", 11, gradFull, buildCumSum},
-	{"", "Trilu", 14, gradFull, buildTrilu},
-	{"com.microsoft", "Trilu", 1, gradFull, buildTrilu},
-	{"", "ReverseSequence", 10, gradFull, buildReverseSequence},
 }
 
 // lanes is a tensor seen along one axis: outer times inner lanes of n elements, inner elements apart.
@@ -207,181 +202,4 @@ func extremeOf[T comparable](op *argExtreme, lane []T, compare func(a, b T) int)
 		}
 	}
 	return int64(best)
-}
-
-// cumSum adds up along an axis.
-type cumSum struct {
-	lanes
-	exclusive, reverse bool
-}
-
-func buildCumSum(c *call) (Operator, []Spec, error) {
-	if err := c.need(2); err != nil {
-		return nil, nil, err
-	}
-	list, err := c.ints(1)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(list) != 1 {
-		return nil, nil, c.shapeError("axis has %d elements, want 1", len(list))
-	}
-	axis, err := c.checkAxis(list[0], len(c.in[0].Shape))
-	if err != nil {
-		return nil, nil, err
-	}
-	op := &cumSum{lanesOf(c.in[0].Shape, axis), c.int("exclusive", 0) != 0, c.int("reverse", 0) != 0}
-	return op, []Spec{c.in[0].Spec}, nil
-}
-
-// Forward adds up every lane, floats in double precision.
-func (op *cumSum) Forward(x *Context, in, out []*Tensor) error {
-	if t := out[0]; t.Spec().IsFloat() {
-		op.each(x, func(_, at int) { runningSum[float32, float64](op, t.F[at:], in[0].F[at:], op.reverse) })
-	} else {
-		op.each(x, func(_, at int) { runningSum[int64, int64](op, t.I[at:], in[0].I[at:], op.reverse) })
-		for i, v := range t.I {
-			t.I[i] = wrapInt(t.Type, v)
-		}
-	}
-	return nil
-}
-
-// Backward adds up dy from the other end.
-func (op *cumSum) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	op.each(x, func(_, at int) { runningSum[float32, float64](op, dx.F[at:], dy.F[at:], !op.reverse) })
-	return nil
-}
-
-func runningSum[T, S float32 | float64 | int64](op *cumSum, y, x []T, reverse bool) {
-	var sum S
-	for k := range op.n {
-		i := k * op.inner
-		if reverse {
-			i = (op.n - 1 - k) * op.inner
-		}
-		if op.exclusive {
-			y[i] = T(sum)
-			sum += S(x[i])
-		} else {
-			sum += S(x[i])
-			y[i] = T(sum)
-		}
-	}
-}
-
-// trilu keeps the part of each matrix above (or below) a diagonal and zeroes the rest.
-type trilu struct {
-	rows, cols int
-	k          int
-	upper      bool
-}
-
-func buildTrilu(c *call) (Operator, []Spec, error) {
-	if err := c.need(1); err != nil {
-		return nil, nil, err
-	}
-	shape := c.in[0].Shape
-	if len(shape) < 2 {
-		return nil, nil, c.shapeError("input has shape %v, want matrices", shape)
-	}
-	op := &trilu{rows: shape[len(shape)-2], cols: shape[len(shape)-1], upper: c.int("upper", 1) != 0}
-	if c.has(1) {
-		k, err := c.ints(1)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(k) != 1 {
-			return nil, nil, c.shapeError("k has %d elements, want 1", len(k))
-		}
-		op.k = int(min(max(k[0], int64(-op.rows-1)), int64(op.cols+1)))
-	}
-	return op, []Spec{c.in[0].Spec}, nil
-}
-
-// Forward copies the part that stays.
-func (op *trilu) Forward(_ *Context, in, out []*Tensor) error {
-	if out[0].Spec().IsFloat() {
-		keepTriangle(op, out[0].F, in[0].F)
-	} else {
-		keepTriangle(op, out[0].I, in[0].I)
-	}
-	return nil
-}
-
-// Backward copies the same part of dy.
-func (op *trilu) Backward(_ *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	keepTriangle(op, dx.F, dy.F)
-	return nil
-}
-
-func keepTriangle[T any](op *trilu, y, x []T) {
-	for at, row := 0, 0; at < len(y); at, row = at+op.cols, row+1 {
-		split := row%op.rows + op.k // the upper part begins here
-		if !op.upper {
-			split++ // the lower part ends here
-		}
-		split = min(max(split, 0), op.cols)
-		head, tail := y[at:at+split], y[at+split:at+op.cols]
-		if op.upper {
-			clear(head)
-			copy(tail, x[at+split:])
-		} else {
-			copy(head, x[at:])
-			clear(tail)
-		}
-	}
-}
-
-// reversal locates the runs of a tensor [a, b, ...] whose first lengths[i]
-// elements along the time axis, 0 or 1, are reversed for entry i of the other.
-type reversal struct {
-	a, b, run int
-	timeFirst bool
-}
-
-func buildReverseSequence(c *call) (Operator, []Spec, error) {
-	if err := c.checkIndices(1); err != nil {
-		return nil, nil, err
-	}
-	shape := c.in[0].Shape
-	batch, time := c.int("batch_axis", 1), c.int("time_axis", 0)
-	if len(shape) < 2 || batch+time != 1 || batch*time != 0 {
-		return nil, nil, c.shapeError("input has shape %v, batch axis is %d and time axis %d, want them to be the first two axes", shape, batch, time)
-	}
-	if !slices.Equal(c.in[1].Shape, shape[batch:batch+1]) {
-		return nil, nil, c.shapeError("sequence lengths have shape %v, want %v", c.in[1].Shape, shape[batch:batch+1])
-	}
-	l := reversal{shape[0], shape[1], sizeOf(shape[2:]), time == 0}
-	return gather{c.newRuns(l, l.run, l.a*l.b)}, []Spec{c.in[0].Spec}, nil
-}
-
-func (l reversal) locate(lengths []int64, at []int) error {
-	most := l.b
-	if l.timeFirst {
-		most = l.a
-	}
-	for k, n := range lengths {
-		if n < 0 || n > int64(most) {
-			return fmt.Errorf("sequence %d has length %d, want 0 to %d", k, n, most)
-		}
-	}
-	for i := range at {
-		a, b := i/l.b, i%l.b
-		if l.timeFirst {
-			a = mirror(a, int(lengths[b]))
-		} else {
-			b = mirror(b, int(lengths[a]))
-		}
-		at[i] = (a*l.b + b) * l.run
-	}
-	return nil
-}
-
-// mirror reverses the first n indices.
-func mirror(i, n int) int {
-	if i < n {
-		return n - 1 - i
-	}
-	return i
 }

@@ -51,10 +51,14 @@ var families = []family{
 	padOps,
 	expandOps,
 	orderOps,
+	cumSumOps,
+	triluOps,
+	reverseOps,
 	selectOps,
 	resizeOps,
 	spaceOps,
 	gridOps,
+	affineGridOps,
 	legacyOps,
 }
 
