@@ -166,18 +166,6 @@ func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b
 	}
 }
 
-// Expand writes src to dst, repeated as the plan of this one input says.
-func Expand[T any](w *Workers, plan *Broadcast, dst, src []T) {
-	plan.Rows(w, func(o, n int, in []int) {
-		if plan.step[0] == 1 || n == 1 {
-			copy(dst[o:o+n], src[in[0]:])
-			return
-		}
-		dst[o] = src[in[0]]
-		repeat(dst[o : o+n])
-	})
-}
-
 // repeat writes the first element to all others.
 func repeat[T any](run []T) {
 	v := run[0]

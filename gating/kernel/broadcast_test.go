@@ -71,22 +71,7 @@ func TestCombineBroadcasts(t *testing.T) {
 	}
 }
 
-func TestExpandRepeats(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for range 1000 {
-		out := randomShape(r)
-		shape := narrowed(r, out)
-		src, got := numbers(r, volume(shape)), make([]float32, volume(out))
-		Expand(nil, NewBroadcast(out, shape), got, src)
-		for e, v := range got {
-			if want := src[source(e, out, shape)]; v != want {
-				t.Fatalf("%v from %v: element %d is %g, want %g", out, shape, e, v, want)
-			}
-		}
-	}
-}
-
-func TestSumToIsTheTransposeOfExpand(t *testing.T) {
+func TestSumToAddsWhatReadsTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 3000 {
 		from := randomShape(r)

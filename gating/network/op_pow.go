@@ -12,8 +12,8 @@ func buildPow(c *call) (Operator, []Spec, error) {
 	if err := c.need(2); err != nil {
 		return nil, nil, err
 	}
-	if b := c.in[1]; b.IsFloat() && b.Const != nil && b.Len() == 1 && len(b.Shape) <= len(c.in[0].Shape) && c.in[0].IsFloat() {
-		if u := fixedPower(b.Const.F[0]); u != nil {
+	if b := c.in[1]; b.Const != nil && b.Len() == 1 && len(b.Shape) <= len(c.in[0].Shape) && c.in[0].IsFloat() {
+		if u := fixedPower(asFloats(b.Const)[0]); u != nil {
 			return differentiableUnary{u}, []Spec{c.in[0].Spec}, nil
 		}
 	}

@@ -28,8 +28,8 @@ type variadic struct {
 	*join
 	shapes [][]int
 	out    []int
-	first  *kernel.Broadcast   // output, operand 0
-	rest   []*kernel.Broadcast // output, output, operand i
+	first  *kernel.Broadcast   // output, operands 0 and 1
+	rest   []*kernel.Broadcast // output, output and operand i from 2 on
 	all    *kernel.Broadcast   // output, every operand
 	memory []float32
 }
@@ -55,8 +55,8 @@ func buildVariadic(j *join) builder {
 		if len(c.in) == 1 {
 			return c.asView(0, c.in[0].Spec)
 		}
-		v.out, v.first, v.all = out, kernel.NewBroadcast(out, v.shapes[0]), kernel.NewBroadcast(out, v.shapes...)
-		for _, s := range v.shapes[1:] {
+		v.out, v.first, v.all = out, kernel.NewBroadcast(out, v.shapes[0], v.shapes[1]), kernel.NewBroadcast(out, v.shapes...)
+		for _, s := range v.shapes[2:] {
 			v.rest = append(v.rest, kernel.NewBroadcast(out, out, s))
 		}
 		return v, []Spec{{t, out}}, nil
@@ -74,9 +74,9 @@ func (v *variadic) Forward(x *Context, in, out []*Tensor) error {
 		flip = -1 << 63
 	}
 	y := out[0].I
-	kernel.Expand(x.Workers, v.first, y, flipped(in[0].I, flip))
+	kernel.Combine(x.Workers, v.first, v.ints, y, flipped(in[0].I, flip), flipped(in[1].I, flip))
 	for i, plan := range v.rest {
-		kernel.Combine(x.Workers, plan, v.ints, y, y, flipped(in[i+1].I, flip))
+		kernel.Combine(x.Workers, plan, v.ints, y, y, flipped(in[i+2].I, flip))
 	}
 	for i := range y {
 		y[i] += flip
@@ -85,9 +85,9 @@ func (v *variadic) Forward(x *Context, in, out []*Tensor) error {
 }
 
 func (v *variadic) floats(x *Context, in []*Tensor, y []float32) {
-	kernel.Expand(x.Workers, v.first, y, in[0].F)
+	kernel.Combine(x.Workers, v.first, v.f, y, in[0].F, in[1].F)
 	for i, plan := range v.rest {
-		kernel.Combine(x.Workers, plan, v.f, y, y, in[i+1].F)
+		kernel.Combine(x.Workers, plan, v.f, y, y, in[i+2].F)
 	}
 	if v.mean {
 		kernel.Scale(x.Workers, 1/float32(len(in)), y, y)
