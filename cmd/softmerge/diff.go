@@ -56,7 +56,7 @@ func printDiff(v *voice, d *graphmatch.Difference, all bool) error {
 		if len(t) == 1 {
 			continue
 		}
-		if err := v.table(t); err != nil {
+		if err := v.table(t, "relative", "cosine", "max abs"); err != nil {
 			return err
 		}
 		fmt.Fprintln(v.out)

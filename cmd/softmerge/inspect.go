@@ -152,7 +152,7 @@ func printInspection(v *voice, in *inspection) error {
 			rows = append(rows, []string{name, op, t.Role, t.Names[0], t.Type, fmt.Sprint(t.Shape), fmt.Sprint(elements(t.Shape))})
 		}
 	}
-	if err := v.table(rows); err != nil {
+	if err := v.table(rows, "elements"); err != nil {
 		return err
 	}
 	fmt.Fprintln(v.out)

@@ -27,7 +27,9 @@ func (v *voice) selection(s *graphmatch.Selection) {
 			out = append(out, l.Name)
 		}
 	}
-	v.say("merging %s of %d models: %s", counted(len(merged), "layer"), len(s.Alignment.Models), short(merged))
+	if len(merged) > 0 {
+		v.say("merging %s of %d models: %s", counted(len(merged), "layer"), len(s.Alignment.Models), short(merged))
+	}
 	if len(same) > 0 {
 		v.say("equal in all models, nothing to merge: %s", short(same))
 	}
@@ -99,7 +101,7 @@ func (v *voice) candidates(r *gating.Report) error {
 		}
 		rows = append(rows, []string{candidateName(c.Name), figure(c.Loss), figure(c.Metric), mark})
 	}
-	return v.table(rows)
+	return v.table(rows, r.LossName, r.Metric)
 }
 
 // candidateName is a candidate's name for people.

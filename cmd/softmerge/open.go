@@ -99,7 +99,7 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, err
 	}
 	if len(s.Layers) == 0 {
-		return nil, &advised{fmt.Errorf("%w: no layer is selected", graphmatch.ErrPattern), "--except leaves out all that --only chooses, or the model has no weights: see softmerge inspect"}
+		return nil, usagef("--except leaves out all that --only chooses, or the model has no weights: see softmerge inspect", "no layer is selected")
 	}
 	return s, nil
 }

@@ -62,7 +62,7 @@ func printOps(v *voice, ops []inspectOp) error {
 		}
 		rows = append(rows, []string{o.Op, fmt.Sprint(o.Opset), fmt.Sprint(o.Count), o.Support, o.Gradient, where})
 	}
-	if err := v.table(rows); err != nil {
+	if err := v.table(rows, "opset", "nodes"); err != nil {
 		return err
 	}
 	for _, line := range opsSummary(ops) {

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -18,20 +18,24 @@ const columnGap = "  "
 const minWrapped = 24
 
 // table prints aligned columns; the first row is the heading, and all rows have as
-// many cells. Columns of numbers are aligned right. On a terminal the last column
-// is wrapped at the terminal's width.
-func (v *voice) table(rows [][]string) error {
+// many cells. Columns of numbers, given by their headings, are aligned right. On a
+// terminal the last column is wrapped at the terminal's width.
+func (v *voice) table(rows [][]string, numbers ...string) error {
 	rows = withoutEmptyEnd(rows)
 	for _, r := range rows {
 		for c := range r {
 			r[c] = printable(r[c])
 		}
 	}
-	widths, right := measure(rows)
+	widths := measure(rows)
 	last := len(widths) - 1
 	indent := 0
 	for _, w := range widths[:last] {
 		indent += w + len(columnGap)
+	}
+	right := make([]bool, len(widths))
+	for c, heading := range rows[0] {
+		right[c] = slices.Contains(numbers, heading)
 	}
 	w := bufio.NewWriter(v.out)
 	for _, r := range rows {
@@ -68,23 +72,15 @@ func withoutEmptyEnd(rows [][]string) [][]string {
 	return out
 }
 
-// measure returns the width of every column, and whether it holds numbers.
-func measure(rows [][]string) (widths []int, right []bool) {
-	widths, right = make([]int, len(rows[0])), make([]bool, len(rows[0]))
-	for c := range widths {
-		right[c] = len(rows) > 1
-		for i, r := range rows {
-			widths[c] = max(widths[c], uniseg.StringWidth(r[c]))
-			right[c] = right[c] && (i == 0 || numeric(r[c]))
+// measure returns the width of every column.
+func measure(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for c, cell := range r {
+			widths[c] = max(widths[c], uniseg.StringWidth(cell))
 		}
 	}
-	return widths, right
-}
-
-// numeric says whether a cell is a number or stands for none.
-func numeric(s string) bool {
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil || s == "-"
+	return widths
 }
 
 // padded fills a cell up to a width.

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// The JSON contract, written down once more so that a field that is renamed,
+// dropped or added is noticed. Fields with omitempty may be absent.
+
+type contractMerge struct {
+	Output         string
+	SHA256         string
+	Parents        []contractParent
+	Method         string
+	Metric         string
+	LossName       string `json:"loss_name"`
+	Candidates     []contractCandidate
+	Chosen         string
+	Layers         []contractMerged
+	Steps          int
+	Seconds        float64
+	SecondsPerStep float64 `json:"seconds_per_step"`
+	PeakBytes      int64   `json:"peak_bytes"`
+	Seed           uint64
+	HeldOut        int   `json:"held_out"`
+	Identical      *bool `json:",omitempty"`
+}
+
+type contractParent struct{ Path, SHA256 string }
+
+type contractCandidate struct {
+	Name         string
+	Loss, Metric *float64
+	Chosen       bool
+	Reason       string `json:",omitempty"`
+}
+
+type contractMerged struct {
+	Name, Op     string
+	Tensors      []string
+	Status       string
+	Reason       string      `json:",omitempty"`
+	Coefficients [][]float64 `json:",omitempty"`
+}
+
+type contractEval struct {
+	Models []struct {
+		Path         string
+		Loss, Metric *float64
+		Samples      int
+		Seconds      float64
+	}
+	Metric   string
+	LossName string `json:"loss_name"`
+}
+
+type contractTensor struct {
+	Role       string
+	Names      []string
+	Shape      []int
+	DType      string
+	Sites      []int
+	Transposed []bool `json:",omitempty"`
+}
+
+type contractMatch struct {
+	Layers             []contractMatched
+	Matched, Unmatched int
+}
+
+type contractMatched struct {
+	Name, Op string
+	Tensors  []contractTensor
+	Status   string
+	Reason   string `json:",omitempty"`
+}
+
+type contractDryRun struct {
+	DryRun bool `json:"dry_run"`
+	Layers []struct {
+		contractMatched
+		Selected bool
+	}
+}
+
+type contractInspect struct {
+	Path, SHA256    string
+	IRVersion       int64 `json:"ir_version"`
+	Producer        string
+	Opsets          map[string]int64
+	Inputs, Outputs []struct {
+		Name, DType string
+		Shape       []any
+	}
+	Layers []struct {
+		Name, Op, Scope string
+		Tensors         []contractTensor
+	}
+	Operators []struct {
+		Op                string
+		Opset             int64
+		Count             int
+		Support, Gradient string
+		Nodes             []string `json:",omitempty"`
+	}
+	Parameters int
+}
+
+type contractChange struct {
+	What string
+	A, B *string
+}
+
+type contractDiff struct {
+	A, B  string
+	Same  bool
+	Model []contractChange
+	Nodes []struct {
+		Change, Name, Op, Place string
+		Details                 []contractChange `json:",omitempty"`
+	}
+	NodesRenamed int `json:"nodes_renamed"`
+	Tensors      []struct {
+		Status           string
+		Layer            string `json:",omitempty"`
+		Role             string `json:",omitempty"`
+		Names            []string
+		Shapes           [][]int
+		DTypes           []string
+		Relative, Cosine *float64
+		MaxAbs           *float64 `json:"max_abs"`
+	} `json:"tensors"`
+}
+
+type contractError struct {
+	Error, Hint string
+	Code        int
+}
+
+type contractApply struct{ Output, SHA256 string }
+
+// contracts is an empty object of every kind of output.
+var contracts = map[string]any{
+	"merge": contractMerge{}, "apply": contractApply{}, "eval": contractEval{}, "match": contractMatch{}, "dry-run": contractDryRun{},
+	"inspect": contractInspect{}, "diff": contractDiff{}, "error": contractError{},
+}
+
+// checkContract says how an output breaks its contract.
+func checkContract(kind string, data []byte) error {
+	contract, ok := contracts[kind]
+	if !ok {
+		return fmt.Errorf("no output of kind %q", kind)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	var got any
+	if err := d.Decode(&got); err != nil {
+		return fmt.Errorf("standard output is no JSON: %w", err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("standard output goes on after the object")
+	}
+	return conforms(kind, got, reflect.TypeOf(contract))
+}
+
+// conforms compares a decoded value with the type that describes it: all fields
+// there, none besides, every value of its kind.
+func conforms(at string, got any, want reflect.Type) error {
+	switch want.Kind() {
+	case reflect.Pointer:
+		if got == nil {
+			return nil
+		}
+		return conforms(at, got, want.Elem())
+	case reflect.Struct:
+		return conformsObject(at, got, want)
+	case reflect.Slice:
+		list, ok := got.([]any)
+		if !ok && !(got == nil && want.Elem().Kind() == reflect.Int) {
+			return fmt.Errorf("%s is %v, want a list", at, got)
+		}
+		for i, e := range list {
+			if err := conforms(fmt.Sprintf("%s[%d]", at, i), e, want.Elem()); err != nil {
+				return err
+			}
+		}
+		return nil
+	case reflect.Map, reflect.Interface:
+		return nil
+	}
+	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "bool"}
+	have := fmt.Sprintf("%T", got)
+	if want := kinds[want.Kind()]; have != want && (want != "" || have != "float64") {
+		return fmt.Errorf("%s is %v, of kind %s", at, got, have)
+	}
+	return nil
+}
+
+func conformsObject(at string, got any, want reflect.Type) error {
+	object, ok := got.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%s is %v, want an object", at, got)
+	}
+	known := map[string]bool{}
+	for _, f := range reflect.VisibleFields(want) {
+		if f.Anonymous {
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = strings.ToLower(f.Name)
+		}
+		known[name] = true
+		value, there := object[name]
+		switch {
+		case !there && options != "omitempty":
+			return fmt.Errorf("%s has no field %q", at, name)
+		case !there:
+			continue
+		}
+		if err := conforms(at+"."+name, value, f.Type); err != nil {
+			return err
+		}
+	}
+	for name := range object {
+		if !known[name] {
+			return fmt.Errorf("%s has a field %q that the contract does not know", at, name)
+		}
+	}
+	return nil
+}
+
+// changedTensors lists the initializers that two files do not have alike, by name.
+func changedTensors(pathA, pathB string) ([]string, error) {
+	a, err := rawTensors(pathA)
+	if err != nil {
+		return nil, err
+	}
+	b, err := rawTensors(pathB)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for name := range b {
+		if a[name] != b[name] {
+			names = append(names, name)
+		}
+		delete(a, name)
+	}
+	for name := range a {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// rawTensors describes every initializer of a file by type, shape and bytes.
+func rawTensors(path string) (map[string]string, error) {
+	m, err := onnx.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	tensors := map[string]string{}
+	for _, t := range m.Proto().GetGraph().GetInitializer() {
+		x := m.Tensor(t)
+		raw, err := x.Raw()
+		if err != nil {
+			return nil, err
+		}
+		tensors[t.GetName()] = fmt.Sprintf("%v%v %x", x.DataType(), x.Shape(), raw)
+	}
+	return tensors, nil
+}
