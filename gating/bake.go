@@ -100,7 +100,7 @@ func (b *baker) mix(p *graphmatch.Param, c unitCoeffs) ([]float64, error) {
 		if c.zero(j) {
 			continue
 		}
-		w, err := doublesOf(b.plan.Selection.Alignment, p, j)
+		w, err := b.plan.Selection.Alignment.Doubles(p, j, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +185,7 @@ func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64,
 		}
 		var w [4][]float64
 		for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
-			if w[i], err = doublesOf(a, &params[k], j); err != nil {
+			if w[i], err = a.Doubles(&params[k], j, nil); err != nil {
 				return nil, nil, err
 			}
 		}

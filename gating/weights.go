@@ -62,7 +62,7 @@ func loadLayer(a *graphmatch.Alignment, layer *graphmatch.Layer) (*layerWeights,
 	for j := range a.Models {
 		values := make([][]float32, len(layer.Params))
 		for k := range layer.Params {
-			v, err := floatsOf(a, &layer.Params[k], j)
+			v, err := a.Floats(&layer.Params[k], j, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -143,38 +143,6 @@ func (l *layerWeights) channels() int {
 		n = d
 	}
 	return max(n, 1)
-}
-
-// floatsOf reads parent j's values of a parameter, oriented as the base has them.
-func floatsOf(a *graphmatch.Alignment, p *graphmatch.Param, j int) ([]float32, error) {
-	v, err := a.Models[j].Tensor(p.Uses[j].Tensor).Floats(nil)
-	if err == nil && p.Uses[j].Transposed {
-		v = transposed(v, p.Shape)
-	}
-	return v, err
-}
-
-// doublesOf is floatsOf in float64.
-func doublesOf(a *graphmatch.Alignment, p *graphmatch.Param, j int) ([]float64, error) {
-	v, err := a.Models[j].Tensor(p.Uses[j].Tensor).Doubles(nil)
-	if err == nil && p.Uses[j].Transposed {
-		v = transposed(v, p.Shape)
-	}
-	return v, err
-}
-
-// transposed swaps the two last axes of v; shape is that of the result.
-func transposed[T any](v []T, shape []int) []T {
-	rows, cols := shape[len(shape)-2], shape[len(shape)-1]
-	out := make([]T, len(v))
-	for lo := 0; lo < len(v); lo += rows * cols {
-		for r := range rows {
-			for c := range cols {
-				out[lo+r*cols+c] = v[lo+c*rows+r]
-			}
-		}
-	}
-	return out
 }
 
 func all(list []bool) bool {
