@@ -117,10 +117,10 @@ func (r *Reduction) foldRuns(w *Workers, f Fold, x, y []float32, finish func(int
 	perRun := max(1, (r.inner+pieceElements-1)/pieceElements)
 	pieces := 1
 	if r.outputs < 16 {
-		pieces = min(runs*perRun, 256)
+		pieces = max(1, min(runs*perRun, 256))
 	}
-	part := make([]float64, r.outputs*max(1, pieces))
-	grain := max(1, pieceElements/max(1, runs*r.inner/max(1, pieces)))
+	part := make([]float64, r.outputs*pieces)
+	grain := max(1, pieceElements/max(1, runs*r.inner/pieces))
 	w.For(len(part), grain, func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			base, piece := offset(p/pieces, r.kept), p%pieces

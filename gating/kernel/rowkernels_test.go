@@ -120,12 +120,14 @@ func TestStretch(t *testing.T) {
 }
 
 func TestReductionOfNothing(t *testing.T) {
-	r := NewReduction([]int{3, 0}, []int{1})
-	for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {
-		y := make([]float32, 3)
-		r.Fold(nil, f, nil, y, func(_ int, acc float64) float32 { return float32(acc) })
-		if float64(y[0]) != want || float64(y[2]) != want {
-			t.Errorf("fold %d of nothing is %v, want %g", f, y, want)
+	for _, c := range []struct{ shape, axes []int }{{[]int{3, 0}, []int{1}}, {[]int{0, 3}, []int{0}}, {[]int{0, 3, 2}, []int{0, 2}}, {[]int{2, 3, 0}, []int{0, 2}}, {[]int{0, 3, 0, 2}, []int{0, 2, 3}}} {
+		r := NewReduction(c.shape, c.axes)
+		for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {
+			y := make([]float32, 3)
+			r.Fold(nil, f, nil, y, func(_ int, acc float64) float32 { return float32(acc) })
+			if float64(y[0]) != want || float64(y[2]) != want {
+				t.Errorf("fold %d of nothing, %v over %v, is %v, want %g", f, c.shape, c.axes, y, want)
+			}
 		}
 	}
 }

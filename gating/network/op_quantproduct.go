@@ -45,6 +45,9 @@ func (o quantOperand) check(c *call) error {
 		if n := c.in[i].Len(); n != 1 && n != o.count {
 			return c.shapeError("input %d has shape %v, want one number or %d", i, c.in[i].Shape, o.count)
 		}
+		if c.in[i].IsFloat() != (i == o.scale) {
+			return c.shapeError("input %d is %s, want integers for zero points and floats for scales", i, c.in[i].Spec)
+		}
 	}
 	return nil
 }
@@ -88,6 +91,9 @@ func (p *quantProduct) build(c *call, shape []int) (Operator, []Spec, error) {
 		if c.in[i].Len() != 1 {
 			return nil, nil, c.shapeError("input %d has shape %v, want one number", i, c.in[i].Shape)
 		}
+	}
+	if !c.in[p.yScale].IsFloat() || p.bias >= 0 && c.has(p.bias) && c.in[p.bias].IsFloat() {
+		return nil, nil, c.shapeError("the output's scale is %s, want a float, and a bias integers", c.in[p.yScale].Spec)
 	}
 	to := c.in[p.yScale+1].Type
 	if to != onnx.Int8 && to != onnx.Uint8 {

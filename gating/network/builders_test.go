@@ -1,0 +1,144 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// linearFamilies are the operators that take their geometry from attributes.
+var linearFamilies = []family{
+	matrixOps, matmulOps, convOps, convTransposeOps, poolOps, poolTailOps, roiOps, batchNormOps, softmaxOps, reduceOps,
+	normOps, skipNormOps, lrnOps, axisNormOps, einsumOps, fusedOps, quantProductOps,
+}
+
+// gradientInputs is how many inputs of an operator may get a gradient, where it is more than one.
+var gradientInputs = map[string]int{
+	"Gemm": 3, "MatMul": 2, "Conv": 3, "ConvTranspose": 3, "BatchNormalization": 5, "LayerNormalization": 3, "RMSNormalization": 2,
+	"SimplifiedLayerNormalization": 2, "InstanceNormalization": 3, "GroupNormalization": 3, "SkipLayerNormalization": 5,
+	"SkipSimplifiedLayerNormalization": 4, "Einsum": 9, "FusedConv": 4, "FusedGemm": 3, "FusedMatMul": 2, "TransposeMatMul": 2,
+}
+
+// wildAttributes returns attributes under the names that the families read, some sensible, most not.
+func wildAttributes(r *rand.Rand) (list attrs) {
+	number := func() int64 {
+		return []int64{0, 1, 1, 2, 2, 3, -1, -2, math.MaxInt64, math.MinInt64, 1 << 31, 1 << 27}[r.IntN(12)]
+	}
+	for _, name := range []string{"strides", "dilations", "pads", "kernel_shape", "output_shape", "output_padding", "axes", "pooled_shape"} {
+		if r.IntN(3) > 0 {
+			continue
+		}
+		var v []int64
+		for range r.IntN(7) {
+			v = append(v, number())
+		}
+		list = append(list, intsAttr(name, v...))
+	}
+	for _, name := range []string{"axis", "group", "num_groups", "size", "p", "keepdims", "ceil_mode", "transA", "transB", "training_mode", "output_height", "sampling_ratio", "storage_order", "spatial"} {
+		if r.IntN(3) == 0 {
+			list = append(list, intAttr(name, number()))
+		}
+	}
+	if r.IntN(3) == 0 {
+		list = append(list, stringAttr("auto_pad", []string{"SAME_UPPER", "SAME_LOWER", "VALID", "?"}[r.IntN(4)]))
+	}
+	return append(list, stringAttr("equation", []string{"ij,jk->ik", "...,...", "ab", "a,b,c->c"}[r.IntN(4)]))
+}
+
+// wildInput returns a tensor of a random small shape, or nothing.
+func wildInput(r *rand.Rand) *Tensor {
+	shape := make([]int, r.IntN(6))
+	for a := range shape {
+		shape[a] = []int{0, 1, 2, 2, 3, 4}[r.IntN(6)]
+	}
+	dt := []onnx.DataType{onnx.Float32, onnx.Float32, onnx.Float32, onnx.Uint8, onnx.Int64}[r.IntN(5)]
+	return NewTensor(Spec{dt, shape})
+}
+
+// TestBuildersRefuseWildNodes: whatever shapes and attributes a node has, its builder answers with a
+// shape or an error of a known kind, and an operator it returns runs without panic when it is small enough.
+func TestBuildersRefuseWildNodes(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	built := 0
+	for range 300 {
+		for _, f := range linearFamilies {
+			for _, e := range f {
+				if wildNode(t, r, e) {
+					built++
+				}
+			}
+		}
+	}
+	if built < 500 {
+		t.Errorf("only %d nodes were accepted: the attributes are too wild", built)
+	}
+}
+
+func wildNode(t *testing.T, r *rand.Rand, e entry) bool {
+	t.Helper()
+	n := &onnxpb.NodeProto{OpType: proto.String(e.name), Attribute: wildAttributes(r), Output: []string{"y"}}
+	c := &call{node: n, name: "n", opset: []int64{1, 7, 11, 13, 18, 23}[r.IntN(6)], nout: 1}
+	var in []*Tensor
+	for i := range r.IntN(9) {
+		v := wildInput(r)
+		if i > 0 && r.IntN(2) == 0 && in[0] != nil {
+			v = NewTensor(Spec{v.Type, in[0].Shape})
+		}
+		in = append(in, v)
+		given := &input{Spec: v.Spec()}
+		if !v.Spec().IsFloat() {
+			given.Const = v
+		}
+		c.in = append(c.in, given)
+	}
+	what := fmt.Sprint(e.name, " ", c.opset, " ", n.Attribute, " ")
+	for _, v := range in {
+		what += fmt.Sprint(v.Spec(), " ")
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("%s: %v", what, p)
+		}
+	}()
+	op, specs, err := e.build(c)
+	if err != nil {
+		if !errors.Is(err, ErrShape) && !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: error %v is of no known kind", what, err)
+		}
+		return false
+	}
+	runWild(t, what, op, specs, in)
+	return true
+}
+
+// runWild runs an operator forward and backward if its outputs are small.
+func runWild(t *testing.T, what string, op Operator, specs []Spec, in []*Tensor) {
+	t.Helper()
+	l := &lowerer{Config: Config{MaxBytes: 1 << 20}}
+	var outs []*Tensor
+	for _, s := range specs {
+		if l.checkSize(&call{node: &onnxpb.NodeProto{}}, s) != nil {
+			return
+		}
+		outs = append(outs, NewTensor(s))
+	}
+	if op.Forward(&Context{}, in, outs) != nil {
+		return
+	}
+	d, ok := op.(Differentiable)
+	for i := range in[:min(len(in), max(1, gradientInputs[what[:strings.Index(what, " ")]]))] {
+		if !ok || in[i].F == nil || outs[0].F == nil {
+			continue
+		}
+		if err := d.Backward(&Context{}, i, 0, in, outs, NewTensor(specs[0]), NewTensor(in[i].Spec())); err != nil {
+			t.Errorf("%s: gradient %d: %v", what, i, err)
+		}
+	}
+}
