@@ -78,6 +78,11 @@ func TestLayers(t *testing.T) {
 			d.model.Graph.Node[0].Output[0] = "mid"
 			return d.node("Conv_1", "Conv", []string{"mid", d.weight("8", 4, 4, 3, 3)})
 		}, []layer{{"Conv_0", "Conv", []string{"weight"}, []int{0}}, {"Conv_1", "Conv", []string{"weight"}, []int{0}}}},
+		"names by PyTorch's scope metadata": {func(d *drawing, x string) string {
+			y := d.node("node_conv2d_1", "Conv", []string{x, d.weight("val_3", 4, 1, 3, 3)})
+			d.model.Graph.Node[0].MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("pkg.torch.onnx.name_scopes"), Value: proto.String("['', 'features', 'features.0', 'conv2d_1']")}}
+			return y
+		}, []layer{{"features.0", "Conv", []string{"weight"}, []int{0}}}},
 		"equal names are numbered": {func(d *drawing, x string) string {
 			x = d.node("/rnn/RNN", "RNN", []string{x, d.weight("1", 1, 4, 3), d.weight("2", 1, 4, 4)}, "hidden_size", 4)
 			return d.node("/rnn/RNN_1", "RNN", []string{x, d.weight("3", 1, 4, 3), d.weight("4", 1, 4, 4)}, "hidden_size", 4)
@@ -139,6 +144,26 @@ func TestFunctionSites(t *testing.T) {
 				t.Errorf("layer %d: %s enters at %s input %d, want %s input %d", i, p.Role, s.Node.GetName(), s.Input, want, slot+1)
 			}
 		}
+	}
+}
+
+// Initial states handed to a Scan enter at the Scan; weights inside its body are found.
+func TestScanSites(t *testing.T) {
+	d := draw(t, 1)
+	x := d.input("x")
+	in := draw(t, 2)
+	in.input("state")
+	in.input("step")
+	y := in.node("body/MatMul", "MatMul", []string{"state", in.weight("body.weight", 3, 3)})
+	in.output(in.node("next", "Add", []string{y, "step"}))
+	d.output(d.node("scan", "Scan", []string{d.weight("start", 3), x}, "body", in.model.Graph, "num_scan_inputs", 1))
+	a := align(t, d.load())
+	sites := map[string]onnx.Site{}
+	for _, l := range a.Layers {
+		sites[l.Name] = l.Params[0].Uses[0].Sites[0]
+	}
+	if len(sites) != 2 || sites["start"].Node.GetName() != "scan" || sites["start"].Input != 0 || sites["body"].Node.GetName() != "body/MatMul" {
+		t.Errorf("got\n%swant start at the Scan and body's weight", summary(a))
 	}
 }
 

@@ -34,7 +34,8 @@ type HiddenUnits struct {
 // HiddenValues names the same activations in the base and in the model.
 type HiddenValues struct {
 	Base, Model string // names of values in the files
-	Axis        int    // of the units, counted from the end: 1 is the last
+	Axis        int    // that counts the units, from the end: 1 is the last
+	First       int    // position of the first unit along the axis
 }
 
 // Permuted is the result of [Permute].
@@ -194,8 +195,8 @@ func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
 	for _, made := range sym.made {
 		w := partner[made.unit]
 		for _, r := range made.axis.resolved() {
-			if w != nil && r.start == 0 && r.n == made.axis.extent() {
-				v := HiddenValues{Base: w.result(), Model: made.unit.result(), Axis: made.fromEnd}
+			if w != nil {
+				v := HiddenValues{Base: w.result(), Model: made.unit.result(), Axis: made.fromEnd, First: r.start}
 				units[r.set].Values = append(units[r.set].Values, v)
 			}
 		}

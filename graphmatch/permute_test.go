@@ -232,3 +232,41 @@ func TestPermuteBringsSeedsCloser(t *testing.T) {
 		}
 	}
 }
+
+// Evidence from outside, such as correlated activations, replaces the weights.
+func TestPermuteBySimilarity(t *testing.T) {
+	a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/families/vit/ft0.onnx"), openFile(t, "../fixtures/families/vit/ft1.onnx")}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reverse := func(j int, s *graphmatch.HiddenUnits) ([]float64, error) {
+		if len(s.Values) == 0 || s.Values[0].Base == "" || s.Values[0].Axis < 1 {
+			t.Errorf("units of %v cannot be observed: %+v", s.Layers, s.Values)
+		}
+		scores := make([]float64, s.Size*s.Size)
+		for i := range s.Size {
+			scores[i*s.Size+s.Size-1-i] = 1
+		}
+		return scores, nil
+	}
+	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: reverse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range p.Units[1] {
+		for i, from := range u.Order {
+			if from != u.Size-1-i {
+				t.Fatalf("units of %v: order %v, want reversed", u.Layers, u.Order)
+			}
+		}
+	}
+	sameOutputs(t, a.Models[1], p.Alignment.Models[1])
+	short := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return make([]float64, 3), nil }
+	if _, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: short}); err == nil {
+		t.Error("a matrix of a wrong size gave no error")
+	}
+	none := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return nil, nil }
+	if p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: none}); err != nil || p.After[1] < p.Before[1] {
+		t.Errorf("without matrices: cosine %v before, %v after, error %v", p.Before, p.After, err)
+	}
+}

@@ -19,6 +19,7 @@ type matcher struct {
 	touch [][]*matchFace // faces by set
 	order [][]int        // per set: which old unit comes at each place
 	known []bool         // sets that have been solved at least once
+	stale []bool         // sets whose neighbours have moved since they were solved
 }
 
 // matchFace is a face with the values of both models.
@@ -34,7 +35,7 @@ type run struct{ set, start, n, repeat int }
 // newMatcher reads the weights that the base and model j have in common. Statistics of normalisations
 // are reordered with their channels but say nothing about which is which.
 func (a *Alignment) newMatcher(j int, sym *symmetry) (*matcher, error) {
-	m := &matcher{sets: sym.sets, touch: make([][]*matchFace, len(sym.sets)), known: make([]bool, len(sym.sets))}
+	m := &matcher{sets: sym.sets, touch: make([][]*matchFace, len(sym.sets)), known: make([]bool, len(sym.sets)), stale: make([]bool, len(sym.sets))}
 	for _, h := range sym.sets {
 		m.order = append(m.order, identity(h.size))
 	}
@@ -351,11 +352,22 @@ func (m *matcher) begin() {
 
 // sweep improves one group after another in random order until none changes, at most rounds times.
 func (m *matcher) sweep(rounds int, rng *rand.Rand) {
+	for set := range m.stale {
+		m.stale[set] = true
+	}
 	for range rounds {
 		improved := false
 		for _, set := range rng.Perm(len(m.sets)) {
-			if group := m.group(set); slices.Min(group) == set && m.improve(group) {
+			group := m.group(set)
+			if slices.Min(group) != set || !slices.ContainsFunc(group, func(s int) bool { return m.stale[s] }) {
+				continue
+			}
+			for _, s := range group {
+				m.stale[s] = false
+			}
+			if m.improve(group) {
 				improved = true
+				m.disturb(group)
 			}
 		}
 		if !improved {
@@ -392,6 +404,21 @@ func (m *matcher) improve(group []int) bool {
 		m.order[set] = old[i]
 	}
 	return false
+}
+
+// disturb marks the sets that share a face with a group as due again, the group itself only if a face has
+// it on two axes.
+func (m *matcher) disturb(group []int) {
+	again := m.crossed(group) != nil
+	for _, set := range group {
+		for _, g := range m.touch[set] {
+			for _, runs := range g.runs {
+				for _, r := range runs {
+					m.stale[r.set] = m.stale[r.set] || again || !slices.Contains(group, r.set)
+				}
+			}
+		}
+	}
 }
 
 // crossed lists all faces of a group if any of them has it on two axes, nil if none has.

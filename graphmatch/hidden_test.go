@@ -1,0 +1,81 @@
+package graphmatch
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestHiddenJoin(t *testing.T) {
+	for name, test := range map[string]struct {
+		a, b   func(*hidden)
+		frozen bool
+		leaves []int
+	}{
+		"plain":               {nil, nil, false, []int{12}},
+		"one frozen":          {(*hidden).freeze, nil, true, []int{12}},
+		"split on one side":   {nil, func(h *hidden) { h.split([]int{4, 8}) }, false, []int{4, 8}},
+		"split alike":         {func(h *hidden) { h.split([]int{4, 8}) }, func(h *hidden) { h.split([]int{4, 8}) }, false, []int{4, 8}},
+		"split otherwise":     {func(h *hidden) { h.split([]int{4, 8}) }, func(h *hidden) { h.split([]int{6, 6}) }, true, []int{4, 8}},
+		"heads on one side":   {func(h *hidden) { h.cut(3) }, nil, false, []int{12}},
+		"heads alike":         {func(h *hidden) { h.cut(3) }, func(h *hidden) { h.cut(3) }, false, []int{12}},
+		"heads otherwise":     {func(h *hidden) { h.cut(3) }, func(h *hidden) { h.cut(4) }, true, []int{12}},
+		"heads against parts": {func(h *hidden) { h.cut(3) }, func(h *hidden) { h.split([]int{4, 8}) }, true, []int{12}},
+	} {
+		for _, swap := range []bool{false, true} {
+			a, b := &hidden{size: 12}, &hidden{size: 12}
+			if test.a != nil {
+				test.a(a)
+			}
+			if test.b != nil {
+				test.b(b)
+			}
+			if swap {
+				a, b = b, a
+			}
+			a.join(b)
+			if a.root().frozen != test.frozen || b.root().frozen != test.frozen {
+				t.Errorf("%s, swapped %v: frozen %v and %v, want %v", name, swap, a.root().frozen, b.root().frozen, test.frozen)
+			}
+			if !test.frozen && a.root() != b.root() {
+				t.Errorf("%s, swapped %v: not one set", name, swap)
+			}
+			if !test.frozen && !slices.Equal(sizes(a.leaves()), test.leaves) {
+				t.Errorf("%s, swapped %v: leaves %v, want %v", name, swap, sizes(a.leaves()), test.leaves)
+			}
+			if test.frozen && slices.ContainsFunc(append(a.leaves(), b.leaves()...), func(h *hidden) bool { return !h.frozen }) {
+				t.Errorf("%s, swapped %v: a leaf of a frozen set is free", name, swap)
+			}
+		}
+	}
+}
+
+func TestHiddenOfOtherSizeIsFrozen(t *testing.T) {
+	a, b := &hidden{size: 3}, &hidden{size: 4}
+	a.join(b)
+	if !a.root().frozen || !b.root().frozen {
+		t.Error("sets of different sizes were joined")
+	}
+}
+
+func TestAxisSized(t *testing.T) {
+	h := &hidden{size: 4}
+	flat := axis{runs: []segment{{set: h, repeat: 0}}}
+	if got := flat.sized(36); got.runs[0].repeat != 9 || h.frozen {
+		t.Errorf("4 units along 36 positions: %+v", got)
+	}
+	if got := flat.sized(37); len(got.runs) != 0 || !h.root().frozen {
+		t.Errorf("4 units along 37 positions: %+v, frozen %v", got, h.frozen)
+	}
+}
+
+func TestAxisCutOut(t *testing.T) {
+	a, b := &hidden{size: 4}, &hidden{size: 6}
+	whole := axis{size: 12, runs: []segment{{set: a, repeat: 1}, {fixed: 2}, {set: b, repeat: 1}}}
+	part, ok := whole.cutOut(4, 5)
+	if !ok || part.extent() != 5 || len(part.runs) != 2 || part.runs[0].fixed != 2 || !slices.Equal(sizes(b.leaves()), []int{3, 3}) {
+		t.Errorf("got %+v, %v; leaves %v", part, ok, sizes(b.leaves()))
+	}
+	if len(a.parts) != 0 {
+		t.Error("a run outside the piece was divided")
+	}
+}
