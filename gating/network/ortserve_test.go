@@ -18,9 +18,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// ortServer is ONNX Runtime in a process of its own, where ORT_NODE_MODULES names a folder that has it.
+// ortServer is ONNX Runtime in a process of its own, where ORT_NODE_MODULES names a folder that has it. It is started
+// again when a model has crashed it.
 type ortServer struct {
-	in  io.Writer
+	cmd *exec.Cmd
+	in  io.WriteCloser
 	out *bufio.Reader
 }
 
@@ -73,24 +75,31 @@ func startORT(t testing.TB) *ortServer {
 	if os.Getenv("ORT_NODE_MODULES") == "" {
 		return nil
 	}
-	cmd := exec.Command("node", filepath.Join("..", "..", ".ci", "ortserve.mjs"))
-	cmd.Stderr = io.Discard
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	s := &ortServer{}
+	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *ortServer) start() error {
+	s.cmd = exec.Command("node", filepath.Join("..", "..", ".ci", "ortserve.mjs"))
+	s.cmd.Stderr = io.Discard
+	out, err := s.cmd.StdoutPipe()
 	if err == nil {
-		err = cmd.Start()
+		s.in, err = s.cmd.StdinPipe()
 	}
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	return &ortServer{in, bufio.NewReader(out)}
+	s.out = bufio.NewReader(out)
+	return s.cmd.Start()
+}
+
+func (s *ortServer) stop() {
+	s.in.Close()
+	s.cmd.Wait()
 }
 
 // run gives a model's outputs for the inputs; an error is what ONNX Runtime says.
@@ -103,11 +112,12 @@ func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Ten
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.in.Write(append(line, '\n')); err != nil {
-		return nil, err
+	if _, err = s.in.Write(append(line, '\n')); err == nil {
+		line, err = s.out.ReadBytes('\n')
 	}
-	if line, err = s.out.ReadBytes('\n'); err != nil {
-		return nil, fmt.Errorf("the server is gone: %w", err)
+	if err != nil {
+		s.stop()
+		return nil, errors.Join(fmt.Errorf("it crashed: %w", err), s.start())
 	}
 	var answer struct {
 		Outputs map[string]ortTensor `json:"outputs"`
@@ -126,12 +136,80 @@ func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Ten
 	return outs, nil
 }
 
+// toORT writes a tensor; float16 goes as its bits.
 func toORT(t *Tensor) ortTensor {
-	o := ortTensor{Type: t.Type.String(), Dims: t.Shape, Data: make([]ortNumber, t.Len())}
+	o := ortTensor{Type: t.Type.String(), Dims: append([]int{}, t.Shape...), Data: make([]ortNumber, t.Len())}
 	for i := range o.Data {
 		o.Data[i] = ortNumber(t.number(i))
 	}
+	if t.Type == onnx.Float16 {
+		for i, b := range halfBits(t.F) {
+			o.Data[i] = ortNumber(b)
+		}
+	}
 	return o
+}
+
+// wideInt is a number as an int64, or as the bits of a uint64; the largest of both are no float64.
+func wideInt(v float64) int64 {
+	switch {
+	case v >= 1<<64:
+		return -1
+	case v == 1<<63:
+		return math.MaxInt64
+	case v > 1<<63:
+		return int64(uint64(v))
+	}
+	return int64(v)
+}
+
+// halfBits are the elements as float16, rounded to nearest even; too large ones become infinite.
+func halfBits(f []float32) []uint16 {
+	out := make([]uint16, len(f))
+	for i, v := range f {
+		sign := uint16(math.Float32bits(v)>>31) << 15
+		a := math.Abs(float64(v))
+		switch {
+		case math.IsNaN(a):
+			out[i] = 0x7e00
+		case a >= 65520:
+			out[i] = sign | 0x7c00
+		case a < 1.0/(1<<14):
+			out[i] = sign | uint16(math.RoundToEven(a*(1<<24)))
+		default:
+			fraction, exponent := math.Frexp(a)
+			out[i] = sign | uint16(int(math.RoundToEven(fraction*2048))-1024+(exponent+14)<<10)
+		}
+	}
+	return out
+}
+
+// half is the float16 of these bits.
+func half(b uint16) float32 {
+	sign, exponent, fraction := float64(1), int(b>>10&31), float64(b&1023)
+	if b>>15 != 0 {
+		sign = -1
+	}
+	switch exponent {
+	case 0:
+		return float32(sign * math.Ldexp(fraction, -24))
+	case 31:
+		if fraction != 0 {
+			return nan32
+		}
+		return float32(math.Inf(int(sign)))
+	}
+	return float32(sign * math.Ldexp(1024+fraction, exponent-25))
+}
+
+// TestHalf checks that every float16 survives the way to the server and back.
+func TestHalf(t *testing.T) {
+	for b := range 1 << 16 {
+		f := half(uint16(b))
+		if got := halfBits([]float32{f})[0]; got != uint16(b) && f == f {
+			t.Fatalf("%#04x is %g and comes back as %#04x", b, f, got)
+		}
+	}
 }
 
 // fromORT reads an answer; element types are told by name.
@@ -144,10 +222,12 @@ func fromORT(o ortTensor) *Tensor {
 	}
 	t = NewTensor(t.Spec())
 	for i, v := range o.Data {
-		if t.F != nil {
+		if t.Type == onnx.Float16 {
+			t.F[i] = half(uint16(v))
+		} else if t.F != nil {
 			t.F[i] = float32(v)
 		} else {
-			t.I[i] = int64(v)
+			t.I[i] = wideInt(float64(v))
 		}
 	}
 	return t

@@ -18,7 +18,7 @@ var (
 		"merge the inference graph; softmerge does its own learning"}
 	isQuantised = opRefusal{"it works on quantised weights, which cannot be mixed",
 		"merge the float models first and quantise the result"}
-	isClassic = opRefusal{"operators of ai.onnx.ml (trees, scalers, vectorisers) are no network that a gradient passes",
+	isClassic = opRefusal{"operators of ai.onnx.ml (trees, kernels, vectorisers) are no network that a gradient passes",
 		"merge only neural networks, or select weights of a model without this part"}
 	isImage = opRefusal{"it decodes or encodes files inside the graph",
 		"cut pre- and postprocessing off the model and merge the network between them"}

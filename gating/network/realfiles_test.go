@@ -1,0 +1,436 @@
+package network
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	G "gorgonia.org/gorgonia"
+)
+
+// realFiles are 158 models from public repositories: those below the folder that
+// REAL_ONNX names, else of ../shared beside the project.
+func realFiles(t *testing.T) []string {
+	t.Helper()
+	dir := os.Getenv("REAL_ONNX")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "real-onnx")
+		if _, err := os.Stat(dir); err != nil {
+			if _, err := os.Stat(dir + ".tar.gz"); err != nil {
+				t.Skip("set REAL_ONNX to the folder of the real files")
+			}
+			dir = untar(t, dir+".tar.gz")
+		}
+	}
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".onnx" {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no model below %s: %v", dir, err)
+	}
+	return files
+}
+
+// realDims are lengths of symbolic axes, by file and name of the axis (or input and number of the axis where it has
+// no name); other first axes have length 1, others 4.
+var realDims = map[string]map[string]int{
+	"094": {"batch_size": 1}, "107": {"sequence": 512, "batch": 1}, "109": {"samples": 4096}, "110": {"sequence": 512, "batch": 1},
+}
+
+// realShapes are shapes of inputs that declare none or not all axes, by file and input.
+var realShapes = map[string]map[string][]int{
+	"134": {"x": {1, 16, 1}},
+	"137": {"x": {1, 4, 1}},
+	"170": {"x": {1, 4}, "onesided": {1}, "inverse": {1}, "normalize": {1}},
+	"172": {"x": {1, 4}},
+}
+
+// realInts are elements of inputs that are sizes or counts.
+var realInts = map[string]map[string][]int64{
+	"137": {"fft_length": {4}, "axis": {1}},
+	"169": {"size": {2, 3, 4, 5}},
+	"170": {"fft_length": {4}},
+	"172": {"fft_length": {4}},
+	"173": {"size": {2, 3, 4, 5}},
+}
+
+// realPixels are mean and deviation of images with values from 0 to 255.
+var realPixels = map[string][2]float32{"001": {120, 50}, "002": {120, 50}, "003": {120, 50}, "004": {120, 50}}
+
+// realInputs draws inputs for a model: floats from the standard normal distribution, integers 0 or 1.
+func realInputs(m *onnx.Model, file string) (map[string]*Tensor, error) {
+	g := m.Proto().GetGraph()
+	given := map[string]bool{}
+	for _, t := range g.GetInitializer() {
+		given[t.GetName()] = true
+	}
+	inputs := map[string]*Tensor{}
+	for k, in := range g.GetInput() {
+		if given[in.GetName()] {
+			continue
+		}
+		tt := in.GetType().GetTensorType()
+		if tt == nil {
+			return nil, fmt.Errorf("input %q is no tensor: %w", in.GetName(), ErrUnsupported)
+		}
+		s := Spec{Type: onnx.DataType(tt.GetElemType()), Shape: slices.Clone(realShapes[file][in.GetName()])}
+		if s.Type == onnx.String {
+			return nil, fmt.Errorf("input %q holds strings: %w", in.GetName(), ErrUnsupported)
+		}
+		for i, d := range tt.GetShape().GetDim()[min(len(s.Shape), len(tt.GetShape().GetDim())):] {
+			s.Shape = append(s.Shape, realDim(file, in.GetName(), i, d))
+		}
+		x := NewTensor(s)
+		fill(x.F, uint64(k)+1)
+		for i := range x.I {
+			x.I[i] = int64(i+k) % 2
+		}
+		copy(x.I, realInts[file][in.GetName()])
+		if p, ok := realPixels[file]; ok {
+			for i, v := range x.F {
+				x.F[i] = p[0] + p[1]*v
+			}
+		}
+		inputs[in.GetName()] = x
+	}
+	return inputs, nil
+}
+
+func realDim(file, input string, axis int, d *onnxpb.TensorShapeProto_Dimension) int {
+	dims := realDims[file]
+	if n, ok := dims[cmp.Or(d.GetDimParam(), fmt.Sprint(input, axis))]; ok {
+		return n
+	}
+	switch {
+	case d.GetDimValue() > 0:
+		return int(d.GetDimValue())
+	case axis == 0:
+		return 1
+	}
+	return 4
+}
+
+// realResult is what became of one file.
+type realResult struct {
+	runs     bool
+	reason   string // why it does not
+	agrees   bool   // with ONNX Runtime
+	ort      string // why ONNX Runtime gives no answer, or how far both are apart
+	weights  int    // float weights
+	reached  int    // of these, by a gradient
+	gradient string // why not all
+}
+
+// TestRealFiles lowers and runs every real file with random inputs. Each must run or be refused for the reason that
+// realRefused has, and a gradient must reach every float weight but in the files of realUnreached. Where
+// ORT_NODE_MODULES names a folder with ONNX Runtime, its outputs must agree within 1e-4 of their largest elements,
+// unless it has no answer.
+func TestRealFiles(t *testing.T) {
+	s := startORT(t)
+	var runs, agree, silent, whole, weighted int
+	for _, path := range realFiles(t) {
+		file := strings.TrimSuffix(filepath.Base(path), ".onnx")
+		r := runReal(path, file, s)
+		t.Logf("%s: %+v", file, r)
+		if want := realRefused[file]; (r.reason == "") != (want == "") || !strings.Contains(r.reason, want) {
+			t.Errorf("%s: got %q, want %q", file, r.reason, want)
+		}
+		if want := realUnreached[file]; r.reached < r.weights && (want == "" || !strings.Contains(r.gradient, want)) {
+			t.Errorf("%s: a gradient reaches %d of %d weights: %s", file, r.reached, r.weights, r.gradient)
+		}
+		if strings.Contains(r.ort, "differs") {
+			t.Errorf("%s: %s", file, r.ort)
+		}
+		runs += count(r.runs)
+		agree += count(r.agrees)
+		silent += count(r.runs && r.ort != "")
+		weighted += count(r.weights > 0)
+		whole += count(r.weights > 0 && r.reached == r.weights)
+	}
+	fmt.Printf("real files: %d run; ONNX Runtime agrees on %d of them and cannot run %d; of %d with float weights a gradient reaches all of them in %d\n",
+		runs, agree, silent, weighted, whole)
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// realRefused are the files that do not run, by a part of the reason. Of these ONNX Runtime runs those with operators of
+// ai.onnx.ml whose outputs are tensors, 094 and 149.
+var realRefused = map[string]string{
+	"047": "no network that a gradient passes",
+	"100": "no network that a gradient passes",
+	"101": "no network that a gradient passes",
+	"104": "no network that a gradient passes",
+	"113": "no network that a gradient passes",
+	"122": "no network that a gradient passes",
+	"181": "no network that a gradient passes",
+	"202": "no network that a gradient passes",
+	"203": "no network that a gradient passes",
+	"221": "no network that a gradient passes",
+	"223": "no network that a gradient passes",
+	"227": "no network that a gradient passes",
+	"245": "no network that a gradient passes",
+	"053": "quantised weights",
+	"055": "quantised weights",
+	"056": "quantised weights",
+	"080": "quantised weights",
+	"149": "quantised weights",
+	"151": "quantised weights",
+	"152": "quantised weights",
+	"205": "quantised weights",
+	"106": "operators of this domain are not known",
+	"134": "operators of this domain are not known",
+	"137": "operators of this domain are not known",
+	"200": "operators of this domain are not known",
+	"242": "operators of this domain are not known",
+	"250": "operators of this domain are not known",
+	"089": "decodes or encodes files",
+	"244": "decodes or encodes files",
+	"215": "there is no such operator",
+	"218": "there is no such operator",
+	"182": "is no tensor",
+	"184": "is no tensor",
+	"185": "is no tensor",
+	"103": "holds strings",
+	"194": "random numbers",
+	"133": "sequences and maps",
+	"086": "before opset 1",         // it imports no operator set
+	"091": "int64[]",                // a scalar among the inputs of Concat
+	"094": "copies dimension",       // two nodes define the same value
+	"140": "before opset 12",        // Einsum under opset 11
+	"145": "4 bytes of payload",     // a damaged tensor
+	"148": "the scale has shape",    // block quantisation without a block size
+	"160": "the scale has shape",    // the same
+	"161": "which nothing computes", // an input is not declared
+	"170": "element type undefined", // a constant without its tensor
+	"191": "wire type",              // a damaged file
+	"196": "does not broadcast",     // positions made by NonZero of zeros
+	"208": "want three axes",        // weights without the axis of directions
+	"226": "inner dimensions",       // made to be wrong
+}
+
+// realUnreached are the files with weights that no gradient reaches, by a part of the reason.
+var realUnreached = map[string]string{
+	"019": "attention.bias",                                          // a mask that only Equal reads
+	"046": "gpu_0.scale",                                             // its weights are all 0.5: it overflows, in ONNX Runtime too
+	"058": "root_biases", "059": "root_biases", "119": "root_biases", // trees as tensors: thresholds are compared, not added
+	"098": "Sc_Scancst", "187": "Sc_Scancst", // nearest neighbours: only their order is read
+	"107": "LSTM_0.W", // the branch for the other sampling rate
+	"146": "quantised weights", "190": "quantised weights",
+}
+
+func runReal(path, file string, s *ortServer) (r realResult) {
+	m, err := onnx.Open(path)
+	if err != nil {
+		r.reason = err.Error()
+		return r
+	}
+	defer m.Close()
+	inputs, err := realInputs(m, file)
+	if err != nil {
+		r.reason = err.Error()
+		return r
+	}
+	outs, err := runEither(m, inputs)
+	if err != nil {
+		r.reason = err.Error()
+		if s != nil {
+			_, err = s.run(path, inputs)
+			r.ort = fmt.Sprint("ONNX Runtime's answer: ", err)
+		}
+		return r
+	}
+	r.runs = true
+	if s != nil {
+		r.compare(m, path, inputs, outs, s)
+	}
+	r.weights, r.reached, r.gradient = reachWeights(m, inputs)
+	return r
+}
+
+// compare asks ONNX Runtime.
+func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*Tensor, outs []*Tensor, s *ortServer) {
+	want, err := s.run(path, inputs)
+	if err != nil {
+		r.ort = "ONNX Runtime: " + err.Error()
+		return
+	}
+	r.agrees = true
+	for i, o := range m.Proto().GetGraph().GetOutput() {
+		if want[o.GetName()] == nil {
+			continue
+		}
+		d, err := scaledDifference(outs[i], want[o.GetName()])
+		limit := 1e-4
+		if o.GetType().GetTensorType().GetElemType() == int32(onnx.Float16) {
+			limit = 1e-3 // ONNX Runtime rounds every value on the way to 11 bits
+		}
+		if err != nil || d > limit {
+			r.agrees = false
+			r.ort = fmt.Sprintf("output %q differs by %.2g: %v", o.GetName(), d, err)
+		}
+	}
+}
+
+// reachWeights counts a model's float weights and those that a finite gradient of some output reaches.
+func reachWeights(m *onnx.Model, inputs map[string]*Tensor) (weights, reached int, why string) {
+	params, affine, err := realParams(m)
+	if err != nil {
+		return 0, 0, err.Error()
+	}
+	c := Config{Shapes: map[string][]int{}, Params: params, Affine: affine}
+	for name, t := range inputs {
+		c.Shapes[name] = t.Shape
+	}
+	g, err := Lower(m, c)
+	if errors.Is(err, ErrUnsupported) {
+		c.Values = inputs
+		g, err = Lower(m, c)
+	}
+	if err != nil {
+		return len(params), 0, err.Error()
+	}
+	seen := map[int]bool{}
+	for i, o := range g.Outputs() {
+		if !o.IsFloat() || !o.value.gated {
+			continue
+		}
+		if err := reachFrom(g, i, inputs, seen); err != nil {
+			why = err.Error()
+		}
+	}
+	if len(seen) == len(params) {
+		why = ""
+	} else if why == "" {
+		for i, p := range params {
+			if !seen[i] {
+				why += p.Name + " "
+			}
+		}
+	}
+	return len(params), len(seen), why
+}
+
+// realParams makes every float weight that can be gated a mixture of itself, twice.
+func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]bool, err error) {
+	a, err := graphmatch.Align([]*onnx.Model{m, m}, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	affine = map[*onnxpb.NodeProto]bool{}
+	for _, l := range a.Layers {
+		for i := range l.Params {
+			p := &l.Params[i]
+			if !p.Type.IsFloat() || l.Op == "BatchNormalization" && (p.Role == "mean" || p.Role == "var") {
+				continue
+			}
+			if l.Op == "BatchNormalization" {
+				for _, s := range p.Uses[0].Sites {
+					affine[s.Node] = true
+				}
+			}
+			v, err := a.Floats(p, 0, nil)
+			if err != nil {
+				return nil, nil, err
+			}
+			params = append(params, Param{Name: l.Name + "." + p.Role, Sites: p.Uses[0].Sites, Shape: p.Shape, Type: p.Type,
+				Values: [][]float32{v, v}, Gate: len(params), Axis: -1})
+		}
+	}
+	return params, affine, nil
+}
+
+// reachFrom runs the squared error of one output forward and back and notes which weights got a finite gradient.
+func reachFrom(g *Graph, output int, inputs map[string]*Tensor, seen map[int]bool) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	p, err := NewProgram(g, output, MSE{}, (*kernel.Workers)(nil))
+	if err != nil {
+		return err
+	}
+	eg := G.NewGraph()
+	coeffs := make([]*G.Node, len(g.params))
+	for i := range coeffs {
+		coeffs[i] = G.NewVector(eg, G.Float32, G.WithShape(2), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector([]float32{0.5, 0.5})))
+	}
+	loss, err := p.Build(coeffs)
+	if err != nil {
+		return err
+	}
+	var reached []int
+	var leaves G.Nodes
+	for i := range coeffs {
+		if flows(p)[i] {
+			reached = append(reached, i)
+			leaves = append(leaves, coeffs[i])
+		}
+	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	grads, err := G.Grad(loss, leaves...)
+	if err != nil {
+		return err
+	}
+	vm := G.NewTapeMachine(eg)
+	defer vm.Close()
+	if err := p.Load(inputs, NewTensor(g.outputs[output].Spec)); err != nil {
+		return err
+	}
+	p.NextStep()
+	if err := vm.RunAll(); err != nil {
+		return err
+	}
+	for k, i := range reached {
+		f := Floats(grads[k].Value())
+		if !slices.ContainsFunc(f, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
+			seen[i] = true
+		}
+	}
+	return nil
+}
+
+// flows says which weights a gradient flows to from the program's output.
+func flows(p *Program) map[int]bool {
+	on := map[*value]bool{p.output.root(): true}
+	for i := len(p.graph.nodes) - 1; i >= 0; i-- {
+		n := p.graph.nodes[i]
+		if n.zero || !slices.ContainsFunc(n.out, func(v *value) bool { return v != nil && v.grad && on[v] }) {
+			continue
+		}
+		for _, v := range n.in {
+			if v != nil && v.grad {
+				on[v.root()] = true
+			}
+		}
+	}
+	reached := map[int]bool{}
+	for v := range on {
+		if v.param >= 0 {
+			reached[v.param] = true
+		}
+	}
+	return reached
+}
