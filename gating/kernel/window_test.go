@@ -109,7 +109,7 @@ func TestPoolsAgainstDefinition(t *testing.T) {
 	defer w.Close()
 	eachSet(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(29, 3))
-		for range 400 {
+		for range 150 {
 			g := randomWindow(r)
 			x, dy := randoms(r, g.Planes*volume(g.In)), randoms(r, g.Planes*volume(g.Out))
 			g.testAverage(t, w, x, dy)

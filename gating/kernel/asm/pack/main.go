@@ -20,79 +20,79 @@ func main() {
 	Generate()
 }
 
-// gather copies, for every row offset, the same list of whole vectors: vectors may overlap, later ones win.
+// gatherArgs are the registers of gather's parameters.
+type gatherArgs struct{ dst, stride, src, rows, n, moves, count reg.Register }
+
+// gather copies, for every row offset, the same list of whole vectors: vectors may overlap, later ones win. One and
+// two vectors, the usual numbers, keep their offsets in registers.
 func gather(suffix string, lanes int, register func() reg.VecVirtual) {
 	TEXT("gather"+suffix, NOSPLIT, "func(dst *float32, stride int, src *float32, rows *int, n int, moves *int, count int)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("gather%s copies count vectors of %d floats, given as pairs of source and target offset, for each of n rows.", suffix, lanes))
-	dst := Load(Param("dst"), GP64())
-	stride := Load(Param("stride"), GP64())
-	src := Load(Param("src"), GP64())
-	rows := Load(Param("rows"), GP64())
-	n := Load(Param("n"), GP64())
-	moves := Load(Param("moves"), GP64())
-	count := Load(Param("count"), GP64())
-	SHLQ(operand.Imm(2), stride)
-	CMPQ(count, operand.Imm(2))
+	a := gatherArgs{
+		dst:    Load(Param("dst"), GP64()),
+		stride: Load(Param("stride"), GP64()),
+		src:    Load(Param("src"), GP64()),
+		rows:   Load(Param("rows"), GP64()),
+		n:      Load(Param("n"), GP64()),
+		moves:  Load(Param("moves"), GP64()),
+		count:  Load(Param("count"), GP64()),
+	}
+	SHLQ(operand.Imm(2), a.stride)
+	CMPQ(a.count, operand.Imm(2))
 	JEQ(operand.LabelRef("two"))
 	JLT(operand.LabelRef("one"))
-
-	row, move, left, from, to := GP64(), GP64(), GP64(), GP64(), GP64()
-	v, u := register(), register()
-	Label("rows")
-	MOVQ(operand.Mem{Base: rows}, row)
-	LEAQ(operand.Mem{Base: src, Index: row, Scale: 4}, row)
-	MOVQ(moves, move)
-	MOVQ(count, left)
-	Label("moves")
-	MOVQ(operand.Mem{Base: move}, from)
-	MOVQ(operand.Mem{Base: move, Disp: 8}, to)
-	VMOVUPS(operand.Mem{Base: row, Index: from, Scale: 4}, v)
-	VMOVUPS(v, operand.Mem{Base: dst, Index: to, Scale: 4})
-	ADDQ(operand.Imm(16), move)
-	DECQ(left)
-	JNZ(operand.LabelRef("moves"))
-	ADDQ(operand.Imm(8), rows)
-	ADDQ(stride, dst)
-	DECQ(n)
-	JNZ(operand.LabelRef("rows"))
-	VZEROUPPER()
-	RET()
-
-	from2, to2 := GP64(), GP64()
+	from, to, move, left, v := GP64(), GP64(), GP64(), GP64(), register()
+	a.eachRow("rows", func(row reg.GPVirtual) {
+		MOVQ(a.moves, move)
+		MOVQ(a.count, left)
+		Label("moves")
+		MOVQ(operand.Mem{Base: move}, from)
+		MOVQ(operand.Mem{Base: move, Disp: 8}, to)
+		VMOVUPS(operand.Mem{Base: row, Index: from, Scale: 4}, v)
+		VMOVUPS(v, operand.Mem{Base: a.dst, Index: to, Scale: 4})
+		ADDQ(operand.Imm(16), move)
+		DECQ(left)
+		JNZ(operand.LabelRef("moves"))
+	})
 	Label("two")
-	MOVQ(operand.Mem{Base: moves}, from)
-	MOVQ(operand.Mem{Base: moves, Disp: 8}, to)
-	MOVQ(operand.Mem{Base: moves, Disp: 16}, from2)
-	MOVQ(operand.Mem{Base: moves, Disp: 24}, to2)
-	Label("pairs")
-	MOVQ(operand.Mem{Base: rows}, row)
-	LEAQ(operand.Mem{Base: src, Index: row, Scale: 4}, row)
-	VMOVUPS(operand.Mem{Base: row, Index: from, Scale: 4}, v)
-	VMOVUPS(operand.Mem{Base: row, Index: from2, Scale: 4}, u)
-	VMOVUPS(v, operand.Mem{Base: dst, Index: to, Scale: 4})
-	VMOVUPS(u, operand.Mem{Base: dst, Index: to2, Scale: 4})
-	ADDQ(operand.Imm(8), rows)
-	ADDQ(stride, dst)
-	DECQ(n)
-	JNZ(operand.LabelRef("pairs"))
-	VZEROUPPER()
-	RET()
-
+	a.fixedMoves("pairs", 2, register)
 	Label("one")
-	MOVQ(operand.Mem{Base: moves}, from)
-	MOVQ(operand.Mem{Base: moves, Disp: 8}, to)
-	Label("singles")
-	MOVQ(operand.Mem{Base: rows}, row)
-	LEAQ(operand.Mem{Base: src, Index: row, Scale: 4}, row)
-	VMOVUPS(operand.Mem{Base: row, Index: from, Scale: 4}, v)
-	VMOVUPS(v, operand.Mem{Base: dst, Index: to, Scale: 4})
-	ADDQ(operand.Imm(8), rows)
-	ADDQ(stride, dst)
-	DECQ(n)
-	JNZ(operand.LabelRef("singles"))
+	a.fixedMoves("singles", 1, register)
+}
+
+// eachRow loops over the row offsets and returns.
+func (a *gatherArgs) eachRow(label string, body func(row reg.GPVirtual)) {
+	row := GP64()
+	Label(label)
+	MOVQ(operand.Mem{Base: a.rows}, row)
+	LEAQ(operand.Mem{Base: a.src, Index: row, Scale: 4}, row)
+	body(row)
+	ADDQ(operand.Imm(8), a.rows)
+	ADDQ(a.stride, a.dst)
+	DECQ(a.n)
+	JNZ(operand.LabelRef(label))
 	VZEROUPPER()
 	RET()
+}
+
+// fixedMoves is eachRow for a known number of vectors.
+func (a *gatherArgs) fixedMoves(label string, count int, register func() reg.VecVirtual) {
+	var from, to []reg.GPVirtual
+	var v []reg.VecVirtual
+	for i := range count {
+		from, to, v = append(from, GP64()), append(to, GP64()), append(v, register())
+		MOVQ(operand.Mem{Base: a.moves, Disp: 16 * i}, from[i])
+		MOVQ(operand.Mem{Base: a.moves, Disp: 16*i + 8}, to[i])
+	}
+	a.eachRow(label, func(row reg.GPVirtual) {
+		for i := range v {
+			VMOVUPS(operand.Mem{Base: row, Index: from[i], Scale: 4}, v[i])
+		}
+		for i := range v {
+			VMOVUPS(v[i], operand.Mem{Base: a.dst, Index: to[i], Scale: 4})
+		}
+	})
 }
 
 // transpose8 turns 8×8 blocks in registers: halves of two rows are joined while loading, then two rounds of shuffles.
@@ -114,28 +114,14 @@ func transpose8() {
 	}
 	Label("blocks")
 	for half := range 2 {
-		var in, pair, out [4]reg.VecVirtual
+		var in [4]reg.VecVirtual
 		for i := range in {
 			in[i] = YMM()
 			VMOVUPS(operand.Mem{Base: row[i], Disp: 16 * half}, in[i].AsX())
 			VINSERTF128(operand.Imm(1), operand.Mem{Base: row[i+4], Disp: 16 * half}, in[i], in[i])
 		}
-		for i := range pair {
-			pair[i] = YMM()
-		}
-		VUNPCKLPS(in[1], in[0], pair[0])
-		VUNPCKHPS(in[1], in[0], pair[1])
-		VUNPCKLPS(in[3], in[2], pair[2])
-		VUNPCKHPS(in[3], in[2], pair[3])
-		for i := range out {
-			out[i] = YMM()
-		}
-		VUNPCKLPD(pair[2], pair[0], out[0])
-		VUNPCKHPD(pair[2], pair[0], out[1])
-		VUNPCKLPD(pair[3], pair[1], out[2])
-		VUNPCKHPD(pair[3], pair[1], out[3])
-		for i := range out {
-			VMOVUPS(out[i], operand.Mem{Base: dst})
+		for _, out := range transpose4(in, YMM) {
+			VMOVUPS(out, operand.Mem{Base: dst})
 			ADDQ(stride, dst)
 		}
 	}
@@ -146,6 +132,23 @@ func transpose8() {
 	JNZ(operand.LabelRef("blocks"))
 	VZEROUPPER()
 	RET()
+}
+
+// transpose4 transposes the 4×4 block in each 128-bit part of four registers.
+func transpose4(in [4]reg.VecVirtual, register func() reg.VecVirtual) (out [4]reg.VecVirtual) {
+	var pair [4]reg.VecVirtual
+	for i := range pair {
+		pair[i], out[i] = register(), register()
+	}
+	VUNPCKLPS(in[1], in[0], pair[0])
+	VUNPCKHPS(in[1], in[0], pair[1])
+	VUNPCKLPS(in[3], in[2], pair[2])
+	VUNPCKHPS(in[3], in[2], pair[3])
+	VUNPCKLPD(pair[2], pair[0], out[0])
+	VUNPCKHPD(pair[2], pair[0], out[1])
+	VUNPCKLPD(pair[3], pair[1], out[2])
+	VUNPCKHPD(pair[3], pair[1], out[3])
+	return out
 }
 
 // transpose16 turns 16×16 blocks: 4×4 inside each quarter register, then the quarters of four registers.
@@ -168,25 +171,27 @@ func transpose16() {
 	Label("blocks")
 	var quads [4][4]reg.VecVirtual
 	for g := range quads {
-		var in, pair [4]reg.VecVirtual
+		var in [4]reg.VecVirtual
 		for i := range in {
-			in[i], pair[i] = ZMM(), ZMM()
+			in[i] = ZMM()
 			row := GP64()
 			MOVQ(operand.Mem{Base: rows, Disp: 8 * (4*g + i)}, row)
 			VMOVUPS(operand.Mem{Base: src, Index: row, Scale: 4}, in[i])
 		}
-		VUNPCKLPS(in[1], in[0], pair[0])
-		VUNPCKHPS(in[1], in[0], pair[1])
-		VUNPCKLPS(in[3], in[2], pair[2])
-		VUNPCKHPS(in[3], in[2], pair[3])
-		for i := range quads[g] {
-			quads[g][i] = ZMM()
-		}
-		VUNPCKLPD(pair[2], pair[0], quads[g][0])
-		VUNPCKHPD(pair[2], pair[0], quads[g][1])
-		VUNPCKLPD(pair[3], pair[1], quads[g][2])
-		VUNPCKHPD(pair[3], pair[1], quads[g][3])
+		quads[g] = transpose4(in, ZMM)
 	}
+	storeQuarters(quads, dst, stride, four, twelve)
+	ADDQ(next, dst)
+	ADDQ(operand.Imm(64), src)
+	SUBQ(operand.Imm(16), n)
+	JNZ(operand.LabelRef("blocks"))
+	VZEROUPPER()
+	RET()
+}
+
+// storeQuarters joins the first, second, ... quarters of four registers and stores them as rows 0, 4, 8, 12 from each of the
+// first four rows on.
+func storeQuarters(quads [4][4]reg.VecVirtual, dst, stride, four, twelve reg.Register) {
 	at := GP64()
 	MOVQ(dst, at)
 	for c := range 4 {
@@ -206,12 +211,6 @@ func transpose16() {
 		VMOVUPS(out, operand.Mem{Base: at, Index: twelve, Scale: 1})
 		ADDQ(stride, at)
 	}
-	ADDQ(next, dst)
-	ADDQ(operand.Imm(64), src)
-	SUBQ(operand.Imm(16), n)
-	JNZ(operand.LabelRef("blocks"))
-	VZEROUPPER()
-	RET()
 }
 
 // lines begins a function that works through a list of (to, from, n) and returns registers for them; close ends it.

@@ -217,7 +217,6 @@ func (s isa) maxTaps() {
 	if s.lanes != 8 {
 		return
 	}
-	const width = 32
 	s.text("maxTaps", "func(n int, best *float32, tap *int32, src *float32, offsets *int, count int)",
 		"writes the greatest of src[i+offsets[t]] over t to best[i] and the first such t to tap[i], n a multiple of 32.")
 	n := Load(Param("n"), GP64())
@@ -226,48 +225,67 @@ func (s isa) maxTaps() {
 	src := Load(Param("src"), GP64())
 	offsets := Load(Param("offsets"), GP64())
 	count := Load(Param("count"), GP64())
-	i, t, from := GP64(), GP64(), GP64()
-	var top, index [width / 8]reg.VecVirtual
-	for v := range top {
-		top[v], index[v] = YMM(), YMM()
+	m := maxLoop{isa: s, src: src, one: YMM(), now: YMM()}
+	for v := range m.top {
+		m.top[v], m.index[v] = YMM(), YMM()
 	}
-	now, one, value, better, ordered := YMM(), YMM(), YMM(), YMM(), YMM()
-	VPCMPEQD(one, one, one)
-	VPSRLD(operand.Imm(31), one, one)
+	VPCMPEQD(m.one, m.one, m.one)
+	VPSRLD(operand.Imm(31), m.one, m.one)
+	i, t, from := GP64(), GP64(), GP64()
 	XORQ(i, i)
 	Label("rounds")
 	MOVQ(operand.Mem{Base: offsets}, from)
 	ADDQ(i, from)
-	for v := range top {
-		VMOVUPS(s.at(src, from, v), top[v])
-		VPXOR(index[v], index[v], index[v])
-	}
-	VPXOR(now, now, now)
+	m.first(from)
 	MOVQ(operand.U32(1), t)
 	JMP(operand.LabelRef("more"))
 	Label("taps")
-	VPADDD(one, now, now)
 	MOVQ(operand.Mem{Base: offsets, Index: t, Scale: 8}, from)
 	ADDQ(i, from)
-	for v := range top {
-		VMOVUPS(s.at(src, from, v), value)
-		VCMPPS(operand.Imm(6), top[v], value, better)   // not less or equal, or either is NaN
-		VCMPPS(operand.Imm(7), top[v], top[v], ordered) // neither is NaN
-		VANDPS(ordered, better, better)
-		VBLENDVPS(better, value, top[v], top[v])
-		VBLENDVPS(better, now, index[v], index[v])
-	}
+	m.next(from)
 	INCQ(t)
 	Label("more")
 	CMPQ(t, count)
 	JLT(operand.LabelRef("taps"))
-	for v := range top {
-		VMOVUPS(top[v], s.at(best, i, v))
-		VMOVUPS(index[v], s.at(tap, i, v))
+	for v := range m.top {
+		VMOVUPS(m.top[v], s.at(best, i, v))
+		VMOVUPS(m.index[v], s.at(tap, i, v))
 	}
-	ADDQ(operand.Imm(width), i)
+	ADDQ(operand.Imm(8*uint64(len(m.top))), i)
 	CMPQ(i, n)
 	JLT(operand.LabelRef("rounds"))
 	VZEROUPPER()
 	RET()
+}
+
+// maxLoop is the state of maxTaps: the best values so far, their taps, and the number of the tap now looked at.
+type maxLoop struct {
+	isa
+	src        reg.Register
+	top, index [4]reg.VecVirtual
+	one, now   reg.VecVirtual
+}
+
+// first takes tap 0 as it is.
+func (m *maxLoop) first(from reg.Register) {
+	for v := range m.top {
+		VMOVUPS(m.at(m.src, from, v), m.top[v])
+		VPXOR(m.index[v], m.index[v], m.index[v])
+	}
+	VPXOR(m.now, m.now, m.now)
+}
+
+// next lets one more tap replace what is worse.
+func (m *maxLoop) next(from reg.Register) {
+	const notLessOrEqual, ordered = 6, 7 // predicates of VCMPPS; the first is true of NaN
+	VPADDD(m.one, m.now, m.now)
+	for v, top := range m.top {
+		value, better, number := YMM(), YMM(), YMM()
+		VMOVUPS(m.at(m.src, from, v), value)
+		VCMPPS(operand.Imm(notLessOrEqual), top, value, better)
+		VCMPPS(operand.Imm(ordered), top, top, number)
+		VANDPS(number, better, better)
+		VBLENDVPS(better, value, top, top)
+		VBLENDVPS(better, m.now, m.index[v], m.index[v])
+	}
 }
