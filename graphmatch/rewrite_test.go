@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -296,6 +297,29 @@ func TestRewritesLeaveAlignmentUnchanged(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The fixtures too, with everything rewritten at once.
+func TestRewrittenFixturesAlign(t *testing.T) {
+	for dir, files := range families(t) {
+		if len(files) < 2 {
+			continue
+		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			base, err := onnx.Open(files[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer base.Close()
+			path := strings.TrimSuffix("../"+files[1], ".onnx")
+			want := contents(t, align(t, base, load(t, readProto(t, path))))
+			for seed := range uint64(3) {
+				m := readProto(t, path)
+				everything(t, m, rand.New(rand.NewPCG(seed, 7)))
+				compareLists(t, contents(t, align(t, base, load(t, m))), want)
+			}
+		})
 	}
 }
 
