@@ -2,6 +2,7 @@ package gating
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -130,33 +131,45 @@ func (p *Plan) mixtures() (params []network.Param, affine map[*onnxpb.NodeProto]
 
 // Coefficients returns the coefficients of the gates without noise.
 func (p *Plan) Coefficients(logAlpha [][]float64, m Combine) [][]float64 {
-	return p.coefficients(logAlpha, m, Gate)
+	return p.coefficients(logAlpha, m, func(a []float64, _ []bool, z []float64) {
+		for j := range a {
+			z[j] = Gate(a[j])
+		}
+	})
 }
 
 // Rounded returns the coefficients of the gates rounded to 0 or 1; a unit whose
 // gates would all close keeps its largest.
 func (p *Plan) Rounded(logAlpha [][]float64) [][]float64 {
-	return p.coefficients(logAlpha, Convex, func(a float64) float64 {
-		if Gate(a) >= 0.5 {
-			return 1
+	return p.coefficients(logAlpha, Convex, func(a []float64, shut []bool, z []float64) {
+		largest, open := -1, false
+		for j := range a {
+			z[j] = math.Round(Gate(a[j]))
+			open = open || z[j] == 1 && !shut[j]
+			if !shut[j] && (largest < 0 || a[j] > a[largest]) {
+				largest = j
+			}
 		}
-		return 0
+		if !open && largest >= 0 {
+			z[largest] = 1
+		}
 	})
 }
 
-func (p *Plan) coefficients(logAlpha [][]float64, m Combine, gate func(float64) float64) [][]float64 {
+// coefficients combines the gates of every unit; gate writes the gates z of one unit's log a.
+func (p *Plan) coefficients(logAlpha [][]float64, m Combine, gate func(a []float64, shut []bool, z []float64)) [][]float64 {
 	out := make([][]float64, len(logAlpha))
 	n := p.parents()
 	a, z, c := make([]float64, n), make([]float64, n), make([]float64, n)
 	for g, list := range logAlpha {
-		units := p.Groups[g].Units
+		units, shut := p.Groups[g].Units, p.Groups[g].Shut
 		out[g] = make([]float64, len(list))
 		for u := range units {
 			for j := range n {
 				a[j] = list[j*units+u]
-				z[j] = gate(a[j])
 			}
-			m.combine(z, a, p.Groups[g].Shut, c)
+			gate(a, shut, z)
+			m.combine(z, a, shut, c)
 			for j := range n {
 				out[g][j*units+u] = c[j]
 			}

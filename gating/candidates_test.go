@@ -1,0 +1,63 @@
+package gating
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// scored is a candidate with a score over 100 samples; a parent's name begins with "p".
+func scored(name string, loss, metric float64) Candidate {
+	parent := -1
+	if strings.HasPrefix(name, "p") {
+		parent = 0
+	}
+	return Candidate{Name: name, Parent: parent, Score: Score{Loss: loss, Metric: metric, Samples: 100}}
+}
+
+// TestChoose is the rule of the candidate table: a merge must be at least as
+// good as every parent in the metric and better in metric or loss; of merges
+// within one standard error of the best metric, the one of least loss is chosen.
+func TestChoose(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, c := range []struct {
+		name   string
+		metric string
+		list   []Candidate
+		want   string // "" for none
+	}{
+		{"better metric", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.6, 0.81)}, "m1"},
+		{"equal metric, less loss", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.4, 0.8)}, "m1"},
+		{"equal in both", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.5, 0.8)}, "p1"},
+		{"less loss, worse metric", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.1, 0.79)}, "p1"},
+		{"worse than one of the parents", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("p2", 0.9, 0.7), scored("m1", 0.6, 0.75)}, "p1"},
+		{"within one standard error the loss decides", "accuracy",
+			[]Candidate{scored("p1", 0.9, 0.5), scored("m1", 0.6, 0.80), scored("m2", 0.4, 0.77)}, "m2"},
+		{"beyond one standard error the metric decides", "accuracy",
+			[]Candidate{scored("p1", 0.9, 0.5), scored("m1", 0.6, 0.80), scored("m2", 0.4, 0.75)}, "m1"},
+		{"within one standard error of a parent, but below it", "accuracy",
+			[]Candidate{scored("p1", 0.9, 0.79), scored("m1", 0.6, 0.80), scored("m2", 0.4, 0.77)}, "m1"},
+		{"NaN loss", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", nan, 0.99)}, "p1"},
+		{"infinite loss", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", inf, 0.99)}, "p1"},
+		{"NaN parent", "accuracy", []Candidate{scored("p1", nan, 0.99), scored("p2", 0.5, 0.8), scored("m1", 0.4, 0.8)}, "m1"},
+		{"NaN metric", "r2", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.4, nan)}, "p1"},
+		{"no parent has a score", "accuracy", []Candidate{scored("p1", nan, nan), scored("m1", 2, 0.1)}, "m1"},
+		{"nothing has a score", "accuracy", []Candidate{scored("p1", nan, nan), scored("m1", nan, 0.1)}, ""},
+		{"smaller is better", "mse", []Candidate{scored("p1", 0.5, 0.5), scored("m1", 0.4, 0.4), scored("m2", 0.3, 0.3)}, "m2"},
+		{"smaller is better, but not by a merge", "mse", []Candidate{scored("p1", 0.5, 0.5), scored("m1", 0.6, 0.6)}, "p1"},
+	} {
+		m := &merge{candidates: c.list}
+		for _, metric := range metrics {
+			if metric.Name == c.metric {
+				m.objective.Metric = metric
+			}
+		}
+		got := ""
+		if chosen := m.choose(); chosen != nil {
+			got = chosen.Name
+		}
+		if got != c.want {
+			t.Errorf("%s: chose %q, want %q", c.name, got, c.want)
+		}
+	}
+}
