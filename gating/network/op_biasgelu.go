@@ -25,7 +25,7 @@ func buildFastGelu(c *call) (Operator, []Spec, error) {
 }
 
 func (c *call) biasGelu(gelu *unary) (Operator, []Spec, error) {
-	op, specs, err := c.binary(&binaryRule{f: kernel.Add, sign: [2]float32{1, 1}})
+	op, specs, err := c.binary(&binaryRule{f: kernel.Add})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,10 +10,10 @@ import (
 
 // binaryOps are arithmetic of two operands, broadcast to each other.
 var binaryOps = family{
-	{"", "Add", 1, gradFull, buildBinary(&binaryRule{f: kernel.Add, ints: addInts, sign: [2]float32{1, 1}})},
-	{"", "Sub", 1, gradFull, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, sign: [2]float32{1, -1}})},
+	{"", "Add", 1, gradFull, buildBinary(&binaryRule{f: kernel.Add, ints: addInts})},
+	{"", "Sub", 1, gradFull, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, negate: [2]bool{1: true}})},
 	{"", "Mul", 1, gradFull, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient})},
-	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient})},
+	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, negate: [2]bool{1: true}})},
 	{"", "Pow", 1, gradFull, buildPow},
 	{"", "Mod", 10, gradFull, buildMod},
 	{"", "PRelu", 1, gradFull, buildPRelu},
@@ -24,9 +24,10 @@ var binaryOps = family{
 // binaryRule is a function of two numbers and its derivatives.
 type binaryRule struct {
 	f    *kernel.Pair[float32, float32]
-	ints func(t onnx.DataType) func(a, b int64) int64                             // not yet wrapped; nil where only floats are allowed
-	sign [2]float32                                                               // gradients that are dy, as they are (1) or negated (-1); 0 where d computes them
-	d    func(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32) // gradient before it is summed to the operand's shape
+	ints func(t onnx.DataType) func(a, b int64) int64 // not yet wrapped; nil where only floats are allowed
+	// d writes the gradient with respect to operand i over the output's shape, not summed yet; nil where it is dy itself.
+	d      func(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32)
+	negate [2]bool // what d writes is the negative of the gradient
 }
 
 // binary is a rule over known shapes.
@@ -150,20 +151,19 @@ func (b *binary) Forward(x *Context, in, out []*Tensor) error {
 // Backward computes the gradient over the output's shape and sums it over the operand's broadcast axes.
 func (b *binary) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
 	full, same := dy.F, sizeOf(b.shapes[i]) == dy.Len()
-	if b.sign[i] == 0 {
+	if b.d != nil {
 		full = dx.F
 		if !same {
 			b.memory = resize(b.memory, dy.Len())
 			full = b.memory
 		}
 		b.d(b, x, i, in, out, dy.F, full)
-		if same {
-			return nil
-		}
 	}
-	kernel.SumTo(x.Workers, dx.F, b.shapes[i], full, b.out)
-	if b.sign[i] < 0 {
-		kernel.Map(x.Workers, dx.F, dx.F, func(v float32) float32 { return -v })
+	if b.d == nil || !same {
+		kernel.SumTo(x.Workers, dx.F, b.shapes[i], full, b.out)
+	}
+	if b.negate[i] {
+		kernel.Scale(x.Workers, -1, dx.F, dx.F)
 	}
 	return nil
 }
@@ -176,19 +176,13 @@ func mulGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float3
 	kernel.Combine(x.Workers, b.sides[1-i], kernel.Mul, dst, dy, in[1-i].F)
 }
 
-// divGradient is dy/b, and -dy·y/b for the divisor.
+// divGradient is dy/b, and for the divisor dy·y/b, the negative of the gradient.
 func divGradient(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32) {
-	if i == 0 {
-		kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dy, in[1].F)
-		return
+	if i == 1 {
+		kernel.Product(x.Workers, dst, dy, out[0].F)
+		dy = dst
 	}
-	y := out[0].F
-	x.Workers.For(len(dst), elementGrain, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			dst[j] = -dy[j] * y[j]
-		}
-	})
-	kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dst, in[1].F)
+	kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dy, in[1].F)
 }
 
 // gradientOf makes d of a rule from the derivatives with respect to each operand, in terms of both and of y.
