@@ -199,13 +199,14 @@ func (u *unit) turned(p *param) bool {
 // lie between. Kinds for which skip is true are looked through too.
 func (g *canon) skeleton(skip func(*cnode) bool) *canon {
 	s := &canon{}
-	kept := map[*cnode]*cnode{}
 	near := map[*cnode][]*cnode{}
+	reader := map[*cnode]*cnode{} // the last node that a kept node was a source of
 	for _, c := range g.nodes {
 		var sources []*cnode
 		for _, e := range c.in {
 			for _, k := range near[e.node] {
-				if !slices.Contains(sources, k) {
+				if reader[k] != c {
+					reader[k] = c
 					sources = append(sources, k)
 				}
 			}
@@ -218,7 +219,7 @@ func (g *canon) skeleton(skip func(*cnode) bool) *canon {
 		for _, src := range sources {
 			k.in = append(k.in, edge{node: src})
 		}
-		kept[c], near[c] = k, []*cnode{k}
+		near[c] = []*cnode{k}
 		s.nodes = append(s.nodes, k)
 	}
 	s.linkOutputs()

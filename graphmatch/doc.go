@@ -34,4 +34,13 @@
 // share is tied with them, while equal biases or normalisation parameters that
 // only an exporter's search for duplicates brought together stay apart. Tensors
 // tied in some models only are apart too: each use then names the same tensor.
+//
+// # Hidden units
+//
+// Networks trained from different seeds number their hidden units differently. [Permute] reorders those of
+// every other model to fit the base before anything is mixed (weight matching, arXiv 2209.04836). What may
+// be reordered is derived from each model's graph: an order is followed from the layer that makes it through
+// activations, normalisations, sums, concatenations, slices, flattening, groups, attention heads and
+// recurrent gates, and fixed wherever an operator's rule is not known to respect it. A reordered model
+// computes what it did before, up to the order of summation.
 package graphmatch

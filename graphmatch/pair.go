@@ -14,25 +14,15 @@ const maxChoices = 512
 // normalisations that may have been folded into their neighbours. If no reading makes the graphs equal,
 // what can be told apart is paired one by one.
 func pairViews(a, b *view) pairing {
-	for _, level := range levels {
-		ga, gb := level.read(a.graph), level.read(b.graph)
-		if pairs, ok := pairEqual(ga, gb, level.shapes); ok {
-			return pairs
+	for _, read := range []func(*canon) *canon{whole, layersOnly, withoutFoldable} {
+		ga, gb := read(a.graph), read(b.graph)
+		for _, shapes := range []bool{true, false} {
+			if pairs, ok := pairEqual(ga, gb, shapes); ok {
+				return pairs
+			}
 		}
 	}
 	return pairPartly(a, b)
-}
-
-// level is one reading of two models under which they may be equal.
-type level struct {
-	read   func(*canon) *canon
-	shapes bool
-}
-
-var levels = []level{
-	{whole, true}, {whole, false},
-	{layersOnly, true}, {layersOnly, false},
-	{withoutFoldable, true}, {withoutFoldable, false},
 }
 
 func whole(g *canon) *canon { return g }

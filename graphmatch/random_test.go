@@ -186,6 +186,60 @@ func TestWeightsBreakTies(t *testing.T) {
 	}
 }
 
+// An activation written as one operator or as several does not matter to the layers around it, names or not.
+func TestActivationsWrittenOut(t *testing.T) {
+	gelu := map[bool]func(d *drawing, name, x string) string{
+		false: func(d *drawing, name, x string) string { return d.node(name+"/Gelu", "Gelu", []string{x}) },
+		true: func(d *drawing, name, x string) string {
+			y := d.node(name+"/Erf", "Erf", []string{d.node(name+"/Div", "Div", []string{x, d.tensor(name+"::2", nil, []float32{1.414})})})
+			y = d.node(name+"/Add", "Add", []string{y, d.tensor(name+"::1", nil, []float32{1})})
+			return d.node(name+"/Half", "Mul", []string{d.node(name+"/Mul", "Mul", []string{x, y}), d.tensor(name+"::h", nil, []float32{0.5})})
+		},
+	}
+	model := func(seed uint64, whole bool) *onnxpb.ModelProto {
+		d := draw(t, seed)
+		x := d.input("x")
+		for i := range 4 {
+			up := gelu[whole](d, fmt.Sprint("act", i), d.linear(fmt.Sprint("up", i), x, 4, 8))
+			x = d.node(fmt.Sprint("sum", i), "Add", []string{x, d.linear(fmt.Sprint("down", i), up, 8, 4)})
+		}
+		d.output(x)
+		return d.model
+	}
+	for _, l := range align(t, load(t, model(1, false)), load(t, model(2, true))).Layers {
+		if l.Status != Matched || l.Params[0].Uses[0].Name != l.Params[0].Uses[1].Name {
+			t.Errorf("layer %s is %s: %s", l.Name, l.Status, l.Reason)
+		}
+	}
+	renamed := model(2, true)
+	rename := renameWeights(renamed)
+	for _, l := range align(t, load(t, model(1, false)), load(t, renamed)).Layers {
+		if l.Status != Matched || rename[l.Params[0].Uses[0].Name] != l.Params[0].Uses[1].Name {
+			t.Errorf("renamed: layer %s is %s: %s", l.Name, l.Status, l.Reason)
+		}
+	}
+}
+
+// renameWeights gives every initializer but scalars another name and takes the nodes' names away.
+func renameWeights(m *onnxpb.ModelProto) map[string]string {
+	rename := map[string]string{}
+	for i, x := range m.Graph.Initializer {
+		if len(x.Dims) > 0 {
+			rename[x.GetName()] = fmt.Sprintf("weights%d", i)
+			x.Name = proto.String(rename[x.GetName()])
+		}
+	}
+	for _, n := range m.Graph.Node {
+		n.Name = nil
+		for i, in := range n.Input {
+			if to := rename[in]; to != "" {
+				n.Input[i] = to
+			}
+		}
+	}
+	return rename
+}
+
 func TestUnsortedFile(t *testing.T) {
 	sorted, unsorted := randomNet(t, 5, 1), randomNet(t, 5, 2)
 	slices.Reverse(unsorted.Graph.Node)
