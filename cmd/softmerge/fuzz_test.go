@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzModelFile feeds any bytes as a model to the commands that read models. Whatever they are, the exit code
+// is one of the contract, no stack trace is seen, and a refusal leaves nothing behind.
+func FuzzModelFile(f *testing.F) {
+	valid, err := filepath.Abs(filepath.Join(fixtures(), "hostile", "valid.onnx"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for name, code := range hostileFiles(f) {
+		if code != exitInvalid {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(fixtures(), "hostile", filepath.FromSlash(name)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(data) < 1<<12 {
+			f.Add(data)
+		}
+	}
+	data, err := os.ReadFile(valid)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		path, out := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "out.onnx")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		survives(t, "inspect", path)
+		survives(t, "match", valid, path)
+		survives(t, "diff", path, valid)
+		if code := survives(t, "merge", path, valid, "-o", out, "--method", "uniform"); code != exitDone {
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+				t.Errorf("exit code %d, leaves %v behind, %v", code, left, err)
+			}
+		}
+	})
+}
+
+// survives runs a command whose outcome is open and returns its exit code.
+func survives(t *testing.T, args ...string) int {
+	t.Helper()
+	got := command(args...)
+	switch got.code {
+	case exitDone, exitUsage, exitAlign, exitUnsupported, exitInvalid:
+	default:
+		t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
+	}
+	if trace := stackTrace(got.stderr); trace != "" {
+		t.Errorf("%v: a user sees %q in %s", args, trace, got.stderr)
+	}
+	if (got.code == exitDone) == strings.Contains(got.stderr, "softmerge: error: ") {
+		t.Errorf("%v: exit code %d says %q", args, got.code, got.stderr)
+	}
+	return got.code
+}
