@@ -210,14 +210,49 @@ func TestChannelKernels(t *testing.T) {
 	}
 }
 
-func TestNormIndependentOfWorkers(t *testing.T) {
+// naiveNorm is the definition: y, dx, dscale and dbias, one after another.
+func naiveNorm(n Norm, x, dy, scale, bias []float32) []float64 {
+	total := n.Rows * n.Size
+	y, dx, ds, db := make([]float64, total), make([]float64, total), make([]float64, n.Params), make([]float64, n.Params)
+	for r := range n.Rows {
+		var mean, variance, sum, along float64
+		for i := r * n.Size; i < (r+1)*n.Size && !n.Root; i++ {
+			mean += float64(x[i]) / float64(n.Size)
+		}
+		for i := r * n.Size; i < (r+1)*n.Size; i++ {
+			variance += (float64(x[i]) - mean) * (float64(x[i]) - mean) / float64(n.Size)
+		}
+		inv := 1 / math.Sqrt(variance+n.Epsilon)
+		for i := r * n.Size; i < (r+1)*n.Size; i++ {
+			p, z, d := i/n.Inner%n.Params, (float64(x[i])-mean)*inv, float64(dy[i])
+			y[i] = z*float64(scale[p]) + float64(bias[p])
+			ds[p] += d * z
+			db[p] += d
+			sum += d * float64(scale[p]) / float64(n.Size)
+			along += d * float64(scale[p]) * z / float64(n.Size)
+		}
+		if n.Root {
+			sum = 0
+		}
+		for i := r * n.Size; i < (r+1)*n.Size; i++ {
+			dx[i] = inv * (float64(dy[i])*float64(scale[i/n.Inner%n.Params]) - sum - (float64(x[i])-mean)*inv*along)
+		}
+	}
+	return slices.Concat(y, dx, ds, db)
+}
+
+func TestNorm(t *testing.T) {
 	for _, n := range []Norm{
 		{Rows: 700, Size: 65, Params: 65, Inner: 1}, {Rows: 3, Size: 2000, Params: 2000, Inner: 1}, {Rows: 12, Size: 9000, Params: 3, Inner: 9000},
-		{Rows: 4, Size: 12000, Params: 12, Inner: 2000}, {Rows: 700, Size: 65, Params: 65, Inner: 1, Root: true},
+		{Rows: 4, Size: 12000, Params: 12, Inner: 2000}, {Rows: 700, Size: 65, Params: 65, Inner: 1, Root: true}, {Rows: 300, Size: 600, Params: 600, Inner: 1},
+		{Rows: 30, Size: 20, Params: 60, Inner: 1}, {Rows: 6, Size: 70, Params: 14, Inner: 10}, {Rows: 2, Size: 1, Params: 2, Inner: 1},
 	} {
 		n.Epsilon = 1e-5
 		x, dy, scale, bias := normals(1, n.Rows*n.Size), normals(2, n.Rows*n.Size), normals(3, n.Params), normals(4, n.Params)
-		onWorkers(t, fmt.Sprintf("norm %+v", n), func(w *Workers) []float32 {
+		for i := range x {
+			x[i] += 3 // a mean that must not spoil the variance
+		}
+		got := onWorkers(t, fmt.Sprintf("norm %+v", n), func(w *Workers) []float32 {
 			y, dx := make([]float32, len(x)), make([]float32, len(x))
 			mean, inv := make([]float64, n.Rows), make([]float64, n.Rows)
 			ds, db := make([]float32, n.Params), make([]float32, n.Params)
@@ -227,6 +262,11 @@ func TestNormIndependentOfWorkers(t *testing.T) {
 			n.BackwardBias(w, dy, db)
 			return slices.Concat(y, dx, ds, db)
 		})
+		want := naiveNorm(n, x, dy, scale, bias)
+		ends := []int{0, len(x), 2 * len(x), 2*len(x) + n.Params, 2*len(x) + 2*n.Params}
+		for part, name := range []string{"y", "dx", "dscale", "dbias"} {
+			near(t, fmt.Sprintf("%s of %+v", name, n), got[ends[part]:ends[part+1]], want[ends[part]:ends[part+1]], 5e-6)
+		}
 	}
 }
 

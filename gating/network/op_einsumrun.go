@@ -21,13 +21,21 @@ func (e *einsum) Forward(x *Context, in, out []*Tensor) error {
 	acc := e.single[0].forward(in[0])
 	for i, p := range e.pairs {
 		next := e.single[i+1].forward(in[i+1])
-		value := p.value.of(p.count)
+		value := out[0]
+		if i < len(e.pairs)-1 || !e.last.same {
+			value = p.value.of(p.count)
+		}
 		if err := p.product.Forward(x, []*Tensor{p.left.forward(x, acc), p.right.forward(x, next)}, []*Tensor{value}); err != nil {
 			return err
 		}
 		acc = value
 	}
-	copy(out[0].F, e.last.forward(x, acc).F)
+	switch {
+	case !e.last.same:
+		kernel.Permute(x.Workers, out[0].F, acc.F, e.last.shape, e.last.perm)
+	case len(e.pairs) == 0:
+		copy(out[0].F, acc.F)
+	}
 	return nil
 }
 
