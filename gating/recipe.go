@@ -3,6 +3,7 @@ package gating
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,9 @@ func ParseRecipe(data []byte) (*Recipe, error) {
 	if err := d.Decode(&r); err != nil {
 		return nil, recipeErr("no recipe: %v", err)
 	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, recipeErr("no recipe: something follows it")
+	}
 	switch {
 	case r.Version != RecipeVersion:
 		return nil, &hinted{ErrRecipe, fmt.Sprintf("recipe version %d, want %d", r.Version, RecipeVersion), "use the softmerge version that wrote the recipe"}
@@ -133,7 +137,29 @@ func (r *Recipe) Bake(a *graphmatch.Alignment) (*onnx.Model, error) {
 	if err != nil || len(r.Statistics) == 0 {
 		return m, err
 	}
+	if err := r.checkStatistics(m); err != nil {
+		return nil, err
+	}
 	return withStatistics(m, r.Statistics)
+}
+
+// checkStatistics makes sure that the statistics are those of normalisations of the model.
+func (r *Recipe) checkStatistics(m *onnx.Model) error {
+	tensors := initializers(m)
+	channels := map[string]int{}
+	for _, n := range normNodes(m) {
+		channels[n.GetOutput()[0]] = m.Tensor(tensors[n.GetInput()[3]]).Len()
+	}
+	for _, s := range r.Statistics {
+		n, ok := channels[s.Node]
+		if !ok {
+			return recipeErr("the recipe has statistics for %q, which is no normalisation of the models", s.Node)
+		}
+		if len(s.Mean) != n || len(s.Variance) != n {
+			return recipeErr("normalisation %q: %d means and %d variances, want %d", s.Node, len(s.Mean), len(s.Variance), n)
+		}
+	}
+	return nil
 }
 
 // plan rebuilds the plan that the recipe's coefficients belong to.
