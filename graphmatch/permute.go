@@ -13,7 +13,7 @@ import (
 // PermuteOptions say how [Permute] looks for an order. The zero value is ready for use.
 type PermuteOptions struct {
 	Seed     uint64 // of the random order in which sets are improved
-	Restarts int    // searches beyond the first; 0 means 2
+	Restarts int    // searches beyond the first; 0 means 2, negative none
 	Rounds   int    // most sweeps over all sets in one search; 0 means 50
 	// Similarity, if not nil, replaces the weights as evidence: for model j and a set of n hidden units
 	// it returns an n x n matrix (row-major) of how alike unit r of the base and unit c of the model are,
@@ -108,7 +108,7 @@ func (m *matcher) search(j int, units []HiddenUnits, o PermuteOptions) error {
 	}
 	var best [][]int
 	top := math.Inf(-1)
-	for start := range restarts + 1 {
+	for start := range max(restarts, 0) + 1 {
 		for i, h := range m.sets {
 			m.order[i], m.known[i] = identity(h.size), false
 		}
