@@ -1,0 +1,85 @@
+package gating_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// A model registry merges the fine-tunes that its users pushed: open, align,
+// select, merge on data, write with a check before the file gets its name.
+func Example() {
+	dir, err := os.MkdirTemp("", "registry")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	if err := mergeInto(filepath.Join(dir, "merged.onnx")); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 4 layers of 3 models
+	// learns cross_entropy, judged by accuracy
+	// a merge was chosen: true
+	// the written file has the candidate's accuracy: true
+}
+
+func mergeInto(out string) error {
+	var models []*onnx.Model
+	for i := range 3 {
+		m, err := onnx.Open(fmt.Sprintf("../fixtures/cnn/ft%d.onnx", i))
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		models = append(models, m)
+	}
+	alignment, err := graphmatch.Align(models, 0)
+	if err != nil {
+		return err
+	}
+	selection, err := alignment.Select(nil, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println(len(selection.Layers), "layers of", len(models), "models")
+	data, err := dataset.Open("../fixtures/val.npz", dataset.Options{Inputs: gating.Fields(models[0])})
+	if err != nil {
+		return err
+	}
+	workers := kernel.NewWorkers(2)
+	defer workers.Close()
+	ctx := context.Background()
+	result, err := gating.Merge(ctx, selection, data, gating.Options{Learn: gating.LearnConfig{Workers: workers, L0: gating.DefaultL0, MaxSteps: 50}})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("learns %s, judged by %s\n", result.Objective.Loss.Name(), result.Objective.Metric.Name)
+	fmt.Println("a merge was chosen:", result.Gained())
+	recipe, err := result.Recipe()
+	if err != nil {
+		return err
+	}
+	model, err := recipe.Describe(result.Model(), "registry 1.0")
+	if err != nil {
+		return err
+	}
+	return onnx.WriteFile(out, model, onnx.WriteOptions{Verify: func(path string) error {
+		back, err := onnx.Open(path)
+		if err != nil {
+			return err
+		}
+		defer back.Close()
+		err = result.Verify(ctx, back)
+		fmt.Println("the written file has the candidate's accuracy:", err == nil)
+		return err
+	}})
+}
