@@ -20,6 +20,10 @@ func Gemm(w *Workers, transA, transB bool, m, n, k int, alpha float32, a []float
 	if m*n*k < serialWork {
 		w = nil
 	}
+	if fewDots(transA, transB, m, n, ldb) {
+		gemmDots(w, m, n, k, alpha, a, lda, b, ldb, beta != 0, c, ldc)
+		return
+	}
 	s := borrow()
 	defer s.giveBack()
 	multiply(w, s, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta != 0, c, ldc)

@@ -85,7 +85,7 @@ func (c *product) run(i0, i1, j0, j1 int, s *scratch) {
 // inPlace says whether tiles read columns j..end from the right operand itself: they must fill a tile and lie side by side, and
 // where rows are far apart, packing them must cost more than reading them for the few left panels.
 func (c *product) inPlace(j, end, panels int) bool {
-	const few = 2
+	const few = 16
 	width := end - j
 	return !c.right.upright && width == tileWidth(width) && c.right.cols[end-1]-c.right.cols[j] == width-1 &&
 		(c.right.near || panels <= few)

@@ -75,20 +75,12 @@ func Dots(w *Workers, dw []float32, ws [][]float32, out []float64) {
 	}
 }
 
-// dotsSpan adds up elements lo to hi for all j.
+// dotsSpan adds up elements lo to hi for all j, chunk by chunk so that dw is still near for the next j.
 func dotsSpan(dw []float32, ws [][]float32, lo, hi int, out []float64) {
 	for ; lo < hi; lo += dotChunk {
 		end := min(lo+dotChunk, hi)
-		whole := lo + (end-lo)&^(block-1)
 		for j := range out {
-			var lanes [16]float32
-			if whole > lo {
-				simd.dot(dw[lo:whole], ws[j][lo:whole], &lanes)
-			}
-			out[j] += sumLanes(&lanes)
-			for i := whole; i < end; i++ {
-				out[j] += float64(dw[i]) * float64(ws[j][i])
-			}
+			out[j] += dot(dw[lo:end], ws[j][lo:end])
 		}
 	}
 }
@@ -109,11 +101,14 @@ func sum(x []float32) float64 {
 	return total
 }
 
-// sumLanes adds up partial sums in double precision.
+// sumLanes adds up partial sums in double precision, four chains of additions at a time.
 func sumLanes(lanes *[16]float32) float64 {
-	var sum float64
-	for _, v := range lanes {
-		sum += float64(v)
+	var a, b, c, d float64
+	for i := 0; i < len(lanes); i += 4 {
+		a += float64(lanes[i])
+		b += float64(lanes[i+1])
+		c += float64(lanes[i+2])
+		d += float64(lanes[i+3])
 	}
-	return sum
+	return (a + b) + (c + d)
 }
