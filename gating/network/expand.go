@@ -2,14 +2,15 @@ package network
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
 )
 
-// An expansion lowers a node whose work is other nodes: control flow and
-// sequences. It binds the node's outputs itself.
+// An expansion lowers a node whose work is other nodes: control flow,
+// sequences, attention. It binds the node's outputs itself.
 type expansion func(l *lowerer, c *call, p place) error
 
 // place is where a node stands: the names it sees, the operators in force, and how deep bodies nest there.
@@ -19,8 +20,8 @@ type place struct {
 	depth int
 }
 
-// expansions are the operators that are lowered to others, by name. They are
-// assigned at start because they lower bodies in which they occur again.
+// expansions are the operators that are lowered to others, by name, with the
+// domain where it is not ONNX's own. They are assigned at start because they lower bodies in which they occur again.
 var expansions map[string]expansion
 
 func init() {
@@ -31,18 +32,18 @@ func init() {
 		"SequenceAt": expandSequenceAt, "SequenceLength": expandSequenceLength, "SequenceMap": expandSequenceMap,
 		"ConcatFromSequence": expandConcatFromSequence, "SplitToSequence": expandSplitToSequence,
 		"Optional": expandOptional, "OptionalHasElement": expandOptionalHasElement, "OptionalGetElement": expandOptionalGetElement,
+		"Attention": expandAttention, "RotaryEmbedding": expandRotaryEmbedding,
+		"com.microsoft.Attention": expandMicrosoftAttention, "com.microsoft.MultiHeadAttention": expandMultiHeadAttention,
+		"com.microsoft.RotaryEmbedding": expandRotaryMicrosoft, "com.microsoft.EmbedLayerNormalization": expandEmbedLayerNorm,
 	}
 }
 
 // expansionOf returns the expansion of a node, nil if it has none. Identity has one where its input is no tensor.
 func expansionOf(c *call) expansion {
-	if domainOf(c.node) != "" {
-		return nil
-	}
-	if c.node.GetOpType() == "Identity" && c.has(0) && c.in[0].value.list != nil {
+	if c.op() == "Identity" && c.has(0) && c.in[0].value.list != nil {
 		return expandIdentity
 	}
-	return expansions[c.node.GetOpType()]
+	return expansions[c.op()]
 }
 
 // expandIdentity gives a sequence or optional another name.
@@ -61,16 +62,20 @@ func (s *scope) bind(c *call, output int, v *value) {
 // emitOpset is the opset whose forms [lowerer.emit] writes.
 const emitOpset = 18
 
-// emit lowers one node of an operator that a node stands for and returns its output.
+// emit lowers one of the nodes that a node stands for and returns its output. The operator may have a domain before it.
 func (l *lowerer) emit(c *call, depth int, op string, attrs []*onnxpb.AttributeProto, in ...*value) (*value, error) {
-	n := &onnxpb.NodeProto{Name: proto.String(c.name), OpType: proto.String(op), Attribute: attrs, Output: []string{"out"}}
+	dot := strings.LastIndexByte(op, '.')
+	n := &onnxpb.NodeProto{
+		Name: proto.String(c.name), Domain: proto.String(op[:max(0, dot)]), OpType: proto.String(op[dot+1:]),
+		Attribute: attrs, Output: []string{"out"},
+	}
 	s := newScope(nil, nil, nil)
 	for i, v := range in {
 		name := fmt.Sprint(i)
 		n.Input = append(n.Input, name)
 		s.values[name] = v
 	}
-	if err := l.nodes([]*onnxpb.NodeProto{n}, n.Output, place{s, opsets{"": emitOpset}, depth}); err != nil {
+	if err := l.nodes([]*onnxpb.NodeProto{n}, n.Output, place{s, opsets{"": emitOpset, "com.microsoft": 1}, depth}); err != nil {
 		return nil, err
 	}
 	return s.values["out"], nil

@@ -1,0 +1,209 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// heads are the operands of an attention: queries [B,H,S,D], keys [B,K,T,D] and values [B,K,T,V], where the number
+// of query heads H is a multiple of the number of key heads K. biases are added to the scores [B,H,S,T].
+type heads struct {
+	q, k, v *value
+	biases  []*value
+	scale   float64
+	softcap float64
+}
+
+// Which intermediate result Attention's last output is (qk_matmul_output_mode).
+const (
+	rawScores = iota
+	cappedScores
+	biasedScores
+	weights
+)
+
+// attend computes softmax(scale q k^T + biases) v, [B,H,S,V], and the intermediate results.
+func (s *sketch) attend(h heads) (y *value, stages [4]*value) {
+	q, k := s.shape(h.q, 4), s.shape(h.k, 4)
+	batch, nq, steps, size := q[0], q[1], q[2], q[3]
+	nk, total, width := k[1], k[2], s.shape(h.v, 4)[3]
+	if nk == 0 || nq%nk != 0 {
+		s.fail(s.c.shapeError("%d query heads and %d key heads, want a multiple", nq, nk))
+		return nil, stages
+	}
+	if h.scale == 0 {
+		h.scale = 1 / math.Sqrt(float64(size))
+	}
+	// Query heads that share a key head are rows of one product.
+	rows := nq / nk * steps
+	scores := s.product(s.reshape(h.q, batch, nk, rows, size), h.k, 1, h.scale)
+	scores = s.reshape(scores, batch, nq, steps, total)
+	stages[rawScores] = scores
+	if h.softcap > 0 {
+		scores = s.op("Tanh", nil, s.op("Div", nil, scores, s.number(scores, h.softcap)))
+		scores = s.op("Mul", nil, scores, s.number(scores, h.softcap))
+	}
+	stages[cappedScores] = scores
+	for _, b := range h.biases {
+		scores = s.op("Add", nil, scores, b)
+	}
+	stages[biasedScores] = scores
+	scores = s.op("Softmax", []*onnxpb.AttributeProto{axisAttribute(-1)}, scores)
+	stages[weights] = scores
+	y = s.product(s.reshape(scores, batch, nk, rows, total), h.v, 0, 1)
+	return s.reshape(y, batch, nq, steps, width), stages
+}
+
+// split makes [B,H,S,D] of [B,S,H*D].
+func (s *sketch) split(v *value, n int) *value {
+	x := s.shape(v, 3)
+	if n < 1 || x[2]%n != 0 {
+		s.fail(s.c.shapeError("a tensor of shape %v does not split into %d heads", x, n))
+		return nil
+	}
+	return s.transpose(s.reshape(v, x[0], x[1], n, x[2]/n), 0, 2, 1, 3)
+}
+
+// join makes [B,S,H*D] of [B,H,S,D].
+func (s *sketch) join(v *value) *value {
+	x := s.shape(v, 4)
+	return s.reshape(s.transpose(v, 0, 2, 1, 3), x[0], x[2], x[1]*x[3])
+}
+
+// causal is the bias [S,T] that hides the keys behind query i + offset.
+func (s *sketch) causal(like *value, steps, total, offset int, hidden float64) *value {
+	if s.err != nil {
+		return nil
+	}
+	t, err := s.c.newConstant(Spec{like.spec.Type, []int{steps, total}})
+	if err != nil {
+		s.fail(err)
+		return nil
+	}
+	for i := range steps {
+		for j := min(total, max(0, i+offset+1)); j < total; j++ {
+			t.F[i*total+j] = float32(hidden)
+		}
+	}
+	return knownValue(t)
+}
+
+// hide is the bias that is 0 where a condition holds and hidden elsewhere.
+func (s *sketch) hide(like, condition *value, hidden float64) *value {
+	return s.op("Where", nil, condition, s.number(like, 0), s.number(like, hidden))
+}
+
+// positions are the integers from 0 to n-1 in the type of like, of a shape.
+func (s *sketch) positions(like *value, n int, shape ...int) *value {
+	t := &Tensor{Type: onnx.Int64, Shape: shape}
+	for i := range n {
+		t.I = append(t.I, int64(i))
+	}
+	if s.err == nil {
+		t.Type = like.spec.Type
+	}
+	return knownValue(t)
+}
+
+// expandAttention lowers Attention of opset 23 and 24: inputs Q, K, V, attn_mask, past_key, past_value and
+// nonpad_kv_seqlen, outputs Y, present_key, present_value and one stage of the scores.
+func expandAttention(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	if err := c.need(3); err != nil {
+		return err
+	}
+	flat := len(c.in[0].Shape) == 3
+	h := heads{q: s.given(0), k: s.given(1), v: s.given(2)}
+	h.scale, h.softcap = float64(c.float("scale", 0)), float64(c.float("softcap", 0))
+	if flat {
+		nq, nk := s.count("q_num_heads", 1), s.count("kv_num_heads", 1)
+		h.q, h.k, h.v = s.split(h.q, nq), s.split(h.k, nk), s.split(h.v, nk)
+	}
+	past := 0
+	if c.has(4) && c.has(5) {
+		past = s.shape(c.in[4].value, 4)[2]
+		h.k, h.v = s.concat(2, c.in[4].value, h.k), s.concat(2, c.in[5].value, h.v)
+	}
+	s.masks(&h, past)
+	y, stages := s.attend(h)
+	if flat {
+		y = s.join(y)
+	}
+	stage := c.int("qk_matmul_output_mode", 0)
+	if stage < rawScores || stage > weights {
+		return c.shapeError("qk_matmul_output_mode is %d, want 0 to 3", stage)
+	}
+	return s.bind(p, y, h.k, h.v, stages[stage])
+}
+
+// masks adds the biases that Attention's mask, lengths and causality ask for.
+func (s *sketch) masks(h *heads, past int) {
+	steps, total := s.shape(h.q, 4)[2], s.shape(h.k, 4)[2]
+	if s.c.has(3) {
+		h.biases = append(h.biases, s.mask(h.q, s.c.in[3].value, total))
+	}
+	if s.c.has(6) {
+		h.biases = append(h.biases, s.unpadded(h.q, s.c.in[6].value, total))
+	}
+	switch {
+	case s.c.int("is_causal", 0) == 0:
+	case s.c.has(6) && past == 0:
+		h.biases = append(h.biases, s.causalBehind(h.q, s.c.in[6].value, total))
+	default:
+		h.biases = append(h.biases, s.causal(h.q, steps, total, past, math.Inf(-1)))
+	}
+}
+
+// bind names the outputs of the node, unless there was an error.
+func (s *sketch) bind(p place, outs ...*value) error {
+	if s.err != nil {
+		return s.err
+	}
+	return bindAll(s.c, outs, p.scope)
+}
+
+// mask makes a bias of Attention's attn_mask, bools or numbers, whose last axis may be shorter than that of the scores.
+func (s *sketch) mask(like, mask *value, total int) *value {
+	if s.err != nil {
+		return nil
+	}
+	if mask.spec.Type == onnx.Bool {
+		mask = s.hide(like, mask, math.Inf(-1))
+	}
+	if s.err != nil || len(mask.spec.Shape) == 0 {
+		return mask
+	}
+	rank := len(mask.spec.Shape)
+	missing := total - mask.spec.Shape[rank-1]
+	if missing <= 0 || mask.spec.Shape[rank-1] == 1 {
+		return mask
+	}
+	pads := make([]int64, 2*rank)
+	pads[2*rank-1] = int64(missing)
+	return s.op("Pad", nil, mask, knownValue(int64Tensor([]int{2 * rank}, pads...)), s.number(mask, math.Inf(-1)))
+}
+
+// unpadded hides the keys from position lengths[b] on: a bias [B,1,1,T].
+func (s *sketch) unpadded(like, lengths *value, total int) *value {
+	n := s.shape(lengths, 1)[0]
+	inside := s.op("Less", nil, s.positions(lengths, total, 1, total), s.reshape(lengths, n, 1))
+	return s.hide(like, s.reshape(inside, n, 1, 1, total), math.Inf(-1))
+}
+
+// causalBehind hides the keys behind query i, which stands at lengths[b] - S + i: a bias [B,1,S,T].
+func (s *sketch) causalBehind(like, lengths *value, total int) *value {
+	steps, n := s.shape(like, 4)[2], s.shape(lengths, 1)[0]
+	offset := s.op("Sub", nil, s.positions(lengths, steps, 1, 1, steps, 1), knownIn(lengths, int64(steps)))
+	limit := s.op("Add", nil, s.reshape(lengths, n, 1, 1, 1), offset)
+	return s.hide(like, s.op("LessOrEqual", nil, s.positions(lengths, total, 1, 1, 1, total), limit), math.Inf(-1))
+}
+
+// knownIn is a scalar of the integer type of like.
+func knownIn(like *value, v int64) *value {
+	if like == nil {
+		return intValue(v)
+	}
+	return knownValue(&Tensor{Type: like.spec.Type, Shape: []int{}, I: []int64{v}})
+}

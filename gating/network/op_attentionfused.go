@@ -1,0 +1,196 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// hiddenLate is what ONNX Runtime's attentions add to scores that causality hides.
+const hiddenLate = -math.MaxFloat32
+
+// expandMicrosoftAttention lowers com.microsoft Attention: inputs input [B,S,I], weights [I,Q+K+V], bias, mask_index, past
+// [2,B,H,P,D] and attention_bias; outputs Y [B,S,V] and present.
+func expandMicrosoftAttention(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	if c.int("do_rotary", 0) != 0 || c.has(6) {
+		return c.unsupported("rotary embeddings and shared buffers are not supported in this form")
+	}
+	x, w := s.given(0), s.given(1)
+	n := s.count("num_heads", 0)
+	shape, sizes := s.shape(x, 3), s.qkvSizes(s.shape(w, 2)[1])
+	all := s.op("MatMul", nil, x, w)
+	if c.has(2) {
+		all = s.op("Add", nil, all, c.in[2].value)
+	}
+	h := heads{scale: float64(c.float("scale", 0))}
+	from := 0
+	for i, part := range []**value{&h.q, &h.k, &h.v} {
+		*part = s.split(s.slice(all, 2, from, from+sizes[i], 1), n)
+		from += sizes[i]
+	}
+	past := 0
+	if c.has(4) {
+		old := s.shape(c.in[4].value, 5)
+		past = old[3]
+		h.k = s.concat(2, s.half(c.in[4].value, 0), h.k)
+		h.v = s.concat(2, s.half(c.in[4].value, 1), h.v)
+	}
+	s.bias(&h, 3, 5, shape[0], shape[1], past)
+	y, _ := s.attend(h)
+	outs := []*value{s.join(y)}
+	if len(c.node.GetOutput()) > 1 {
+		first := intValue(0, 1)
+		outs = append(outs, s.concat(0, s.op("Unsqueeze", nil, h.k, first), s.op("Unsqueeze", nil, h.v, first)))
+	}
+	return s.bind(p, outs...)
+}
+
+// qkvSizes are the widths of queries, keys and values: the attribute qkv_hidden_sizes, else a third each.
+func (s *sketch) qkvSizes(width int) [3]int {
+	given := s.c.intList("qkv_hidden_sizes", nil)
+	if len(given) != 3 {
+		return [3]int{width / 3, width / 3, width / 3}
+	}
+	var sizes [3]int
+	for i, v := range given {
+		if v < 1 || v > int64(width) {
+			s.fail(s.c.shapeError("qkv_hidden_sizes is %v of weights with %d columns", given, width))
+			return sizes
+		}
+		sizes[i] = int(v)
+	}
+	return sizes
+}
+
+// half takes keys (0) or values (1) out of a past [2,B,H,P,D].
+func (s *sketch) half(past *value, i int) *value {
+	return s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(0)}, past, intValue(int64(i)))
+}
+
+// bias adds what the mask at input mask, the additive bias at input add and the attribute unidirectional ask for.
+func (s *sketch) bias(h *heads, mask, add, batch, steps, past int) {
+	total := s.shape(h.k, 4)[2]
+	if s.c.has(mask) {
+		h.biases = append(h.biases, s.maskIndex(h.q, s.c.in[mask].value, batch, steps, total))
+	}
+	if s.c.has(add) {
+		h.biases = append(h.biases, s.c.in[add].value)
+	}
+	if s.c.int("unidirectional", 0) != 0 {
+		h.biases = append(h.biases, s.causal(h.q, steps, total, past, hiddenLate))
+	}
+}
+
+// maskIndex makes a bias of the forms of mask that ONNX Runtime has: [B] lengths, [2*B] ends and then beginnings,
+// [B,T] or [B,S,T] with 1 for what counts.
+func (s *sketch) maskIndex(like, mask *value, batch, steps, total int) *value {
+	if s.err != nil {
+		return nil
+	}
+	shape := mask.spec.Shape
+	hidden := float64(s.c.float("mask_filter_value", -10000))
+	var inside *value
+	switch {
+	case len(shape) == 1 && (shape[0] == batch || shape[0] == 2*batch):
+		at := s.positions(mask, total, 1, total)
+		inside = s.op("Less", nil, at, s.reshape(s.slice(mask, 0, 0, batch, 1), batch, 1))
+		if shape[0] == 2*batch {
+			begun := s.op("GreaterOrEqual", nil, at, s.reshape(s.slice(mask, 0, batch, 2*batch, 1), batch, 1))
+			inside = s.op("And", nil, inside, begun)
+		}
+		inside = s.reshape(inside, batch, 1, 1, total)
+	case len(shape) == 2 && shape[0] == batch && shape[1] == total:
+		inside = s.reshape(s.toBool(mask), batch, 1, 1, total)
+	case len(shape) == 3 && shape[0] == batch && shape[1] == steps && shape[2] == total:
+		inside = s.reshape(s.toBool(mask), batch, 1, steps, total)
+	default:
+		s.fail(s.c.unsupported("a mask of shape %v for %d samples, %d queries and %d keys", shape, batch, steps, total))
+		return nil
+	}
+	return s.hide(like, inside, hidden)
+}
+
+func (s *sketch) toBool(v *value) *value {
+	return s.op("Cast", []*onnxpb.AttributeProto{intAttribute("to", int64(onnx.Bool))}, v)
+}
+
+// expandMultiHeadAttention lowers com.microsoft MultiHeadAttention: inputs query [B,S,Q], key, value, bias,
+// key_padding_mask, attention_bias, past_key and past_value; outputs Y, present_key and present_value. Keys and values may come
+// packed with the query [B,S,H,3,D], packed together [B,T,H,2,D], or taken apart [B,H,T,D].
+func expandMultiHeadAttention(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	if c.has(8) || c.has(9) || c.nout > 3 {
+		return c.unsupported("shared buffers, beams and the scores as output are not supported")
+	}
+	n := s.count("num_heads", 0)
+	h := heads{scale: float64(c.float("scale", 0))}
+	s.operands(&h, n)
+	past := 0
+	if c.has(6) && c.has(7) {
+		past = s.shape(c.in[6].value, 4)[2]
+		h.k, h.v = s.concat(2, c.in[6].value, h.k), s.concat(2, c.in[7].value, h.v)
+	}
+	q := s.shape(h.q, 4)
+	s.bias(&h, 4, 5, q[0], q[2], past)
+	y, _ := s.attend(h)
+	return s.bind(p, s.join(y), h.k, h.v)
+}
+
+// operands finds query, key and value in the inputs and adds their biases.
+func (s *sketch) operands(h *heads, n int) {
+	query := s.given(0)
+	switch {
+	case s.err != nil:
+	case len(query.spec.Shape) == 5:
+		h.q, h.k, h.v = s.packed(query, 0), s.packed(query, 1), s.packed(query, 2)
+	case s.c.has(1) && len(s.c.in[1].Shape) == 5:
+		h.q, h.k, h.v = s.split(query, n), s.packed(s.c.in[1].value, 0), s.packed(s.c.in[1].value, 1)
+	case s.c.has(1) && len(s.c.in[1].Shape) == 4:
+		h.q, h.k, h.v = s.split(query, n), s.given(1), s.given(2)
+	default:
+		h.q, h.k, h.v = s.split(query, n), s.split(s.given(1), n), s.split(s.given(2), n)
+	}
+	if !s.c.has(3) {
+		return
+	}
+	from := 0
+	for _, part := range []**value{&h.q, &h.k, &h.v} {
+		x := s.shape(*part, 4)
+		b := s.slice(s.c.in[3].value, 0, from, from+x[1]*x[3], 1)
+		*part = s.op("Add", nil, *part, s.reshape(b, 1, x[1], 1, x[3]))
+		from += x[1] * x[3]
+	}
+}
+
+// packed takes part i of [B,S,H,parts,D] as [B,H,S,D].
+func (s *sketch) packed(v *value, i int) *value {
+	part := s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(3)}, v, intValue(int64(i)))
+	return s.transpose(part, 0, 2, 1, 3)
+}
+
+// expandEmbedLayerNorm lowers com.microsoft EmbedLayerNormalization: inputs input_ids [B,S], segment_ids, the tables
+// of words, positions and segments, gamma, beta, mask and position_ids; outputs Y, the number of ones in each mask,
+// and the sum of embeddings.
+func expandEmbedLayerNorm(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	ids := s.given(0)
+	shape := s.shape(ids, 2)
+	sum := s.gather(s.given(2), ids)
+	positions := s.positions(ids, shape[1], 1, shape[1])
+	if c.has(8) {
+		positions = c.in[8].value
+	}
+	sum = s.op("Add", nil, sum, s.gather(s.given(3), positions))
+	if c.has(1) && c.has(4) {
+		sum = s.op("Add", nil, sum, s.gather(c.in[4].value, c.in[1].value))
+	}
+	epsilon := floatAttribute("epsilon", c.float("epsilon", 1e-12))
+	y := s.op("LayerNormalization", []*onnxpb.AttributeProto{axisAttribute(-1), epsilon}, sum, s.given(5), s.given(6))
+	counts := knownValue(NewTensor(Spec{onnx.Int32, shape[:1]}))
+	if c.has(7) {
+		counts = s.op("ReduceSum", []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, c.in[7].value, intValue(1, 1))
+	}
+	return s.bind(p, y, counts, sum)
+}
