@@ -61,6 +61,9 @@ type Use struct {
 	Tensor *onnxpb.TensorProto // nil when the model lacks the parameter
 	Name   string              // initializer's name, or that of the Constant node's output; "" when missing
 	Sites  []onnx.Site         // every input slot of the model that reads the tensor as this parameter
+	// Reader is the operator that uses the tensor. It differs from the sites' nodes where a Transpose, a
+	// Reshape, a conversion or a function call lies between.
+	Reader *onnxpb.NodeProto
 	// Transposed says that this tensor's two last axes are swapped against the base's tensor (Gemm with
 	// transB against MatMul, for example); [Alignment.Floats] undoes it.
 	Transposed bool

@@ -173,7 +173,7 @@ func (a *Alignment) param(r row, role string) Param {
 			continue
 		}
 		q := u.param(role)
-		use := Use{Tensor: q.c.tensor, Name: q.c.name(), from: q.c}
+		use := Use{Tensor: q.c.tensor, Name: q.c.name(), Reader: q.at[0].node.proto, from: q.c}
 		for _, at := range q.at {
 			use.Sites = append(use.Sites, at.site(q.c))
 		}

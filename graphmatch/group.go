@@ -139,6 +139,9 @@ func (u *unit) absorb() {
 	case u.anchor.op == "Mul" && len(u.params) == 1 && len(u.data) == 1:
 		u.params[0].role = "scale"
 		u.absorbNormalisation()
+		if u.param("bias") != nil {
+			return
+		}
 		u.absorbAdd(func(c *constant) bool { return sameVector(c.shape, u.params[0].c.shape) })
 	case u.param("weight") == nil || u.param("bias") != nil:
 	case u.kind == "Linear":
@@ -155,7 +158,8 @@ func (u *unit) absorb() {
 // absorbAdd takes a following Add of a fitting constant as the layer's bias, when nothing else reads the
 // sum's other operand. Conversions between the two belong to the layer.
 func (u *unit) absorbAdd(fits func(*constant) bool) {
-	add, between := u.anchor.next()
+	skip := map[string]bool{"Cast": true, "Reshape": u.kind == "Linear"} // a Reshape keeps a linear layer's last axis
+	add, between := u.anchor.nextBut(skip)
 	if add.node == nil || add.node.op != "Add" || len(add.node.in) != 2 || add.node.unit != nil {
 		return
 	}
@@ -170,17 +174,20 @@ func (u *unit) absorbAdd(fits func(*constant) bool) {
 
 // next is the one node that reads a node's first output, with the Cast nodes on the way; its node is nil
 // when there are several readers or none.
-func (n *node) next() (r reader, casts []*node) {
+func (n *node) next() (reader, []*node) { return n.nextBut(map[string]bool{"Cast": true}) }
+
+// nextBut is next with other operators skipped.
+func (n *node) nextBut(skip map[string]bool) (r reader, between []*node) {
 	for len(n.out) > 0 {
 		r, ok := n.out[0].onlyReader()
 		if !ok {
 			break
 		}
-		if r.node.op != "Cast" {
-			return r, casts
+		if !skip[r.node.op] || r.slot != 0 {
+			return r, between
 		}
 		n = r.node
-		casts = append(casts, n)
+		between = append(between, n)
 	}
 	return reader{}, nil
 }

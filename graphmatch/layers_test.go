@@ -16,6 +16,28 @@ func (d *drawing) linear(name, x string, in, out int) string {
 	return d.node(name+"/Add", "Add", []string{d.weight(name+".bias", out), y})
 }
 
+// kerasNorm draws x*w + (bias - mean*w) with w = scale/sqrt(variance + eps).
+func kerasNorm(d *drawing, x string) string {
+	axes := d.ints("norm/axes", -1)
+	mean := d.node("norm/mean", "ReduceMean", []string{x, axes})
+	centred := d.node("norm/diff", "Sub", []string{mean, x})
+	variance := d.node("norm/var", "ReduceMean", []string{d.node("norm/square", "Mul", []string{centred, centred}), axes})
+	root := d.node("norm/sqrt", "Sqrt", []string{d.node("norm/add", "Add", []string{d.tensor("norm/add/y:0", nil, []float32{1e-3}), variance})})
+	w := d.node("norm/mul", "Mul", []string{d.node("norm/rsqrt", "Reciprocal", []string{root}), d.weight("norm/mul/ReadVariableOp:0", 6)})
+	shift := d.node("norm/sub", "Sub", []string{d.weight("norm/ReadVariableOp:0", 6), d.node("norm/mul_2", "Mul", []string{w, mean})})
+	return d.node("norm/add_1", "Add", []string{d.node("norm/mul_1", "Mul", []string{w, x}), shift})
+}
+
+// KerasNet draws two dense layers with Keras's normalisation between them.
+func KerasNet(t testing.TB) *onnx.Model {
+	d := draw(t, 4)
+	d.model.OpsetImport[0].Version = proto.Int64(18)
+	x := d.input("x")
+	d.model.Graph.Input[0].Type.GetTensorType().Shape = fixedShape(2, 3)
+	d.output(d.linear("out", kerasNorm(d, d.linear("in", x, 3, 6)), 6, 2))
+	return d.load()
+}
+
 func TestLayers(t *testing.T) {
 	type layer struct {
 		name, op string
@@ -87,6 +109,12 @@ func TestLayers(t *testing.T) {
 			x = d.node("/rnn/RNN", "RNN", []string{x, d.weight("1", 1, 4, 3), d.weight("2", 1, 4, 4)}, "hidden_size", 4)
 			return d.node("/rnn/RNN_1", "RNN", []string{x, d.weight("3", 1, 4, 3), d.weight("4", 1, 4, 4)}, "hidden_size", 4)
 		}, []layer{{"rnn", "RNN", []string{"W", "R"}, []int{-1, -1}}, {"rnn#2", "RNN", []string{"W", "R"}, []int{-1, -1}}}},
+		"Keras's layer normalisation": {kerasNorm, []layer{{"norm", "LayerNormalization", []string{"scale", "bias"}, []int{0, 0}}}},
+		"Keras's dense layer over three axes": {func(d *drawing, x string) string {
+			y := d.node("fc/MatMul", "MatMul", []string{x, d.weight("fc/MatMul/ReadVariableOp:0", 3, 4)})
+			y = d.node("fc/Reshape", "Reshape", []string{y, d.ints("shape", -1, 5, 4)})
+			return d.node("fc/BiasAdd", "Add", []string{y, d.weight("fc/BiasAdd/ReadVariableOp:0", 4)})
+		}, []layer{{"fc", "MatMul", []string{"weight", "bias"}, []int{1, 0}}}},
 		"RMS normalisation": {func(d *drawing, x string) string {
 			square := d.node("sq", "Pow", []string{x, d.tensor("2", nil, []float32{2})})
 			mean := d.node("mean", "ReduceMean", []string{square}, "axes", []int64{-1})
@@ -140,6 +168,9 @@ func TestFunctionSites(t *testing.T) {
 	}
 	for i, want := range []string{"first", "second"} {
 		for slot, p := range a.Layers[i].Params {
+			if op := p.Uses[0].Reader.GetOpType(); op != []string{"MatMul", "Add"}[slot] {
+				t.Errorf("layer %d: %s is used by %s", i, p.Role, op)
+			}
 			if s := p.Uses[0].Sites[0]; s.Node.GetName() != want || s.Input != slot+1 {
 				t.Errorf("layer %d: %s enters at %s input %d, want %s input %d", i, p.Role, s.Node.GetName(), s.Input, want, slot+1)
 			}

@@ -7,6 +7,7 @@ package graphmatch
 //	RMSNormalization    x divided by (or times the reciprocal of) sqrt(mean(x^2) + eps)
 //	GroupNormalization  InstanceNormalization over reshaped groups with unit scale
 //
+// Keras scales the reciprocal first: with w = scale/sqrt(...) it computes x*w + (bias - mean(x)*w).
 // The unit then goes by the composed operator, and its data is what the normalisation read.
 func (u *unit) absorbNormalisation() {
 	from := producer(u.data[0])
@@ -14,8 +15,10 @@ func (u *unit) absorbNormalisation() {
 		return
 	}
 	switch from.op {
-	case "Div":
-		u.absorbDivision(from)
+	case "Div", "Reciprocal":
+		if !u.absorbScaledReciprocal(from) && from.op == "Div" {
+			u.absorbDivision(from)
+		}
 	case "Mul":
 		u.absorbReciprocal(from)
 	case "InstanceNormalization":
@@ -72,14 +75,71 @@ func (u *unit) takeSquare(square *node, centred *value) {
 func (u *unit) absorbReciprocal(mul *node) {
 	for slot, in := range mul.in {
 		r := producer(in)
-		if r == nil || len(mul.in) != 2 || r.op != "Reciprocal" && (r.op != "Div" || len(r.in) != 2 || r.in[0] == nil || r.in[0].fixed == nil) {
-			continue
+		if len(mul.in) != 2 {
+			return
 		}
-		if chain, _ := deviation(r.in[len(r.in)-1]); chain != nil {
-			u.compose("RMSNormalization", mul.in[1-slot], append(chain, mul, r)...)
+		if chain, _ := reciprocal(r); chain != nil {
+			u.compose("RMSNormalization", mul.in[1-slot], append(chain, mul)...)
 			return
 		}
 	}
+}
+
+// reciprocal follows 1/sqrt(mean(square) + eps) backwards, as Reciprocal or as Div of a constant; the
+// nodes are nil when it is something else.
+func reciprocal(r *node) (chain []*node, square *node) {
+	if r == nil || r.op != "Reciprocal" && (r.op != "Div" || len(r.in) != 2 || r.in[0] == nil || r.in[0].fixed == nil) || len(r.in) == 0 {
+		return nil, nil
+	}
+	chain, square = deviation(r.in[len(r.in)-1])
+	if chain == nil {
+		return nil, nil
+	}
+	return append(chain, r), square
+}
+
+// absorbScaledReciprocal recognises Keras's form, whose anchor scales the reciprocal r.
+func (u *unit) absorbScaledReciprocal(r *node) bool {
+	chain, _ := reciprocal(r)
+	if chain == nil || len(u.anchor.out) == 0 {
+		return false
+	}
+	var products []*node
+	for _, x := range u.anchor.out[0].readers {
+		if x.node.live {
+			products = append(products, x.node)
+		}
+	}
+	if len(products) != 2 {
+		return false
+	}
+	for i, shift := range products {
+		x, mean := u.anchor.times(products[1-i]), u.anchor.times(shift)
+		from := producer(mean)
+		sub, _ := shift.next()
+		if x == nil || from == nil || from.op != "ReduceMean" || len(from.in) == 0 || from.in[0] != x || sub.node == nil || sub.node.op != "Sub" || sub.slot != 1 || !sub.node.in[0].fixed.weight() {
+			continue
+		}
+		if sum, _ := sub.node.next(); sum.node != nil && sum.node.op == "Add" {
+			u.params = append(u.params, &param{role: "bias", at: []reader{{sub.node, 0}}, c: sub.node.in[0].fixed})
+			u.compose("LayerNormalization", x, append(chain, from, shift, products[1-i], sub.node, sum.node)...)
+			return true
+		}
+	}
+	return false
+}
+
+// times is what a product multiplies a node's result with, nil when it is no product of two.
+func (n *node) times(product *node) *value {
+	if product.op != "Mul" || len(product.in) != 2 {
+		return nil
+	}
+	for slot, in := range product.in {
+		if in == n.out[0] {
+			return product.in[1-slot]
+		}
+	}
+	return nil
 }
 
 // deviation follows sqrt(mean(square) + eps) backwards; the nodes are nil when it is something else.

@@ -157,6 +157,16 @@ func TestReorderedRandomNetsComputeTheSame(t *testing.T) {
 	}
 }
 
+func TestReorderedKerasNetComputesTheSame(t *testing.T) {
+	m := graphmatch.KerasNet(t)
+	moved, sizes, err := graphmatch.Scramble(m, 1)
+	if err != nil || len(sizes) != 1 || sizes[0] != 6 {
+		t.Fatalf("sets of sizes %v, error %v; want one of 6", sizes, err)
+	}
+	sameOutputs(t, m, moved)
+	undone(t, m)
+}
+
 // A random reordering of a network is undone exactly: every tensor is bit-equal again.
 func TestPermuteUndoesReordering(t *testing.T) {
 	var files []string

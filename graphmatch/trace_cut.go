@@ -315,26 +315,57 @@ func (t *tracer) dims(v *value) []int {
 		return t.dims(n.in[0])
 	case n.op == "Shape" && len(n.in) > 0:
 		return t.sizesOf(n.in[0])
+	case n.op == "Gather" && len(n.in) > 1:
+		return t.dimsGather(n)
 	case n.op == "Slice" && len(n.in) > 2:
 		return t.dimsSlice(n)
 	}
 	return nil
 }
 
-// sizeOf is the number that a Gather takes out of a shape, 0 when it is not known.
+// sizeOf is a single number taken out of a shape, or the product of several, 0 when it is not known.
 func (t *tracer) sizeOf(v *value) int {
-	if v == nil || v.from == nil || v.from.op != "Gather" || len(v.from.in) < 2 {
+	switch {
+	case v == nil || v.from == nil || len(v.from.in) == 0:
 		return 0
+	case v.from.op == "ReduceProd":
+		product := 1
+		for _, d := range t.dims(v.from.in[0]) {
+			if d > 1<<30 {
+				return 0
+			}
+			product = min(product*d, 1<<31)
+		}
+		return product
+	case v.from.op == "Gather":
+		if list := t.dimsGather(v.from); len(list) == 1 {
+			return list[0]
+		}
 	}
-	whole := t.dims(v.from.in[0])
-	index, ok := (&builder{flow: t.flow}).numbers(&node{in: v.from.in[:2]}, "")
-	if !ok || len(index) != 1 || index[0] >= int64(len(whole)) || index[0] < -int64(len(whole)) {
-		return 0
+	return 0
+}
+
+// dimsGather is a choice of numbers out of a shape, nil when it is not known which.
+func (t *tracer) dimsGather(n *node) []int {
+	whole := t.dims(n.in[0])
+	if len(n.in) < 2 {
+		return nil
 	}
-	if index[0] < 0 {
-		index[0] += int64(len(whole))
+	index, ok := (&builder{flow: t.flow}).numbers(&node{in: n.in[:2]}, "")
+	if whole == nil || !ok {
+		return nil
 	}
-	return whole[index[0]]
+	list := []int{}
+	for _, i := range index {
+		if i < 0 {
+			i += int64(len(whole))
+		}
+		if i < 0 || i >= int64(len(whole)) {
+			return nil
+		}
+		list = append(list, whole[i])
+	}
+	return list
 }
 
 // dimsSlice is a piece of a shape, x.shape[:2] for example.

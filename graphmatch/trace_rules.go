@@ -97,7 +97,7 @@ func broadcast(f, g *form) *form {
 }
 
 // vectorFace records a parameter that is broadcast against data: each of its axes longer than one counts
-// what the data's axis counts.
+// what the data's axis counts, or units of its own where the data has one position only.
 func (t *tracer) vectorFace(p *param, data *form) {
 	shape := p.c.shape
 	seen := make([]axis, len(shape))
@@ -107,12 +107,14 @@ func (t *tracer) vectorFace(p *param, data *form) {
 		if d == 1 && a.size != 1 {
 			continue
 		}
-		if len(a.runs) > 0 {
+		switch {
+		case len(a.runs) > 0:
 			seen[i] = a.sized(d)
-		}
-		if a.size < 2 {
-			a.size = d
-			data.set(fromEnd, a)
+		case a.size == 1 && d > 1:
+			seen[i] = t.newSet(&node{}, d, fromEnd)
+			data.set(fromEnd, seen[i])
+		case a.size == 0:
+			data.set(fromEnd, axis{size: d})
 		}
 	}
 	if data.rank >= 0 && len(shape) > data.rank {
