@@ -10,10 +10,11 @@ import (
 // resizeOps change the lengths of axes by interpolation.
 var resizeOps = family{
 	{"", "Resize", 10, gradFull, buildResize},
-	{"", "Upsample", 7, gradFull, buildUpsample},
+	{"", "Upsample", 1, gradFull, buildUpsample},
 }
 
-// buildUpsample follows Upsample of opset 7 (scales as attribute) and 9 (as input).
+// buildUpsample follows Upsample of opset 1 (one scale for the height and one for the width of images), 7 (scales as
+// attribute) and 9 (as input).
 func buildUpsample(c *call) (Operator, []Spec, error) {
 	if err := c.need(1); err != nil {
 		return nil, nil, err
@@ -21,6 +22,9 @@ func buildUpsample(c *call) (Operator, []Spec, error) {
 	r := resizing{mode: c.string("mode", "nearest"), transform: "asymmetric", nearest: "simple", cubic: -0.75}
 	if a := c.attr("scales"); a != nil {
 		return c.resize(&r, a.Floats, nil)
+	}
+	if c.opset < 7 {
+		return c.resize(&r, []float32{1, 1, c.float("height_scale", 1), c.float("width_scale", 1)}, nil)
 	}
 	scales, err := c.floats(1)
 	if err != nil {

@@ -43,6 +43,8 @@ func TestResizeNearest(t *testing.T) {
 	scales := floatAttr("scales", 0)
 	scales.Floats = []float32{1, 2}
 	expectNode(t, "upsample 7", gradCase{op: "Upsample", opset: 7, inputs: half(), attrs: attrs{scales}}, up)
+	expectNode(t, "upsample 1", gradCase{op: "Upsample", opset: 1, inputs: []*Tensor{floatTensor([]int{1, 1, 1, 2}, 5, 6)},
+		attrs: attrs{floatAttr("height_scale", 2), floatAttr("width_scale", 1)}}, floatTensor([]int{1, 1, 2, 2}, 5, 6, 5, 6))
 	// In float32 4/1.3333334 is 3, in higher precision a little less.
 	third := floatTensor([]int{6}, 0, 1, 2, 3, 4, 5)
 	expectNode(t, "rounding", gradCase{op: "Resize", opset: 13, attrs: attrs{stringAttr("nearest_mode", "floor"), stringAttr("coordinate_transformation_mode", "asymmetric")},

@@ -93,6 +93,25 @@ func TestMovementSurvivesChangedNodes(t *testing.T) {
 	}
 }
 
+func TestMovementIsTheSameForAllWorkers(t *testing.T) {
+	x := randomTensor(1, 6, 8, 20, 20)
+	linear, cubic := stringAttr("mode", "linear"), stringAttr("mode", "cubic")
+	for _, c := range []gradCase{
+		{op: "Transpose", opset: 13, inputs: []*Tensor{x}, attrs: attrs{intsAttr("perm", 0, 2, 3, 1)}, wrt: []int{0}},
+		{op: "Concat", opset: 13, inputs: []*Tensor{x, x}, attrs: attrs{intAttr("axis", 1)}, wrt: []int{0, 1}},
+		{op: "TopK", opset: 11, inputs: []*Tensor{x, intTensor(7)}, outputs: 2, wrt: []int{0}},
+		{op: "CumSum", opset: 14, inputs: []*Tensor{x, intTensor(2)}, wrt: []int{0}},
+		{op: "Resize", opset: 19, inputs: []*Tensor{x, nil, nil, intTensor(6, 8, 31, 13)}, attrs: attrs{linear}, wrt: []int{0}},
+		{op: "Resize", opset: 19, inputs: []*Tensor{x, nil, nil, intTensor(6, 8, 31, 13)}, wrt: []int{0}},
+		{op: "GridSample", opset: 20, inputs: []*Tensor{x, randomTensor(2, 6, 9, 9, 2)}, attrs: attrs{cubic}, wrt: []int{0, 1}},
+		{op: "Col2Im", opset: 18, inputs: []*Tensor{randomTensor(3, 5, 36, 361), intTensor(20, 20), intTensor(2, 2)}, wrt: []int{0}},
+		{op: "ScatterElements", opset: 18, inputs: []*Tensor{x, shapedInts([]int{6, 8, 20, 20}, newDraw(1).indices(19200, 20)...), x},
+			attrs: attrs{intAttr("axis", 3), stringAttr("reduction", "add")}, wrt: []int{0, 2}},
+	} {
+		sameForAllWorkers(t, c)
+	}
+}
+
 // change makes one random change to a node.
 func (d draw) change(c *gradCase) {
 	number := func() int64 { return []int64{-1, 0, 1, 2, 3, -2, 1 << 40, -1 << 63, 1<<63 - 1}[d.IntN(9)] }
