@@ -44,7 +44,7 @@ func (c *Conv) forwardAxes() [3]axis {
 
 // forwardAxis describes an axis whose output o reads o·stride-pad and kernel-1 more elements, dilation apart.
 func forwardAxis(in, out, kernel, stride, dilation, pad int) axis {
-	a := axis{in: in, out: out, step: stride, stride: 1, target: out}
+	a := axis{in: in, out: out, step: stride, stride: 1, target: out, tap: make([]int, 0, kernel), shift: make([]int, 0, kernel)}
 	for t := range kernel {
 		a.tap, a.shift = append(a.tap, t), append(a.shift, t*dilation-pad)
 	}

@@ -45,10 +45,10 @@ type batched struct {
 	lines    []line
 }
 
-// batchedTap lists the outputs to which one tap contributes and the places that they read.
-type batchedTap struct {
-	outputs, places []int
-	first           []bool // no earlier tap contributes to that output
+// contribution is one tap's to one output: the place that it reads, and whether no earlier tap contributes to the output.
+type contribution struct {
+	output, place int
+	first         bool
 }
 
 func (c *correlation) runBatched(w *Workers) {
@@ -82,37 +82,37 @@ func (c *correlation) runBatched(w *Workers) {
 }
 
 // blocks cuts the outputs so that what a block reads stays in the second cache while all weights pass by.
-func (b *batched) blocks() [][]batchedTap {
+func (b *batched) blocks() [][][]contribution {
 	const near, few = 1 << 18, 8
 	step := b.outVolume
 	if len(b.src) > near {
 		step = few
 	}
-	var blocks [][]batchedTap
+	var blocks [][][]contribution
 	for o := 0; o < b.outVolume; o += step {
 		blocks = append(blocks, b.tapsOf(o, min(o+step, b.outVolume)))
 	}
 	return blocks
 }
 
-// tapsOf finds what lies inside for a range of outputs.
-func (c *correlation) tapsOf(lo, hi int) []batchedTap {
-	var taps []batchedTap
+// tapsOf finds what lies inside for a range of outputs, tap by tap.
+func (c *correlation) tapsOf(lo, hi int) [][]contribution {
+	var taps [][]contribution
 	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
 	seen := make([]bool, hi-lo)
 	for ti := range x.tap {
 		for tj := range y.tap {
 			for tk := range z.tap {
-				var t batchedTap
+				inside := make([]contribution, 0, hi-lo)
 				for o := lo; o < hi; o++ {
 					i, j, k := o/(y.out*z.out), o/z.out%y.out, o%z.out
 					if x.reaches(i, ti) && y.reaches(j, tj) && z.reaches(k, tk) {
 						place := ((i*x.step+x.shift[ti])*y.in+j*y.step+y.shift[tj])*z.in + k*z.step + z.shift[tk]
-						t.outputs, t.places, t.first = append(t.outputs, o), append(t.places, place), append(t.first, !seen[o-lo])
+						inside = append(inside, contribution{o, place, !seen[o-lo]})
 						seen[o-lo] = true
 					}
 				}
-				taps = append(taps, t)
+				taps = append(taps, inside)
 			}
 		}
 	}
@@ -121,8 +121,8 @@ func (c *correlation) tapsOf(lo, hi int) []batchedTap {
 
 // outputRows lists where each row of outputs lies in the target's plane.
 func (c *correlation) outputRows() []line {
-	var lines []line
 	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
+	lines := make([]line, 0, x.out*y.out)
 	for i := range x.out {
 		for j := range y.out {
 			lines = append(lines, line{from: (i*y.out + j) * z.out, n: z.out,
@@ -144,7 +144,7 @@ func (b *batched) load(ch, image, images int) {
 }
 
 // multiply computes the rows of one left panel for a block of outputs, tap by tap: weights are read once and stay near.
-func (b *batched) multiply(i int, taps []batchedTap) {
+func (b *batched) multiply(i int, taps [][]contribution) {
 	r0, r1 := b.left.rows(i)
 	first, bias := tileStore, []float32(nil)
 	if b.bias != nil {
@@ -153,12 +153,12 @@ func (b *batched) multiply(i int, taps []batchedTap) {
 	for t, tap := range taps {
 		for ch := 0; ch < b.channels; ch += sumBlock {
 			left, rows := b.left.at(i, ch*len(taps)+t), packedRows(b.width)[:min(sumBlock, b.channels-ch)]
-			for e, o := range tap.outputs {
+			for _, e := range tap {
 				mode := tileAdd
-				if ch == 0 && tap.first[e] {
+				if ch == 0 && e.first {
 					mode = first
 				}
-				src, dst := b.src[(tap.places[e]*b.channels+ch)*b.width:], b.dst[(o*b.rows+r0)*b.width:]
+				src, dst := b.src[(e.place*b.channels+ch)*b.width:], b.dst[(e.output*b.rows+r0)*b.width:]
 				simd.tile(r1-r0, b.width, left, len(taps)*simd.stride, src, rows, dst, b.width, mode, bias)
 			}
 		}

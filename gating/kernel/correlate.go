@@ -13,6 +13,7 @@ type correlation struct {
 	outVolume, inVolume, target, depth int
 	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
 	lefts                              []panels
+	patches                            []*patches // for each box
 }
 
 // measure fills in sizes and says whether anything is left to compute: without outputs nothing is, and without products
@@ -64,6 +65,9 @@ func correlate(w *Workers, jobs ...correlation) {
 		defer s.giveBack()
 		c.lefts = c.packLefts(w, s)
 		c.images, c.boxes, c.down = lead.images, lead.boxes, lead.down
+		for b := range c.boxes {
+			c.patches = append(c.patches, newPatches(c, split(&c.axes, b, c.boxes)))
+		}
 	}
 	pieces := (lead.batch + lead.images - 1) / lead.images
 	w.For(lead.groups*pieces*lead.boxes*lead.down, 1, func(lo, hi int) {
@@ -73,7 +77,7 @@ func correlate(w *Workers, jobs ...correlation) {
 			part, at := t%lead.down, t/lead.down
 			b, at := at%lead.boxes, at/lead.boxes
 			for _, c := range rest {
-				c.piece(at/pieces, at%pieces*c.images, split(&c.axes, b, c.boxes), part, s)
+				c.piece(at/pieces, at%pieces*c.images, c.patches[b], part, s)
 			}
 		}
 	})
@@ -131,28 +135,19 @@ func (c *correlation) fullest(slabLimit int) int {
 }
 
 // piece computes some rows of some outputs of a few images of one group.
-func (c *correlation) piece(group, image int, b box, part int, s *scratch) {
-	left, images := &c.lefts[group], min(c.images, c.batch-image)
-	if b.volume() == 0 {
-		return
-	}
-	view := newView(&c.axes, b)
+func (c *correlation) piece(group, image int, p *patches, part int, s *scratch) {
+	images, left := min(c.images, c.batch-image), c.lefts[group]
 	src := c.src[(image*c.groups+group)*c.channels*c.inVolume:]
-	next := c.groups * c.channels * c.inVolume // floats from one image to the next
-	if !view.whole {
-		next = c.channels * view.plane
-		src = c.fillSlab(view, group, image, images, s)
+	if !p.view.whole {
+		src = p.load(src, images, s)
 	}
-	job := product{left: *left, right: grid{data: src, near: !view.whole}, ldc: c.target,
-		out: c.dst[(image*c.groups+group)*c.rows*c.target:]}
+	job := product{left: left, ldc: c.target, at: p.at, out: c.dst[(image*c.groups+group)*c.rows*c.target:],
+		right: grid{data: src, rows: p.rows, cols: p.cols, near: !p.view.whole}}
 	if c.bias != nil {
 		job.bias = c.bias[group*c.rows:]
 	}
-	job.right.rows = c.patchRows(view, &b, resize(&s.rows, c.depth)[:0])
-	n := images * b.volume()
-	job.right.cols, job.at = c.patchColumns(view, &b, images, next, resize(&s.cols, n)[:0], resize(&s.at, n)[:0])
 	i0, i1 := part*left.count()/c.down, (part+1)*left.count()/c.down
-	step := 8 * simd.wide
+	n, step := images*p.outputs, 8*simd.wide
 	for j := 0; j < n; j += step {
 		c.columns(&job, i0, i1, j, min(j+step, n), s)
 	}
@@ -179,78 +174,10 @@ func (c *correlation) columns(job *product, i0, i1, j0, j1 int, s *scratch) {
 	}
 }
 
-// findRuns cuts a list of targets into lines whose elements are step apart.
-func findRuns(at []int, step int, lines []line) []line {
-	for i := 0; i < len(at); {
-		end := i + 1
-		for end < len(at) && at[end] == at[end-1]+step {
-			end++
-		}
-		lines = append(lines, line{to: at[i], from: i, n: end - i})
-		i = end
-	}
-	return lines
-}
-
-// deal copies lines to targets whose elements are step apart.
-func deal(dst, src []float32, lines []line, step int) {
-	switch step {
-	case 1:
-		simd.copyLines(dst, src, lines)
-	case 2:
-		simd.dealLines(dst, src, lines)
-	default:
-		for _, l := range lines {
-			for i, v := range src[l.from : l.from+l.n] {
-				dst[l.to+i*step] = v
-			}
-		}
-	}
-}
-
-func (c *correlation) fillSlab(view *slab, group, image, images int, s *scratch) []float32 {
-	buf := resize(&s.slab, images*c.channels*view.plane+simd.lanes)
-	clear(buf)
-	for i := range images {
-		src := c.src[((image+i)*c.groups+group)*c.channels*c.inVolume:]
-		for ch := range c.channels {
-			view.fill(buf[(i*c.channels+ch)*view.plane:], src[ch*c.inVolume:])
-		}
-	}
-	return buf
-}
-
-// patchRows lists where each channel and tap begins.
-func (c *correlation) patchRows(view *slab, b *box, rows []int) []int {
-	eachTap(&c.axes, func(_, shift [3]int) { rows = append(rows, view.tap(shift, b)) })
-	taps := len(rows)
-	for p := taps; p < c.depth; p++ {
-		rows = append(rows, rows[p-taps]+view.plane)
-	}
-	return rows
-}
-
-// patchColumns lists where each output reads, relative to its rows, and where it is written.
-func (c *correlation) patchColumns(view *slab, b *box, images, next int, cols, at []int) ([]int, []int) {
-	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
-	for img := range images {
-		for i := b[0].lo; i < b[0].hi; i++ {
-			for j := b[1].lo; j < b[1].hi; j++ {
-				from := img*next + (i-b[0].lo)*view.inner[0] + (j-b[1].lo)*view.inner[1]
-				to := img*c.groups*c.rows*c.target + ((x.first+i*x.stride)*y.target+y.first+j*y.stride)*z.target + z.first
-				for k := b[2].lo; k < b[2].hi; k++ {
-					cols, at = append(cols, from+k-b[2].lo), append(at, to+k*z.stride)
-				}
-			}
-		}
-	}
-	return cols, at
-}
-
 // constant writes the bias, or zero, to every output: there is nothing to sum.
 func (c *correlation) constant(w *Workers) {
 	b := split(&c.axes, 0, 1)
-	_, at := c.patchColumns(newSlab(&c.axes, b), &b, 1, 0, nil, nil)
+	_, at := c.columnTables(newSlab(&c.axes, b), b, 1, 0)
 	w.For(c.batch*c.groups*c.rows, 16, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			var v float32

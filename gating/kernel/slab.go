@@ -61,6 +61,7 @@ func (s *slab) tap(shift [3]int, b *box) int {
 // findLines lists all that a channel's plane takes from the source, leaving out offsets modulo the step that no tap reads.
 func (s *slab) findLines() {
 	x, y, z := &s.axes[0], &s.axes[1], &s.axes[2]
+	s.lines = make([]line, 0, s.size[0]*s.size[1]*z.step)
 	for i := max(0, -s.low[0]); i < min(s.size[0], x.in-s.low[0]); i++ {
 		for j := max(0, -s.low[1]); j < min(s.size[1], y.in-s.low[1]); j++ {
 			phase, place := i%x.step*y.step+j%y.step, i/x.step*s.pos[1]+j/y.step

@@ -32,8 +32,8 @@ func (t *thin) length(images, channels int) int {
 
 // runs lists where the rows of a plane of outputs lie in the slab and in a target of the given shape.
 func (t *thin) runs(axes *[3]axis) []line {
-	var lines []line
 	x, y, z := &axes[0], &axes[1], &axes[2]
+	lines := make([]line, 0, x.out*y.out)
 	for i := range x.out {
 		for j := range y.out {
 			lines = append(lines, line{from: i*t.view.inner[0] + j*t.view.inner[1], n: z.out,
