@@ -19,7 +19,7 @@ func transposeCase(r *rand.Rand, axes int) (list attrs, x, w []int) {
 		strides, dilations = append(strides, int64(s)), append(dilations, int64(d))
 		extra = append(extra, int64(r.IntN(s)))
 		pads = append(pads, int64(r.IntN((reach+1)/2)))
-		shape = append(shape, int64(s*(n-1)+reach+r.IntN(3)))
+		shape = append(shape, int64(s*(n-1)+reach+r.IntN(s)))
 	}
 	list = attrs{intAttr("group", group), intsAttr("strides", strides...), intsAttr("dilations", dilations...)}
 	switch r.IntN(4) {
