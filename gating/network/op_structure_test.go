@@ -109,6 +109,30 @@ func TestConstant(t *testing.T) {
 	expectError(t, "nothing", gradCase{op: "Constant", opset: 13}, ErrUnsupported)
 }
 
+// A sparse initializer is read as the dense tensor that it stands for.
+func TestSparseInitializer(t *testing.T) {
+	values, err := onnx.NewTensor("w", []int{1}, []float32{5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &onnxpb.GraphProto{
+		Node:              []*onnxpb.NodeProto{nodeOf("y", "Identity", []string{"w"})},
+		Output:            []*onnxpb.ValueInfoProto{valueInfo("y", onnx.Float32)},
+		SparseInitializer: []*onnxpb.SparseTensorProto{{Values: values, Indices: initializer(t, "at", []int{1, 2}, 1, 0), Dims: []int64{2, 2}}},
+	}
+	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(13)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Evaluate(m, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(got[0], floatTensor([]int{2, 2}, 0, 0, 5, 0), 0, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConstantFill(t *testing.T) {
 	value := floatAttr("value", 2)
 	for name, c := range map[string]struct {

@@ -13,7 +13,8 @@ import (
 type scope struct {
 	parent  *scope
 	values  map[string]*value
-	tensors map[string]*onnxpb.TensorProto // initializers not read yet
+	tensors map[string]*onnxpb.TensorProto // initializers not read yet, nil where they are sparse
+	sparse  map[string]*onnxpb.SparseTensorProto
 	attrs   map[string]*onnxpb.AttributeProto
 	origins map[*onnxpb.NodeProto]*onnxpb.NodeProto // resolved copy to node in the file
 }
@@ -22,12 +23,16 @@ type scope struct {
 type opsets map[string]int64
 
 func newScope(parent *scope, tensors []*onnxpb.TensorProto, sparse []*onnxpb.SparseTensorProto) *scope {
-	s := &scope{parent: parent, values: map[string]*value{}, tensors: map[string]*onnxpb.TensorProto{}}
+	s := &scope{
+		parent: parent, values: map[string]*value{},
+		tensors: map[string]*onnxpb.TensorProto{}, sparse: map[string]*onnxpb.SparseTensorProto{},
+	}
 	for _, t := range tensors {
 		s.tensors[t.GetName()] = t
 	}
 	for _, t := range sparse {
-		s.tensors[t.GetValues().GetName()] = nil
+		name := t.GetValues().GetName()
+		s.tensors[name], s.sparse[name] = nil, t
 	}
 	return s
 }
@@ -43,10 +48,7 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 		if !ok {
 			continue
 		}
-		if t == nil {
-			return nil, fmt.Errorf("initializer %q is sparse: %w", name, ErrUnsupported)
-		}
-		known, err := readTensor(l.model, t)
+		known, err := l.readInitializer(t, s.sparse[name])
 		if err != nil {
 			return nil, fmt.Errorf("initializer %q: %w", name, err)
 		}
@@ -55,6 +57,14 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 		return v, nil
 	}
 	return nil, nil
+}
+
+// readInitializer reads whichever of the two is there.
+func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.SparseTensorProto) (*Tensor, error) {
+	if dense != nil {
+		return readTensor(l.model, dense)
+	}
+	return l.readSparse(sparse)
 }
 
 // readTensor reads a tensor of a file as elements to compute with.
