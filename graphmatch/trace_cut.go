@@ -326,6 +326,11 @@ func (t *tracer) dims(v *value) []int {
 // sizeOf is a single number taken out of a shape, or the product of several, 0 when it is not known.
 func (t *tracer) sizeOf(v *value) int {
 	switch {
+	case v != nil && v.fixed != nil:
+		if list := t.dims(v); len(list) == 1 {
+			return list[0]
+		}
+		return 0
 	case v == nil || v.from == nil || len(v.from.in) == 0:
 		return 0
 	case v.from.op == "ReduceProd":
@@ -337,8 +342,12 @@ func (t *tracer) sizeOf(v *value) int {
 			product = min(product*d, 1<<31)
 		}
 		return product
-	case v.from.op == "Gather":
-		if list := t.dimsGather(v.from); len(list) == 1 {
+	case v.from.op == "Gather" || v.from.op == "Squeeze":
+		list := t.dims(v)
+		if v.from.op == "Squeeze" {
+			list = t.dims(v.from.in[0])
+		}
+		if len(list) == 1 {
 			return list[0]
 		}
 	}

@@ -114,11 +114,11 @@ func (t *tracer) reshape(n *node) bool {
 		out := shaped(dims)
 		out.set(2, f.at(f.rank-1))
 		return t.result(n, out)
+	case onlyLast(f.free()) && dims[len(dims)-1] == f.at(1).extent():
+		return t.result(n, shapedLike(dims, f.at(1)))
 	case f.rank == len(dims)+1:
 		return t.joinHeads(n, f, dims)
 	case f.rank == len(dims) && onlyLast(f.free()) && (dims[len(dims)-1] <= 0 || dims[len(dims)-1] == f.at(1).extent()):
-		return t.result(n, shapedLike(dims, f.at(1)))
-	case onlyLast(f.free()) && dims[len(dims)-1] == f.at(1).extent():
 		return t.result(n, shapedLike(dims, f.at(1)))
 	case f.rank == len(dims)-1 || f.rank < 0 && len(dims) > 2:
 		return t.cutHeads(n, f, dims)
