@@ -844,8 +844,6 @@ whole:
 	VFMADD213PS element3f000000<>+0(SB), Z3, Z4
 	VMINPS      Z4, Z2, Z2
 	VMAXPS      Z2, Z1, Z1
-	VMOVUPS     elementc0400000<>+0(SB), Z2
-	VMAXPS      Z0, Z2, Z0
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, (CX)(BX*4)
 	ADDQ        $0x10, BX
@@ -866,8 +864,6 @@ rest:
 	VFMADD213PS element3f000000<>+0(SB), Z3, Z4
 	VMINPS      Z4, Z2, Z2
 	VMAXPS      Z2, Z1, Z1
-	VMOVUPS     elementc0400000<>+0(SB), Z2
-	VMAXPS      Z0, Z2, Z0
 	VMULPS      Z1, Z0, Z0
 	VMOVUPS     Z0, K1, (CX)(BX*4)
 
@@ -910,24 +906,6 @@ DATA element3f000000<>+52(SB)/4, $0x3f000000
 DATA element3f000000<>+56(SB)/4, $0x3f000000
 DATA element3f000000<>+60(SB)/4, $0x3f000000
 GLOBL element3f000000<>(SB), RODATA|NOPTR, $64
-
-DATA elementc0400000<>+0(SB)/4, $0xc0400000
-DATA elementc0400000<>+4(SB)/4, $0xc0400000
-DATA elementc0400000<>+8(SB)/4, $0xc0400000
-DATA elementc0400000<>+12(SB)/4, $0xc0400000
-DATA elementc0400000<>+16(SB)/4, $0xc0400000
-DATA elementc0400000<>+20(SB)/4, $0xc0400000
-DATA elementc0400000<>+24(SB)/4, $0xc0400000
-DATA elementc0400000<>+28(SB)/4, $0xc0400000
-DATA elementc0400000<>+32(SB)/4, $0xc0400000
-DATA elementc0400000<>+36(SB)/4, $0xc0400000
-DATA elementc0400000<>+40(SB)/4, $0xc0400000
-DATA elementc0400000<>+44(SB)/4, $0xc0400000
-DATA elementc0400000<>+48(SB)/4, $0xc0400000
-DATA elementc0400000<>+52(SB)/4, $0xc0400000
-DATA elementc0400000<>+56(SB)/4, $0xc0400000
-DATA elementc0400000<>+60(SB)/4, $0xc0400000
-GLOBL elementc0400000<>(SB), RODATA|NOPTR, $64
 
 // func hardSwishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1021,6 +999,24 @@ DATA element40400000<>+52(SB)/4, $0x40400000
 DATA element40400000<>+56(SB)/4, $0x40400000
 DATA element40400000<>+60(SB)/4, $0x40400000
 GLOBL element40400000<>(SB), RODATA|NOPTR, $64
+
+DATA elementc0400000<>+0(SB)/4, $0xc0400000
+DATA elementc0400000<>+4(SB)/4, $0xc0400000
+DATA elementc0400000<>+8(SB)/4, $0xc0400000
+DATA elementc0400000<>+12(SB)/4, $0xc0400000
+DATA elementc0400000<>+16(SB)/4, $0xc0400000
+DATA elementc0400000<>+20(SB)/4, $0xc0400000
+DATA elementc0400000<>+24(SB)/4, $0xc0400000
+DATA elementc0400000<>+28(SB)/4, $0xc0400000
+DATA elementc0400000<>+32(SB)/4, $0xc0400000
+DATA elementc0400000<>+36(SB)/4, $0xc0400000
+DATA elementc0400000<>+40(SB)/4, $0xc0400000
+DATA elementc0400000<>+44(SB)/4, $0xc0400000
+DATA elementc0400000<>+48(SB)/4, $0xc0400000
+DATA elementc0400000<>+52(SB)/4, $0xc0400000
+DATA elementc0400000<>+56(SB)/4, $0xc0400000
+DATA elementc0400000<>+60(SB)/4, $0xc0400000
+GLOBL elementc0400000<>(SB), RODATA|NOPTR, $64
 
 // func expAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1695,8 +1691,6 @@ whole:
 	VCMPPS       $0x11, Z6, Z2, K1
 	VBLENDMPS    Z4, Z3, K1, Z7
 	VDIVPS       Z5, Z7, Z2
-	VMOVUPS      elementff7fffff<>+0(SB), Z3
-	VMAXPS       Z1, Z3, Z1
 	VMULPS       Z1, Z2, Z1
 	VMOVUPS      Z1, (CX)(BX*4)
 	ADDQ         $0x10, BX
@@ -1748,32 +1742,12 @@ rest:
 	VCMPPS       $0x11, Z5, Z0, K2
 	VBLENDMPS    Z3, Z2, K2, Z8
 	VDIVPS       Z4, Z8, Z0
-	VMOVUPS      elementff7fffff<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z1
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (CX)(BX*4)
 
 done:
 	VZEROUPPER
 	RET
-
-DATA elementff7fffff<>+0(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+4(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+8(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+12(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+16(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+20(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+24(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+28(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+32(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+36(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+40(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+44(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+48(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+52(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+56(SB)/4, $0xff7fffff
-DATA elementff7fffff<>+60(SB)/4, $0xff7fffff
-GLOBL elementff7fffff<>(SB), RODATA|NOPTR, $64
 
 // func swishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
@@ -1947,8 +1921,6 @@ whole:
 	VDIVPS       Z3, Z2, Z2
 	VMULPS       element3f000000<>+0(SB), Z1, Z1
 	VMULPS       Z2, Z1, Z1
-	VMOVUPS      elementff7fffff<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z0
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, (CX)(BX*4)
 	ADDQ         $0x10, BX
@@ -2001,8 +1973,6 @@ rest:
 	VDIVPS       Z3, Z2, Z2
 	VMULPS       element3f000000<>+0(SB), Z1, Z1
 	VMULPS       Z2, Z1, Z1
-	VMOVUPS      elementff7fffff<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z0
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (CX)(BX*4)
 
@@ -2121,8 +2091,6 @@ whole:
 	VMULPS       Z5, Z6, Z5
 	VADDPS       element3f800000<>+0(SB), Z2, Z6
 	VMULPS       Z6, Z5, Z5
-	VMOVUPS      elementff7fffff<>+0(SB), Z6
-	VMAXPS       Z1, Z6, Z1
 	VMOVAPS      Z1, Z1
 	VFMADD213PS  Z2, Z5, Z1
 	VMULPS       Z0, Z1, Z0
@@ -2218,8 +2186,6 @@ rest:
 	VMULPS       Z3, Z4, Z3
 	VADDPS       element3f800000<>+0(SB), Z2, Z4
 	VMULPS       Z4, Z3, Z3
-	VMOVUPS      elementff7fffff<>+0(SB), Z4
-	VMAXPS       Z1, Z4, Z1
 	VMOVAPS      Z1, Z1
 	VFMADD213PS  Z2, Z3, Z1
 	VMULPS       Z0, Z1, Z0
@@ -3429,8 +3395,6 @@ whole:
 	VSUBPS       Z1, Z5, Z5
 	VCMPPS       $0x11, Z2, Z0, K1
 	VBLENDMPS    Z1, Z5, K1, Z3
-	VMOVUPS      elementff7fffff<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
 	VMULPS       Z0, Z3, Z0
 	VMOVUPS      Z0, (CX)(BX*4)
 	ADDQ         $0x10, BX
@@ -3500,8 +3464,6 @@ rest:
 	VSUBPS       Z1, Z3, Z3
 	VCMPPS       $0x11, Z2, Z0, K2
 	VBLENDMPS    Z1, Z3, K2, Z4
-	VMOVUPS      elementff7fffff<>+0(SB), Z1
-	VMAXPS       Z0, Z1, Z0
 	VMULPS       Z0, Z4, Z0
 	VMOVUPS      Z0, K1, (CX)(BX*4)
 
@@ -3781,8 +3743,6 @@ whole:
 	VCMPPS       $0x11, Z7, Z2, K1
 	VBLENDMPS    Z5, Z1, K1, Z3
 	VDIVPS       Z6, Z3, Z1
-	VMOVUPS      elementff7fffff<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z0
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, (CX)(BX*4)
 	ADDQ         $0x10, BX
@@ -3840,8 +3800,6 @@ rest:
 	VCMPPS       $0x11, Z6, Z2, K2
 	VBLENDMPS    Z3, Z1, K2, Z4
 	VDIVPS       Z5, Z4, Z1
-	VMOVUPS      elementff7fffff<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z0
 	VMULPS       Z0, Z1, Z0
 	VMOVUPS      Z0, K1, (CX)(BX*4)
 
@@ -4832,8 +4790,6 @@ whole:
 	VFMADD213PS element3f000000<>+0(SB), Y3, Y4
 	VMINPS      Y4, Y2, Y2
 	VMAXPS      Y2, Y1, Y1
-	VMOVUPS     elementc0400000<>+0(SB), Y2
-	VMAXPS      Y0, Y2, Y0
 	VMULPS      Y1, Y0, Y0
 	VMOVUPS     Y0, (CX)(BX*4)
 	ADDQ        $0x08, BX
@@ -4855,8 +4811,6 @@ rest:
 	VFMADD213PS element3f000000<>+0(SB), Y4, Y5
 	VMINPS      Y5, Y3, Y3
 	VMAXPS      Y3, Y2, Y2
-	VMOVUPS     elementc0400000<>+0(SB), Y3
-	VMAXPS      Y1, Y3, Y1
 	VMULPS      Y2, Y1, Y1
 	VMASKMOVPS  Y1, Y0, (CX)(BX*4)
 
@@ -5348,8 +5302,6 @@ whole:
 	VCMPPS       $0x11, Y6, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
 	VDIVPS       Y5, Y2, Y2
-	VMOVUPS      elementff7fffff<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
 	VMOVUPS      Y1, (CX)(BX*4)
 	ADDQ         $0x08, BX
@@ -5402,8 +5354,6 @@ rest:
 	VCMPPS       $0x11, Y6, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
 	VDIVPS       Y5, Y0, Y0
-	VMOVUPS      elementff7fffff<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
 	VMULPS       Y2, Y0, Y0
 	VMASKMOVPS   Y0, Y1, (CX)(BX*4)
 
@@ -5584,8 +5534,6 @@ whole:
 	VDIVPS       Y3, Y2, Y2
 	VMULPS       element3f000000<>+0(SB), Y1, Y1
 	VMULPS       Y2, Y1, Y1
-	VMOVUPS      elementff7fffff<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
 	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (CX)(BX*4)
 	ADDQ         $0x08, BX
@@ -5639,8 +5587,6 @@ rest:
 	VDIVPS       Y4, Y3, Y3
 	VMULPS       element3f000000<>+0(SB), Y2, Y2
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      elementff7fffff<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
 
@@ -5741,8 +5687,6 @@ whole:
 	VMULPS       Y3, Y4, Y3
 	VADDPS       element3f800000<>+0(SB), Y2, Y4
 	VMULPS       Y4, Y3, Y3
-	VMOVUPS      elementff7fffff<>+0(SB), Y4
-	VMAXPS       Y1, Y4, Y1
 	VMOVAPS      Y1, Y1
 	VFMADD213PS  Y2, Y3, Y1
 	VMULPS       Y0, Y1, Y0
@@ -5839,8 +5783,6 @@ rest:
 	VMULPS       Y4, Y5, Y4
 	VADDPS       element3f800000<>+0(SB), Y3, Y5
 	VMULPS       Y5, Y4, Y4
-	VMOVUPS      elementff7fffff<>+0(SB), Y5
-	VMAXPS       Y2, Y5, Y2
 	VMOVAPS      Y2, Y2
 	VFMADD213PS  Y3, Y4, Y2
 	VMULPS       Y1, Y2, Y1
@@ -6515,8 +6457,6 @@ whole:
 	VSUBPS       Y1, Y3, Y3
 	VCMPPS       $0x11, Y2, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y3, Y1
-	VMOVUPS      elementff7fffff<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
 	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (CX)(BX*4)
 	ADDQ         $0x08, BX
@@ -6587,8 +6527,6 @@ rest:
 	VSUBPS       Y2, Y4, Y4
 	VCMPPS       $0x11, Y3, Y1, Y3
 	VBLENDVPS    Y3, Y2, Y4, Y2
-	VMOVUPS      elementff7fffff<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
 
@@ -6815,8 +6753,6 @@ whole:
 	VCMPPS       $0x11, Y5, Y2, Y2
 	VBLENDVPS    Y2, Y3, Y1, Y1
 	VDIVPS       Y4, Y1, Y1
-	VMOVUPS      elementff7fffff<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
 	VMULPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (CX)(BX*4)
 	ADDQ         $0x08, BX
@@ -6875,8 +6811,6 @@ rest:
 	VCMPPS       $0x11, Y6, Y3, Y3
 	VBLENDVPS    Y3, Y4, Y2, Y2
 	VDIVPS       Y5, Y2, Y2
-	VMOVUPS      elementff7fffff<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
 

@@ -54,7 +54,7 @@ func erfSlope(x, _, _ float32) float32 {
 
 func gelu(x, _, _ float32) float32 {
 	below, _ := normal(float64(x))
-	return float32(float64(finite(x)) * below)
+	return x * float32(below)
 }
 
 func geluSlope(x, _, _ float32) float32 {
@@ -99,8 +99,8 @@ const (
 
 // geluTanh uses 1 + tanh(u) = 2/(1+e^-2u).
 func geluTanh(x, _, _ float32) float32 {
-	v := float64(finite(x))
-	return float32(v / (1 + exp64(-2*geluScale*v*(1+geluCubic*v*v))))
+	v := float64(x)
+	return x * float32(1/(1+exp64(-2*geluScale*v*(1+geluCubic*v*v))))
 }
 
 func geluTanhSlope(x, _, _ float32) float32 {

@@ -87,7 +87,7 @@ func mishGate(x float64) float64 {
 }
 
 func mishSlope(x, _, _ float32) float32 {
-	v := float64(finite(x))
+	v := float64(x)
 	t := mishGate(v)
 	return float32(t + v*((1-t*t)/(1+exp64(-v))))
 }

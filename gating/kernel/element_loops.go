@@ -93,7 +93,7 @@ var plainLoops = [loopCount]elementwise{
 	loopLeakyReluGradient:   plainGradient(func(x, p, _ float32) float32 { return step(x > 0, 1, p) }),
 	loopHardSigmoid:         plainUnary(func(x, p, q float32) float32 { return max(0, min(1, p*x+q)) }),
 	loopHardSigmoidGradient: plainGradient(func(y, p, _ float32) float32 { return step(y > 0 && y < 1, p, 0) }),
-	loopHardSwish:           plainUnary(func(x, _, _ float32) float32 { return max(x, -3) * max(0, min(1, x/6+0.5)) }),
+	loopHardSwish:           plainUnary(func(x, _, _ float32) float32 { return x * max(0, min(1, x/6+0.5)) }),
 	loopHardSwishGradient:   plainGradient(hardSwishSlope),
 
 	loopExp:              plainUnary(func(x, _, _ float32) float32 { return exp(x) }),
@@ -101,9 +101,9 @@ var plainLoops = [loopCount]elementwise{
 	loopSigmoidGradient:  plainGradient(func(y, _, _ float32) float32 { return y * (1 - y) }),
 	loopTanh:             plainUnary(func(x, _, _ float32) float32 { return tanh(x) }),
 	loopTanhGradient:     plainGradient(func(y, _, _ float32) float32 { return 1 - y*y }),
-	loopSwish:            plainUnary(func(x, p, _ float32) float32 { return finite(x) * sigmoid(p*x) }),
+	loopSwish:            plainUnary(func(x, p, _ float32) float32 { return x * sigmoid(p*x) }),
 	loopSwishGradient:    plainGradient(swishSlope),
-	loopMish:             plainUnary(func(x, _, _ float32) float32 { return float32(float64(finite(x)) * mishGate(float64(x))) }),
+	loopMish:             plainUnary(func(x, _, _ float32) float32 { return x * float32(mishGate(float64(x))) }),
 	loopMishGradient:     plainGradient(mishSlope),
 	loopSoftplus:         plainUnary(softplus),
 	loopElu:              plainUnary(exponentialUnit),
@@ -146,9 +146,6 @@ func step(c bool, yes, no float32) float32 {
 	}
 	return no
 }
-
-// finite is x, but not below the least finite number, so that its product with 0 is 0.
-func finite(x float32) float32 { return max(x, -math.MaxFloat32) }
 
 // Arithmetic in plain Go.
 

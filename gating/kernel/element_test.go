@@ -82,6 +82,8 @@ func TestFunctionsAreAccurate(t *testing.T) {
 	}
 }
 
+// TestFunctionsAtTheEdges checks NaN and the infinities. A function of the form x·gate(x) has -Inf·0 = NaN at -Inf, as
+// ONNX Runtime and PyTorch have it.
 func TestFunctionsAtTheEdges(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, c := range []struct {
@@ -89,14 +91,18 @@ func TestFunctionsAtTheEdges(t *testing.T) {
 		run       func(w *Workers, dst, src []float32)
 		low, high float32 // at -Inf and +Inf
 	}{
-		{"softplus", Softplus, 0, inf32}, {"gelu", Gelu, 0, inf32}, {"gelu tanh", GeluTanh, 0, inf32}, {"mish", Mish, 0, inf32},
-		{"relu", Relu, 0, inf32}, {"swish", func(w *Workers, dst, src []float32) { Swish(w, 1, dst, src) }, 0, inf32},
+		{"exp", Exp, 0, inf32}, {"sigmoid", Sigmoid, 0, 1}, {"tanh", Tanh, -1, 1}, {"erf", Erf, -1, 1}, {"relu", Relu, 0, inf32},
+		{"softplus", Softplus, 0, inf32}, {"gelu", Gelu, nan, inf32}, {"gelu tanh", GeluTanh, nan, inf32}, {"mish", Mish, nan, inf32},
+		{"hard swish", HardSwish, nan, inf32}, {"swish", func(w *Workers, dst, src []float32) { Swish(w, 1, dst, src) }, nan, inf32},
+		{"elu", func(w *Workers, dst, src []float32) { Elu(w, 1, 1, dst, src) }, -1, inf32}, {"sqrt", Sqrt, nan, inf32}, {"reciprocal", Reciprocal, 0, 0},
 	} {
 		src := []float32{-inf32, inf32, nan}
 		got := make([]float32, 3)
 		c.run(nil, got, src)
-		if got[0] != c.low || got[1] != c.high || got[2] == got[2] {
-			t.Errorf("%s of %v is %v, want [%g %g NaN]", c.name, src, got, c.low, c.high)
+		for i, want := range []float32{c.low, c.high, nan} {
+			if got[i] != want && (got[i] == got[i] || want == want) {
+				t.Errorf("%s of %g is %g, want %g", c.name, src[i], got[i], want)
+			}
 		}
 	}
 }

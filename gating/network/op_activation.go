@@ -58,10 +58,10 @@ func thresholdedRelu(c *call) *unary {
 	alpha := c.float("alpha", 1)
 	return &unary{
 		f: mapped(func(x float32) float32 {
-			if x <= alpha {
-				return 0
+			if x > alpha {
+				return x
 			}
-			return x
+			return 0
 		}),
 		d: slope(func(x, _ float32) float32 { return when(x > alpha) }),
 	}

@@ -11,7 +11,8 @@ var clipOps = family{
 	{"", "Clip", 1, gradFull, buildClip},
 }
 
-// clip is min(max(x, low), high). Bounds come from attributes, or as optional scalars in inputs 1 and 2.
+// clip is min(max(x, low), high). Bounds come from attributes, or as optional scalars in inputs 1 and 2; those not
+// given are the least and greatest finite number.
 type clip struct {
 	low, high float32
 }
@@ -26,8 +27,7 @@ func buildClip(c *call) (Operator, []Spec, error) {
 			return nil, nil, c.shapeError("bound %d is %s, want one %s", i, c.in[i].Spec, c.in[0].Type)
 		}
 	}
-	inf := float32(math.Inf(1))
-	k := &clip{c.float("min", -inf), c.float("max", inf)}
+	k := &clip{c.float("min", -math.MaxFloat32), c.float("max", math.MaxFloat32)}
 	return k, []Spec{c.in[0].Spec}, nil
 }
 

@@ -52,7 +52,7 @@ func (s isa) rectifiers() {
 	})
 	s.loop("hardSwish", "a", "writes a·max(0, min(1, a/6 + 1/2)).", func(x args) vec {
 		gate := s.most(s.constant(0), s.least(s.constant(1), s.fma(x.a, s.constant(1./6), number(0.5))))
-		return s.mul(s.most(s.constant(-3), x.a), gate)
+		return s.mul(x.a, gate)
 	})
 	s.loop("hardSwishGradient", "ab", "writes a times the slope of hardSwish at b.", func(x args) vec {
 		slope := s.fma(x.b, s.constant(1./3), number(0.5))
@@ -121,7 +121,7 @@ func (s isa) exponentials() {
 	})
 	s.loop("tanhGradient", "ab", "writes a·(1-b²).", func(x args) vec { return s.mul(s.fms(s.constant(1), x.b, x.b), x.a) })
 	s.loop("swish", "ap", "writes a/(1+e^(-p·a)).", func(x args) vec {
-		return s.mul(s.sigmoid(s.mul(x.a, x.p)), s.finite(x.a))
+		return s.mul(s.sigmoid(s.mul(x.a, x.p)), x.a)
 	})
 	s.loop("swishGradient", "abp", "writes a times the slope of swish at b.", func(x args) vec {
 		u := s.mul(x.b, x.p)
@@ -129,12 +129,12 @@ func (s isa) exponentials() {
 	})
 	s.loop("mish", "a", "writes a·tanh(ln(1+e^a)).", func(x args) vec {
 		gate, _ := s.mishGate(x.a)
-		return s.mul(gate, s.finite(x.a))
+		return s.mul(gate, x.a)
 	})
 	s.loop("mishGradient", "ab", "writes a times the slope of mish at b.", func(x args) vec {
 		gate, rest := s.mishGate(x.b)
 		slope := s.mul(s.mul(s.sigmoid(x.b), rest), s.add(gate, number(1)))
-		return s.mul(s.fma(s.finite(x.b), slope, gate), x.a)
+		return s.mul(s.fma(x.b, slope, gate), x.a)
 	})
 }
 
@@ -156,9 +156,6 @@ func (s isa) rates() {
 		return s.choose(greater, x.b, s.constant(0), x.a, s.mul(s.mul(s.exp(s.mul(x.b, x.q)), x.p), x.a))
 	})
 }
-
-// finite is x, but not below the least finite number: its product with 0 is 0.
-func (s isa) finite(x vec) vec { return s.most(s.constant(-math.MaxFloat32), x) }
 
 // gateSlope is σ(u) + v·σ(u)·(1-σ(u)): the slope of x·σ(u) for v = x·du/dx.
 func (s isa) gateSlope(u, v vec) vec {
@@ -193,7 +190,7 @@ func (s isa) bells() {
 	})
 	s.loop("gelu", "a", "writes a/2·(1+erf(a/√2)).", func(x args) vec {
 		below, _ := s.normal(x.a)
-		return s.mul(below, s.finite(x.a))
+		return s.mul(below, x.a)
 	})
 	s.loop("geluGradient", "ab", "writes a times the slope of gelu at b.", func(x args) vec {
 		b := s.least(s.constant(20), s.most(s.constant(-20), x.b))
@@ -202,7 +199,7 @@ func (s isa) bells() {
 	})
 	s.loop("geluTanh", "a", "writes a/2·(1+tanh(√(2/π)·(a + 0.044715·a³))).", func(x args) vec {
 		u, _ := s.cubic(x.a)
-		return s.mul(s.sigmoid(u), s.finite(x.a))
+		return s.mul(s.sigmoid(u), x.a)
 	})
 	s.loop("geluTanhGradient", "ab", "writes a times the slope of geluTanh at b.", func(x args) vec {
 		b := s.least(s.constant(20), s.most(s.constant(-20), x.b))
