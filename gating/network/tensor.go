@@ -47,7 +47,7 @@ func (s Spec) IsFloat() bool { return s.Type.IsFloat() }
 // Len returns the number of elements of a tensor of this shape.
 func (s Spec) Len() int { return sizeOf(s.Shape) }
 
-// String returns the spec as "float32[2,3]".
+// String returns the spec as "float32[2 3]".
 func (s Spec) String() string { return fmt.Sprintf("%s%v", s.Type, s.Shape) }
 
 // sizeOf returns the number of elements of a tensor of the shape, 1 for a scalar.

@@ -1,0 +1,181 @@
+package network
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"gonum.org/v1/gonum/diff/fd"
+)
+
+// probabilities turns random numbers into rows along the axis that add up to 1, or into sigmoids.
+func probabilities(out *Tensor, rows bool, axis int) {
+	for i, v := range out.F {
+		out.F[i] = float32(1 / (1 + math.Exp(-float64(v))))
+	}
+	if !rows {
+		return
+	}
+	classes, stride := out.Shape[axis], sizeOf(out.Shape[axis+1:])
+	for p := range out.Len() / classes {
+		var sum float32
+		for c := range classes {
+			sum += out.F[p/stride*stride*classes+p%stride+c*stride]
+		}
+		for c := range classes {
+			out.F[p/stride*stride*classes+p%stride+c*stride] /= sum
+		}
+	}
+}
+
+// TestLosses compares every loss in every form with its definition in float64
+// and its gradient with central differences of that.
+func TestLosses(t *testing.T) {
+	classes := &Tensor{Type: onnx.Int64, Shape: []int{4}, I: []int64{0, 2, 1, 2}}
+	positions := &Tensor{Type: onnx.Int64, Shape: []int{2, 4}, I: []int64{0, 2, 1, 2, 1, 1, 0, 0}}
+	floats := randomTensor(8, 4, 3)
+	bits := &Tensor{Type: onnx.Int64, Shape: []int{4, 3}, I: []int64{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0}}
+	for _, c := range []struct {
+		name   string
+		loss   Loss
+		shape  []int
+		target *Tensor
+		value  func(x []float64) float64
+	}{
+		{"cross_entropy of logits", CrossEntropy{Axis: 1}, []int{4, 3}, classes, crossEntropyOf(Logits, []int{4, 3}, 1, classes)},
+		{"cross_entropy of probabilities", CrossEntropy{Form: Probabilities, Axis: 1}, []int{4, 3}, classes, crossEntropyOf(Probabilities, []int{4, 3}, 1, classes)},
+		{"cross_entropy of log probabilities", CrossEntropy{Form: LogProbabilities, Axis: 1}, []int{4, 3}, classes, crossEntropyOf(LogProbabilities, []int{4, 3}, 1, classes)},
+		{"cross_entropy, classes second", CrossEntropy{Axis: 1}, []int{2, 3, 4}, positions, crossEntropyOf(Logits, []int{2, 3, 4}, 1, positions)},
+		{"cross_entropy, classes last", CrossEntropy{Axis: 2}, []int{2, 4, 3}, positions, crossEntropyOf(Logits, []int{2, 4, 3}, 2, positions)},
+		{"mse", MSE{}, []int{4, 3}, floats, func(x []float64) (s float64) {
+			for i, v := range x {
+				s += (v - float64(floats.F[i])) * (v - float64(floats.F[i])) / 12
+			}
+			return s
+		}},
+		{"mse of integers", MSE{}, []int{4, 3}, bits, func(x []float64) (s float64) {
+			for i, v := range x {
+				s += (v - float64(bits.I[i])) * (v - float64(bits.I[i])) / 12
+			}
+			return s
+		}},
+		{"bce of logits", BCE{}, []int{4, 3}, bits, func(x []float64) (s float64) {
+			for i, v := range x {
+				p := 1 / (1 + math.Exp(-v))
+				s -= (float64(bits.I[i])*math.Log(p) + float64(1-bits.I[i])*math.Log(1-p)) / 12
+			}
+			return s
+		}},
+		{"bce of probabilities", BCE{Form: Probabilities}, []int{4, 3}, bits, func(p []float64) (s float64) {
+			for i, v := range p {
+				s -= (float64(bits.I[i])*math.Log(v) + float64(1-bits.I[i])*math.Log(1-v)) / 12
+			}
+			return s
+		}},
+	} {
+		out := randomTensor(7, c.shape...)
+		if ce, ok := c.loss.(CrossEntropy); ok && ce.Form == Probabilities {
+			probabilities(out, true, ce.Axis)
+		}
+		if c.loss == (BCE{Form: Probabilities}) {
+			probabilities(out, false, 0)
+		}
+		x := make([]float64, out.Len())
+		for i, v := range out.F {
+			x[i] = float64(v)
+		}
+		got, err := c.loss.Value(out, c.target)
+		if want := c.value(x); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s: %v, want %v: %v", c.name, got, want, err)
+		}
+		dx := make([]float32, out.Len())
+		for i := range dx {
+			dx[i] = float32(math.NaN()) // every element must be written
+		}
+		if err := c.loss.Gradient(out, c.target, 2, dx); err != nil {
+			t.Fatal(err)
+		}
+		want := fd.Gradient(nil, c.value, x, &fd.Settings{Formula: fd.Central})
+		for i := range dx {
+			if !(math.Abs(float64(dx[i])-2*want[i]) <= 1e-5) {
+				t.Errorf("%s: gradient %d is %v, want %v", c.name, i, dx[i], 2*want[i])
+			}
+		}
+	}
+}
+
+// crossEntropyOf is the mean of -log p(label), by its definition.
+func crossEntropyOf(form Form, shape []int, axis int, target *Tensor) func([]float64) float64 {
+	classes, stride := shape[axis], sizeOf(shape[axis+1:])
+	return func(x []float64) (sum float64) {
+		for p, label := range target.I {
+			first := p/stride*stride*classes + p%stride
+			at := x[first+int(label)*stride]
+			switch form {
+			case Probabilities:
+				sum -= math.Log(at)
+			case LogProbabilities:
+				sum -= at
+			default:
+				var total float64
+				for c := range classes {
+					total += math.Exp(x[first+c*stride])
+				}
+				sum += math.Log(total) - at
+			}
+		}
+		return sum / float64(len(target.I))
+	}
+}
+
+// TestLossesAtTheEdge stay finite where a probability is 0 or 1 or a logit is huge.
+func TestLossesAtTheEdge(t *testing.T) {
+	edge := &Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{0, 1, 1, 0}}
+	huge := &Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{-1e30, 1e30, 1e30, -1e30}}
+	class := &Tensor{Type: onnx.Int64, Shape: []int{2}, I: []int64{0, 0}}
+	bits := &Tensor{Type: onnx.Int64, Shape: []int{2, 2}, I: []int64{1, 1, 0, 0}}
+	for _, c := range []struct {
+		loss        Loss
+		out, target *Tensor
+	}{
+		{CrossEntropy{Form: Probabilities, Axis: 1}, edge, class}, {CrossEntropy{Axis: 1}, huge, class},
+		{BCE{Form: Probabilities}, edge, bits}, {BCE{}, huge, bits},
+	} {
+		v, err := c.loss.Value(c.out, c.target)
+		dx := make([]float32, 4)
+		if gradErr := c.loss.Gradient(c.out, c.target, 1, dx); err != nil || gradErr != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Errorf("%#v: %v, %v, %v", c.loss, v, err, gradErr)
+		}
+		for _, d := range dx {
+			if d-d != 0 {
+				t.Errorf("%#v: gradient %v", c.loss, dx)
+			}
+		}
+	}
+}
+
+// TestLossesRefuse what does not fit, in value and gradient.
+func TestLossesRefuse(t *testing.T) {
+	out := randomTensor(1, 2, 3)
+	ints := func(v ...int64) *Tensor { return intTensor(v...) }
+	for _, c := range []struct {
+		loss   Loss
+		target *Tensor
+		want   string
+	}{
+		{CrossEntropy{Axis: 1}, ints(0, 3), "label 3 at position 1"}, {CrossEntropy{Axis: 1}, ints(-1, 0), "label -1"},
+		{CrossEntropy{Axis: 1}, ints(0), "wants 2 class indices"}, {CrossEntropy{Axis: 1}, randomTensor(1, 2), "wants 2 class indices"},
+		{CrossEntropy{Axis: 2}, ints(0, 0), "no axis 2"}, {CrossEntropy{Axis: -1}, ints(0, 0), "no axis -1"},
+		{MSE{}, ints(0), "mse"}, {BCE{}, ints(0), "bce"},
+	} {
+		_, err := c.loss.Value(out, c.target)
+		gradErr := c.loss.Gradient(out, c.target, 1, make([]float32, 6))
+		for _, err := range []error{err, gradErr} {
+			if !errors.Is(err, ErrShape) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want it to say %q", err, c.want)
+			}
+		}
+	}
+}
