@@ -1,0 +1,143 @@
+package network
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	G "gorgonia.org/gorgonia"
+)
+
+// checkProgram compares the gradient that Gorgonia gives of the mean square of output 0, with respect to the
+// coefficients of mixtures in place of the inputs wrt of a one-node model, with differences of the Runner's output.
+func checkProgram(t *testing.T, c gradCase) {
+	t.Helper()
+	p, names := nodeModel(c, nil)
+	m, err := onnx.FromProto(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkModelGradient(t, m, c.inputs, names, c.wrt, c.tol)
+}
+
+// checkModelGradient does so for a model whose first node reads the inputs of those names.
+func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*Tensor, names []string, wrt []int, tol float64) {
+	t.Helper()
+	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*Tensor{}}, map[string]*Tensor{}
+	for i, v := range inputs {
+		if v == nil {
+			continue
+		}
+		if v.Spec().IsFloat() {
+			config.Shapes[names[i]], data[names[i]] = v.Shape, v
+		} else {
+			config.Values[names[i]] = v
+		}
+	}
+	for _, i := range wrt {
+		config.Params = append(config.Params, Param{
+			Name: names[i], Sites: sitesOf(m, names[i]), Shape: inputs[i].Shape, Gate: len(config.Params), Axis: -1,
+			Values: [][]float32{inputs[i].F, randomTensor(uint64(i)+900, inputs[i].Shape...).F},
+		})
+	}
+	g, err := Lower(m, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coeffs := make([][]float64, len(wrt))
+	for i := range coeffs {
+		coeffs[i] = []float64{0.7, 0.3}
+	}
+	got, err := programGradient(g, data, coeffs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := coefficientDifferences(t, g, data, coeffs)
+	for i := range got {
+		if err := closeTo(got[i], want[i], math.Max(tol, 5e-3)); err != nil {
+			t.Errorf("gradient of the coefficients of %s: %v", config.Params[i].Name, err)
+		}
+	}
+}
+
+// sitesOf are the slots of the main graph that read a name.
+func sitesOf(m *onnx.Model, name string) (sites []onnx.Site) {
+	for _, n := range m.Proto().GetGraph().GetNode() {
+		for i, in := range n.GetInput() {
+			if in == name {
+				sites = append(sites, onnx.Site{Node: n, Input: i})
+			}
+		}
+	}
+	return sites
+}
+
+// programGradient is Gorgonia's gradient of the mean square of output 0.
+func programGradient(g *Graph, data map[string]*Tensor, coeffs [][]float64) ([][]float32, error) {
+	p, err := NewProgram(g, 0, MSE{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	eg := G.NewGraph()
+	var leaves G.Nodes
+	for i, c := range coeffs {
+		f := make([]float32, len(c))
+		for k, v := range c {
+			f[k] = float32(v)
+		}
+		leaves = append(leaves, G.NewVector(eg, G.Float32, G.WithShape(len(f)), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector(f))))
+	}
+	loss, err := p.Build(leaves)
+	if err != nil {
+		return nil, err
+	}
+	grads, err := G.Grad(loss, leaves...)
+	if err != nil {
+		return nil, err
+	}
+	vm := G.NewTapeMachine(eg)
+	defer vm.Close()
+	if err := p.Load(data, NewTensor(g.outputs[0].Spec)); err != nil {
+		return nil, err
+	}
+	p.NextStep()
+	if err := vm.RunAll(); err != nil {
+		return nil, err
+	}
+	out := make([][]float32, len(grads))
+	for i, n := range grads {
+		out[i] = append(out[i], Floats(n.Value())...)
+	}
+	return out, nil
+}
+
+// coefficientDifferences is the gradient of the mean square of output 0 by central differences.
+func coefficientDifferences(t *testing.T, g *Graph, data map[string]*Tensor, coeffs [][]float64) [][]float64 {
+	t.Helper()
+	r := NewRunner(g, nil)
+	value := func() (sum float64) {
+		outs, err := r.Run(data, coeffs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range outs[0].F {
+			sum += float64(v) * float64(v) / float64(outs[0].Len())
+		}
+		return sum
+	}
+	const h = 3e-3
+	want := make([][]float64, len(coeffs))
+	for i, c := range coeffs {
+		want[i] = make([]float64, len(c))
+		for k, v := range c {
+			c[k] = v + h
+			hi := value()
+			c[k] = v - h
+			lo := value()
+			c[k] = v
+			want[i][k] = (hi - lo) / (2 * h)
+		}
+	}
+	return want
+}
