@@ -20,7 +20,7 @@ type sized struct {
 // imagePieces are the pieces that random image networks are made of.
 var imagePieces = []func(d *drawing, plan *rand.Rand, name string, live []sized, k int) sized{
 	convPiece, convPiece, groupedPiece, depthwisePiece, normPiece, normPiece, groupNormPiece, residualPiece, concatPiece, splitPiece, slicePiece,
-	squeezePiece, poolPiece, slopePiece, shufflePiece, channelMeanPiece, scalePiece, transposedPiece,
+	squeezePiece, poolPiece, unpoolPiece, slopePiece, shufflePiece, channelMeanPiece, scalePiece, transposedPiece,
 }
 
 func (d *drawing) conv(name, x string, in, out, kernel, group int) string {
@@ -113,6 +113,17 @@ func squeezePiece(d *drawing, _ *rand.Rand, name string, live []sized, k int) si
 
 func poolPiece(d *drawing, _ *rand.Rand, name string, live []sized, k int) sized {
 	return sized{d.node(name, "MaxPool", []string{live[k].name}, "kernel_shape", []int64{3, 3}, "pads", []int64{1, 1, 1, 1}), live[k].channels}
+}
+
+// unpoolPiece puts the values of other channels where a pool found its maxima. The indices count positions
+// through all channels, which fixes the order of the pool's.
+func unpoolPiece(d *drawing, _ *rand.Rand, name string, live []sized, k int) sized {
+	c := live[k].channels
+	d.node(name+".pool", "MaxPool", []string{live[k].name}, "kernel_shape", []int64{2, 2}, "strides", []int64{2, 2})
+	n := d.model.Graph.Node[len(d.model.Graph.Node)-1]
+	n.Output = append(n.Output, name+"_indices")
+	y := d.conv(name+".conv", n.Output[0], c, c, 3, 1)
+	return sized{d.node(name, "MaxUnpool", []string{y, name + "_indices"}, "kernel_shape", []int64{2, 2}, "strides", []int64{2, 2}), c}
 }
 
 func slopePiece(d *drawing, _ *rand.Rand, name string, live []sized, k int) sized {

@@ -97,7 +97,7 @@ func (t *tracer) node(n *node) {
 			f.stack.strung().freeze()
 		}
 	}
-	if rule == nil || !rule(t, n) {
+	if rule == nil || !rule(t, n) || t.untold(n) {
 		for _, in := range n.in {
 			t.form(in).freeze()
 		}
@@ -107,6 +107,14 @@ func (t *tracer) node(n *node) {
 			t.forms[out] = unknown()
 		}
 	}
+}
+
+// untold tells whether somebody reads an output that the rule said nothing about (indices of a MaxPool,
+// statistics of a normalisation).
+func (t *tracer) untold(n *node) bool {
+	return slices.ContainsFunc(n.out, func(v *value) bool {
+		return t.forms[v] == nil && (len(v.readers) > 0 || slices.Contains(t.outputs, v))
+	})
 }
 
 // unstacking operators have rules that know what to do with a stack.
