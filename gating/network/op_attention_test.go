@@ -41,6 +41,15 @@ func (a *attentionShapes) bits(t onnx.DataType, shape ...int) *Tensor {
 	return m
 }
 
+// lengths draws a number of keys for each of n samples.
+func (a *attentionShapes) lengths(n int) *Tensor {
+	t := a.rows(onnx.Int32, a.s, n)
+	for i := range t.I {
+		t.I[i]++
+	}
+	return t
+}
+
 // rows draws numbers below n.
 func (a *attentionShapes) rows(t onnx.DataType, n int, shape ...int) *Tensor {
 	m := NewTensor(Spec{t, shape})
@@ -107,7 +116,7 @@ func fusedAttentions(seed uint64) map[string]gradCase {
 		"packed":    ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w)),
 		"unequal":   ms("Attention", 1, list{n, sizes}, x(b, s, 3), x(3, 2*w+h*v), x(2*w+h*v)),
 		"one way":   ms("Attention", 2, list{n, oneWay}, x(b, s, 3), x(3, 3*w), x(3*w), nil, x(2, b, h, p, d)),
-		"lengths":   ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w), a.bits(onnx.Int32, b)),
+		"lengths":   ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w), a.lengths(b)),
 		"raw mask":  ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w), a.bits(onnx.Int32, b, s)),
 		"relative":  ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w), nil, nil, x(1, h, s, s)),
 		"multi":     ms("MultiHeadAttention", 1, list{n}, x(b, s, w), x(b, t, w), x(b, t, h*v)),
