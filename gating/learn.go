@@ -88,6 +88,7 @@ func diverged(steps int) error {
 type trainer struct {
 	forward *forward
 	program *network.Program
+	prefix  *prefixCache // nil where it is computed anew in every step
 	label   *dataset.Column
 	gates   []*gates
 	grads   G.Nodes
@@ -110,12 +111,18 @@ func newTrainer(p *Plan, d *dataset.Data, obj Objective, start [][]float64, c Le
 	if f.fixed {
 		t.micro = max(1, min(c.BatchSize, d.Len())/f.batch)
 	}
-	graph, err := f.lower(f.batch)
-	if err != nil {
+	program := func(batch int) (*network.Program, error) {
+		graph, err := f.lower(batch)
+		if err != nil {
+			return nil, err
+		}
+		return network.NewProgram(graph, 0, obj.Loss, c.Workers)
+	}
+	if t.program, err = program(f.batch); err != nil {
 		return nil, err
 	}
-	if t.program, err = network.NewProgram(graph, 0, obj.Loss, c.Workers); err != nil {
-		return nil, err
+	if !f.fixed {
+		t.prefix = newPrefixCache(t.program, f.batch, d.Len(), program)
 	}
 	return t, t.build(p, start, c)
 }
@@ -199,11 +206,13 @@ func (t *trainer) norm() float64 {
 
 // gradient runs the program forward and backward for one batch of the graph's size and adds to the sums.
 func (t *trainer) gradient(rows []int) (float64, error) {
-	if err := t.program.Load(t.forward.gather(rows), gatherColumn(t.label, rows)); err != nil {
+	values, err := t.ungated(rows)
+	if err != nil {
 		return 0, err
 	}
+	t.program.Set(values, gatherColumn(t.label, rows))
 	t.program.NextStep()
-	err := t.vm.RunAll()
+	err = t.vm.RunAll()
 	cost := float64(network.Floats(t.cost.Value())[0])
 	t.vm.Reset()
 	if err != nil {

@@ -118,15 +118,37 @@ func (p *Program) split(gated []*node, prefix *Graph) {
 // Load sets the batch: inputs as for Runner.Run, and the target of the loss.
 // Everything that depends on no coefficient is computed here.
 func (p *Program) Load(inputs map[string]*Tensor, target *Tensor) error {
-	outs, err := p.prefix.Run(inputs, nil)
-	if err != nil {
-		return err
+	values, err := p.Prefix(inputs)
+	if err == nil {
+		p.Set(values, target)
 	}
+	return err
+}
+
+// Prefix computes what the expression reads and no coefficient reaches: one
+// tensor for each of Boundary, valid until the next call.
+func (p *Program) Prefix(inputs map[string]*Tensor) ([]*Tensor, error) {
+	return p.prefix.Run(inputs, nil)
+}
+
+// Boundary is the types and shapes of what Prefix computes.
+func (p *Program) Boundary() []Spec {
+	list := make([]Spec, len(p.bound))
 	for i, v := range p.bound {
-		p.slots[v].F, p.slots[v].I = outs[i].F, outs[i].I
+		list[i] = v.spec
+	}
+	return list
+}
+
+// PrefixNodes is the number of nodes that no coefficient reaches.
+func (p *Program) PrefixNodes() int { return len(p.prefix.calls) }
+
+// Set sets the batch by what Prefix has computed for it, now or before.
+func (p *Program) Set(values []*Tensor, target *Tensor) {
+	for i, v := range p.bound {
+		p.slots[v].F, p.slots[v].I = values[i].F, values[i].I
 	}
 	p.target = target
-	return nil
 }
 
 // NextStep must be called before every run of the tape machine: nodes with
