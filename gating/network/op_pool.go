@@ -42,6 +42,9 @@ func buildMaxPool(c *call) (Operator, []Spec, error) {
 	if err := c.need(1); err != nil {
 		return nil, nil, err
 	}
+	if t := c.in[0].Type; !t.IsFloat() && t.Size() > 8 {
+		return nil, nil, c.unsupported("input 0 is %s, want floats or 8-bit integers", c.in[0].Spec)
+	}
 	w, err := c.poolWindow()
 	if err != nil {
 		return nil, nil, err
