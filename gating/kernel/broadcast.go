@@ -74,6 +74,21 @@ func (b *Broadcast) Steps() []int { return b.step }
 // Rows calls body for runs of n output elements that begin at out, each input's run beginning at in[i].
 // The runs cover the output once; body may run in several goroutines and must not keep in.
 func (b *Broadcast) Rows(w *Workers, body func(out, n int, in []int)) {
+	b.blocks(w, func(out, rows, n int, in []int) {
+		for r := range rows {
+			if r > 0 {
+				for i := range in {
+					in[i] += b.strides[i][0]
+				}
+			}
+			body(out+r*n, n, in)
+		}
+	})
+}
+
+// blocks calls body for blocks of rows runs, one after another in the output, those of input i b.strides[i][0] elements apart.
+// body may change in.
+func (b *Broadcast) blocks(w *Workers, body func(out, rows, n int, in []int)) {
 	if b.size == 0 {
 		return
 	}
@@ -83,38 +98,29 @@ func (b *Broadcast) Rows(w *Workers, body func(out, n int, in []int)) {
 			for i, s := range b.step {
 				in[i] = lo * s
 			}
-			body(lo, hi-lo, in)
+			body(lo, 1, hi-lo, in)
 		})
 		return
 	}
-	w.For(b.size/b.row, (elementGrain+b.row-1)/b.row, func(lo, hi int) { b.rows(lo, hi, body) })
+	w.For(b.size/b.row, (elementGrain+b.row-1)/b.row, func(lo, hi int) {
+		in := make([]int, len(b.step))
+		for r := lo; r < hi; {
+			rows := min(hi-r, b.dims[0]-r%b.dims[0])
+			b.locate(r, in)
+			body(r*b.row, rows, b.row, in)
+			r += rows
+		}
+	})
 }
 
-// rows walks the rows lo to hi.
-func (b *Broadcast) rows(lo, hi int, body func(out, n int, in []int)) {
-	index, in := make([]int, len(b.dims)), make([]int, len(b.step))
-	rest := lo
+// locate writes where row r begins in each input.
+func (b *Broadcast) locate(r int, in []int) {
+	clear(in)
 	for d, n := range b.dims {
-		index[d] = rest % n
-		rest /= n
+		index := r % n
+		r /= n
 		for i := range in {
-			in[i] += index[d] * b.strides[i][d]
-		}
-	}
-	for r := lo; r < hi; r++ {
-		body(r*b.row, b.row, in)
-		for d, n := range b.dims {
-			index[d]++
-			for i := range in {
-				in[i] += b.strides[i][d]
-			}
-			if index[d] < n {
-				break
-			}
-			index[d] = 0
-			for i := range in {
-				in[i] -= n * b.strides[i][d]
-			}
+			in[i] += index * b.strides[i][d]
 		}
 	}
 }
@@ -125,6 +131,10 @@ type Pair[T, U any] struct {
 	Both  func(dst []U, a, b []T)   // dst[i] = f(a[i], b[i])
 	Right func(dst []U, a []T, b T) // dst[i] = f(a[i], b)
 	Left  func(dst []U, a T, b []T) // dst[i] = f(a, b[i])
+
+	// lines computes several rows at once: of two vectors, of a vector and a number on its right, and on its left.
+	// The vector comes first. nil where there are no such loops.
+	lines [3]func(rows, n int, dst []U, a, b []T, da, db int)
 }
 
 // PairOf returns the forms of a function of two numbers. It is called once an element: right for
@@ -151,6 +161,10 @@ func PairOf[T, U any](f func(a, b T) U) *Pair[T, U] {
 
 // Combine computes dst = f(a, b) with a and b broadcast to dst as the plan of these two inputs says.
 func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b []T) {
+	if f.lines[0] != nil && len(plan.dims) > 0 && plan.step[0]+plan.step[1] > 0 {
+		combineLines(w, plan, f, dst, a, b)
+		return
+	}
 	switch {
 	case plan.row > 1 && plan.step[0] == 0 && plan.step[1] == 0:
 		plan.Rows(w, func(o, n int, in []int) {
@@ -164,6 +178,22 @@ func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b
 	default:
 		plan.Rows(w, func(o, n int, in []int) { f.Both(dst[o:o+n], a[in[0]:in[0]+n], b[in[1]:in[1]+n]) })
 	}
+}
+
+// combineLines is Combine for functions with loops over several rows, for plans of several rows.
+func combineLines[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b []T) {
+	form, first, second := 0, 0, 1
+	switch {
+	case plan.step[1] == 0:
+		form = 1
+	case plan.step[0] == 0:
+		form, first, second = 2, 1, 0
+		a, b = b, a
+	}
+	da, db := plan.strides[first][0], plan.strides[second][0]
+	plan.blocks(w, func(o, rows, n int, in []int) {
+		f.lines[form](rows, n, dst[o:], a[in[first]:], b[in[second]:], da, db)
+	})
 }
 
 // repeat writes the first element to all others.

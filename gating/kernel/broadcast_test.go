@@ -56,16 +56,47 @@ func numbers(r *rand.Rand, n int) []float32 {
 }
 
 func TestCombineBroadcasts(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
-		out := randomShape(r)
-		sa, sb := narrowed(r, out), narrowed(r, out)
-		a, b := numbers(r, volume(sa)), numbers(r, volume(sb))
-		got := make([]float32, volume(out))
-		Combine(nil, NewBroadcast(out, sa, sb), Sub, got, a, b)
-		for e, v := range got {
-			if want := a[source(e, out, sa)] - b[source(e, out, sb)]; v != want {
-				t.Fatalf("%v from %v and %v: element %d is %g, want %g", out, sa, sb, e, v, want)
+	for _, c := range []struct {
+		name string
+		pair *Pair[float32, float32]
+		f    func(a, b float32) float32
+	}{
+		{"add", Add, func(a, b float32) float32 { return a + b }}, {"sub", Sub, func(a, b float32) float32 { return a - b }},
+		{"mul", Mul, func(a, b float32) float32 { return a * b }}, {"div", Div, func(a, b float32) float32 { return a / b }},
+		{"own", PairOf(func(a, b float32) float32 { return a - 2*b }), func(a, b float32) float32 { return a - 2*b }},
+	} {
+		for n := range 1500 {
+			out := randomShape(r)
+			if n%100 == 0 { // enough rows for several goroutines
+				out = []int{3, 500, 4, 1 + r.IntN(40)}
+			}
+			sa, sb := narrowed(r, out), narrowed(r, out)
+			a, b := numbers(r, volume(sa)), numbers(r, volume(sb))
+			got := make([]float32, volume(out))
+			Combine(w, NewBroadcast(out, sa, sb), c.pair, got, a, b)
+			for e, v := range got {
+				if want := c.f(a[source(e, out, sa)], b[source(e, out, sb)]); v != want {
+					t.Fatalf("%s: %v from %v and %v: element %d is %g, want %g", c.name, out, sa, sb, e, v, want)
+				}
+			}
+		}
+	}
+}
+
+// TestDivisionByPowersOfTwo compares with division, down to subnormal numbers.
+func TestDivisionByPowersOfTwo(t *testing.T) {
+	a := []float32{1, -3, 1e-38, 1e-44, math.MaxFloat32, 0, inf32, 7.7}
+	got := make([]float32, len(a))
+	for e := -149; e <= 127; e++ {
+		for _, b := range []float32{float32(math.Ldexp(1, e)), float32(-math.Ldexp(1, e))} {
+			Div.Right(got, a, b)
+			for i, v := range a {
+				if want := v / b; got[i] != want {
+					t.Errorf("%g / %g is %g, want %g", v, b, got[i], want)
+				}
 			}
 		}
 	}

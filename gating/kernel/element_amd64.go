@@ -17,6 +17,11 @@ func addOneAVX512(n int, dst *float32, a *float32, b *float32, p float32, q floa
 //go:noescape
 func subAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
+// subOneAVX512 writes a - p.
+//
+//go:noescape
+func subOneAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
 // subFromAVX512 writes p - a.
 //
 //go:noescape
@@ -61,6 +66,56 @@ func sqrtGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, 
 //
 //go:noescape
 func reciprocalGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// addRowsAVX512 computes lines of n elements of a and b.
+//
+//go:noescape
+func addRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// addOneRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func addOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subRowsAVX512 computes lines of n elements of a and b.
+//
+//go:noescape
+func subRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subOneRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func subOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subFromRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func subFromRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// mulRowsAVX512 computes lines of n elements of a and b.
+//
+//go:noescape
+func mulRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// mulOneRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func mulOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divRowsAVX512 computes lines of n elements of a and b.
+//
+//go:noescape
+func divRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divOneRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func divOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divIntoRowsAVX512 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func divIntoRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
 
 // reluAVX512 writes max(a, 0).
 //
@@ -217,6 +272,11 @@ func addOneAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float3
 //go:noescape
 func subAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
+// subOneAVX2 writes a - p.
+//
+//go:noescape
+func subOneAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
 // subFromAVX2 writes p - a.
 //
 //go:noescape
@@ -261,6 +321,56 @@ func sqrtGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q 
 //
 //go:noescape
 func reciprocalGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+
+// addRowsAVX2 computes lines of n elements of a and b.
+//
+//go:noescape
+func addRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// addOneRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func addOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subRowsAVX2 computes lines of n elements of a and b.
+//
+//go:noescape
+func subRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subOneRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func subOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// subFromRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func subFromRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// mulRowsAVX2 computes lines of n elements of a and b.
+//
+//go:noescape
+func mulRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// mulOneRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func mulOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divRowsAVX2 computes lines of n elements of a and b.
+//
+//go:noescape
+func divRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divOneRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func divOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+
+// divIntoRowsAVX2 computes lines of n elements of a and one number of b.
+//
+//go:noescape
+func divIntoRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
 
 // reluAVX2 writes max(a, 0).
 //

@@ -124,6 +124,40 @@ done:
 	VZEROUPPER
 	RET
 
+// func subOneAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subOneAVX512(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Z0
+	XORQ         BX, BX
+	SUBQ         $0x10, AX
+	JLT          rest
+
+whole:
+	VMOVUPS (DX)(BX*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (CX)(BX*4)
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, AX
+	JGE     whole
+
+rest:
+	ADDQ      $0x10, AX
+	JEQ       done
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX)(BX*4), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func subFromAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·subFromAVX512(SB), NOSPLIT, $0-40
@@ -456,6 +490,520 @@ DATA element80000000<>+52(SB)/4, $0x80000000
 DATA element80000000<>+56(SB)/4, $0x80000000
 DATA element80000000<>+60(SB)/4, $0x80000000
 GLOBL element80000000<>(SB), RODATA|NOPTR, $64
+
+// func addRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Z0
+	VMOVUPS (BX)(R11*4), Z1
+	VADDPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (SI)(R11*4), K1, Z0
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func addOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addOneRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Z0
+	VMOVUPS (BX)(R11*4), Z1
+	VSUBPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (SI)(R11*4), K1, Z0
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subOneRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subFromRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·subFromRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VSUBPS  Z1, Z0, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func mulRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Z0
+	VMOVUPS (BX)(R11*4), Z1
+	VMULPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (SI)(R11*4), K1, Z0
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func mulOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulOneRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Z0
+	VMOVUPS (BX)(R11*4), Z1
+	VDIVPS  Z0, Z1, Z0
+	VMOVUPS Z0, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (SI)(R11*4), K1, Z0
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divOneRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divOneRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divIntoRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divIntoRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  a+24(FP), BX
+	MOVQ  b+32(FP), SI
+	MOVQ  da+40(FP), DI
+	MOVQ  db+48(FP), R8
+	SHLQ  $0x02, DI
+	SHLQ  $0x02, R8
+	MOVQ  CX, R9
+	ANDQ  $-16, R9
+	MOVQ  CX, R10
+	SUBQ  R9, R10
+	SHLQ  $0x02, CX
+	MOVQ  $-1, R11
+	BZHIQ R10, R11, R11
+	KMOVW R11, K1
+
+line:
+	VBROADCASTSS (SI), Z0
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS Z1, (DX)(R11*4)
+	ADDQ    $0x10, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ     R10, R10
+	JEQ       next
+	VMOVUPS.Z (BX)(R11*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
 
 // func reluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
@@ -4107,6 +4655,41 @@ done:
 	VZEROUPPER
 	RET
 
+// func subOneAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// Requires: AVX
+TEXT ·subOneAVX2(SB), NOSPLIT, $0-40
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS p+32(FP), Y0
+	XORQ         BX, BX
+	SUBQ         $0x08, AX
+	JLT          rest
+
+whole:
+	VMOVUPS (DX)(BX*4), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (CX)(BX*4)
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, AX
+	JGE     whole
+
+rest:
+	ADDQ       $0x08, AX
+	JEQ        done
+	LEAQ       elementMasks<>+0(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS (DX)(BX*4), Y1, Y2
+	VSUBPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (CX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
 // func subFromAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
 TEXT ·subFromAVX2(SB), NOSPLIT, $0-40
@@ -4428,6 +5011,540 @@ rest:
 	VMASKMOVPS Y1, Y0, (CX)(SI*4)
 
 done:
+	VZEROUPPER
+	RET
+
+// func addRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·addRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Y1
+	VMOVUPS (BX)(R11*4), Y2
+	VADDPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (SI)(R11*4), Y0, Y1
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VADDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func addOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·addOneRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VADDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·subRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Y1
+	VMOVUPS (BX)(R11*4), Y2
+	VSUBPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (SI)(R11*4), Y0, Y1
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VSUBPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·subOneRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VSUBPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VSUBPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func subFromRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·subFromRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VSUBPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func mulRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·mulRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Y1
+	VMOVUPS (BX)(R11*4), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (SI)(R11*4), Y0, Y1
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func mulOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·mulOneRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·divRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	XORQ R11, R11
+	CMPQ R11, R9
+	JGE  rest
+
+whole:
+	VMOVUPS (SI)(R11*4), Y1
+	VMOVUPS (BX)(R11*4), Y2
+	VDIVPS  Y1, Y2, Y1
+	VMOVUPS Y1, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (SI)(R11*4), Y0, Y1
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divOneRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·divOneRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VDIVPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VDIVPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func divIntoRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da int, db int)
+// Requires: AVX
+TEXT ·divIntoRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ    rows+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    a+24(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    db+48(FP), R8
+	SHLQ    $0x02, DI
+	SHLQ    $0x02, R8
+	MOVQ    CX, R9
+	ANDQ    $-8, R9
+	MOVQ    CX, R10
+	SUBQ    R9, R10
+	SHLQ    $0x02, CX
+	LEAQ    elementMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS 32(R11), Y0
+
+line:
+	VBROADCASTSS (SI), Y1
+	XORQ         R11, R11
+	CMPQ         R11, R9
+	JGE          rest
+
+whole:
+	VMOVUPS (BX)(R11*4), Y2
+	VDIVPS  Y2, Y1, Y2
+	VMOVUPS Y2, (DX)(R11*4)
+	ADDQ    $0x08, R11
+	CMPQ    R11, R9
+	JLT     whole
+
+rest:
+	TESTQ      R10, R10
+	JEQ        next
+	VMASKMOVPS (BX)(R11*4), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (DX)(R11*4)
+
+next:
+	ADDQ CX, DX
+	ADDQ DI, BX
+	ADDQ R8, SI
+	DECQ AX
+	JNZ  line
 	VZEROUPPER
 	RET
 

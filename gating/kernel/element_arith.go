@@ -1,27 +1,47 @@
 package kernel
 
+import "math"
+
 // The arithmetic of two float32 operands, for [Combine].
 var (
 	Add = loopPair(loopAdd, loopAddOne, loopAddOne)
-	Sub = subPair()
+	Sub = loopPair(loopSub, loopSubOne, loopSubFrom)
 	Mul = loopPair(loopMul, loopMulOne, loopMulOne)
-	Div = loopPair(loopDiv, loopDivOne, loopDivInto)
+	Div = divPair()
 )
+
+// divPair divides by a power of two by multiplying with its inverse, which gives the same numbers sooner: attention scores are
+// divided by such.
+func divPair() *Pair[float32, float32] {
+	p := loopPair(loopDiv, loopDivOne, loopDivInto)
+	divide := p.Right
+	p.Right = func(dst, a []float32, b float32) {
+		if isPowerOfTwo(b) {
+			loops[loopMulOne](dst, a, a, 1/b, 0)
+			return
+		}
+		divide(dst, a, b)
+	}
+	return p
+}
+
+// isPowerOfTwo says whether the inverse of v is exact and neither is subnormal.
+func isPowerOfTwo(v float32) bool {
+	bits := math.Float32bits(v)
+	exponent := bits >> 23 & 255
+	return bits<<9 == 0 && exponent > 0 && exponent < 254
+}
 
 // loopPair makes the forms of a pair of loops: of two vectors, and of a vector with one number on its right and left.
 func loopPair(both, right, left loopKind) *Pair[float32, float32] {
-	return &Pair[float32, float32]{
+	p := &Pair[float32, float32]{
 		Both:  func(dst, a, b []float32) { loops[both](dst, a, b, 0, 0) },
 		Right: func(dst, a []float32, b float32) { loops[right](dst, a, a, b, 0) },
 		Left:  func(dst []float32, a float32, b []float32) { loops[left](dst, b, b, a, 0) },
 	}
-}
-
-// subPair subtracts one number by adding its negative, which is the same to the last bit.
-func subPair() *Pair[float32, float32] {
-	p := loopPair(loopSub, loopAddOne, loopSubFrom)
-	add := p.Right
-	p.Right = func(dst, a []float32, b float32) { add(dst, a, -b) }
+	if f := lines(both); f != nil {
+		p.lines = [3]func(rows, n int, dst, a, b []float32, da, db int){f, lines(right), lines(left)}
+	}
 	return p
 }
 

@@ -14,6 +14,7 @@ const (
 	loopAdd     loopKind = iota // a + b
 	loopAddOne                  // a + p
 	loopSub                     // a - b
+	loopSubOne                  // a - p
 	loopSubFrom                 // p - a
 	loopMul                     // a·b
 	loopMulOne                  // a·p
@@ -57,6 +58,10 @@ const (
 // loops are the loops for this processor.
 var loops = fastLoops(simd.name)
 
+// lineLoop computes rows lines of n elements, one after another in dst, from operands whose lines begin da and db elements
+// apart. In b there is one number a line where the loop's name says so.
+type lineLoop func(rows, n int, dst, a, b []float32, da, db int)
+
 // run shares a loop out. b may be nil.
 func run(w *Workers, kind loopKind, grain int, dst, a, b []float32, p, q float32) {
 	if b == nil {
@@ -74,6 +79,7 @@ var plainLoops = [loopCount]elementwise{
 	loopAdd:     func(dst, a, b []float32, _, _ float32) { addBoth(dst, a, b) },
 	loopAddOne:  func(dst, a, _ []float32, p, _ float32) { addRight(dst, a, p) },
 	loopSub:     func(dst, a, b []float32, _, _ float32) { subBoth(dst, a, b) },
+	loopSubOne:  func(dst, a, _ []float32, p, _ float32) { addRight(dst, a, -p) },
 	loopSubFrom: func(dst, a, _ []float32, p, _ float32) { subLeft(dst, p, a) },
 	loopMul:     func(dst, a, b []float32, _, _ float32) { mulBoth(dst, a, b) },
 	loopMulOne:  func(dst, a, _ []float32, p, _ float32) { mulRight(dst, a, p) },

@@ -3,10 +3,12 @@ package kernel
 // assembly is the signature of the generated loops.
 type assembly func(n int, dst, a, b *float32, p, q float32)
 
+// instructionSets are the places of the sets in the tables below.
+var instructionSets = map[string]int{"avx2": 0, "avx512": 1}
+
 // fastLoops returns the loops for the named set of instructions.
 func fastLoops(name string) [loopCount]elementwise {
-	set := map[string]int{"avx2": 0, "avx512": 1}
-	i, ok := set[name]
+	i, ok := instructionSets[name]
 	if !ok {
 		return plainLoops
 	}
@@ -34,6 +36,7 @@ var assemblyLoops = [loopCount][2]assembly{
 	loopAdd:                 {addAVX2, addAVX512},
 	loopAddOne:              {addOneAVX2, addOneAVX512},
 	loopSub:                 {subAVX2, subAVX512},
+	loopSubOne:              {subOneAVX2, subOneAVX512},
 	loopSubFrom:             {subFromAVX2, subFromAVX512},
 	loopMul:                 {mulAVX2, mulAVX512},
 	loopMulOne:              {mulOneAVX2, mulOneAVX512},
@@ -71,4 +74,45 @@ var assemblyLoops = [loopCount][2]assembly{
 	loopSoftplus:            {softplusAVX2, softplusAVX512},
 	loopElu:                 {eluAVX2, eluAVX512},
 	loopEluGradient:         {eluGradientAVX2, eluGradientAVX512},
+}
+
+// lineAssembly is the signature of the generated loops over lines.
+type lineAssembly func(rows, n int, dst, a, b *float32, da, db int)
+
+// lines returns the loop over lines of the kind, nil where there is none.
+func lines(kind loopKind) lineLoop {
+	both, ok := assemblyLines[kind]
+	set, fast := instructionSets[simd.name]
+	if !ok || !fast {
+		return nil
+	}
+	f := both[set]
+	vector := kind == loopAdd || kind == loopSub || kind == loopMul || kind == loopDiv
+	return func(rows, n int, dst, a, b []float32, da, db int) {
+		if rows == 0 || n == 0 {
+			return
+		}
+		need("dst", len(dst), rows*n)
+		need("a", len(a), (rows-1)*da+n)
+		last := 1
+		if vector {
+			last = n
+		}
+		need("b", len(b), (rows-1)*db+last)
+		f(rows, n, &dst[0], &a[0], &b[0], da, db)
+	}
+}
+
+// assemblyLines are the generated loops over lines, for AVX2 and AVX-512.
+var assemblyLines = map[loopKind][2]lineAssembly{
+	loopAdd:     {addRowsAVX2, addRowsAVX512},
+	loopAddOne:  {addOneRowsAVX2, addOneRowsAVX512},
+	loopSub:     {subRowsAVX2, subRowsAVX512},
+	loopSubOne:  {subOneRowsAVX2, subOneRowsAVX512},
+	loopSubFrom: {subFromRowsAVX2, subFromRowsAVX512},
+	loopMul:     {mulRowsAVX2, mulRowsAVX512},
+	loopMulOne:  {mulOneRowsAVX2, mulOneRowsAVX512},
+	loopDiv:     {divRowsAVX2, divRowsAVX512},
+	loopDivOne:  {divOneRowsAVX2, divOneRowsAVX512},
+	loopDivInto: {divIntoRowsAVX2, divIntoRowsAVX512},
 }

@@ -3,3 +3,5 @@
 package kernel
 
 func fastLoops(string) [loopCount]elementwise { return plainLoops }
+
+func lines(loopKind) lineLoop { return nil }

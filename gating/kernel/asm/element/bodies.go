@@ -11,6 +11,7 @@ func (s isa) arithmetic() {
 	s.loop("add", "ab", "writes a + b.", func(x args) vec { return s.add(x.a, x.b) })
 	s.loop("addOne", "ap", "writes a + p.", func(x args) vec { return s.add(x.a, x.p) })
 	s.loop("sub", "ab", "writes a - b.", func(x args) vec { return s.sub(x.a, x.b) })
+	s.loop("subOne", "ap", "writes a - p.", func(x args) vec { return s.sub(x.a, x.p) })
 	s.loop("subFrom", "ap", "writes p - a.", func(x args) vec { return s.sub(x.p, x.a) })
 	s.loop("mul", "ab", "writes a·b.", func(x args) vec { return s.mul(x.a, x.b) })
 	s.loop("mulOne", "ap", "writes a·p.", func(x args) vec { return s.mul(x.a, x.p) })
@@ -24,6 +25,20 @@ func (s isa) arithmetic() {
 	})
 	s.loop("sqrtGradient", "ab", "writes a / 2b.", func(x args) vec { return s.div(x.a, s.add(x.b, x.b)) })
 	s.loop("reciprocalGradient", "ab", "writes -a·b².", func(x args) vec { return s.neg(s.mul(s.mul(x.a, x.b), x.b)) })
+}
+
+// arithmeticRows generates arithmetic of operands that are broadcast to each other.
+func (s isa) arithmeticRows() {
+	s.rows("add", false, func(a, b vec) vec { return s.add(a, b) })
+	s.rows("addOne", true, func(a, b vec) vec { return s.add(a, b) })
+	s.rows("sub", false, func(a, b vec) vec { return s.sub(a, b) })
+	s.rows("subOne", true, func(a, b vec) vec { return s.sub(a, b) })
+	s.rows("subFrom", true, func(a, b vec) vec { return s.sub(b, a) })
+	s.rows("mul", false, func(a, b vec) vec { return s.mul(a, b) })
+	s.rows("mulOne", true, func(a, b vec) vec { return s.mul(a, b) })
+	s.rows("div", false, func(a, b vec) vec { return s.div(a, b) })
+	s.rows("divOne", true, func(a, b vec) vec { return s.div(a, b) })
+	s.rows("divInto", true, func(a, b vec) vec { return s.div(b, a) })
 }
 
 func (s isa) rectifiers() {

@@ -16,6 +16,7 @@ func main() {
 	masks := maskTable()
 	for _, s := range []isa{{suffix: "AVX512", lanes: 16, register: ZMM}, {suffix: "AVX2", lanes: 8, register: YMM, masks: masks}} {
 		s.arithmetic()
+		s.arithmeticRows()
 		s.rectifiers()
 		s.exponentials()
 		s.rates()
@@ -72,6 +73,63 @@ func (s isa) loop(name, uses, doc string, body func(x args) vec) {
 	RET()
 }
 
+// rows generates a function that writes body of every element of rows lines of n. Lines of dst lie one after
+// another; those of a and b begin da and db elements after the one before. With one set, b is one number a line.
+func (s isa) rows(name string, one bool, body func(a, b vec) vec) {
+	doc := " computes lines of n elements of a and b."
+	if one {
+		doc = " computes lines of n elements of a and one number of b."
+	}
+	TEXT(name+"Rows"+s.suffix, NOSPLIT, "func(rows, n int, dst, a, b *float32, da, db int)")
+	Pragma("noescape")
+	Doc(name + "Rows" + s.suffix + doc)
+	rows, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
+	dst, a, b := Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
+	da, db := Load(Param("da"), GP64()), Load(Param("db"), GP64())
+	SHLQ(operand.Imm(2), da)
+	SHLQ(operand.Imm(2), db)
+	whole, rest, i := GP64(), GP64(), GP64()
+	MOVQ(n, whole)
+	ANDQ(operand.I32(int32(-s.lanes)), whole)
+	MOVQ(n, rest)
+	SUBQ(whole, rest)
+	SHLQ(operand.Imm(2), n)
+	load, store := s.masked(rest)
+	var number vec
+	step := func(load func(operand.Mem) vec, store func(vec, operand.Mem)) {
+		other := number
+		if !one {
+			other = load(at(b, i))
+		}
+		store(body(load(at(a, i)), other), at(dst, i))
+	}
+	Label("line")
+	if one {
+		number = s.register()
+		VBROADCASTSS(operand.Mem{Base: b}, number)
+	}
+	XORQ(i, i)
+	CMPQ(i, whole)
+	JGE(operand.LabelRef("rest"))
+	Label("whole")
+	step(s.load, s.store)
+	ADDQ(operand.Imm(uint64(s.lanes)), i)
+	CMPQ(i, whole)
+	JLT(operand.LabelRef("whole"))
+	Label("rest")
+	TESTQ(rest, rest)
+	JEQ(operand.LabelRef("next"))
+	step(load, store)
+	Label("next")
+	ADDQ(n, dst)
+	ADDQ(da, a)
+	ADDQ(db, b)
+	DECQ(rows)
+	JNZ(operand.LabelRef("line"))
+	VZEROUPPER()
+	RET()
+}
+
 // step computes one vector.
 func (s isa) step(x args, uses string, body func(x args) vec, load func(operand.Mem) vec, store func(vec, operand.Mem), a, b, dst, i reg.Register) {
 	for _, c := range uses {
@@ -120,10 +178,11 @@ func (s isa) masked(n reg.Register) (func(operand.Mem) vec, func(vec, operand.Me
 				VMOVUPS(v, k, m)
 			}
 	}
-	base, mask := GP64(), s.register()
+	base, size, mask := GP64(), GP64(), s.register()
 	LEAQ(s.masks, base)
-	SHLQ(operand.Imm(2), n)
-	SUBQ(n, base)
+	MOVQ(n, size)
+	SHLQ(operand.Imm(2), size)
+	SUBQ(size, base)
 	VMOVUPS(operand.Mem{Base: base, Disp: 4 * s.lanes}, mask)
 	return func(m operand.Mem) vec {
 			v := s.register()
