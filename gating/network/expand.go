@@ -32,7 +32,7 @@ func init() {
 		"SequenceAt": expandSequenceAt, "SequenceLength": expandSequenceLength, "SequenceMap": expandSequenceMap,
 		"ConcatFromSequence": expandConcatFromSequence, "SplitToSequence": expandSplitToSequence,
 		"Optional": expandOptional, "OptionalHasElement": expandOptionalHasElement, "OptionalGetElement": expandOptionalGetElement,
-		"Attention": expandAttention, "RotaryEmbedding": expandRotaryEmbedding,
+		"Attention": expandAttention, "RotaryEmbedding": expandRotaryEmbedding, "STFT": expandSTFT,
 		"com.microsoft.Attention": expandMicrosoftAttention, "com.microsoft.MultiHeadAttention": expandMultiHeadAttention,
 		"com.microsoft.RotaryEmbedding": expandRotaryMicrosoft, "com.microsoft.EmbedLayerNormalization": expandEmbedLayerNorm,
 	}

@@ -1,0 +1,242 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// dftOps are Fourier transforms.
+var dftOps = family{
+	{"", "DFT", 17, gradFull, buildDFT},
+}
+
+// dft transforms lines of complex or real numbers: X[k] = scale sum_n x[n] e^(sign 2 pi i k n/size). It is computed
+// by its definition, from one table of the circle.
+type dft struct {
+	outer, inner int
+	in, out      int // lengths of the axis; input behind the size is cut off, and missing input is zero
+	size         int
+	parts        int // numbers an input element: 1 or 2
+	sign, scale  float64
+	cos, sin     []float64
+}
+
+// maxDFT bounds the length of a transform.
+const maxDFT = 1 << 24
+
+// buildDFT follows DFT of opset 17 (attribute axis) and 20 (input axis): inputs input [...,1 or 2] and dft_length.
+func buildDFT(c *call) (Operator, []Spec, error) {
+	if err := c.needDFT(); err != nil {
+		return nil, nil, err
+	}
+	shape := c.in[0].Shape
+	rank := len(shape)
+	axis, err := c.dftAxis(rank)
+	if err != nil {
+		return nil, nil, err
+	}
+	size := int64(shape[axis])
+	if c.has(1) {
+		list, err := c.ints(1)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(list) != 1 {
+			return nil, nil, c.shapeError("the length is %v, want one number", list)
+		}
+		size = list[0]
+	}
+	if size < 1 || size > maxDFT {
+		return nil, nil, c.shapeError("the length is %d, want 1 to %d", size, maxDFT)
+	}
+	d := newDFT(int(size), c.int("inverse", 0) != 0)
+	d.outer, d.inner, d.in, d.out, d.parts = sizeOf(shape[:axis]), sizeOf(shape[axis+1:rank-1]), shape[axis], d.size, shape[rank-1]
+	if c.int("onesided", 0) != 0 {
+		if d.parts == 2 || d.sign > 0 {
+			return nil, nil, c.unsupported("onesided is for forward transforms of real numbers")
+		}
+		d.out = d.size/2 + 1
+	}
+	to := slices.Clone(shape)
+	to[axis], to[rank-1] = d.out, 2
+	return d, []Spec{{c.in[0].Type, to}}, nil
+}
+
+// needDFT checks what input 0 is.
+func (c *call) needDFT() error {
+	if err := c.need(1); err != nil {
+		return err
+	}
+	x := c.in[0].Spec
+	if rank := len(x.Shape); !x.IsFloat() || rank < 2 || x.Shape[rank-1] < 1 || x.Shape[rank-1] > 2 {
+		return c.shapeError("input 0 is %s, want floats [...,1 or 2]", x)
+	}
+	return nil
+}
+
+// dftAxis reads the axis, which may not be the last.
+func (c *call) dftAxis(rank int) (int, error) {
+	axis := c.int("axis", 1)
+	if c.opset >= 20 {
+		axis = -2
+		if c.has(2) {
+			list, err := c.ints(2)
+			if err != nil {
+				return 0, err
+			}
+			if len(list) != 1 {
+				return 0, c.shapeError("the axis is %v, want one number", list)
+			}
+			axis = list[0]
+		}
+	}
+	at, err := c.checkAxis(axis, rank)
+	if err == nil && at == rank-1 {
+		err = c.shapeError("axis %d holds the parts of the numbers", axis)
+	}
+	return at, err
+}
+
+func newDFT(size int, inverse bool) *dft {
+	d := &dft{size: size, sign: -1, scale: 1}
+	if inverse {
+		d.sign, d.scale = 1, 1/float64(size)
+	}
+	for i := range size {
+		sin, cos := math.Sincos(2 * math.Pi * float64(i) / float64(size))
+		d.cos, d.sin = append(d.cos, cos*d.scale), append(d.sin, d.sign*sin*d.scale)
+	}
+	return d
+}
+
+// Forward computes the transform.
+func (d *dft) Forward(x *Context, in, out []*Tensor) error {
+	d.lines(x, func(o, i int) {
+		for k := range d.out {
+			var re, im float64
+			for n, at := range d.turns(k) {
+				a, b := d.get(in[0].F, o, n, i)
+				re += a*d.cos[at] - b*d.sin[at]
+				im += a*d.sin[at] + b*d.cos[at]
+			}
+			y := out[0].F[((o*d.out+k)*d.inner+i)*2:]
+			y[0], y[1] = float32(re), float32(im)
+		}
+	})
+	return nil
+}
+
+// Backward computes the gradient, the transform with conjugate factors.
+func (d *dft) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	d.lines(x, func(o, i int) {
+		for n := range d.in {
+			var re, im float64
+			for k := range d.out {
+				if n >= d.size {
+					break
+				}
+				g := dy.F[((o*d.out+k)*d.inner+i)*2:]
+				at := k * n % d.size
+				re += float64(g[0])*d.cos[at] + float64(g[1])*d.sin[at]
+				im += float64(g[1])*d.cos[at] - float64(g[0])*d.sin[at]
+			}
+			to := dx.F[((o*d.in+n)*d.inner+i)*d.parts:]
+			to[0] = float32(re)
+			if d.parts == 2 {
+				to[1] = float32(im)
+			}
+		}
+	})
+	return nil
+}
+
+// lines calls body for every line.
+func (d *dft) lines(x *Context, body func(o, i int)) {
+	x.Workers.For(d.outer*d.inner, max(1, loopGrain/(d.size*d.out+1)), func(lo, hi int) {
+		for line := lo; line < hi; line++ {
+			body(line/d.inner, line%d.inner)
+		}
+	})
+}
+
+// turns gives the places on the circle of the elements of line k.
+func (d *dft) turns(k int) func(func(n, at int) bool) {
+	return func(yield func(n, at int) bool) {
+		at := 0
+		for n := range min(d.in, d.size) {
+			if !yield(n, at) {
+				return
+			}
+			if at += k; at >= d.size {
+				at -= d.size
+			}
+		}
+	}
+}
+
+// get reads an element.
+func (d *dft) get(x []float32, o, n, i int) (re, im float64) {
+	at := ((o*d.in+n)*d.inner + i) * d.parts
+	if d.parts == 2 {
+		im = float64(x[at+1])
+	}
+	return float64(x[at]), im
+}
+
+// expandSTFT lowers STFT (opset 17): inputs signal [B,N,1 or 2], frame_step, window and frame_length; the output is
+// [B,frames,bins,2].
+func expandSTFT(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	x := s.given(0)
+	shape := s.shape(x, 3)
+	step, err := c.oneInt(1)
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	switch {
+	case c.has(3):
+		if size, err = c.oneInt(3); err != nil {
+			return err
+		}
+	case c.has(2):
+		size = int64(c.in[2].Len())
+	}
+	if step < 1 || size < 1 || size > int64(shape[1]) {
+		return c.shapeError("frames of %d elements every %d of %d", size, step, shape[1])
+	}
+	frames := (shape[1]-int(size))/int(step) + 1
+	index, err := c.newConstant(Spec{x.spec.Type, []int{frames, int(size)}})
+	if err != nil {
+		return err
+	}
+	at := int64Tensor(index.Shape)
+	for f := range frames {
+		for n := range int(size) {
+			at.I = append(at.I, int64(f*int(step)+n))
+		}
+	}
+	y := s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(1)}, x, knownValue(at))
+	if c.has(2) {
+		y = s.op("Mul", nil, y, s.reshape(c.in[2].value, int(size), 1))
+	}
+	onesided := int64(0)
+	if shape[2] == 1 {
+		onesided = c.int("onesided", 1)
+	}
+	return s.bind(p, s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
+}
+
+// oneInt returns input i, one known integer.
+func (c *call) oneInt(i int) (int64, error) {
+	list, err := c.ints(i)
+	if err == nil && len(list) != 1 {
+		err = c.shapeError("input %d is %v, want one number", i, list)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return list[0], nil
+}
