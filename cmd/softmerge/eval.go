@@ -83,5 +83,5 @@ func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
 	for _, r := range rows {
 		out = append(out, []string{r.Path, figure(r.Loss), figure(r.Metric), fmt.Sprint(r.Samples), fmt.Sprintf("%.2f", r.Seconds)})
 	}
-	return v.table(out)
+	return v.table(out, obj.Loss.Name(), obj.Metric.Name, "samples", "seconds")
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -95,49 +93,11 @@ func readBack(path string, check func(*onnx.Model) error) (sum string, size int6
 		return "", 0, err
 	}
 	defer back.Close()
-	if err := check(back); err != nil {
-		return "", 0, fmt.Errorf("checking the written file: %w", err)
+	if err := check(back); err != nil { // whatever it is, it is no fault of the user's files
+		return "", 0, fmt.Errorf("checking the written file: %v", err)
 	}
 	sum, err = back.SHA256()
 	return sum, fileSize(path), err
-}
-
-// sideFiles are JSON files, complete under temporary names until commit.
-type sideFiles []*renameio.PendingFile
-
-// add writes one; an empty path asks for none.
-func (s *sideFiles) add(path string, o any) error {
-	if path == "" {
-		return nil
-	}
-	data, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	p, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	*s = append(*s, p)
-	_, err = p.Write(append(data, '\n'))
-	return err
-}
-
-// commit gives the files their names.
-func (s sideFiles) commit() error {
-	for _, p := range s {
-		if err := p.CloseAtomicallyReplace(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// discard removes what was not committed.
-func (s *sideFiles) discard() {
-	for _, p := range *s {
-		p.Cleanup()
-	}
 }
 
 func noGain(rep *gating.Report) error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -32,6 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if ctx.Err() != nil {
 		err = errInterrupted
 	}
+	v.json = v.json || slices.Contains(args, "--json") // flags after the one that failed were not read
 	v.fail(err)
 	return exitCode(err)
 }

@@ -79,6 +79,8 @@ func writeError(path string, err error) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {
+	case errors.Is(err, fs.ErrExist):
+		return usagef("choose another name, or overwrite with --force", "%v", err)
 	case errors.As(err, &p):
 		err = p.Err
 	case errors.As(err, &l):
