@@ -28,6 +28,21 @@ func LeakyReluGradient(w *Workers, alpha float32, dx, dy, x []float32) {
 	run(w, loopLeakyReluGradient, elementGrain, dx, dy, x, alpha, 0)
 }
 
+// PRelu is x where x is not negative, else slope·x, for [Combine] of x and slope.
+var PRelu = pReluPair()
+
+// pReluPair takes the vector loop where one slope holds for a row: as a rule there is one a channel.
+func pReluPair() *Pair[float32, float32] {
+	p := PairOf(func(x, slope float32) float32 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	})
+	p.Right = func(dst, x []float32, slope float32) { loops[loopLeakyRelu](dst, x, x, slope, 0) }
+	return p
+}
+
 // HardSigmoid computes dst[i] = max(0, min(1, alpha·src[i] + beta)).
 func HardSigmoid(w *Workers, alpha, beta float32, dst, src []float32) {
 	run(w, loopHardSigmoid, elementGrain, dst, src, nil, alpha, beta)

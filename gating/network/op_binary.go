@@ -270,12 +270,7 @@ func buildPRelu(c *call) (Operator, []Spec, error) {
 }
 
 var preluRule = &binaryRule{
-	f: kernel.PairOf(func(x, s float32) float32 {
-		if x < 0 {
-			return s * x
-		}
-		return x
-	}),
+	f: kernel.PRelu,
 	ints: func(onnx.DataType) func(a, b int64) int64 {
 		return func(x, s int64) int64 {
 			if x < 0 {
@@ -284,13 +279,27 @@ var preluRule = &binaryRule{
 			return x
 		}
 	},
-	d: gradientOf([2]func(x, s, y float32) float32{
-		func(x, s, _ float32) float32 {
-			if x > 0 {
-				return 1
+	d: preluGradient,
+}
+
+// preluGradient is dy where x > 0, else slope·dy; and for the slope dy·x where x < 0, else 0.
+func preluGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float32) {
+	v, slopes, step := in[0].F, in[1].F, b.plan.Steps()[1]
+	b.plan.Rows(x.Workers, func(o, n int, at []int) {
+		v := v[at[0] : at[0]+n]
+		switch {
+		case i == 1:
+			for j, v := range v {
+				dst[o+j] = dy[o+j] * min(v, 0)
 			}
-			return s
-		},
-		func(x, _, _ float32) float32 { return min(x, 0) },
-	}),
+		case step == 0 || n == 1:
+			kernel.LeakyReluGradient(nil, slopes[at[1]], dst[o:o+n], dy[o:o+n], v)
+		default:
+			for j, v := range v {
+				if dst[o+j] = dy[o+j]; !(v > 0) {
+					dst[o+j] *= slopes[at[1]+j]
+				}
+			}
+		}
+	})
 }
