@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
 	G "gorgonia.org/gorgonia"
 )
 
@@ -61,15 +62,16 @@ func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*Tensor, names []s
 	}
 }
 
-// sitesOf are the slots of the main graph that read a name.
+// sitesOf are the slots that read a name, those of subgraphs included.
 func sitesOf(m *onnx.Model, name string) (sites []onnx.Site) {
-	for _, n := range m.Proto().GetGraph().GetNode() {
+	m.Walk(func(_ onnx.Place, n *onnxpb.NodeProto) error {
 		for i, in := range n.GetInput() {
 			if in == name {
 				sites = append(sites, onnx.Site{Node: n, Input: i})
 			}
 		}
-	}
+		return nil
+	})
 	return sites
 }
 

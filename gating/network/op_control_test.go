@@ -1,0 +1,321 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// subgraph is an attribute that holds a body with typed inputs and outputs.
+func subgraph(name string, g *onnxpb.GraphProto, outputs ...*onnxpb.ValueInfoProto) *onnxpb.AttributeProto {
+	g.Output = outputs
+	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_GRAPH.Enum(), G: g}
+}
+
+func bodyOf(inputs ...*onnxpb.ValueInfoProto) *onnxpb.GraphProto {
+	return &onnxpb.GraphProto{Name: proto.String("body"), Input: inputs}
+}
+
+var boolInfo = func(name string) *onnxpb.ValueInfoProto { return typedInfo(name, Spec{onnx.Bool, []int{}}) }
+var floatInfo = func(name string, shape ...int) *onnxpb.ValueInfoProto {
+	return typedInfo(name, Spec{onnx.Float32, shape})
+}
+var intInfo = func(name string, shape ...int) *onnxpb.ValueInfoProto {
+	return typedInfo(name, Spec{onnx.Int64, shape})
+}
+
+// controlCase is a graph with control flow over named inputs.
+type controlCase struct {
+	g      *onnxpb.GraphProto
+	inputs map[string]*Tensor
+	wrt    []string // inputs that a gradient flows to; nil means all
+}
+
+// controlCases are graphs as exporters write them.
+func controlCases(t *testing.T) map[string]controlCase {
+	return map[string]controlCase{
+		"loop":           loopCase(t, 3),
+		"loop of none":   loopCase(t, 0),
+		"growing loop":   growingCase(t),
+		"while":          whileCase(t),
+		"scan":           scanCase(0, 0, 0),
+		"scan backwards": scanCase(1, 1, 1),
+		"scan columns":   scanCase(-1, 0, 1),
+		"if":             ifCase(t),
+		"sequence":       sequenceCase(t),
+	}
+}
+
+// loopCase is h = tanh(h w + x) some times, with every h stacked.
+func loopCase(t *testing.T, trips int64) controlCase {
+	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 2, 3))
+	addNode(body, "MatMul", "h w", "p")
+	addNode(body, "Add", "p x", "q")
+	addNode(body, "Tanh", "q", "next")
+	addNode(body, "Mul", "next next", "square")
+	addNode(body, "Identity", "on", "still")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Loop", "trips - start", "last all", subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3), floatInfo("square", 2, 3)))
+	addNode(g, "Concat", "all first", "stack", intAttr("axis", 0))
+	addNode(g, "Add", "stack last", "y")
+	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, trips))
+	addFloats(t, g, "first", []int{1, 2, 3}, 1, 2, 3, 4, 5, 6)
+	var wrt []string
+	if trips == 0 {
+		wrt = []string{"start"}
+	}
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3), "start": randomTensor(3, 2, 3)}, wrt}
+}
+
+// growingCase joins one more row in each iteration.
+func growingCase(t *testing.T) controlCase {
+	body := bodyOf(intInfo("i"), boolInfo("on"), typedInfo("rows", Spec{Type: onnx.Float32}))
+	body.Input[2].GetType().GetTensorType().Shape = nil
+	addNode(body, "Concat", "rows x", "more", intAttr("axis", 0))
+	addNode(body, "Identity", "on", "still")
+	out := typedInfo("more", Spec{Type: onnx.Float32})
+	out.GetType().GetTensorType().Shape = nil
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Loop", "trips - x", "y", subgraph("body", body, boolInfo("still"), out))
+	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, 3))
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3)}, nil}
+}
+
+// whileCase runs while i < 4, with no trip count.
+func whileCase(t *testing.T) controlCase {
+	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 2))
+	addNode(body, "Mul", "h x", "next")
+	addNode(body, "Less", "i limit", "still")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Loop", "- yes x", "y", subgraph("body", body, boolInfo("still"), floatInfo("next", 2)))
+	g.Initializer = append(g.Initializer, initializer(t, "limit", []int{}, 4))
+	yes, err := onnx.NewTensor("yes", []int{}, []bool{true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Initializer = append(g.Initializer, yes)
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2)}, nil}
+}
+
+// scanCase is a running product along an axis, in both directions.
+func scanCase(axis, in, out int64) controlCase {
+	body := bodyOf(floatInfo("h", 2), floatInfo("slice", 2))
+	addNode(body, "Sin", "slice", "s")
+	addNode(body, "Mul", "h s", "p")
+	addNode(body, "Add", "p slice", "next")
+	addNode(body, "Identity", "next", "kept")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Scan", "start x", "last all", subgraph("body", body, floatInfo("next", 2), floatInfo("kept", 2)),
+		intAttr("num_scan_inputs", 1), intsAttr("scan_input_axes", axis), intsAttr("scan_input_directions", in),
+		intsAttr("scan_output_axes", axis), intsAttr("scan_output_directions", out))
+	addNode(g, "ReduceSum", "last", "sum")
+	addNode(g, "Add", "all sum", "y")
+	shape := []int{4, 2}
+	if axis != 0 {
+		shape = []int{2, 4}
+	}
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, shape...), "start": randomTensor(2, 2)}, nil}
+}
+
+// ifCase chooses by the sum of an input.
+func ifCase(t *testing.T) controlCase {
+	yes, no := bodyOf(), bodyOf()
+	addNode(yes, "Mul", "x w", "a")
+	addNode(no, "Sub", "x w", "b")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "ReduceSum", "x", "sum", intAttr("keepdims", 0))
+	addNode(g, "Greater", "sum zero", "positive")
+	addNode(g, "If", "positive", "y", subgraph("then_branch", yes, floatInfo("a", 2, 3)), subgraph("else_branch", no, floatInfo("b", 2, 3)))
+	addFloats(t, g, "zero", []int{}, 0)
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
+}
+
+// sequenceCase cuts a tensor up, changes the list and joins it again.
+func sequenceCase(t *testing.T) controlCase {
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "SplitToSequence", "x two", "cut", intAttr("axis", 0))
+	addNode(g, "SequenceInsert", "cut x one", "more")
+	addNode(g, "SequenceErase", "more last", "less")
+	addNode(g, "SequenceAt", "cut last", "tail")
+	addNode(g, "SequenceInsert", "less tail", "all")
+	addNode(g, "ConcatFromSequence", "all", "y", intAttr("axis", 0))
+	g.Initializer = append(g.Initializer, initializer(t, "one", []int{}, 1), initializer(t, "last", []int{}, -1), initializer(t, "two", []int{}, 2))
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 5, 3)}, nil}
+}
+
+// model makes a model of the case whose inputs and output y are declared.
+func (c controlCase) model(t *testing.T) (*onnx.Model, []byte) {
+	t.Helper()
+	c.g.Input = nil
+	for _, name := range slices.Sorted(keysOf(c.inputs)) {
+		c.g.Input = append(c.g.Input, typedInfo(name, c.inputs[name].Spec()))
+	}
+	out := typedInfo("y", Spec{Type: onnx.Float32})
+	out.GetType().GetTensorType().Shape = nil
+	c.g.Output = []*onnxpb.ValueInfoProto{out}
+	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(16)}}}
+	data, err := proto.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Parse(data, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, data
+}
+
+func keysOf[K comparable, V any](m map[K]V) func(func(K) bool) {
+	return func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// TestControlKnown checks that inputs known before give what inputs known only at run time give.
+func TestControlKnown(t *testing.T) {
+	for name, c := range controlCases(t) {
+		t.Run(name, func(t *testing.T) {
+			m, _ := c.model(t)
+			got, err := runOnce(m, c.inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := Evaluate(m, c.inputs, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := compare(got[0], want[0], 1e-6, 1e-6); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestControlAgainstORT compares with ONNX Runtime.
+func TestControlAgainstORT(t *testing.T) {
+	server := startORT(t)
+	if server == nil {
+		t.Skip("ORT_NODE_MODULES names no folder with onnxruntime-node")
+	}
+	for name, c := range controlCases(t) {
+		t.Run(name, func(t *testing.T) {
+			m, data := c.model(t)
+			path := filepath.Join(t.TempDir(), "model.onnx")
+			if err := os.WriteFile(path, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			got, err := runOnce(m, c.inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := server.run(path, c.inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, err := scaledDifference(got[0], want["y"]); err != nil || d > 1e-6 {
+				t.Errorf("differs by %g: %v", d, err)
+			}
+		})
+	}
+}
+
+// TestControlGradients checks gradients through unrolled bodies and chosen branches.
+func TestControlGradients(t *testing.T) {
+	for name, c := range controlCases(t) {
+		t.Run(name, func(t *testing.T) {
+			m, _ := c.model(t)
+			var names []string
+			var inputs []*Tensor
+			var wrt []int
+			for _, name := range slices.Sorted(keysOf(c.inputs)) {
+				if c.wrt == nil || slices.Contains(c.wrt, name) {
+					wrt = append(wrt, len(names))
+				}
+				names, inputs = append(names, name), append(inputs, c.inputs[name])
+			}
+			checkModelGradient(t, m, inputs, names, wrt, 0)
+		})
+	}
+}
+
+// TestLoopCounts checks iteration numbers, stacked outputs and the empty stack.
+func TestLoopCounts(t *testing.T) {
+	for _, trips := range []int64{0, 1, 4} {
+		body := bodyOf(intInfo("i"), boolInfo("on"))
+		addNode(body, "Identity", "on", "still")
+		addNode(body, "Mul", "i i", "square")
+		g := &onnxpb.GraphProto{Name: proto.String("g"), Initializer: []*onnxpb.TensorProto{initializer(t, "trips", []int{}, trips)}}
+		addNode(g, "Loop", "trips", "y", subgraph("body", body, boolInfo("still"), intInfo("square")))
+		g.Node[0].Input = []string{"trips", ""}
+		outs, err := Evaluate(modelOf(t, g, nil, "y"), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &Tensor{Type: onnx.Int64, Shape: []int{int(trips)}}
+		for i := range trips {
+			want.I = append(want.I, i*i)
+		}
+		if err := compare(outs[0], want, 0, 0); err != nil {
+			t.Errorf("%d iterations: %v", trips, err)
+		}
+	}
+}
+
+// TestControlRefuses checks the kinds of errors.
+func TestControlRefuses(t *testing.T) {
+	endless := loopCase(t, 1<<40)
+	unknown := loopCase(t, 1)
+	unknown.g.Initializer = unknown.g.Initializer[1:]
+	unknown.inputs["trips"] = scalarInt(2)
+	shapes := ifCase(t)
+	addNode(shapes.g.Node[2].Attribute[1].G, "Concat", "b b", "c", intAttr("axis", 0))
+	shapes.g.Node[2].Attribute[1].G.Output[0].Name = proto.String("c")
+	position := sequenceCase(t)
+	position.g.Initializer[1] = initializer(t, "last", []int{}, 9)
+	bare := loopCase(t, 1)
+	bare.g.Node[0].Attribute = nil
+	for name, c := range map[string]struct {
+		controlCase
+		kind error
+	}{
+		"endless": {endless, ErrUnsupported}, "unknown trips": {unknown, ErrUnsupported}, "branch shapes": {shapes, ErrUnsupported},
+		"position": {position, ErrShape}, "no body": {bare, onnx.ErrInvalid},
+	} {
+		m, _ := c.model(t)
+		if _, err := runOnce(m, c.inputs); !errors.Is(err, c.kind) {
+			t.Errorf("%s: got %v, want an error of kind %v", name, err, c.kind)
+		}
+	}
+}
+
+// TestRefusals checks that operators that are refused say why.
+func TestRefusals(t *testing.T) {
+	for op, want := range map[[2]string]string{
+		{"", "RandomNormal"}:                     isRandom.reason,
+		{"", "StringNormalizer"}:                 isText.reason,
+		{"ai.onnx.ml", "TreeEnsembleClassifier"}: isClassic.reason,
+		{"ai.onnx.preview.training", "Adam"}:     isTraining.reason,
+		{"com.microsoft", "MatMulNBits"}:         isQuantised.reason,
+		{"com.example", "Thing"}:                 "operators of this domain are not known here",
+		{"", "Thing"}:                            "there is no such operator here for opset 18",
+	} {
+		g := graphOf("x")
+		addNode(g, op[1], "x", "y").Domain = proto.String(op[0])
+		_, err := Lower(modelOf(t, g, nil, "y"), Config{Shapes: map[string][]int{"x": {1}}})
+		var e *NodeError
+		if !errors.Is(err, ErrUnsupported) || !errors.As(err, &e) || e.Msg != want {
+			t.Errorf("%s: got %v, want %q", fmt.Sprint(op), err, want)
+		}
+	}
+}
