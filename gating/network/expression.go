@@ -121,22 +121,23 @@ func (r *nodeRun) forward(k int) *VectorOp {
 // backward is the Gorgonia Op of the gradient with respect to input i through output k.
 func (r *nodeRun) backward(i, k int) *VectorOp {
 	spec := r.n.in[i].spec
-	dx := NewTensor(padded(spec))
-	value := vectorOf(dx)
-	dx = clipped(dx, spec)
+	dx := &Tensor{Type: spec.Type, Shape: spec.Shape}
 	dy := &Tensor{Type: r.n.out[k].spec.Type, Shape: r.n.out[k].spec.Shape}
 	op := &VectorOp{Name: fmt.Sprintf("gradient %d of %s %s", i, r.n.op, r.n.name), Out: FloatVector, Len: max(1, spec.Len())}
+	op.lease = r.p.gradients.lease(op.Len)
 	for _, g := range r.gated {
 		op.In = append(op.In, typeOf(r.n.in[g].spec))
 	}
 	op.In = append(op.In, FloatVector, FloatVector)
 	op.Run = func(in []G.Value) (G.Value, error) {
 		r.point(in)
+		memory := op.lease.take()
+		dx.F = memory[:spec.Len()]
 		dy.F = Floats(in[len(in)-1])[:dy.Len()]
 		if err := r.n.run.(Differentiable).Backward(r.p.ctx, i, k, r.in, r.out, dy, dx); err != nil {
 			return nil, fmt.Errorf("node %q (%s): gradient: %w", r.n.name, r.n.op, err)
 		}
-		return value, nil
+		return NewVector(memory), nil
 	}
 	return op
 }

@@ -23,6 +23,9 @@ type Program struct {
 	bound  []*value           // the keys of slots that prefix computes, in its output order
 	target *Tensor
 	exprs  map[*value]*G.Node
+
+	gradients gradientPool
+	expr      *G.ExprGraph
 }
 
 // NewProgram splits the graph at the coefficients. It fails with ErrUnsupported,
@@ -152,14 +155,18 @@ func (p *Program) Set(values []*Tensor, target *Tensor) {
 }
 
 // NextStep must be called before every run of the tape machine: nodes with
-// several outputs or gradients compute them together once a step.
-func (p *Program) NextStep() { p.ctx.Step++ }
+// several outputs or gradients compute them together once a step, and gradients
+// share memory that is handed out anew. The expression must be complete.
+func (p *Program) NextStep() {
+	p.ctx.Step++
+	p.gradients.start(p.expr)
+}
 
 // Build adds the program to the expression graph of the coefficients, one float
 // vector for each group, parent by parent, and returns the scalar mean loss.
 // It is called once.
 func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
-	p.exprs = map[*value]*G.Node{}
+	p.exprs, p.expr = map[*value]*G.Node{}, coeffs[0].Graph()
 	number := map[*value]int{}
 	var byNumber []*value
 	for _, n := range p.graph.nodes {

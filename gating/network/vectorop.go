@@ -29,7 +29,9 @@ type VectorOp struct {
 	// Grad returns the gradient of each input as a node, nil where Diff is false.
 	Grad func(in G.Nodes, out, grad *G.Node) (G.Nodes, error)
 
-	id uint64
+	id    uint64
+	lease *lease   // memory of the output, where the program's gradients share it
+	reads []*lease // shared memory that Run reads
 }
 
 // The types of VectorOp's inputs and outputs.
@@ -44,6 +46,12 @@ var lastID atomic.Uint64
 // Apply adds the op to the expression graph of its children.
 func (op *VectorOp) Apply(children ...*G.Node) (*G.Node, error) {
 	op.id = lastID.Add(1)
+	for _, c := range children {
+		if from, ok := c.Op().(*VectorOp); ok && from.lease != nil {
+			from.lease.readers++
+			op.reads = append(op.reads, from.lease)
+		}
+	}
 	return G.ApplyOp(op, children...)
 }
 
@@ -71,7 +79,11 @@ func (op *VectorOp) Do(in ...G.Value) (out G.Value, err error) {
 			err = fmt.Errorf("%s: internal check failed: %v", op.Name, r)
 		}
 	}()
-	return op.Run(in)
+	out, err = op.Run(in)
+	for _, l := range op.reads {
+		l.done()
+	}
+	return out, err
 }
 
 // DiffWRT says which inputs a gradient flows to.
