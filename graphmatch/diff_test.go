@@ -142,6 +142,26 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDiffOrder: a layer that only b has is listed where it stands in the network.
+func TestDiffOrder(t *testing.T) {
+	a, b := smallNet(t), smallNet(t)
+	b.model.Graph.Node = b.model.Graph.Node[:0]
+	x := b.node("fc1", "Gemm", []string{"x", "fc1.weight", "fc1.bias"})
+	x = b.node("act", "LeakyRelu", []string{x}, "axis", 1)
+	x = b.node("mid", "Gemm", []string{x, b.weight("mid.weight", 2, 2)})
+	x = b.node("shape", "Reshape", []string{x, "target"})
+	b.node("fc2", "Gemm", []string{x, "fc2.weight"})
+	var layers []string
+	for _, c := range diffed(t, a, b).Tensors {
+		if !slices.Contains(layers, c.Layer) {
+			layers = append(layers, c.Layer)
+		}
+	}
+	if want := []string{"fc1", "mid", "fc2", ""}; !slices.Equal(layers, want) {
+		t.Errorf("layers %q, want %q", layers, want)
+	}
+}
+
 // TestDiffFigures holds the figures against numbers worked out by hand: a = (3, 0, 0, 4), b = (3, 0, 0, 9).
 func TestDiffFigures(t *testing.T) {
 	figures := func(values []float32) *TensorChange {

@@ -39,8 +39,7 @@ type TensorChange struct {
 func (a *Alignment) tensorChanges(counterpart map[string]string) ([]TensorChange, error) {
 	changes := []TensorChange{}
 	seen := map[*onnxpb.TensorProto]bool{}
-	for i := range a.Layers {
-		l := &a.Layers[i]
+	for _, l := range a.inGraphOrder() {
 		for k := range l.Params {
 			p := &l.Params[k]
 			seen[p.Uses[0].Tensor], seen[p.Uses[1].Tensor] = true, true
@@ -53,6 +52,33 @@ func (a *Alignment) tensorChanges(counterpart map[string]string) ([]TensorChange
 	}
 	rest, err := a.otherTensors(seen, counterpart)
 	return append(changes, rest...), err
+}
+
+// inGraphOrder lists the layers of two models in a's order, those that only b has after the one that comes
+// before them in b.
+func (a *Alignment) inGraphOrder() []*Layer {
+	var list []*Layer
+	of := map[*unit]*Layer{}
+	for i := range a.Layers {
+		l := &a.Layers[i]
+		of[l.row[1]] = l
+		if l.row[0] != nil {
+			list = append(list, l)
+		}
+	}
+	at := 0
+	for _, u := range a.views[1].units {
+		l := of[u]
+		switch {
+		case l == nil:
+		case l.row[0] == nil:
+			list = slices.Insert(list, at, l)
+			at++
+		default:
+			at = slices.Index(list, l) + 1
+		}
+	}
+	return list
 }
 
 // paramChange compares one parameter of a layer.

@@ -65,3 +65,32 @@ func survives(t *testing.T, args ...string) int {
 	}
 	return got.code
 }
+
+// FuzzRecipe feeds any bytes as a recipe to apply.
+func FuzzRecipe(f *testing.F) {
+	valid := filepath.Join(fixtures(), "hostile", "valid.onnx")
+	sum := command("inspect", "--json", valid)
+	_, rest, _ := strings.Cut(sum.stdout, `"sha256":"`)
+	hash, _, _ := strings.Cut(rest, `"`)
+	head := `{"softmerge_recipe":1,"method":"soft","chosen":"soft:layer","granularity":"layer","seed":1,"base":0,"parents":["` + hash + `"],"layers":`
+	for _, layers := range []string{
+		`[]}`, `null}`, `[{"layer":"W","roles":["weight","bias"],"coefficients":[[1]]}]}`,
+		`[{"layer":"W","roles":["weight","bias"],"coefficients":[[1,1]]}]}`, `[{"layer":"W","roles":[],"coefficients":[[]]}]}`,
+		`[],"statistics":[{"node":"x","mean":[1],"variance":[1]}]}`,
+	} {
+		f.Add([]byte(head + layers))
+	}
+	f.Add([]byte(`{"softmerge_recipe":1,"parents":[],"base":-1}`))
+	f.Add([]byte("[[[["))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		recipe := filepath.Join(dir, "r.json")
+		if err := os.WriteFile(recipe, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code := survives(t, "apply", recipe, valid, "-o", filepath.Join(dir, "out.onnx"))
+		if left, err := os.ReadDir(dir); err != nil || code != exitDone && len(left) != 1 {
+			t.Errorf("exit code %d, leaves %v behind, %v", code, left, err)
+		}
+	})
+}

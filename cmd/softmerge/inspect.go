@@ -130,7 +130,12 @@ func values(list []*onnxpb.ValueInfoProto) []inspectValue {
 }
 
 func printInspection(v *voice, in *inspection) error {
-	fmt.Fprintln(v.out, printable(fmt.Sprintf("%s: IR %d, opsets %s, by %s, %d parameters in %d layers", in.Path, in.IRVersion, opsetList(in.Opsets), in.Producer, in.Parameters, len(in.Layers))))
+	by := ""
+	if in.Producer != "" {
+		by = ", by " + in.Producer
+	}
+	fmt.Fprintln(v.out, printable(fmt.Sprintf("%s: IR %d, opsets %s%s, %s in %s",
+		in.Path, in.IRVersion, opsetList(in.Opsets), by, counted(in.Parameters, "parameter"), counted(len(in.Layers), "layer"))))
 	rows := [][]string{{"", "name", "type", "shape"}}
 	for _, x := range in.Inputs {
 		rows = append(rows, []string{"input", x.Name, x.Type, fmt.Sprint(x.Shape)})

@@ -11,13 +11,13 @@ import (
 type mergeFlags struct {
 	selectFlags
 	dataFlags
-	out, base, method, granularity, combine, init string
-	holdoutData, recipe, report                   string
-	holdout, rate, l0                             float64
-	epochs, maxSteps                              int
-	seed                                          uint64
-	dryRun, allowParent, force                    bool
-	paths                                         []string
+	out, base, method, granularity, combine, init, permute string
+	holdoutData, recipe, report                            string
+	holdout, rate, l0                                      float64
+	epochs, maxSteps                                       int
+	seed                                                   uint64
+	dryRun, allowParent, force                             bool
+	paths                                                  []string
 }
 
 func newMerge(v *voice) *cobra.Command {
@@ -65,6 +65,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.Float64Var(&f.l0, "l0", gating.DefaultL0, "`WEIGHT` of the l0 term, which closes gates")
 	addChoice(c, &f.combine, "combine", "how gates become coefficients, shares that add up to one or the gates themselves", "convex", "sum")
 	addChoice(c, &f.init, "init", "where gates start, by the models' losses (auto tries bad models layer by layer) or all open", "auto", "losses", "open")
+	addChoice(c, &f.permute, "permute", "bring the models' hidden units into one order first; auto does it by weights for models of different starts", "auto", "none", "weights", "activations")
 	fs.Uint64Var(&f.seed, "seed", 0, "`SEED` of everything random")
 	fs.StringVar(&f.recipe, "recipe", "", "write the learned gates to `FILE`, for softmerge apply")
 	fs.StringVar(&f.report, "report", "", "write the JSON report to `FILE` as well")
@@ -107,6 +108,7 @@ func (f *mergeFlags) check() error {
 func (f *mergeFlags) options() gating.Options {
 	o := gating.Options{
 		Method: gating.Method(f.method), Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout, Init: gating.Init(f.init),
+		Permute: gating.Permutation(f.permute),
 		Learn: gating.LearnConfig{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: f.l0,
 			Combine: gating.Combine(f.combine), Seed: f.seed},
 	}

@@ -99,23 +99,33 @@ func (v *voice) candidates(r *gating.Report) error {
 		if c.Chosen {
 			mark = "<- chosen"
 		}
-		rows = append(rows, []string{candidateName(c.Name), figure(c.Loss), figure(c.Metric), mark})
+		rows = append(rows, []string{candidateName(r, c.Name), figure(c.Loss), figure(c.Metric), mark})
 	}
 	return v.table(rows, r.LossName, r.Metric)
 }
 
-// candidateName is a candidate's name for people.
-func candidateName(name string) string {
-	if p, ok := strings.CutPrefix(name, "parent:"); ok {
-		return "parent " + filepath.Base(p)
+// candidateName is a candidate's name for people: of a parent, as much of its path as tells it from the others.
+func candidateName(r *gating.Report, name string) string {
+	path, parent := strings.CutPrefix(name, "parent:")
+	if !parent {
+		return name
 	}
-	return name
+	same := 0
+	for _, p := range r.Parents {
+		if filepath.Base(p.Path) == filepath.Base(path) {
+			same++
+		}
+	}
+	if same > 1 {
+		return "parent " + path
+	}
+	return "parent " + filepath.Base(path)
 }
 
 // wrote says what was written.
 func (v *voice) wrote(r *gating.Report, size int64) {
 	i := slices.IndexFunc(r.Candidates, func(c gating.ReportCandidate) bool { return c.Chosen })
-	what := candidateName(r.Chosen)
+	what := candidateName(r, r.Chosen)
 	if i >= 0 && r.Candidates[i].Metric != nil {
 		what += fmt.Sprintf(", %s %s", r.Metric, figure(r.Candidates[i].Metric))
 	}
