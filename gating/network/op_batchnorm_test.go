@@ -1,6 +1,7 @@
 package network
 
 import (
+	"math"
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -98,4 +99,30 @@ func TestBatchNormRefusals(t *testing.T) {
 		{"BatchNormalization", 15, nil, short, "input 3 has shape [2], want [3]"},
 		{"BatchNormalization", 15, nil, append([]*Tensor{randomTensor(1)}, in[1:]...), "batch axis"},
 	})
+}
+
+// TestBatchNormPerElement: before opset 9, spatial 0 gives every element of a sample statistics of its own.
+func TestBatchNormPerElement(t *testing.T) {
+	in := []*Tensor{randomTensor(1, 2, 3, 4)}
+	for i := range uint64(4) {
+		in = append(in, positive(randomTensor(2+i, 3, 4)))
+	}
+	c := gradCase{op: "BatchNormalization", opset: 7, attrs: attrs{intAttr("spatial", 0)}, inputs: in, wrt: []int{0, 1, 2, 3, 4}}
+	checkGradients(t, c)
+	op, in, outs := buildOne(t, c)
+	if err := op.Forward(&Context{}, in, outs); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range outs[0].F {
+		k := i % 12
+		want := float64(in[0].F[i]-in[3].F[k])/math.Sqrt(float64(in[4].F[k])+1e-5)*float64(in[1].F[k]) + float64(in[2].F[k])
+		if math.Abs(float64(v)-want) > 1e-5 {
+			t.Fatalf("element %d is %g, want %g", i, v, want)
+		}
+	}
+}
+
+func TestBatchNormOfNothing(t *testing.T) {
+	in := batchNormInputs(0, 3, 4)
+	checkRefusals(t, []refusal{{"BatchNormalization", 15, attrs{intAttr("training_mode", 1)}, in, "no element"}})
 }

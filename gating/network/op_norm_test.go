@@ -1,6 +1,9 @@
 package network
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestLayerNormGradients(t *testing.T) {
 	for _, x := range [][]int{{3, 5}, {2, 3, 7}, {2, 2, 3, 4}, {1, 1, 6}, {40, 3}, {2, 3, 1}, {0, 4}} {
@@ -53,4 +56,27 @@ func TestNormRefusals(t *testing.T) {
 		{"GroupNormalization", 21, attrs{intAttr("num_groups", 2)}, []*Tensor{x, c3, c3}, "num_groups is 2"},
 		{"GroupNormalization", 21, attrs{intAttr("num_groups", 1)}, []*Tensor{x, randomTensor(1, 1), c3}, "input 1 has shape [1], want [3]"},
 	})
+}
+
+// TestNormExtremes: huge, tiny and equal elements give finite results and gradients.
+func TestNormExtremes(t *testing.T) {
+	x := floatsTensor([]int{4, 4}, 1e18, -2e18, 3e18, 0, 1e-30, 2e-30, 0, 0, 5, 5, 5, 5, 1e6, 1e6+1, 1e6-1, 1e6)
+	for _, op := range []string{"LayerNormalization", "RMSNormalization", "LpNormalization"} {
+		c := gradCase{op: op, opset: 23, inputs: []*Tensor{x, randomTensor(1, 4)}}
+		if op == "LpNormalization" {
+			c.inputs = c.inputs[:1]
+		}
+		for i, v := range append(backwardOf(t, c), forwardOf(t, c).F...) {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				t.Errorf("%s: result %d is %g", op, i, f)
+			}
+		}
+	}
+	// A large mean must not drown the deviation: 0, 1, -1, 0 over its root of 1/2.
+	y := forwardOf(t, gradCase{op: "LayerNormalization", opset: 17, inputs: []*Tensor{x, floatsTensor([]int{4}, 1, 1, 1, 1)}}).F[12:]
+	for i, want := range []float64{0, math.Sqrt2, -math.Sqrt2, 0} {
+		if math.Abs(float64(y[i])-want) > 1e-4 {
+			t.Errorf("element %d is %g, want %g", i, y[i], want)
+		}
+	}
 }

@@ -26,6 +26,12 @@ func (c *call) poolWindow() (*window, error) {
 	if err != nil {
 		return nil, err
 	}
+	elements := 1
+	for _, k := range size {
+		if elements *= k; elements > maxExtent {
+			return nil, c.shapeError("kernel_shape is %v, want at most %d elements", size, maxExtent)
+		}
+	}
 	return c.window(size, c.int("ceil_mode", 0) != 0, -maxExtent)
 }
 

@@ -50,6 +50,7 @@ func TestPoolRefusals(t *testing.T) {
 		{"MaxPool", 12, attrs{intsAttr("kernel_shape", 2)}, in, "want 2 numbers"},
 		{"MaxPool", 12, attrs{intsAttr("kernel_shape", 2)}, []*Tensor{intTensor(1)}, "8-bit integers"},
 		{"MaxPool", 12, attrs{intsAttr("kernel_shape", 0, 2)}, in, "kernel_shape is [0 2]"},
+		{"MaxPool", 12, attrs{intsAttr("kernel_shape", 1<<27, 1<<27)}, in, "want at most"},
 		{"AveragePool", 12, attrs{intsAttr("kernel_shape", 4, 2)}, in, "larger than the padded input"},
 		{"AveragePool", 12, attrs{intsAttr("kernel_shape", 1, 2), intsAttr("pads", 0, 0, 0, -1)}, in, "pads is"},
 		{"GlobalAveragePool", 1, nil, []*Tensor{randomTensor(1, 2)}, "batch and channels"},

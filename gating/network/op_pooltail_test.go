@@ -55,3 +55,21 @@ func TestMaxUnpool(t *testing.T) {
 		{"LpPool", 18, attrs{intsAttr("kernel_shape", 2, 2), intAttr("p", 0)}, []*Tensor{x}, "p is 0"},
 	})
 }
+
+// TestPoolsOldAndUnread: opset 1 gives p as a float, and a MaxPool of which only the indices are read still finds them.
+func TestPoolsOldAndUnread(t *testing.T) {
+	x := floatsTensor([]int{1, 1, 2}, -3, 4)
+	op, in, outs := buildOne(t, gradCase{op: "GlobalLpPool", opset: 1, attrs: attrs{floatAttr("p", 1)}, inputs: []*Tensor{x}})
+	if err := op.Forward(&Context{}, in, outs); err != nil || outs[0].F[0] != 7 {
+		t.Errorf("got %v, %v, want [7]", outs[0].F, err)
+	}
+	op, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*Tensor{x}, outputs: 2})
+	if err := op.Forward(&Context{}, in, []*Tensor{nil, outs[1]}); err != nil || outs[1].I[0] != 1 {
+		t.Errorf("indices %v, %v, want [1]", outs[1].I, err)
+	}
+	bytes := &Tensor{Type: onnx.Uint8, Shape: x.Shape, I: []int64{200, 7}}
+	op, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*Tensor{bytes}})
+	if err := op.Forward(&Context{}, in, outs); err != nil || outs[0].I[0] != 200 {
+		t.Errorf("got %v, %v, want [200]", outs[0].I, err)
+	}
+}

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -75,4 +76,79 @@ func TestQuantProductRefusals(t *testing.T) {
 		{"QLinearMatMul", 21, nil, []*Tensor{b, one, b, b, one, b, one}, "input 7 is missing"},
 		{"ConvInteger", 10, nil, []*Tensor{b, b}, "spatial axis"},
 	})
+}
+
+// floatProduct computes what a QLinear product stands for: the product of the dequantised operands, quantised.
+func floatProduct(t *testing.T, op string, list attrs, in []*Tensor, bias bool) []int64 {
+	t.Helper()
+	real := func(value, zero, scale *Tensor, inner int) *Tensor {
+		out := NewTensor(Spec{onnx.Float32, value.Shape})
+		for i, v := range value.I {
+			k := 0
+			if len(scale.F) > 1 {
+				k = i / inner % len(scale.F)
+			}
+			out.F[i] = float32(v-zero.I[min(k, len(zero.I)-1)]) * scale.F[k]
+		}
+		return out
+	}
+	inner := 1
+	if op == "Conv" {
+		inner = sizeOf(in[3].Shape[1:])
+	}
+	c := gradCase{op: op, opset: 13, attrs: list, inputs: []*Tensor{real(in[0], in[2], in[1], 1), real(in[3], in[5], in[4], inner)}}
+	if bias {
+		b := NewTensor(Spec{onnx.Float32, in[8].Shape})
+		for i, v := range in[8].I {
+			b.F[i] = float32(v) * in[1].F[0] * in[4].F[i]
+		}
+		c.inputs = append(c.inputs, b)
+	}
+	float, fin, fouts := buildOne(t, c)
+	if err := float.Forward(&Context{}, fin, fouts); err != nil {
+		t.Fatal(err)
+	}
+	low, high := intRange(in[7].Type)
+	want := make([]int64, len(fouts[0].F))
+	for i, v := range fouts[0].F {
+		r := math.RoundToEven(float64(v/in[6].F[0])) + float64(in[7].I[0])
+		want[i] = int64(min(max(r, float64(low)), float64(high)))
+	}
+	return want
+}
+
+// TestQLinearAgainstFloats: a quantised product is the float product of its operands' values, rounded; one step
+// apart is allowed where float32 rounds a tie to the other side.
+func TestQLinearAgainstFloats(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	scalar := func(v float32) *Tensor { return floatsTensor([]int{}, v) }
+	zero := func(dt onnx.DataType, v int64) *Tensor { return &Tensor{Type: dt, Shape: []int{}, I: []int64{v}} }
+	check := func(op, float string, list attrs, in []*Tensor) {
+		t.Helper()
+		o, in, outs := buildOne(t, gradCase{op: op, opset: 10, attrs: list, inputs: in})
+		if err := o.Forward(&Context{}, in, outs); err != nil {
+			t.Fatal(err)
+		}
+		want := floatProduct(t, float, list, in, len(in) > 8)
+		for i, v := range outs[0].I {
+			if d := v - want[i]; d < -1 || d > 1 {
+				t.Fatalf("%s %v: element %d is %d, want %d", op, list, i, v, want[i])
+			}
+		}
+	}
+	for i := range 20 {
+		list, x, w := convCase(r, 1+i%3)
+		channels := positive(randomTensor(uint64(i), w[0]))
+		for k := range channels.F {
+			channels.F[k] *= 0.004
+		}
+		bias := bytesTensor(r, onnx.Int32, w[0])
+		for k := range bias.I {
+			bias.I[k] %= 1000
+		}
+		check("QLinearConv", "Conv", list, []*Tensor{bytesTensor(r, onnx.Uint8, x...), scalar(0.02), zero(onnx.Uint8, 120),
+			bytesTensor(r, onnx.Int8, w...), channels, NewTensor(Spec{onnx.Int8, []int{w[0]}}), scalar(0.05), zero(onnx.Uint8, 100), bias})
+		check("QLinearMatMul", "MatMul", nil, []*Tensor{bytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
+			bytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03), zero(onnx.Int8, -7)})
+	}
 }

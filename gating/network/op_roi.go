@@ -11,8 +11,8 @@ var roiOps = family{
 	{"", "MaxRoiPool", 1, gradFull, buildMaxRoiPool},
 }
 
-// maxRoiSamples bounds the samples of one bin along an axis, which follow from the boxes.
-const maxRoiSamples = 1 << 10
+// maxRoiSamples bounds the samples of one box, whose number follows from its size.
+const maxRoiSamples = 1 << 20
 
 // roiAlign is RoiAlign: every bin of a box is the mean, or the greatest, of
 // samples read between pixels. Boxes pass no gradient, as in PyTorch.
@@ -23,9 +23,9 @@ type roiAlign struct {
 	scale, offset  float64
 	ratio          int
 	greatest       bool
-	terms          []roiTerm
-	first          []int // the terms of bin b of box r begin at first[r*bins+b]
-	chosen         []int32
+	terms          []roiTerm // of the box at hand
+	first          []int     // where the terms of each bin begin
+	chosen         []int32   // the greatest term of each output
 }
 
 // roiTerm is one pixel's share in a bin.
@@ -45,7 +45,7 @@ func buildRoiAlign(c *call) (Operator, []Spec, error) {
 	}
 	r := &roiAlign{size: x.Shape[0], channels: x.Shape[1], height: x.Shape[2], width: x.Shape[3], scale: float64(c.float("spatial_scale", 1))}
 	rows, cols, ratio := c.int("output_height", 1), c.int("output_width", 1), c.int("sampling_ratio", 0)
-	if rows < 1 || cols < 1 || rows > maxExtent || cols > maxExtent || ratio < 0 || ratio > maxRoiSamples {
+	if rows < 1 || cols < 1 || rows > maxExtent || cols > maxExtent || ratio < 0 || ratio > maxExtent {
 		return nil, nil, c.shapeError("the output is %d by %d with sampling ratio %d", rows, cols, ratio)
 	}
 	r.rows, r.cols, r.ratio = int(rows), int(cols), int(ratio)
@@ -62,18 +62,7 @@ func buildRoiAlign(c *call) (Operator, []Spec, error) {
 	return r, []Spec{{x.Type, []int{rois.Shape[0], r.channels, r.rows, r.cols}}}, nil
 }
 
-// sample finds the pixels and weights of every bin of every box.
-func (r *roiAlign) sample(boxes []float32) error {
-	r.terms, r.first = r.terms[:0], r.first[:0]
-	for at := 0; at < len(boxes); at += 4 {
-		if err := r.sampleBox(boxes[at : at+4]); err != nil {
-			return fmt.Errorf("box %d %v: %w", at/4, boxes[at:at+4], err)
-		}
-	}
-	r.first = append(r.first, len(r.terms))
-	return nil
-}
-
+// sampleBox finds the pixels and weights of every bin of a box.
 func (r *roiAlign) sampleBox(box []float32) error {
 	left, top := float64(box[0])*r.scale-r.offset, float64(box[1])*r.scale-r.offset
 	width, height := float64(box[2])*r.scale-r.offset-left, float64(box[3])*r.scale-r.offset-top
@@ -82,13 +71,14 @@ func (r *roiAlign) sampleBox(box []float32) error {
 	}
 	stepY, stepX := height/float64(r.rows), width/float64(r.cols)
 	ny, nx := r.samples(stepY), r.samples(stepX)
-	if !(ny <= maxRoiSamples && nx <= maxRoiSamples) {
-		return fmt.Errorf("more than %d samples a bin", maxRoiSamples)
+	if !(ny*nx*float64(r.rows)*float64(r.cols) <= maxRoiSamples) {
+		return fmt.Errorf("box %v takes more than %d samples", box, maxRoiSamples)
 	}
 	share := 1 / math.Max(ny*nx, 1)
 	if r.greatest {
 		share = 1
 	}
+	r.terms, r.first = r.terms[:0], r.first[:0]
 	for i := range r.rows {
 		for j := range r.cols {
 			r.first = append(r.first, len(r.terms))
@@ -100,6 +90,7 @@ func (r *roiAlign) sampleBox(box []float32) error {
 			}
 		}
 	}
+	r.first = append(r.first, len(r.terms))
 	return nil
 }
 
@@ -135,31 +126,29 @@ func neighbours(at float64, size int) (low, high int, fraction float64) {
 }
 
 // eachBin calls body for every output element with the start of its image plane and its terms.
-func (r *roiAlign) eachBin(images []int64, body func(out, plane int, terms []roiTerm)) {
+func (r *roiAlign) eachBin(in []*Tensor, body func(out, plane int, terms []roiTerm)) error {
 	bins, pixels := r.rows*r.cols, r.height*r.width
-	for box, image := range images {
+	for box, image := range in[2].I {
+		if image < 0 || image >= int64(r.size) {
+			return fmt.Errorf("a box of image %d of %d", image, r.size)
+		}
+		if err := r.sampleBox(in[1].F[4*box : 4*box+4]); err != nil {
+			return err
+		}
 		for c := range r.channels {
 			for b := range bins {
-				i := box*bins + b
-				body((box*r.channels+c)*bins+b, (int(image)*r.channels+c)*pixels, r.terms[r.first[i]:r.first[i+1]])
+				body((box*r.channels+c)*bins+b, (int(image)*r.channels+c)*pixels, r.terms[r.first[b]:r.first[b+1]])
 			}
 		}
 	}
+	return nil
 }
 
 // Forward computes the bins.
 func (r *roiAlign) Forward(_ *Context, in, out []*Tensor) error {
-	for _, image := range in[2].I {
-		if image < 0 || image >= int64(r.size) {
-			return fmt.Errorf("a box of image %d of %d", image, r.size)
-		}
-	}
-	if err := r.sample(in[1].F); err != nil {
-		return err
-	}
 	x, y := in[0].F, out[0].F
 	r.chosen = make([]int32, len(y))
-	r.eachBin(in[2].I, func(o, plane int, terms []roiTerm) {
+	return r.eachBin(in, func(o, plane int, terms []roiTerm) {
 		sum, best := 0.0, math.Inf(-1)
 		for k, t := range terms {
 			v := t.weight * float64(x[plane+t.pixel])
@@ -173,7 +162,6 @@ func (r *roiAlign) Forward(_ *Context, in, out []*Tensor) error {
 		}
 		y[o] = float32(sum)
 	})
-	return nil
 }
 
 // Backward spreads dy over the pixels; for boxes it is zero.
@@ -182,7 +170,7 @@ func (r *roiAlign) Backward(_ *Context, i, _ int, in, _ []*Tensor, dy, dx *Tenso
 	if i != 0 {
 		return nil
 	}
-	r.eachBin(in[2].I, func(o, plane int, terms []roiTerm) {
+	return r.eachBin(in, func(o, plane int, terms []roiTerm) {
 		if r.greatest && len(terms) > 0 {
 			terms = terms[r.chosen[o]:][:1]
 		}
@@ -190,5 +178,4 @@ func (r *roiAlign) Backward(_ *Context, i, _ int, in, _ []*Tensor, dy, dx *Tenso
 			dx.F[plane+t.pixel] += float32(t.weight) * dy.F[o]
 		}
 	})
-	return nil
 }
