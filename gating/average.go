@@ -1,6 +1,7 @@
 package gating
 
 import (
+	"context"
 	"math"
 
 	"github.com/softmerge/softmerge/graphmatch"
@@ -11,8 +12,12 @@ import (
 func Average(s *graphmatch.Selection, o Options) (*Result, error) {
 	o.Method = UniformMean
 	o.setDefaults()
-	m := &merge{Options: o, alignment: s.Alignment}
+	m := &merge{Options: o, parents: s.Alignment.Models}
 	var err error
+	if s, m.orders, err = reorder(context.Background(), s, m.Permute, nil, o.Learn.Seed, nil); err != nil {
+		return nil, err
+	}
+	m.alignment = s.Alignment
 	if m.weights, err = LoadWeights(s); err != nil {
 		return nil, err
 	}

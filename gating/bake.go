@@ -13,20 +13,31 @@ import (
 // (one slice a group, parent by parent). It is a view: the mixtures are computed
 // in float64 when they are read or written, and rounded to the base's types. What
 // the plan does not mix is the base's, byte for byte.
-func (p *Plan) Bake(coeffs [][]float64) (*onnx.Model, error) { return p.bake(coeffs, false) }
+func (p *Plan) Bake(coeffs [][]float64) (*onnx.Model, error) {
+	return p.bakeWith(coeffs, bakeOptions{})
+}
 
-// bake is Bake; with plain, a BatchNormalization's four tensors are mixed as any
-// others, for its statistics are going to be measured anew.
-func (p *Plan) bake(coeffs [][]float64, plain bool) (*onnx.Model, error) {
-	b := baker{plan: p, coeffs: coeffs, uses: tensorUses(p.Selection.Alignment)}
+// bakeOptions is what a candidate has besides its coefficients.
+type bakeOptions struct {
+	// plain mixes a BatchNormalization's four tensors as any others, for its
+	// statistics are going to be measured anew.
+	plain   bool
+	repairs []Repair
+}
+
+// bakeWith is Bake with options.
+func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) {
+	b := baker{plan: p, coeffs: coeffs, uses: tensorUses(p.Selection.Alignment), repairs: map[string]*Repair{}}
+	for i := range o.repairs {
+		b.repairs[o.repairs[i].Layer] = &o.repairs[i]
+	}
 	for _, l := range p.Layers {
-		if l.affine && !plain {
+		if l.affine && !o.plain {
 			b.affine(l)
 			continue
 		}
 		for k := range l.Layer.Params {
-			param := &l.Layer.Params[k]
-			b.replace(l, k, func(c unitCoeffs) ([]float64, error) { return b.mix(param, c) })
+			b.replace(l, k, b.mixed(l.Layer, k))
 		}
 	}
 	if len(b.edits) == 0 {
@@ -35,12 +46,25 @@ func (p *Plan) bake(coeffs [][]float64, plain bool) (*onnx.Model, error) {
 	return p.base().With(b.edits...)
 }
 
+// mixed is how a parameter's values come about: mixed, and repaired where the layer is.
+func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, error) {
+	param, repair := &l.Params[k], b.repairs[l.Name]
+	return func(c unitCoeffs) ([]float64, error) {
+		v, err := b.mix(param, c)
+		if err == nil && repair != nil {
+			v = repair.rescaled(param, v)
+		}
+		return v, err
+	}
+}
+
 // baker collects the edits of one Bake.
 type baker struct {
-	plan   *Plan
-	coeffs [][]float64
-	uses   map[*onnxpb.TensorProto]int
-	edits  []onnx.Edit
+	plan    *Plan
+	coeffs  [][]float64
+	uses    map[*onnxpb.TensorProto]int
+	repairs map[string]*Repair // by layer
+	edits   []onnx.Edit
 }
 
 // unitCoeffs is the coefficients of one parameter: of parent j and channel u.

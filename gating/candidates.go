@@ -20,6 +20,7 @@ type Candidate struct {
 	plan       *Plan
 	coeffs     [][]float64
 	statistics []Statistics // measured normalisation statistics, if the candidate has its own
+	repairs    []Repair
 	model      *onnx.Model
 	failure    error // why the candidate could not be evaluated
 }
@@ -56,8 +57,9 @@ func (m *merge) list(c Candidate) {
 	m.report(Event{Stage: "candidate", Candidate: &c})
 }
 
-// judgeMerged bakes coefficients and judges the result, and where the network has
-// normalisations, the result with statistics measured anew.
+// judgeMerged bakes coefficients and judges the result; where the network has
+// normalisations, also with statistics measured anew, and where hidden units
+// were reordered, also repaired.
 func (m *merge) judgeMerged(ctx context.Context, name string, p *Plan, coeffs [][]float64) error {
 	model, err := p.Bake(coeffs)
 	if err != nil {
@@ -67,19 +69,38 @@ func (m *merge) judgeMerged(ctx context.Context, name string, p *Plan, coeffs []
 	if err := m.judge(ctx, c); err != nil {
 		return err
 	}
-	if len(normNodes(model)) == 0 || fixedBatch(model) == 1 {
-		return nil
+	switch {
+	case len(normNodes(model)) > 0 && fixedBatch(model) != 1:
+		return m.judgeRecalibrated(ctx, c)
+	case m.orders != nil:
+		return m.judgeRepaired(ctx, c)
 	}
-	plain, err := p.bake(coeffs, true)
+	return nil
+}
+
+// judgeRecalibrated judges a candidate with normalisation statistics measured anew.
+func (m *merge) judgeRecalibrated(ctx context.Context, c Candidate) error {
+	plain, err := c.plan.bakeWith(c.coeffs, bakeOptions{plain: true})
 	if err != nil {
 		return err
 	}
-	stats, err := measure(ctx, plain, m.train, m.objective.Output, m.evalBatch(), m.workers)
-	if err != nil {
+	c.Name += "+recalibrated"
+	if c.statistics, err = measure(ctx, plain, m.train, m.objective.Output, m.evalBatch(), m.workers); err != nil {
 		return err
 	}
-	c.Name, c.statistics = name+"+recalibrated", stats
-	if c.model, err = withStatistics(plain, stats); err != nil {
+	if c.model, err = withStatistics(plain, c.statistics); err != nil {
+		return err
+	}
+	return m.judge(ctx, c)
+}
+
+// judgeRepaired judges a candidate whose layers are repaired.
+func (m *merge) judgeRepaired(ctx context.Context, c Candidate) (err error) {
+	if c.repairs, err = m.repairs(ctx, c.plan, c.coeffs); err != nil || len(c.repairs) == 0 {
+		return err
+	}
+	c.Name += "+repaired"
+	if c.model, err = c.plan.bakeWith(c.coeffs, bakeOptions{repairs: c.repairs}); err != nil {
 		return err
 	}
 	return m.judge(ctx, c)
@@ -87,28 +108,41 @@ func (m *merge) judgeMerged(ctx context.Context, name string, p *Plan, coeffs []
 
 // choose marks the best candidate: of those whose metric is within one standard
 // error of the best metric, the one with the lowest loss. A merged candidate
-// counts only if it is at least as good as every parent in the metric and better
-// than the best parent in metric or loss.
+// counts only if it beats every parent.
 func (m *merge) choose() *Candidate {
-	parent := m.best(func(c *Candidate) bool { return c.Parent >= 0 })
-	merged := m.best(func(c *Candidate) bool { return c.Parent < 0 && m.beats(c, parent) })
+	merged := m.best(func(c *Candidate) bool { return c.Parent < 0 && m.beatsParents(c) })
 	if merged != nil {
 		return merged
 	}
-	return parent
+	return m.best(func(c *Candidate) bool { return c.Parent >= 0 })
 }
 
-// beats says whether a merged candidate is better than the best parent.
-func (m *merge) beats(c, parent *Candidate) bool {
-	if parent == nil {
-		return c.Score.Finite()
+// beatsParents says whether a merged candidate is better than each parent.
+func (m *merge) beatsParents(c *Candidate) bool {
+	for i := range m.candidates {
+		if p := &m.candidates[i]; p.Parent >= 0 && p.Score.Finite() && !m.objective.Metric.beats(c.Score, p.Score) {
+			return false
+		}
 	}
-	metric := m.objective.Metric
-	if metric.Better(parent.Score.Metric, c.Score.Metric) || !c.Score.Finite() {
-		return false
-	}
-	return metric.Better(c.Score.Metric, parent.Score.Metric) || c.Score.Loss < parent.Score.Loss
+	return c.Score.Finite()
 }
+
+// beats says whether score a is better than b beyond doubt: no worse in the
+// metric and better in the loss, or equal in the loss and better in the metric,
+// or so much better in the metric that chance alone would hardly do it. One
+// sample more of a hundred at twice the loss is no gain.
+func (m Metric) beats(a, b Score) bool {
+	switch {
+	case m.Better(b.Metric, a.Metric):
+		return false
+	case a.Loss < b.Loss, a.Loss == b.Loss && m.Better(a.Metric, b.Metric):
+		return true
+	}
+	return math.Abs(a.Metric-b.Metric) > 2*m.tolerance(b.Metric, b.Samples)+tinyGain
+}
+
+// tinyGain is a difference in a metric that is rounding.
+const tinyGain = 1e-9
 
 // best returns the best of the candidates that count, nil if there is none.
 func (m *merge) best(counts func(*Candidate) bool) *Candidate {

@@ -16,8 +16,10 @@ func scored(name string, loss, metric float64) Candidate {
 }
 
 // TestChoose is the rule of the candidate table: a merge must be at least as
-// good as every parent in the metric and better in metric or loss; of merges
-// within one standard error of the best metric, the one of least loss is chosen.
+// good as every parent in the metric and better in the loss, or beyond chance
+// better in the metric; of merges within one standard error of the best metric,
+// the one of least loss is chosen. A merge of two seeds that was one sample
+// better at twice the loss was worse on data that nothing saw.
 func TestChoose(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, c := range []struct {
@@ -26,7 +28,9 @@ func TestChoose(t *testing.T) {
 		list   []Candidate
 		want   string // "" for none
 	}{
-		{"better metric", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.6, 0.81)}, "m1"},
+		{"much better metric", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.6, 0.9)}, "m1"},
+		{"one sample better at more loss", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.6, 0.81)}, "p1"},
+		{"less loss than one parent, more than another", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("p2", 0.3, 0.79), scored("m1", 0.4, 0.8)}, "p2"},
 		{"equal metric, less loss", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.4, 0.8)}, "m1"},
 		{"equal in both", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.5, 0.8)}, "p1"},
 		{"less loss, worse metric", "accuracy", []Candidate{scored("p1", 0.5, 0.8), scored("m1", 0.1, 0.79)}, "p1"},

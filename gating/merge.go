@@ -33,6 +33,7 @@ type Options struct {
 	Learn       LearnConfig   // Workers and Seed count for the whole merge
 	Holdout     float64       // share of the data that judges; default 0.2
 	HeldOut     *dataset.Data // judges in place of a share of the data
+	Permute     Permutation   // how hidden units are brought into one order; default auto
 	Progress    func(Event)   // may be nil
 }
 
@@ -66,6 +67,8 @@ type Result struct {
 	Learning   time.Duration // time spent in Learn
 	Identical  bool          // every selected layer is identical: the base is the result
 	Held       *dataset.Data // what judged
+	parents    []*onnx.Model
+	orders     [][]UnitOrder
 	weights    *Weights
 	options    Options
 }
@@ -73,7 +76,9 @@ type Result struct {
 // merge is the state of one Merge.
 type merge struct {
 	Options
-	alignment   *graphmatch.Alignment
+	alignment   *graphmatch.Alignment // hidden units in the base's order
+	parents     []*onnx.Model         // as they were opened
+	orders      [][]UnitOrder         // nil where no unit was moved
 	objective   Objective
 	train, held *dataset.Data
 	workers     *kernel.Workers
@@ -89,11 +94,15 @@ type merge struct {
 // dataset and onnx.
 func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (*Result, error) {
 	o.setDefaults()
-	m := &merge{Options: o, alignment: s.Alignment, workers: o.Learn.Workers}
+	m := &merge{Options: o, alignment: s.Alignment, parents: s.Alignment.Models, workers: o.Learn.Workers}
 	var err error
 	if err := m.divide(d); err != nil {
 		return nil, err
 	}
+	if s, m.orders, err = reorder(ctx, s, m.Permute, m.train, m.Learn.Seed, m.workers); err != nil {
+		return nil, err
+	}
+	m.alignment = s.Alignment
 	if m.weights, err = LoadWeights(s); err != nil {
 		return nil, err
 	}
@@ -124,6 +133,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 
 func (o *Options) setDefaults() {
 	setDefault(&o.Method, Soft)
+	setDefault(&o.Permute, PermuteAuto)
 	setDefault(&o.Init, InitAuto)
 	if len(o.Granularity) == 0 {
 		o.Granularity = []Granularity{ByLayer, ByChannel}
@@ -152,7 +162,7 @@ func (m *merge) withoutGates(s *graphmatch.Selection) (*Result, error) {
 		}
 	}
 	base := s.Alignment.Base
-	c := Candidate{Name: parentName(s.Alignment, base), Parent: base, Chosen: true, model: s.Alignment.Models[base], Score: Score{Loss: math.NaN(), Metric: math.NaN()}}
+	c := Candidate{Name: parentName(s.Alignment, base), Parent: base, Chosen: true, model: m.parents[base], Score: Score{Loss: math.NaN(), Metric: math.NaN()}}
 	m.candidates = []Candidate{c}
 	r := m.result(s, &m.candidates[0])
 	r.Identical, r.Held = true, nil
@@ -161,7 +171,7 @@ func (m *merge) withoutGates(s *graphmatch.Selection) (*Result, error) {
 
 func (m *merge) result(s *graphmatch.Selection, chosen *Candidate) *Result {
 	return &Result{Alignment: s.Alignment, Selection: s, Objective: m.objective, Candidates: m.candidates, Chosen: chosen,
-		Steps: m.steps, Learning: m.learning, Held: m.held, weights: m.weights, options: m.Options}
+		Steps: m.steps, Learning: m.learning, Held: m.held, parents: m.parents, orders: m.orders, weights: m.weights, options: m.Options}
 }
 
 // divide fits the objective and splits the data into what learns and what judges.
@@ -188,7 +198,7 @@ func (m *merge) evalBatch() int { return max(m.Learn.BatchSize, 64) }
 // judgeParents scores every parent on both parts and returns the losses on the training part.
 func (m *merge) judgeParents(ctx context.Context) ([]float64, error) {
 	losses := make([]float64, len(m.alignment.Models))
-	for j, model := range m.alignment.Models {
+	for j, model := range m.parents {
 		losses[j] = math.NaN()
 		c := Candidate{Name: parentName(m.alignment, j), Parent: j, model: model}
 		if err := m.judge(ctx, c); err != nil {

@@ -20,7 +20,7 @@ func TestMeasureEqualsPyTorch(t *testing.T) {
 	}
 	models := openAll(t, fineTunes("cnn_bn", 2)...)
 	p := planOf(t, models, ByLayer)
-	plain := must(p.bake(p.Uniform([]bool{true, true}), true))(t)
+	plain := must(p.bakeWith(p.Uniform([]bool{true, true}), bakeOptions{plain: true}))(t)
 	d := openData(t, models[0], "val.npz").Head(200) // the last 8 make no whole batch
 	stats := must(measure(t.Context(), plain, d, "logits", 64, nil))(t)
 	if len(stats) != len(golden) {

@@ -27,6 +27,8 @@ type Recipe struct {
 	Parents     []string      `json:"parents"` // sha256 of each parent, in the order of the coefficients
 	Layers      []RecipeLayer `json:"layers"`
 	Statistics  []Statistics  `json:"statistics,omitempty"` // normalisation statistics measured after merging
+	Repairs     []Repair      `json:"repairs,omitempty"`    // output channels rescaled after merging
+	Orders      [][]UnitOrder `json:"orders,omitempty"`     // per parent: hidden units brought into the base's order
 }
 
 // RecipeLayer is the coefficients of some of a layer's parameters.
@@ -44,9 +46,9 @@ func (r *Result) Recipe() (*Recipe, error) {
 	}
 	rec := &Recipe{
 		Version: RecipeVersion, Method: r.options.Method, Chosen: c.Name, Granularity: c.plan.Granularity,
-		Seed: r.options.Learn.Seed, Base: r.Alignment.Base, Statistics: c.statistics,
+		Seed: r.options.Learn.Seed, Base: r.Alignment.Base, Statistics: c.statistics, Repairs: c.repairs, Orders: r.orders,
 	}
-	for _, m := range r.Alignment.Models {
+	for _, m := range r.parents {
 		sum, err := m.SHA256()
 		if err != nil {
 			return nil, err
@@ -129,11 +131,20 @@ func (r *Recipe) Order(models []*onnx.Model) ([]*onnx.Model, error) {
 
 // Bake bakes the recipe into the aligned models, which are in the recipe's order with its base.
 func (r *Recipe) Bake(a *graphmatch.Alignment) (*onnx.Model, error) {
+	if len(r.Orders) > 0 {
+		var err error
+		if a, err = restore(a, r.Orders); err != nil {
+			return nil, err
+		}
+	}
 	p, coeffs, err := r.plan(a)
 	if err != nil {
 		return nil, err
 	}
-	m, err := p.bake(coeffs, len(r.Statistics) > 0)
+	if err := r.checkRepairs(p); err != nil {
+		return nil, err
+	}
+	m, err := p.bakeWith(coeffs, bakeOptions{plain: len(r.Statistics) > 0, repairs: r.Repairs})
 	if err != nil || len(r.Statistics) == 0 {
 		return m, err
 	}
@@ -157,6 +168,18 @@ func (r *Recipe) checkStatistics(m *onnx.Model) error {
 		}
 		if len(s.Mean) != n || len(s.Variance) != n {
 			return recipeErr("normalisation %q: %d means and %d variances, want %d", s.Node, len(s.Mean), len(s.Variance), n)
+		}
+	}
+	return nil
+}
+
+// checkRepairs refuses repairs that do not fit a layer of the plan.
+func (r *Recipe) checkRepairs(p *Plan) error {
+	for i := range r.Repairs {
+		repair := &r.Repairs[i]
+		at := slices.IndexFunc(p.Layers, func(l PlannedLayer) bool { return l.Layer.Name == repair.Layer })
+		if at < 0 || !repair.fits(p.Layers[at].Layer) {
+			return fmt.Errorf("the recipe's repair of layer %q fits no merged layer", repair.Layer)
 		}
 	}
 	return nil

@@ -19,12 +19,12 @@ import (
 // bakedResult is a result whose chosen candidate has the coefficients given.
 func bakedResult(t *testing.T, p *Plan, coeffs [][]float64, stats []Statistics) *Result {
 	t.Helper()
-	m := must(p.bake(coeffs, len(stats) > 0))(t)
+	m := must(p.bakeWith(coeffs, bakeOptions{plain: len(stats) > 0}))(t)
 	if len(stats) > 0 {
 		m = must(withStatistics(m, stats))(t)
 	}
 	c := Candidate{Name: "soft:" + string(p.Granularity), Parent: -1, plan: p, coeffs: coeffs, statistics: stats, model: m}
-	return &Result{Alignment: p.Selection.Alignment, Selection: p.Selection, Candidates: []Candidate{c}, Chosen: &c, weights: p.weights, options: Options{Method: Soft, Learn: LearnConfig{Seed: 3}}}
+	return &Result{Alignment: p.Selection.Alignment, Selection: p.Selection, Candidates: []Candidate{c}, Chosen: &c, parents: p.Selection.Alignment.Models, weights: p.weights, options: Options{Method: Soft, Learn: LearnConfig{Seed: 3}}}
 }
 
 // TestRecipeBakesTheSameBytes writes a recipe, reads it again and bakes it into
@@ -36,7 +36,7 @@ func TestRecipeBakesTheSameBytes(t *testing.T) {
 	for _, g := range granularities {
 		p := planOf(t, models, g)
 		coeffs := randomCoefficients(p, 7)
-		plain := must(p.bake(coeffs, true))(t)
+		plain := must(p.bakeWith(coeffs, bakeOptions{plain: true}))(t)
 		for _, stats := range [][]Statistics{nil, must(measure(t.Context(), plain, d, "logits", 64, nil))(t)} {
 			r := bakedResult(t, p, coeffs, stats)
 			rec := must(r.Recipe())(t)

@@ -71,7 +71,7 @@ func (r *Result) Report() (*Report, error) {
 	if r.Steps > 0 {
 		rep.SecondsPerStep = r.Learning.Seconds() / float64(r.Steps)
 	}
-	for _, m := range r.Alignment.Models {
+	for _, m := range r.parents {
 		sum, err := m.SHA256()
 		if err != nil {
 			return nil, err
