@@ -200,6 +200,9 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 	if e == nil {
 		return unknownOperator(c)
 	}
+	if err := c.checkInputs(); err != nil {
+		return err
+	}
 	return l.add(c, e.build, e.grad, s)
 }
 
