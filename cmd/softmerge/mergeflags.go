@@ -84,6 +84,8 @@ func (f *mergeFlags) check() error {
 		return usagef("add -o OUT.onnx", "no output file is named")
 	case f.data == "" && f.method != "uniform":
 		return usagef("add --data FILE, or average without data: --method uniform", "--method %s learns on data and none is given", f.method)
+	case f.data == "" && f.permute == string(gating.PermuteActivations):
+		return usagef("add --data FILE, or use --permute weights", "--permute activations needs data and none is given")
 	case f.data == "" && f.holdoutData != "":
 		return usagef("add --data FILE", "--holdout-data is given without --data")
 	case !(f.holdout > 0 && f.holdout < 1):

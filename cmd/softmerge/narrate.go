@@ -90,6 +90,10 @@ func (v *voice) candidates(r *gating.Report) error {
 		_, err := fmt.Fprintln(v.out, "the models are identical in every selected layer: the result is the base, byte for byte")
 		return err
 	}
+	if r.LossName == "" {
+		_, err := fmt.Fprintf(v.out, "%s of %d models; without data nothing is judged\n", r.Chosen, len(r.Parents))
+		return err
+	}
 	if r.HeldOut > 0 {
 		v.say("judged on %s that no gate learned from", counted(r.HeldOut, "sample"))
 	}
