@@ -72,6 +72,11 @@ func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
 		}
 		rows = append(rows, evalRow{m.Path(), gating.Number(s.Loss), gating.Number(s.Metric), s.Samples, time.Since(began).Seconds()})
 	}
+	return printEval(v, obj, rows)
+}
+
+// printEval prints the results, a row a model.
+func printEval(v *voice, obj gating.Objective, rows []evalRow) error {
 	if v.json {
 		return v.object(struct {
 			Models   []evalRow `json:"models"`
