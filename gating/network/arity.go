@@ -45,9 +45,14 @@ func inputCounts(lists map[int]string) map[string]int {
 
 // checkInputs refuses inputs that the operator does not have.
 func (c *call) checkInputs() error {
-	most, bounded := mostInputs[c.op()]
+	op := c.op()
+	most, bounded := mostInputs[op]
 	if !bounded {
 		return nil
+	}
+	// Axes are an attribute before opset 13 (ReduceSum) and 18 (the others).
+	if strings.HasPrefix(op, "Reduce") && c.opset < 18 && (op != "ReduceSum" || c.opset < 13) {
+		most = 1
 	}
 	for i := most; i < len(c.in); i++ {
 		if c.has(i) {
