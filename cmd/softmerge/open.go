@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 
 	"github.com/softmerge/softmerge/gating"
@@ -39,6 +40,8 @@ func openChecked(path string) (*onnx.Model, error) {
 		return nil, &advised{fmt.Errorf("%s: there is no such file", path), "check the path; quote it if it has spaces"}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &advised{fmt.Errorf("%s: %w", path, unwrapPath(err)), "check that you may read the file"}
+	case err != nil && isFolder(path):
+		return nil, &advised{fmt.Errorf("%s: this is a folder", path), "name the .onnx file in it"}
 	case err != nil:
 		return nil, err
 	}
@@ -47,6 +50,11 @@ func openChecked(path string) (*onnx.Model, error) {
 		return nil, firstFew(err)
 	}
 	return m, nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // maxListed is how many findings, names or reasons are printed before the rest is only counted.
