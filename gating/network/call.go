@@ -76,7 +76,7 @@ func (c *call) floats(i int) ([]float32, error) {
 func (c *call) intsAttrOrInput(attr string, i int) (list []int64, ok bool, err error) {
 	if a := c.attr(attr); a != nil {
 		if c.has(i) {
-			return nil, false, c.invalid("%s is given both as an attribute and as input %d", attr, i)
+			return nil, false, c.shapeError("%s is given both as an attribute and as input %d", attr, i)
 		}
 		return a.Ints, true, nil
 	}
