@@ -102,12 +102,15 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 	if err != nil {
 		return nil, err
 	}
+	if len(a.Layers) == 0 {
+		return nil, &advised{fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign), "softmerge inspect shows what is in a file"}
+	}
 	s, err := a.Select(f.only, f.except)
 	if err != nil {
 		return nil, err
 	}
 	if len(s.Layers) == 0 {
-		return nil, usagef("--except leaves out all that --only chooses, or the model has no weights: see softmerge inspect", "no layer is selected")
+		return nil, usagef("--except leaves out all that --only chooses", "no layer is selected")
 	}
 	return s, nil
 }

@@ -114,3 +114,13 @@ func TestDataThatDoesNotFit(t *testing.T) {
 		}
 	}
 }
+
+// TestModelsWithoutWeights have nothing to align.
+func TestModelsWithoutWeights(t *testing.T) {
+	path := filepath.Join(fixtures(), "onnx-node-tests", "test_relu", "model.onnx")
+	for _, args := range [][]string{{"match", path, path}, {"merge", path, path, "--method", "uniform", "-o", filepath.Join(t.TempDir(), "m.onnx")}} {
+		if got := command(args...); got.code != exitAlign || !strings.Contains(got.stderr, "they have no weights") {
+			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
+		}
+	}
+}
