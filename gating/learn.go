@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -39,12 +40,18 @@ type Learned struct {
 // kind network.ErrUnsupported, naming the node, if a gradient cannot reach a
 // gate, and one of kind ErrDiverged if no step had a finite loss.
 func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
+	learned, err := learn(ctx, p, d, obj, start, c)
+	runtime.GC() // most of the heap was the program's: without this, what follows takes as much again
+	return learned, err
+}
+
+func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
 	began := time.Now()
 	t, err := newTrainer(p, d, obj, start, c)
 	if err != nil {
 		return nil, err
 	}
-	defer t.vm.Close()
+	defer t.close()
 	perEpoch := max(1, d.Len()/(t.forward.batch*t.micro))
 	total := c.Epochs * perEpoch
 	if c.MaxSteps > 0 {
@@ -170,6 +177,13 @@ func (t *trainer) compile(eg *G.ExprGraph) (err error) {
 	}()
 	t.vm = G.NewTapeMachine(eg)
 	return nil
+}
+
+// close ends the machine. Its finalizer, which is for other builds of Gorgonia,
+// would keep the program's memory for one collection more.
+func (t *trainer) close() {
+	t.vm.Close()
+	runtime.SetFinalizer(t.vm, nil)
 }
 
 // step makes one update from the rows and returns the cost. A draw that opens a

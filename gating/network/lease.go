@@ -10,16 +10,15 @@ import G "gorgonia.org/gorgonia"
 type gradientPool struct {
 	free   [][]float32
 	leases []*lease
-	ready  bool // leases know all their readers
+	ready  bool // leases know their readers
 }
 
 // lease is one gradient's claim on a buffer of the pool.
 type lease struct {
 	pool    *gradientPool
 	size    int
-	readers int  // ops that read the gradient
-	waiting int  // of these, not run yet in this step
-	kept    bool // something else reads it too: the buffer stays the gradient's own
+	readers int // ops that have to run before the buffer can be handed on; 0 keeps it
+	waiting int // of these, not run yet in this step
 	buffer  []float32
 }
 
@@ -33,7 +32,7 @@ func (p *gradientPool) lease(size int) *lease {
 // start is called before every step: what an interrupted step left comes back.
 func (p *gradientPool) start(g *G.ExprGraph) {
 	if !p.ready {
-		p.keepForeign(g)
+		findReaders(g)
 		p.ready = true
 	}
 	for _, l := range p.leases {
@@ -41,22 +40,42 @@ func (p *gradientPool) start(g *G.ExprGraph) {
 	}
 }
 
-// keepForeign finds gradients that Gorgonia's own ops read, such as its sums, or
-// that nothing reads: nobody says when those are done with.
-func (p *gradientPool) keepForeign(g *G.ExprGraph) {
+// findReaders tells every op which leases it reads. Gorgonia's own ops, the sums
+// of gradients, do not say when they have run, and may work in place: whoever
+// reads their result has to be done with it first.
+func findReaders(g *G.ExprGraph) {
 	for _, n := range g.AllNodes() {
 		op, ok := n.Op().(*VectorOp)
 		if !ok || op.lease == nil {
 			continue
 		}
-		readers := g.To(n.ID())
-		op.lease.kept = readers.Len() == 0
-		for readers.Next() {
-			if _, ours := readers.Node().(*G.Node).Op().(*VectorOp); !ours {
-				op.lease.kept = true
-			}
+		readers := map[*VectorOp]bool{}
+		if !addReaders(g, n, readers) {
+			continue
+		}
+		op.lease.readers = len(readers)
+		for r := range readers {
+			r.reads = append(r.reads, op.lease)
 		}
 	}
+}
+
+// addReaders adds the ops that read n, or what Gorgonia's ops make of it; false
+// if something has no reader: that is a result of the expression.
+func addReaders(g *G.ExprGraph, n *G.Node, readers map[*VectorOp]bool) bool {
+	nodes := g.To(n.ID())
+	if nodes.Len() == 0 {
+		return false
+	}
+	for nodes.Next() {
+		reader := nodes.Node().(*G.Node)
+		if op, ours := reader.Op().(*VectorOp); ours {
+			readers[op] = true
+		} else if !addReaders(g, reader, readers) {
+			return false
+		}
+	}
+	return true
 }
 
 // take returns the gradient's buffer for this step, of size elements.
@@ -76,7 +95,7 @@ func (l *lease) done() {
 }
 
 func (l *lease) giveBack() {
-	if l.buffer != nil && !l.kept {
+	if l.buffer != nil && l.readers > 0 {
 		l.pool.free = append(l.pool.free, l.buffer)
 		l.buffer = nil
 	}

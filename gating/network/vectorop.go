@@ -46,12 +46,6 @@ var lastID atomic.Uint64
 // Apply adds the op to the expression graph of its children.
 func (op *VectorOp) Apply(children ...*G.Node) (*G.Node, error) {
 	op.id = lastID.Add(1)
-	for _, c := range children {
-		if from, ok := c.Op().(*VectorOp); ok && from.lease != nil {
-			from.lease.readers++
-			op.reads = append(op.reads, from.lease)
-		}
-	}
 	return G.ApplyOp(op, children...)
 }
 
