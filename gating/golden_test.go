@@ -46,6 +46,11 @@ func TestGradientsEqualPyTorch(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden gates: %v", err)
 	}
+	families, err := filepath.Glob(filepath.Join(fixtures, "golden", "gates", "families", "*.json"))
+	if err != nil || len(families) == 0 {
+		t.Fatalf("no golden gates of other families: %v", err)
+	}
+	files = append(files, families...)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(file)
