@@ -31,6 +31,7 @@ type forward struct {
 	data    *dataset.Data
 	batch   int  // samples a run
 	fixed   bool // the graph was exported for exactly batch samples
+	padded  bool // the last run is filled up, so that one lowering serves all
 	config  network.Config
 	runners map[int]*network.Runner
 	inputs  map[string]*network.Tensor
@@ -129,10 +130,10 @@ func (f *forward) runner(n int) (*network.Runner, error) {
 	return f.runners[n], nil
 }
 
-// gather fills the input tensors with rows. Where the graph's batch size is
-// fixed, the last row is repeated to fill it.
+// gather fills the input tensors with rows. Where every run has the same number
+// of samples, the last row is repeated to fill it.
 func (f *forward) gather(rows []int) map[string]*network.Tensor {
-	for f.fixed && len(rows) < f.batch {
+	for (f.fixed || f.padded) && len(rows) < f.batch {
 		rows = append(rows[:len(rows):len(rows)], rows[len(rows)-1])
 	}
 	for i := range f.data.Inputs {
@@ -153,7 +154,7 @@ func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
 func (f *forward) run(rows []int, coeffs [][]float64) (*network.Tensor, error) {
 	inputs := f.gather(rows)
 	n := len(rows)
-	if f.fixed {
+	if f.fixed || f.padded {
 		n = f.batch
 	}
 	r, err := f.runner(n)
@@ -190,8 +191,18 @@ func Evaluate(ctx context.Context, m *onnx.Model, d *dataset.Data, obj Objective
 	return f.score(ctx, obj, nil)
 }
 
+// evenOut makes all runs over the data of one size, not larger than before:
+// lowering for a short last run would read all weights a second time.
+func (f *forward) evenOut() {
+	if !f.fixed {
+		runs := (f.data.Len() + f.batch - 1) / f.batch
+		f.batch, f.padded = (f.data.Len()+runs-1)/runs, true
+	}
+}
+
 // score adds up loss and metric over the data.
 func (f *forward) score(ctx context.Context, obj Objective, coeffs [][]float64) (Score, error) {
+	f.evenOut()
 	metric := obj.Metric.new(obj.Metric.axis)
 	s := Score{Samples: f.data.Len()}
 	for rows := range f.data.InOrder(f.batch) {
