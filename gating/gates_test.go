@@ -179,3 +179,30 @@ var adamGolden = [][]float64{
 	{0.346613705, -0.388205520, 0.548442871},
 	{0.308901749, -0.417746291, 0.631665377},
 }
+
+// TestPenaltyWeighsGroupsAlike: the l0 term is the mean over groups of the mean
+// over a group's gates, whatever their number.
+func TestPenaltyWeighsGroupsAlike(t *testing.T) {
+	eg := G.NewGraph()
+	few := newGates(eg, "few", &Group{Units: 1, Shut: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
+	many := newGates(eg, "many", &Group{Units: 50, Shut: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
+	l0 := must(penalty([]*gates{few, many}, 0.5))(t)
+	grads := must(G.Grad(l0, few.leaf, many.leaf))(t)
+	vm := G.NewTapeMachine(eg)
+	defer vm.Close()
+	if err := vm.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	want := 0.5 * ((OpenProbability(1)+OpenProbability(-1))/2 + OpenProbability(0)) / 2
+	if got := float64(network.Floats(l0.Value())[0]); math.Abs(got-want) > 1e-6 {
+		t.Errorf("l0 term %v, want %v", got, want)
+	}
+	var sum float64
+	for _, g := range network.Floats(grads[1].Value()) {
+		sum += float64(g)
+	}
+	p := OpenProbability(0)
+	if want := 0.5 / 2 * p * (1 - p); math.Abs(sum-want) > 1e-6 {
+		t.Errorf("the gradient of 100 gates adds up to %v, want %v", sum, want)
+	}
+}

@@ -20,7 +20,7 @@ type LearnConfig struct {
 	MaxSteps  int     // bound on updates; 0 for none
 	BatchSize int     // samples an update
 	Rate      float64 // Adam's learning rate
-	L0        float64 // lambda, the weight of the mean P(z != 0)
+	L0        float64 // lambda, the weight of the mean P(z != 0): over a group's gates first, so that a layer with many channels weighs as much as one with few
 	Combine   Combine
 	Seed      uint64 // of the order of samples and of the gates' noise
 	Workers   *kernel.Workers
