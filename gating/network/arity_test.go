@@ -12,7 +12,7 @@ import (
 func TestMostInputs(t *testing.T) {
 	any := []string{"Concat", "Einsum", "Max", "Mean", "Min", "Sum"}
 	for _, s := range Operators() {
-		if _, ok := mostInputs[s.Op]; ok == slices.Contains(any, s.Op) {
+		if _, ok := mostInputs[s.Op]; expansions[s.Op].expand == nil && ok == slices.Contains(any, s.Op) {
 			t.Errorf("%s: bounded is %v", s.Op, ok)
 		}
 	}

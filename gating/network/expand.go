@@ -20,21 +20,31 @@ type place struct {
 	depth int
 }
 
+// expandedOp is an operator that is lowered to others, with the first opset that has it.
+type expandedOp struct {
+	since  int64
+	expand expansion
+}
+
 // expansions are the operators that are lowered to others, by name, with the
-// domain where it is not ONNX's own. They are assigned at start because they lower bodies in which they occur again.
-var expansions map[string]expansion
+// domain where it is not ONNX's own. They are assigned at start because they
+// lower bodies in which they occur again.
+var expansions map[string]expandedOp
 
 func init() {
-	expansions = map[string]expansion{
-		"If": expandIf, "Loop": expandLoop, "Scan": expandScan,
-		"SequenceConstruct": expandSequenceConstruct, "SequenceEmpty": expandSequenceEmpty,
-		"SequenceInsert": expandSequenceInsert, "SequenceErase": expandSequenceErase,
-		"SequenceAt": expandSequenceAt, "SequenceLength": expandSequenceLength, "SequenceMap": expandSequenceMap,
-		"ConcatFromSequence": expandConcatFromSequence, "SplitToSequence": expandSplitToSequence,
-		"Optional": expandOptional, "OptionalHasElement": expandOptionalHasElement, "OptionalGetElement": expandOptionalGetElement,
-		"Attention": expandAttention, "RotaryEmbedding": expandRotaryEmbedding, "STFT": expandSTFT,
-		"com.microsoft.Attention": expandMicrosoftAttention, "com.microsoft.MultiHeadAttention": expandMultiHeadAttention,
-		"com.microsoft.RotaryEmbedding": expandRotaryMicrosoft, "com.microsoft.EmbedLayerNormalization": expandEmbedLayerNorm,
+	expansions = map[string]expandedOp{
+		"If": {1, expandIf}, "Loop": {1, expandLoop}, "Scan": {9, expandScan},
+		"SequenceConstruct": {11, expandSequenceConstruct}, "SequenceEmpty": {11, expandSequenceEmpty},
+		"SequenceInsert": {11, expandSequenceInsert}, "SequenceErase": {11, expandSequenceErase},
+		"SequenceAt": {11, expandSequenceAt}, "SequenceLength": {11, expandSequenceLength},
+		"SequenceMap": {17, expandSequenceMap}, "ConcatFromSequence": {11, expandConcatFromSequence},
+		"SplitToSequence": {11, expandSplitToSequence}, "Optional": {15, expandOptional},
+		"OptionalHasElement": {15, expandOptionalHasElement}, "OptionalGetElement": {15, expandOptionalGetElement},
+		"Attention": {23, expandAttention}, "RotaryEmbedding": {23, expandRotaryEmbedding}, "STFT": {17, expandSTFT},
+		"com.microsoft.Attention":               {1, expandMicrosoftAttention},
+		"com.microsoft.MultiHeadAttention":      {1, expandMultiHeadAttention},
+		"com.microsoft.RotaryEmbedding":         {1, expandRotaryMicrosoft},
+		"com.microsoft.EmbedLayerNormalization": {1, expandEmbedLayerNorm},
 	}
 }
 
@@ -43,7 +53,7 @@ func expansionOf(c *call) expansion {
 	if c.op() == "Identity" && c.has(0) && c.in[0].value.list != nil {
 		return expandIdentity
 	}
-	return expansions[c.op()]
+	return expansions[c.op()].expand
 }
 
 // expandIdentity gives a sequence or optional another name.

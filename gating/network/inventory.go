@@ -45,7 +45,7 @@ func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
 		u.Support, u.Gradient = "supported", e.grad.String()
 	case l.function(n) != nil:
 		u.Support, u.Gradient = "function", "of its nodes"
-	case expansions[opName(n)] != nil:
+	case expansions[opName(n)].expand != nil:
 		u.Support, u.Gradient = "supported", "of its nodes"
 	}
 	return u

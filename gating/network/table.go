@@ -98,7 +98,7 @@ func find(n *onnxpb.NodeProto, opset int64) *entry {
 type Support struct {
 	Op       string // operator type, with its domain where it is not ONNX's own
 	Since    int64  // first opset of the form
-	Gradient string // "full", "zero" (piecewise constant) or "none"
+	Gradient string // "full", "zero" (piecewise constant), "none", or "of its nodes" for operators that stand for others
 }
 
 // Operators returns the table of every operator, sorted by name.
@@ -112,6 +112,9 @@ func Operators() []Support {
 			}
 			list = append(list, Support{op, e.since, e.grad.String()})
 		}
+	}
+	for name, e := range expansions {
+		list = append(list, Support{name, e.since, "of its nodes"})
 	}
 	sort.Slice(list, func(i, j int) bool {
 		if list[i].Op != list[j].Op {
