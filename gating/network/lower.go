@@ -23,7 +23,7 @@ type Config struct {
 	// batch's own statistics and collect them.
 	Statistics map[*onnxpb.NodeProto]*Statistics
 	Workers    *kernel.Workers // for folding
-	MaxBytes   int64           // bound on one tensor's memory, 0 for 8 GiB
+	MaxBytes   int64           // bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
 	MaxNodes   int             // bound on nodes once functions and loops are expanded, 0 for a million
 }
 
@@ -37,10 +37,11 @@ const (
 // lowerer carries the state of one Lower call.
 type lowerer struct {
 	Config
-	model *onnx.Model
-	graph *Graph
-	sites map[onnx.Site]*value
-	count int // nodes looked at, inlined ones each time
+	model  *onnx.Model
+	graph  *Graph
+	sites  map[onnx.Site]*value
+	count  int   // nodes looked at, inlined ones each time
+	folded int64 // bytes of the tensors computed so far
 }
 
 // Lower turns a model into a graph over concrete shapes: functions and decided
@@ -252,6 +253,9 @@ func (l *lowerer) add(c *call, build builder, kind gradientKind, s *scope) (err 
 	if t, ok := knownInputs(c.in); ok {
 		outs := make([]*Tensor, len(specs))
 		for i := range specs {
+			if err := l.spend(c, specs[i]); err != nil {
+				return err
+			}
 			outs[i] = NewTensor(specs[i])
 		}
 		if err := op.Forward(&Context{Workers: l.Workers}, t, outs); err != nil {
@@ -274,6 +278,17 @@ func (l *lowerer) checkSize(c *call, s Spec) error {
 			return c.shapeError("an output of shape %v would take more than the limit of %d bytes", s.Shape, l.MaxBytes)
 		}
 		bytes *= int64(d)
+	}
+	return nil
+}
+
+// spend counts the memory of a tensor that is computed now. A short file can ask for many.
+func (l *lowerer) spend(c *call, s Spec) error {
+	if err := l.checkSize(c, s); err != nil {
+		return err
+	}
+	if l.folded += 8 * int64(s.Len()); l.folded > l.MaxBytes {
+		return c.shapeError("what is known before the graph runs would take more than the limit of %d bytes", l.MaxBytes)
 	}
 	return nil
 }

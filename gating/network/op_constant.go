@@ -190,7 +190,7 @@ func (c *call) shapeOf(dims []int64) ([]int, error) {
 
 // newConstant returns a zeroed tensor for an output that the builder computes itself, within the limit of memory.
 func (c *call) newConstant(s Spec) (*Tensor, error) {
-	if err := c.lower.checkSize(c, s); err != nil {
+	if err := c.lower.spend(c, s); err != nil {
 		return nil, err
 	}
 	return NewTensor(s), nil

@@ -319,3 +319,17 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopMemory checks that a short file cannot fill the memory with what a loop computes before the graph runs.
+func TestLoopMemory(t *testing.T) {
+	body := bodyOf(intInfo("i"), boolInfo("on"))
+	addNode(body, "Identity", "on", "still")
+	addNode(body, "ConstantOfShape", "wide", "zeros")
+	g := &onnxpb.GraphProto{Name: proto.String("g"), Initializer: []*onnxpb.TensorProto{
+		initializer(t, "trips", []int{}, 60000), initializer(t, "wide", []int{1}, 1<<16),
+	}}
+	addNode(g, "Loop", "trips -", "y", subgraph("body", body, boolInfo("still"), floatInfo("zeros", 1<<16)))
+	if _, err := Lower(modelOf(t, g, nil, "y"), Config{MaxBytes: 64 << 20}); !errors.Is(err, ErrShape) {
+		t.Errorf("got %v, want an error of kind ErrShape", err)
+	}
+}
