@@ -57,25 +57,27 @@ func (m *merge) list(c Candidate) {
 	m.report(Event{Stage: "candidate", Candidate: &c})
 }
 
-// judgeMerged bakes coefficients and judges the result; where the network has
-// normalisations, also with statistics measured anew, and where hidden units
-// were reordered, also repaired.
+// judgeMerged bakes coefficients and judges the result, where the network has
+// normalisations also with statistics measured anew.
 func (m *merge) judgeMerged(ctx context.Context, name string, p *Plan, coeffs [][]float64) error {
 	model, err := p.Bake(coeffs)
 	if err != nil {
 		return err
 	}
 	c := Candidate{Name: name, Parent: -1, plan: p, coeffs: coeffs, model: model}
-	if err := m.judge(ctx, c); err != nil {
+	if err := m.judge(ctx, c); err != nil || len(normNodes(model)) == 0 || fixedBatch(model) == 1 {
 		return err
 	}
-	switch {
-	case len(normNodes(model)) > 0 && fixedBatch(model) != 1:
-		return m.judgeRecalibrated(ctx, c)
-	case m.orders != nil:
-		return m.judgeRepaired(ctx, c)
+	return m.judgeRecalibrated(ctx, c)
+}
+
+// judgeMixture is judgeMerged for a mixture of many parents: where hidden units
+// were reordered and no normalisation can be measured anew, it is also repaired.
+func (m *merge) judgeMixture(ctx context.Context, name string, p *Plan, coeffs [][]float64) error {
+	if err := m.judgeMerged(ctx, name, p, coeffs); err != nil || m.orders == nil || len(normNodes(p.base())) > 0 {
+		return err
 	}
-	return nil
+	return m.judgeRepaired(ctx, Candidate{Name: name, Parent: -1, plan: p, coeffs: coeffs})
 }
 
 // judgeRecalibrated judges a candidate with normalisation statistics measured anew.

@@ -79,6 +79,7 @@ type merge struct {
 	alignment   *graphmatch.Alignment // hidden units in the base's order
 	parents     []*onnx.Model         // as they were opened
 	orders      [][]UnitOrder         // nil where no unit was moved
+	moments     map[string][]moments  // by layer, of every parent; measured for the first repair
 	objective   Objective
 	train, held *dataset.Data
 	workers     *kernel.Workers
@@ -229,7 +230,7 @@ func (m *merge) judgeAverages(ctx context.Context, losses []float64) error {
 		everyone[j] = true
 	}
 	if m.Method != GreedySoup {
-		if err := m.judgeMerged(ctx, "uniform", p, p.Uniform(everyone)); err != nil {
+		if err := m.judgeMixture(ctx, "uniform", p, p.Uniform(everyone)); err != nil {
 			return err
 		}
 	}
@@ -268,7 +269,7 @@ func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) 
 	}
 	m.steps += learned.Steps
 	m.learning += learned.Elapsed
-	if err := m.judgeMerged(ctx, name, p, p.Coefficients(learned.LogAlpha, c.Combine)); err != nil {
+	if err := m.judgeMixture(ctx, name, p, p.Coefficients(learned.LogAlpha, c.Combine)); err != nil {
 		return err
 	}
 	return m.judgeMerged(ctx, name+":rounded", p, p.Rounded(learned.LogAlpha))

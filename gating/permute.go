@@ -52,6 +52,7 @@ func reorder(ctx context.Context, s *graphmatch.Selection, how Permutation, d *d
 		if err != nil || !far {
 			return s, nil, err
 		}
+		o.Restarts = -1 // unasked for, it should not take long
 	case PermuteActivations:
 		if d == nil {
 			return nil, nil, dataErr("add --data, or match by weights", "activations are matched on data and none is given")

@@ -24,9 +24,12 @@ type Repair struct {
 }
 
 const (
-	repairSamples = 256 // training samples that activations are measured on
-	maxRepairs    = 100 // layers; each is measured anew once those before it are repaired
+	repairSamples = 64 // training samples that activations are measured on
+	maxRepairs    = 64 // layers; each is measured anew once those before it are repaired
 )
+
+// moments is the mean and standard deviation of a layer's output channels.
+type moments struct{ mean, deviation []float64 }
 
 // repairs finds the repairs of a merged candidate, layer after layer.
 func (m *merge) repairs(ctx context.Context, p *Plan, coeffs [][]float64) ([]Repair, error) {
@@ -35,18 +38,42 @@ func (m *merge) repairs(ctx context.Context, p *Plan, coeffs [][]float64) ([]Rep
 		return nil, nil
 	}
 	d := m.train.Head(repairSamples)
+	if err := m.measureParents(ctx, p, layers, d); err != nil {
+		return nil, err
+	}
 	var list []Repair
 	for _, l := range layers {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r, err := p.repair(l, coeffs, list, d, m.workers)
+		r, err := m.repair(p, l, coeffs, list, d)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, r)
 	}
 	return list, nil
+}
+
+// measureParents measures the layers' outputs in every parent, once for all candidates.
+func (m *merge) measureParents(ctx context.Context, p *Plan, layers []PlannedLayer, d *dataset.Data) error {
+	if m.moments != nil {
+		return nil
+	}
+	m.moments = map[string][]moments{}
+	for j, model := range p.Selection.Alignment.Models {
+		for _, l := range layers {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			s, err := channelMoments(model, l.Layer, j, d, m.workers)
+			if err != nil {
+				return err
+			}
+			m.moments[l.Layer.Name] = append(m.moments[l.Layer.Name], s)
+		}
+	}
+	return nil
 }
 
 // repairable lists the plan's layers that have a weight and a bias with an entry
@@ -76,67 +103,64 @@ func biasOf(l *graphmatch.Layer) int {
 	})
 }
 
-// repair measures one layer in the parents and in the merged model so far.
-func (p *Plan) repair(l PlannedLayer, coeffs [][]float64, before []Repair, d *dataset.Data, w *kernel.Workers) (Repair, error) {
+// repair measures one layer in the merged model so far, whose channels are to
+// have the parents' moments in the mixture's proportions.
+func (m *merge) repair(p *Plan, l PlannedLayer, coeffs [][]float64, before []Repair, d *dataset.Data) (Repair, error) {
 	bias := biasOf(l.Layer)
 	channels := l.Layer.Params[bias].Shape[0]
 	group := l.Groups[bias]
 	c := unitCoeffs{coeffs[group], p.Groups[group].Units}
-	mean, deviation := make([]float64, channels), make([]float64, channels)
-	for j, model := range p.Selection.Alignment.Models {
-		if c.zero(j) {
-			continue
-		}
-		m, s, err := channelStatistics(model, l.Layer, bias, j, d, w)
-		if err != nil {
-			return Repair{}, err
-		}
-		for i := range m {
-			mean[i] += c.at(j, i) * m[i]
-			deviation[i] += c.at(j, i) * s[i]
+	want := moments{make([]float64, channels), make([]float64, channels)}
+	for j, s := range m.moments[l.Layer.Name] {
+		for i := range channels {
+			if cj := c.at(j, i); cj != 0 {
+				want.mean[i] += cj * s.mean[i]
+				want.deviation[i] += cj * s.deviation[i]
+			}
 		}
 	}
 	merged, err := p.bakeWith(coeffs, bakeOptions{repairs: before})
 	if err != nil {
 		return Repair{}, err
 	}
-	m, s, err := channelStatistics(merged, l.Layer, bias, p.Selection.Alignment.Base, d, w)
+	got, err := channelMoments(merged, l.Layer, p.Selection.Alignment.Base, d, m.workers)
 	if err != nil {
 		return Repair{}, err
 	}
 	r := Repair{Layer: l.Layer.Name, Scale: make([]float64, channels), Shift: make([]float64, channels)}
-	for i := range m {
+	for i := range channels {
 		r.Scale[i] = 1
-		if s[i] > 1e-6*math.Abs(m[i]) && deviation[i] > 0 && s[i] > 0 {
-			r.Scale[i] = deviation[i] / s[i]
+		if got.deviation[i] > 1e-6*math.Abs(got.mean[i]) && want.deviation[i] > 0 && got.deviation[i] > 0 {
+			r.Scale[i] = want.deviation[i] / got.deviation[i]
 		}
-		r.Shift[i] = mean[i] - r.Scale[i]*m[i]
+		r.Shift[i] = want.mean[i] - r.Scale[i]*got.mean[i]
 	}
 	return r, nil
 }
 
-// channelStatistics returns the mean and standard deviation of a layer's output
-// channels over the data, in a model that names its nodes as parent j does.
-func channelStatistics(m *onnx.Model, l *graphmatch.Layer, bias, j int, d *dataset.Data, w *kernel.Workers) (mean, deviation []float64, err error) {
+// channelMoments measures a layer's output channels over the data, in a model
+// that names its nodes as parent j does.
+func channelMoments(m *onnx.Model, l *graphmatch.Layer, j int, d *dataset.Data, w *kernel.Workers) (moments, error) {
+	bias := biasOf(l)
 	f, err := newForward(m, d, l.Params[bias].Uses[j].Sites[0].Node.GetOutput()[0], d.Len(), nil, w)
 	if err != nil {
-		return nil, nil, err
+		return moments{}, err
 	}
 	channels := l.Params[bias].Shape[0]
-	mean, deviation = make([]float64, channels), make([]float64, channels)
+	s := moments{make([]float64, channels), make([]float64, channels)}
 	n := 0.0
 	for rows := range d.InOrder(f.batch) {
 		t, err := f.run(rows, nil)
 		if err != nil {
-			return nil, nil, err
+			return moments{}, err
 		}
-		n += addMoments(t, channelAxis(l.Op, t), mean, deviation)
+		n += addMoments(t, channelAxis(l.Op, t), s.mean, s.deviation)
 	}
-	for i := range mean {
-		mean[i] /= n
-		deviation[i] = math.Sqrt(math.Max(0, deviation[i]/n-mean[i]*mean[i]))
+	for i := range s.mean {
+		s.mean[i] /= n
+		s.deviation[i] = math.Sqrt(math.Max(0, s.deviation[i]/n-s.mean[i]*s.mean[i]))
 	}
-	return mean, deviation, nil
+	return s, nil
 }
 
 // channelAxis is where a layer's output has its channels: ONNX's Conv on axis 1, products on the last.
