@@ -12,7 +12,6 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
-	G "gorgonia.org/gorgonia"
 )
 
 // graphMaker makes a small graph of bytes: nodes of any operator there is, over the values there are, with attributes
@@ -186,7 +185,7 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 		_, err = NewRunner(g, nil).Run(inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}})
 	}
 	if err == nil && g.outputs[0].IsFloat() && g.outputs[0].value.gated {
-		if e := differentiate(g, inputs); e != nil && !errors.Is(e, ErrUnsupported) {
+		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil && !errors.Is(e, ErrUnsupported) {
 			t.Errorf("gradient: %v\n%v", e, m.graph.GetNode())
 		}
 	}
@@ -199,46 +198,6 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 		t.Errorf("an error of no known kind: %v\n%v", err, m.graph.GetNode())
 	}
 	return false
-}
-
-// differentiate computes the gradient of the mixtures that it flows to.
-func differentiate(g *Graph, inputs map[string]*Tensor) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	p, err := NewProgram(g, 0, MSE{}, nil)
-	if err != nil {
-		return err
-	}
-	eg := G.NewGraph()
-	var coeffs, leaves G.Nodes
-	on := flows(p)
-	for i := range g.params {
-		c := G.NewVector(eg, G.Float32, G.WithShape(2), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector([]float32{0.5, 0.5})))
-		coeffs = append(coeffs, c)
-		if on[i] {
-			leaves = append(leaves, c)
-		}
-	}
-	if len(leaves) == 0 || g.outputs[0].Len() == 0 {
-		return nil
-	}
-	loss, err := p.Build(coeffs)
-	if err != nil {
-		return err
-	}
-	if _, err := G.Grad(loss, leaves...); err != nil {
-		return err
-	}
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
-	if err := p.Load(inputs, NewTensor(g.outputs[0].Spec)); err != nil {
-		return err
-	}
-	p.NextStep()
-	return vm.RunAll()
 }
 
 // tryGraph builds a graph node by node, keeping those that run, within a bound on memory.

@@ -12,11 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
-	G "gorgonia.org/gorgonia"
 )
 
 // realFiles are 158 models from public repositories: those below the folder that
@@ -359,78 +357,17 @@ func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]boo
 	return params, affine, nil
 }
 
-// reachFrom runs the squared error of one output forward and back and notes which weights got a finite gradient.
-func reachFrom(g *Graph, output int, inputs map[string]*Tensor, seen map[int]bool) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	p, err := NewProgram(g, output, MSE{}, (*kernel.Workers)(nil))
-	if err != nil {
-		return err
-	}
-	eg := G.NewGraph()
-	coeffs := make([]*G.Node, len(g.params))
+// reachFrom notes the weights that a finite gradient of one output reaches.
+func reachFrom(g *Graph, output int, inputs map[string]*Tensor, seen map[int]bool) error {
+	coeffs := make([][]float64, len(g.params))
 	for i := range coeffs {
-		coeffs[i] = G.NewVector(eg, G.Float32, G.WithShape(2), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector([]float32{0.5, 0.5})))
+		coeffs[i] = []float64{0.5, 0.5}
 	}
-	loss, err := p.Build(coeffs)
-	if err != nil {
-		return err
-	}
-	var reached []int
-	var leaves G.Nodes
-	for i := range coeffs {
-		if flows(p)[i] {
-			reached = append(reached, i)
-			leaves = append(leaves, coeffs[i])
-		}
-	}
-	if len(leaves) == 0 {
-		return nil
-	}
-	grads, err := G.Grad(loss, leaves...)
-	if err != nil {
-		return err
-	}
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
-	if err := p.Load(inputs, NewTensor(g.outputs[output].Spec)); err != nil {
-		return err
-	}
-	p.NextStep()
-	if err := vm.RunAll(); err != nil {
-		return err
-	}
-	for k, i := range reached {
-		f := Floats(grads[k].Value())
+	grads, err := outputGradient(g, output, inputs, coeffs)
+	for i, f := range grads {
 		if !slices.ContainsFunc(f, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
 			seen[i] = true
 		}
 	}
-	return nil
-}
-
-// flows says which weights a gradient flows to from the program's output.
-func flows(p *Program) map[int]bool {
-	on := map[*value]bool{p.output.root(): true}
-	for i := len(p.graph.nodes) - 1; i >= 0; i-- {
-		n := p.graph.nodes[i]
-		if n.zero || !slices.ContainsFunc(n.out, func(v *value) bool { return v != nil && v.grad && on[v] }) {
-			continue
-		}
-		for _, v := range n.in {
-			if v != nil && v.grad {
-				on[v.root()] = true
-			}
-		}
-	}
-	reached := map[int]bool{}
-	for v := range on {
-		if v.param >= 0 {
-			reached[v.param] = true
-		}
-	}
-	return reached
+	return err
 }
