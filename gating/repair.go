@@ -26,6 +26,10 @@ type Repair struct {
 const (
 	repairSamples = 64 // training samples that activations are measured on
 	maxRepairs    = 64 // layers; each is measured anew once those before it are repaired
+
+	// unaskedRepairs bounds layers times weights where reordering was not asked
+	// for: on wide networks repairing takes longer than learning.
+	unaskedRepairs = 50_000_000
 )
 
 // moments is the mean and standard deviation of a layer's output channels.
@@ -34,7 +38,7 @@ type moments struct{ mean, deviation []float64 }
 // repairs finds the repairs of a merged candidate, layer after layer.
 func (m *merge) repairs(ctx context.Context, p *Plan, coeffs [][]float64) ([]Repair, error) {
 	layers := m.repairable(p)
-	if len(layers) == 0 || len(layers) > maxRepairs {
+	if len(layers) == 0 || len(layers) > maxRepairs || m.Permute == PermuteAuto && len(layers)*weightCount(layers) > unaskedRepairs {
 		return nil, nil
 	}
 	d := m.train.Head(repairSamples)
@@ -94,6 +98,18 @@ func (m *merge) repairable(p *Plan) []PlannedLayer {
 		list = append(list, l)
 	}
 	return list
+}
+
+// weightCount is the number of weights of all the layers.
+func weightCount(layers []PlannedLayer) int {
+	n := 0
+	for _, l := range layers {
+		for _, p := range l.Layer.Params {
+			outer, units, inner := blocks(&p)
+			n += outer * units * inner
+		}
+	}
+	return n
 }
 
 // biasOf returns which parameter of a layer is its bias, one entry a channel; -1 if none is.
