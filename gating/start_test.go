@@ -93,7 +93,7 @@ func TestScreenShutsWhatRuins(t *testing.T) {
 func TestScreenOpensAGoodLayerOfABadParent(t *testing.T) {
 	p, d, obj, losses := startCase(t, ByLayer, "resnet/ft0.onnx", "resnet/ft1.onnx", "resnet/ft3.onnx")
 	if startOf(losses)[2] > closedStart {
-		t.Skipf("losses %v: the damaged parent is no suspect on this data", losses)
+		t.Fatalf("losses %v: the damaged parent is no suspect, so nothing is screened", losses)
 	}
 	start := must(Start(t.Context(), p, InitAuto, d, obj, losses, 1, nil))(t)
 	opened := 0
