@@ -6,7 +6,6 @@ import (
 
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // Bake returns the base model with the plan's weights mixed by the coefficients
@@ -27,11 +26,14 @@ type bakeOptions struct {
 
 // bakeWith is Bake with options.
 func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) {
-	b := baker{plan: p, coeffs: coeffs, uses: tensorUses(p.Selection.Alignment), repairs: map[string]*Repair{}}
+	b := baker{plan: p, coeffs: coeffs, repairs: map[string]*Repair{}}
 	for i := range o.repairs {
 		b.repairs[o.repairs[i].Layer] = &o.repairs[i]
 	}
 	for _, l := range p.Layers {
+		for i := range l.Layer.Resets {
+			b.reset(l.Layer, &l.Layer.Resets[i])
+		}
 		if l.affine && !o.plain {
 			b.affine(l)
 			continue
@@ -62,8 +64,8 @@ func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, e
 type baker struct {
 	plan    *Plan
 	coeffs  [][]float64
-	uses    map[*onnxpb.TensorProto]int
 	repairs map[string]*Repair // by layer
+	taken   map[string]bool    // names in the base; nil until one is needed
 	edits   []onnx.Edit
 }
 
@@ -81,39 +83,54 @@ func (c unitCoeffs) at(j, u int) float64 {
 	return c.c[j*c.units+u]
 }
 
-// tensorUses counts the parameters that read each tensor of the base: exporters
-// store tensors of equal value once.
-func tensorUses(a *graphmatch.Alignment) map[*onnxpb.TensorProto]int {
-	uses := map[*onnxpb.TensorProto]int{}
-	for _, l := range a.Layers {
-		for _, p := range l.Params {
-			if t := p.Uses[a.Base].Tensor; t != nil {
-				uses[t]++
-			}
-		}
-	}
-	return uses
-}
-
-// replace edits the tensor of a parameter. A tensor that other parameters read
-// too is left to them and a new one is added for this one.
+// replace edits the tensor of a parameter.
 func (b *baker) replace(l PlannedLayer, k int, values func(unitCoeffs) ([]float64, error)) {
 	param := &l.Layer.Params[k]
-	use := param.Uses[b.plan.Selection.Alignment.Base]
 	group := l.Groups[k]
 	c := unitCoeffs{b.coeffs[group], b.plan.Groups[group].Units}
 	source := func() ([]float64, error) { return values(c) }
-	if b.uses[use.Tensor] == 1 {
+	b.set(l.Layer.Name+"."+param.Role, &param.Uses[b.plan.Selection.Alignment.Base], source)
+}
+
+// reset fills a tensor of the base with the number that the merged layer needs there.
+func (b *baker) reset(l *graphmatch.Layer, r *graphmatch.Reset) {
+	source := func() ([]float64, error) {
+		values := make([]float64, b.plan.base().Tensor(r.Use.Tensor).Len())
+		for i := range values {
+			values[i] = r.Number
+		}
+		return values, nil
+	}
+	b.set(l.Name+"."+r.Use.Name, &r.Use, source)
+}
+
+// set edits the tensor that a use reads. A tensor that others read too is left to them, and a new one is
+// added for the use's sites.
+func (b *baker) set(name string, use *graphmatch.Use, source onnx.Source) {
+	if !b.plan.Selection.Alignment.Shared(use) {
 		b.edits = append(b.edits, onnx.SetValues(use.Tensor, source))
 		return
 	}
 	base := b.plan.base()
 	t := base.Tensor(use.Tensor)
-	name := fmt.Sprintf("%s.%s.softmerge", l.Layer.Name, param.Role)
+	name = b.fresh(name + ".softmerge")
 	b.edits = append(b.edits, onnx.AddInitializer(base.Proto().GetGraph(), name, t.DataType(), t.Shape(), source))
 	for _, s := range use.Sites {
 		b.edits = append(b.edits, onnx.SetInput(s.Node, s.Input, name))
 	}
+}
+
+// fresh makes a name unique in the base by a number.
+func (b *baker) fresh(name string) string {
+	if b.taken == nil {
+		b.taken = graphmatch.Names(b.plan.base())
+	}
+	unique := name
+	for n := 2; b.taken[unique]; n++ {
+		unique = fmt.Sprintf("%s%d", name, n)
+	}
+	b.taken[unique] = true
+	return unique
 }
 
 // mix computes sum_j c_j W_j in float64. A parent with coefficient 0 is not read.

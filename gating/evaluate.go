@@ -46,6 +46,7 @@ func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *
 	f.config.Workers, f.config.Outputs = w, []string{output}
 	if plan != nil {
 		f.config.Params, f.config.Affine = plan.mixtures()
+		f.config.Fixed = plan.fixed()
 	}
 	if n := fixedBatch(m); n > 0 && (n >= f.batch || !widens(m, d, output, n, f.batch, w)) {
 		f.batch, f.fixed = n, true

@@ -129,6 +129,17 @@ func (p *Plan) mixtures() (params []network.Param, affine map[*onnxpb.NodeProto]
 	return params, affine
 }
 
+// fixed returns what the plan's layers reset in the base (graphmatch.Reset) as a network reads it.
+func (p *Plan) fixed() []network.Fixed {
+	var list []network.Fixed
+	for _, l := range p.Layers {
+		for _, r := range l.Layer.Resets {
+			list = append(list, network.Fixed{Spec: network.Spec{Type: r.Type, Shape: r.Shape}, Sites: r.Use.Sites, Number: float32(r.Number)})
+		}
+	}
+	return list
+}
+
 // Coefficients returns the coefficients of the gates without noise.
 func (p *Plan) Coefficients(logAlpha [][]float64, m Combine) [][]float64 {
 	return p.coefficients(logAlpha, m, func(a []float64, _ []bool, z []float64) {

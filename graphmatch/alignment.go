@@ -32,6 +32,8 @@ type Alignment struct {
 	views  []*view  // one per model
 	labels []string // the models' names in messages
 	table  []row    // all layers before tied ones are joined
+	// readers lists the sites that read each tensor of the base.
+	readers map[*onnxpb.TensorProto][]onnx.Site
 }
 
 // Layer is one layer of the network with its tensors in every model.
@@ -41,13 +43,15 @@ type Layer struct {
 	Scope  string // Name without its last component: the module that contains the layer
 	Params []Param
 	Status Status
-	Reason string   // why Status is Mismatch or Missing, else ""
+	Reason string   // why Status is Mismatch or Missing; of a matched layer, what was done to make it match
+	Resets []Reset  // the base's tensors that take fixed numbers when the layer is merged
 	tags   []string // names that patterns match besides Name
 	ops    []string // operator types that op: patterns match
 	row    row
 }
 
-// Param is one parameter of a layer.
+// Param is one parameter of a layer. Its values are those that [Alignment.Floats] reads: where a
+// BatchNormalization is folded into the layer they are not the tensors' own.
 type Param struct {
 	Role        string // weight, bias, scale, mean, var, table, slope, W, R, B, P, value, ...
 	Uses        []Use  // one per model
@@ -68,6 +72,7 @@ type Use struct {
 	// transB against MatMul, for example); [Alignment.Floats] undoes it.
 	Transposed bool
 	from       *constant
+	fold       *fold // normalisation that the values are read with
 }
 
 // Reads tells whether the model has the parameter.

@@ -36,12 +36,18 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 		}
 		a.views = append(a.views, v)
 	}
-	a.labels = fileLabels(models)
+	a.labels, a.readers = fileLabels(models), a.views[base].tensorSites()
 	a.table = a.rows()
-	for _, r := range a.table {
-		if !r.exporterConstant() {
-			a.Layers = append(a.Layers, a.layer(r))
+	rows, notes := a.foldRows()
+	for _, r := range rows {
+		if r.exporterConstant() {
+			continue
 		}
+		l := a.layer(r)
+		if note := notes[r.first(a.Base)]; note != "" && l.Status == Matched {
+			l.Reason = note
+		}
+		a.Layers = append(a.Layers, l)
 	}
 	a.explainFolds()
 	a.tie()
@@ -108,6 +114,9 @@ func (a *Alignment) layer(r row) Layer {
 	for _, role := range r.roles(a.Base) {
 		l.Params = append(l.Params, a.param(r, role))
 	}
+	if r[a.Base] != nil {
+		l.Resets = r[a.Base].resets()
+	}
 	for j, w := range r {
 		if w == nil {
 			l.fail(Missing, "%s has no counterpart", a.labels[j])
@@ -173,14 +182,20 @@ func (a *Alignment) param(r row, role string) Param {
 			continue
 		}
 		q := u.param(role)
-		use := Use{Tensor: q.c.tensor, Name: q.c.name(), Reader: q.at[0].node.proto, from: q.c}
-		for _, at := range q.at {
-			use.Sites = append(use.Sites, at.site(q.c))
-		}
-		use.Transposed = u.flipped(q) != owner.flipped(own)
-		p.Uses[j] = use
+		p.Uses[j] = q.use()
+		p.Uses[j].Transposed = u.flipped(q) != owner.flipped(own)
+		p.Uses[j].fold = u.fold
 	}
 	return p
+}
+
+// use describes a parameter's tensor and where it is read.
+func (p *param) use() Use {
+	use := Use{Tensor: p.c.tensor, Name: p.c.name(), Reader: p.at[0].node.proto, from: p.c}
+	for _, at := range p.at {
+		use.Sites = append(use.Sites, at.site(p.c))
+	}
+	return use
 }
 
 // flipped tells whether the stored matrix is the transposed of the layer's own orientation.

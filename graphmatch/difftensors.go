@@ -62,6 +62,9 @@ func (a *Alignment) inGraphOrder() []*Layer {
 	for i := range a.Layers {
 		l := &a.Layers[i]
 		of[l.row[1]] = l
+		if w := l.row[1]; w != nil && w.source != nil {
+			of[w.source] = l
+		}
 		if l.row[0] != nil {
 			list = append(list, l)
 		}
@@ -89,7 +92,7 @@ func (a *Alignment) paramChange(l *Layer, p *Param) (TensorChange, error) {
 	if c.Status != "" {
 		return c, nil
 	}
-	if x.Transposed == y.Transposed {
+	if x.Transposed == y.Transposed && x.fold == y.fold {
 		return c, a.compareTensors(&c, x.Tensor, y.Tensor)
 	}
 	if c.Types[0] == c.Types[1] {

@@ -20,6 +20,8 @@ type unit struct {
 	given   bool // whether the name was derived from one that an author chose
 	scope   string
 	tags    []string // all names that a pattern may match
+	fold    *fold    // the normalisation behind the layer that is taken for part of it
+	source  *unit    // the unit that a folded one was made from
 }
 
 // param is one parameter of a unit, with the slots that read it.
@@ -42,8 +44,9 @@ func (u *unit) param(role string) *param {
 // view is a model as layers in its data flow.
 type view struct {
 	*flow
-	units []*unit // in canonical order
-	graph *canon
+	units  []*unit // in canonical order
+	graph  *canon
+	traced *tracer // made when a value's rank is asked for
 }
 
 // newView reads a model and groups its tensors into layers.

@@ -11,7 +11,7 @@ import (
 // reorder are the edits that put all parameters of a model into a new order. A tensor that others read
 // too, or want in another order, is copied under a new name for the sites that want it reordered.
 func (v *view) reorder(sym *symmetry, order [][]int) []onnx.Edit {
-	c := &copier{view: v, order: order, taken: v.names(), readers: v.tensorReaders()}
+	c := &copier{view: v, order: order, taken: Names(v.model), readers: v.tensorReaders()}
 	byParam := map[*param][]*face{}
 	byTensor := map[*onnxpb.TensorProto][]*param{}
 	var tensors []*onnxpb.TensorProto
@@ -157,27 +157,4 @@ func (v *view) tensorReaders() map[*onnxpb.TensorProto]int {
 		}
 	}
 	return count
-}
-
-// names are all names that the main graph and its bodies define.
-func (v *view) names() map[string]bool {
-	taken := map[string]bool{}
-	g := v.model.Proto().GetGraph()
-	for _, t := range g.GetInitializer() {
-		taken[t.GetName()] = true
-	}
-	for _, in := range g.GetInput() {
-		taken[in.GetName()] = true
-	}
-	for _, n := range v.nodes {
-		for _, out := range n.proto.GetOutput() {
-			taken[out] = true
-		}
-	}
-	for _, n := range g.GetNode() {
-		for _, out := range n.GetOutput() {
-			taken[out] = true
-		}
-	}
-	return taken
 }

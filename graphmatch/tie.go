@@ -44,7 +44,7 @@ func (l *Layer) tiedTo(m *Layer) bool {
 
 // sameTensors tells whether two parameters are one tensor in every model.
 func sameTensors(p, q *Param) bool {
-	return slices.EqualFunc(p.Uses, q.Uses, func(u, v Use) bool { return u.Reads() && u.Tensor == v.Tensor })
+	return slices.EqualFunc(p.Uses, q.Uses, func(u, v Use) bool { return u.Reads() && u.Tensor == v.Tensor && u.fold == v.fold })
 }
 
 // take moves the parameters that m shares with l to l, and m's names if nothing of m remains.

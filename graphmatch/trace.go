@@ -45,6 +45,18 @@ type tracer struct {
 
 // traceSymmetry derives the symmetry of a model.
 func traceSymmetry(v *view) *symmetry {
+	t := newTracer(v)
+	t.trace()
+	for _, out := range v.outputs {
+		t.forms[out].freeze()
+	}
+	t.settle()
+	t.collect()
+	return &t.symmetry
+}
+
+// newTracer knows the parameters of a model, and no axes yet.
+func newTracer(v *view) *tracer {
 	t := &tracer{view: v, forms: map[*value]*form{}, params: map[reader]*param{}, owner: map[*param]*unit{}, skip: map[*node]bool{}}
 	for _, u := range v.units {
 		for _, p := range u.params {
@@ -55,18 +67,17 @@ func traceSymmetry(v *view) *symmetry {
 		}
 		t.skipGroups(u)
 	}
+	return t
+}
+
+// trace follows the axes of all values.
+func (t *tracer) trace() {
 	t.inputs()
-	for _, n := range v.nodes {
+	for _, n := range t.nodes {
 		if n.live && !t.skip[n] {
 			t.node(n)
 		}
 	}
-	for _, out := range v.outputs {
-		t.forms[out].freeze()
-	}
-	t.settle()
-	t.collect()
-	return &t.symmetry
 }
 
 // inputs gives the graph's inputs the ranks and sizes that the file declares.

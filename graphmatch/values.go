@@ -7,14 +7,14 @@ import "fmt"
 // the parameter is an error of kind [ErrAlign].
 func (a *Alignment) Floats(p *Param, j int, dst []float32) ([]float32, error) {
 	return oriented(a, p, j, dst, func() ([]float32, error) {
-		return a.Models[j].Tensor(p.Uses[j].Tensor).Floats(dst)
+		return p.Uses[j].floats(a.Models[j], p.Role, dst)
 	})
 }
 
 // Doubles is [Alignment.Floats] in double precision.
 func (a *Alignment) Doubles(p *Param, j int, dst []float64) ([]float64, error) {
 	return oriented(a, p, j, dst, func() ([]float64, error) {
-		return a.Models[j].Tensor(p.Uses[j].Tensor).Doubles(dst)
+		return p.Uses[j].doubles(a.Models[j], p.Role, dst)
 	})
 }
 

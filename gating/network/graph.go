@@ -32,6 +32,13 @@ type Param struct {
 	Axis   int           // channel axis: one coefficient a parent and index along it; -1: one a parent
 }
 
+// Fixed is a weight of a float type that holds one number throughout.
+type Fixed struct {
+	Spec
+	Sites  []onnx.Site // the input slots that read it
+	Number float32
+}
+
 // value is one tensor of a lowered graph. Exactly one of known, param, input,
 // view and node says where its elements come from.
 type value struct {

@@ -16,6 +16,7 @@ type Config struct {
 	Values  map[string]*Tensor // graph inputs whose elements are known now and can be folded
 	Outputs []string           // names of the outputs wanted; empty means all of the graph's
 	Params  []Param            // weights to replace by mixtures
+	Fixed   []Fixed            // weights to read as a number instead of the file's elements
 	// Affine names BatchNormalization nodes whose scale and bias inputs already
 	// hold the whole affine map (s and t of y = s*x + t): their mean and variance are not read.
 	Affine map[*onnxpb.NodeProto]bool
@@ -88,11 +89,20 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 	return l.graph, nil
 }
 
-// bindParams makes one value of each mixture and notes the sites that read it.
+// bindParams makes one value of each mixture and fixed weight and notes the sites that read it.
 func (l *lowerer) bindParams() {
 	for i, p := range l.Params {
 		v := &value{spec: Spec{cmp.Or(p.Type, onnx.Float32), p.Shape}, param: i, gated: true, grad: true}
 		for _, site := range p.Sites {
+			l.sites[site] = v
+		}
+	}
+	for _, f := range l.Fixed {
+		v := &value{spec: f.Spec, known: NewTensor(f.Spec), param: -1}
+		for i := range v.known.F {
+			v.known.F[i] = f.Number
+		}
+		for _, site := range f.Sites {
 			l.sites[site] = v
 		}
 	}

@@ -1,0 +1,77 @@
+package graphmatch
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Shared tells whether the base reads a use's tensor anywhere else than at the use's sites, so that new
+// values for the use must not be written over the tensor: exporters store tensors of equal value once.
+// Readers that only ask for the shape do not count.
+func (a *Alignment) Shared(u *Use) bool {
+	for _, s := range a.readers[u.Tensor] {
+		if !slices.Contains(u.Sites, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// tensorSites lists where each tensor of a model is read, dead nodes included. A graph output that is the
+// tensor itself is a site without a node.
+func (v *view) tensorSites() map[*onnxpb.TensorProto][]onnx.Site {
+	sites := map[*onnxpb.TensorProto][]onnx.Site{}
+	add := func(c *constant, s onnx.Site) {
+		if c.tensor != nil && !slices.Contains(sites[c.tensor], s) {
+			sites[c.tensor] = append(sites[c.tensor], s)
+		}
+	}
+	for _, n := range v.nodes {
+		for slot, in := range n.in {
+			if in != nil && in.fixed != nil && n.op != "Shape" && n.op != "Size" {
+				add(in.fixed, reader{n, slot}.site(in.fixed))
+			}
+		}
+	}
+	for i, out := range v.outputs {
+		if out != nil && out.fixed != nil {
+			add(out.fixed, onnx.Site{Input: i})
+		}
+	}
+	return sites
+}
+
+// Names are all names that a model's main graph and the bodies inside it define, as far as one could clash
+// with a new initializer's.
+func Names(m *onnx.Model) map[string]bool {
+	taken := map[string]bool{}
+	addNames(m.Proto().GetGraph(), taken, 0)
+	return taken
+}
+
+// addNames collects the names of a graph and its nodes' bodies.
+func addNames(g *onnxpb.GraphProto, taken map[string]bool, depth int) {
+	for _, t := range g.GetInitializer() {
+		taken[t.GetName()] = true
+	}
+	for _, t := range g.GetSparseInitializer() {
+		taken[t.GetValues().GetName()] = true
+	}
+	for _, in := range g.GetInput() {
+		taken[in.GetName()] = true
+	}
+	for _, n := range g.GetNode() {
+		for _, name := range slices.Concat(n.GetOutput(), n.GetInput()) {
+			taken[name] = true
+		}
+		for _, a := range n.GetAttribute() {
+			for _, body := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
+				if body != nil && depth < maxDepth {
+					addNames(body, taken, depth+1)
+				}
+			}
+		}
+	}
+}
