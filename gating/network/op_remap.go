@@ -1,7 +1,6 @@
 package network
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -67,10 +66,17 @@ func (op *remap) Forward(x *Context, in, out []*Tensor) error {
 	return nil
 }
 
-// Backward sums dy over the elements that read each element of the input.
-func (op *remap) Backward(x *Context, i, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+// Backward sums dy over the elements that read each element of the input, or the fill value.
+func (op *remap) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	if i != 0 {
-		return fmt.Errorf("there is no gradient with respect to the fill value: %w", ErrUnsupported)
+		filled := make([]float32, dy.Len())
+		kernel.Copy(x.Workers, op.plan, filled, make([]float32, in[0].Len()), 1)
+		var sum float64
+		for e, v := range filled {
+			sum += float64(v) * float64(dy.F[e])
+		}
+		dx.F[0] = float32(sum)
+		return nil
 	}
 	kernel.CopyAdjoint(x.Workers, op.plan, dx.F, dy.F)
 	return nil

@@ -38,7 +38,7 @@ func (c *call) buildSkipNorm(bias int, root bool) (Operator, []Spec, error) {
 			return nil, nil, err
 		}
 	}
-	if n := c.in[1].Len(); n == 0 || c.in[0].Len()%n != 0 || n%size != 0 {
+	if n, all := c.in[1].Len(), c.in[0].Len(); n == 0 && all > 0 || n > 0 && all%n != 0 || n%size != 0 {
 		return nil, nil, c.shapeError("input 1 has shape %v, want one that repeats along the leading axes of %v", c.in[1].Shape, x)
 	}
 	g := kernel.Norm{Rows: c.in[0].Len() / size, Size: size, Params: size, Inner: 1, Root: root}
@@ -90,13 +90,13 @@ func addRepeated(x *Context, y, v []float32) {
 	})
 }
 
-// Backward computes the gradient of input, skip, gamma, beta or bias through Y
-// or the sum. The statistics pass no gradient.
+// Backward computes the gradient of input, skip, gamma, beta or bias through Y,
+// the statistics or the sum.
 func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tensor) error {
 	g := &s.norm.geometry
 	parameter := i == 2 || i == 3 && s.bias == 4
 	switch {
-	case k == 1 || k == 2 || k == 3 && parameter:
+	case k > 0 && parameter, k == 1 && g.Root:
 		clear(dx.F)
 	case i == 2:
 		g.BackwardScale(x.Workers, s.sum, s.norm.mean, s.norm.inv, dy.F, dx.F)
@@ -104,6 +104,10 @@ func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tenso
 		g.BackwardBias(x.Workers, dy.F, dx.F)
 	case k == 3:
 		sumRepeated(x, dy.F, dx.F)
+	case k > 0:
+		slope := floatScratch(&s.slope, len(in[0].F))
+		s.norm.momentGradient(x, k-1, s.sum, dy.F, slope)
+		sumRepeated(x, slope, dx.F)
 	default:
 		slope := floatScratch(&s.slope, len(dy.F))
 		g.BackwardInput(x.Workers, s.sum, in[2].F, s.norm.mean, s.norm.inv, dy.F, slope)
@@ -114,6 +118,9 @@ func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tenso
 
 // sumRepeated adds up the stretches of g as long as to.
 func sumRepeated(x *Context, g, to []float32) {
+	if len(to) == 0 {
+		return
+	}
 	r := kernel.NewReduction([]int{len(g) / len(to), len(to)}, []int{0})
 	r.Fold(x.Workers, kernel.FoldSum, g, to, func(_ int, acc float64) float32 { return float32(acc) })
 }

@@ -44,6 +44,9 @@ func NewRunner(g *Graph, w *kernel.Workers) *Runner {
 		r.calls = append(r.calls, c)
 	}
 	plan.allocate()
+	for _, o := range g.outputs {
+		r.tensor(o.value.root()) // an output may be a mixture that no node reads
+	}
 	return r
 }
 

@@ -1,0 +1,250 @@
+package network
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// small draws a shape of at most 24 elements, with axes of length 0 and 1 among them.
+func (d draw) small() []int {
+	for {
+		if s := d.shape(d.IntN(5)); sizeOf(s) <= 24 {
+			return s
+		}
+	}
+}
+
+// scaled draws a tensor with elements of usual, tiny or large size.
+func (d draw) scaled(shape ...int) *Tensor {
+	t := d.tensor(shape...)
+	size := []float32{1, 1, 1e-4, 1e4}[d.IntN(4)]
+	for i := range t.F {
+		t.F[i] *= size
+	}
+	return t
+}
+
+// distinct draws a tensor whose elements are at least gap apart, in any order.
+func (d draw) distinct(gap float32, shape ...int) *Tensor {
+	t := NewTensor(Spec{onnx.Float32, shape})
+	for i, p := range d.Perm(t.Len()) {
+		t.F[i] = gap * (float32(p-t.Len()/2) + d.Float32()/4)
+	}
+	return t
+}
+
+// inRange draws a tensor with elements between low and high.
+func (d draw) inRange(low, high float64, shape ...int) *Tensor {
+	return drawn(d.Rand, low, high, shape)
+}
+
+// clearOf moves elements that are nearer than margin to a number away from it.
+func clearOf(t *Tensor, margin float32, numbers ...float32) *Tensor {
+	for i, v := range t.F {
+		for _, k := range numbers {
+			if v-k < margin && k-v < margin {
+				t.F[i] = k + margin
+				if v < k {
+					t.F[i] = k - margin
+				}
+			}
+		}
+	}
+	return t
+}
+
+// floatInputs are the numbers of the float inputs that are there.
+func floatInputs(c gradCase) (list []int) {
+	for i, v := range c.inputs {
+		if v != nil && v.Spec().IsFloat() && !slices.Contains(c.known, i) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// byAll asks for the gradient by every float input.
+func byAll(f func(d draw) gradCase) func(d draw) gradCase {
+	return func(d draw) gradCase {
+		c := f(d)
+		c.wrt = floatInputs(c)
+		return c
+	}
+}
+
+// unaryDraws draws from the ranges of unaryCases.
+func unaryDraws() map[string]func(d draw) gradCase {
+	byForm := map[string][]unaryCase{}
+	for _, u := range unaryCases {
+		form := u.op
+		if u.domain != "" {
+			form = u.domain + "." + u.op
+		}
+		if u.op != "Clip" {
+			byForm[form] = append(byForm[form], u)
+		}
+	}
+	list := map[string]func(d draw) gradCase{}
+	for form, cases := range byForm {
+		list[form] = byAll(func(d draw) gradCase {
+			u := cases[d.IntN(len(cases))]
+			return gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*Tensor{u.draw(d.Rand, d.small()...)}}
+		})
+	}
+	return list
+}
+
+// binaryDraws draws from the ranges of binaryCases.
+func binaryDraws() map[string]func(d draw) gradCase {
+	list := map[string]func(d draw) gradCase{}
+	for _, b := range binaryCases {
+		list[b.op] = byAll(func(d draw) gradCase {
+			var of []int
+			for i, c := range binaryCases {
+				if c.op == b.op {
+					of = append(of, i)
+				}
+			}
+			b := binaryCases[of[d.IntN(len(of))]]
+			for {
+				out, shapes := pairShapes(d.Rand, 24)
+				if b.first {
+					shapes[0] = out
+				}
+				x, y := drawn(d.Rand, b.a[0], b.a[1], shapes[0]), drawn(d.Rand, b.b[0], b.b[1], shapes[1])
+				if apart(x, y, out, b.margin) {
+					return gradCase{op: b.op, opset: 15, attrs: b.attrs, inputs: []*Tensor{x, y}}
+				}
+			}
+		})
+	}
+	return list
+}
+
+// several draws two to four operands that broadcast to each other.
+func several(op string) func(d draw) gradCase {
+	return byAll(func(d draw) gradCase {
+		_, shapes := pairShapes(d.Rand, 24)
+		c := gradCase{op: op, opset: 13}
+		for i := range d.between(2, 4) {
+			c.inputs = append(c.inputs, d.tensor(shapes[i%3]...))
+		}
+		return c
+	})
+}
+
+// aFoldedBias draws Gelu of a sum with a vector.
+func aFoldedBias(op string) func(d draw) gradCase {
+	return byAll(func(d draw) gradCase {
+		x := append(d.shape(d.IntN(3)), d.between(1, 5))
+		c := gradCase{op: op, domain: "com.microsoft", opset: 1, inputs: []*Tensor{d.tensor(x...), d.tensor(x[len(x)-1])}}
+		if op == "FastGelu" && d.IntN(3) == 0 {
+			c.inputs = c.inputs[:1]
+		}
+		return c
+	})
+}
+
+// aClip draws bounds as attributes and as inputs, both there or one.
+func (d draw) aClip() gradCase {
+	low, high := float32(-0.5), float32(0.75)
+	c := gradCase{op: "Clip", opset: 13, inputs: []*Tensor{clearOf(d.tensor(d.small()...), 0.1, low, high)}}
+	switch d.IntN(4) {
+	case 0:
+		c.opset, c.attrs = 6, attrs{floatAttr("min", low), floatAttr("max", high)}
+	case 1:
+		c.inputs = append(c.inputs, floatTensor([]int{}, low))
+	case 2:
+		c.inputs = append(c.inputs, nil, floatTensor([]int{}, high))
+	default:
+		c.inputs = append(c.inputs, floatTensor([]int{}, low), floatTensor([]int{}, high))
+	}
+	return c
+}
+
+// aWhere draws three shapes that broadcast to each other.
+func (d draw) aWhere() gradCase {
+	_, shapes := pairShapes(d.Rand, 24)
+	cond := NewTensor(Spec{onnx.Bool, shapes[0]})
+	for i := range cond.I {
+		cond.I[i] = int64(d.IntN(2))
+	}
+	return gradCase{op: "Where", opset: 16, inputs: []*Tensor{cond, d.scaled(shapes[1]...), d.scaled(shapes[2]...)}}
+}
+
+// aCast draws conversions between floats that keep every element.
+func (d draw) aCast() gradCase {
+	to := []onnx.DataType{onnx.Float32, onnx.Float64}[d.IntN(2)]
+	return gradCase{op: "Cast", opset: 19, attrs: attrs{intAttr("to", int64(to))}, inputs: []*Tensor{d.scaled(d.small()...)}}
+}
+
+func (d draw) aCastLike() gradCase {
+	like := NewTensor(Spec{onnx.Float64, []int{1}})
+	return gradCase{op: "CastLike", opset: 19, inputs: []*Tensor{d.scaled(d.small()...), like}, wrt: []int{0}, known: []int{1}}
+}
+
+// aChannelMap draws the linear maps of opset 1.
+func aChannelMap(op string) func(d draw) gradCase {
+	return byAll(func(d draw) gradCase {
+		c := gradCase{op: op, opset: 1, inputs: []*Tensor{d.scaled(d.small()...)}}
+		switch op {
+		case "Affine":
+			c.attrs = attrs{floatAttr("alpha", 1.5), floatAttr("beta", -0.25)}
+		case "Scale":
+			c.attrs = attrs{floatAttr("scale", -0.7)}
+		case "ImageScaler":
+			c.inputs[0] = d.scaled(d.between(1, 2), 3, d.between(1, 3), d.between(1, 3))
+			c.attrs = attrs{floatAttr("scale", 0.3), floatsAttr("bias", 1, -2, 3)}
+		default:
+			c.inputs[0] = d.inRange(-2, 2, d.small()...)
+			c.attrs = attrs{floatAttr("alpha", 1.5), floatAttr("beta", 0.8)}
+		}
+		return c
+	})
+}
+
+func (d draw) aScaler() gradCase {
+	n := d.between(1, 4)
+	c := gradCase{op: "Scaler", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.tensor(d.IntN(4), n)}}
+	for _, name := range []string{"offset", "scale"} {
+		if k := []int{0, 1, n}[d.IntN(3)]; k > 0 {
+			c.attrs = append(c.attrs, floatsAttr(name, d.inRange(0.5, 2, k).F...))
+		}
+	}
+	return c
+}
+
+func (d draw) aNormalizer() gradCase {
+	x := d.distinct(0.2, d.between(1, 3), d.between(1, 4))
+	for i, v := range x.F {
+		x.F[i] = float32(math.Abs(float64(v))) + 0.3
+	}
+	if norm := d.one("norm", "MAX", "L1", "L2"); string(norm[0].S) != "MAX" {
+		return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: norm, inputs: []*Tensor{clearOf(d.tensor(x.Shape...), 0.1, 0)}}
+	}
+	return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.distinct(0.2, 1, 5)}}
+}
+
+func (d draw) someFeatures() gradCase {
+	n := d.between(1, 5)
+	x := append(d.shape(d.IntN(3)), n)
+	picks := make([]int64, d.between(1, 4))
+	for i := range picks {
+		picks[i] = int64(d.IntN(n))
+	}
+	return gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.scaled(x...), intTensor(picks...)}}
+}
+
+var _ = addDraws(unaryDraws())
+var _ = addDraws(binaryDraws())
+var _ = addDraws(map[string]func(d draw) gradCase{
+	"Sum": several("Sum"), "Mean": several("Mean"),
+	"com.microsoft.BiasGelu": aFoldedBias("BiasGelu"), "com.microsoft.FastGelu": aFoldedBias("FastGelu"),
+	"Clip": byAll(draw.aClip), "Where": byAll(draw.aWhere), "Cast": byAll(draw.aCast), "CastLike": draw.aCastLike,
+	"Affine": aChannelMap("Affine"), "Scale": aChannelMap("Scale"), "ImageScaler": aChannelMap("ImageScaler"),
+	"ScaledTanh": aChannelMap("ScaledTanh"), "ParametricSoftplus": aChannelMap("ParametricSoftplus"),
+	"ai.onnx.ml.Scaler": byAll(draw.aScaler), "ai.onnx.ml.Normalizer": byAll(draw.aNormalizer),
+	"ai.onnx.ml.ArrayFeatureExtractor": byAll(draw.someFeatures),
+})

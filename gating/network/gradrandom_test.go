@@ -1,0 +1,321 @@
+package network
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"gonum.org/v1/gonum/diff/fd"
+	"google.golang.org/protobuf/proto"
+)
+
+// gradientDraws draw a node of each operator that has a gradient, with attributes, shapes and elements at random and the
+// inputs that the gradient is checked for. Keys are names with their domain; an older form has "@" and its first opset
+// behind them. They are assigned family by family, at start.
+var gradientDraws = map[string]func(d draw) gradCase{}
+
+// addDraws takes the draws of one family.
+func addDraws(list map[string]func(d draw) gradCase) bool {
+	maps.Copy(gradientDraws, list)
+	return true
+}
+
+// drawsEach is how many nodes are drawn of each operator.
+const drawsEach = 24
+
+// differentiableForms are the forms that the operator table claims a gradient for, and those that stand for others.
+func differentiableForms() (forms []string) {
+	for k, list := range table {
+		for i, e := range list {
+			if e.grad != gradFull {
+				continue
+			}
+			name := opName(&onnxpb.NodeProto{Domain: proto.String(k[0]), OpType: proto.String(k[1])})
+			if i > 0 {
+				name += fmt.Sprint("@", e.since)
+			}
+			forms = append(forms, name)
+		}
+	}
+	for name := range expansions {
+		forms = append(forms, name)
+	}
+	slices.Sort(forms)
+	return forms
+}
+
+// notDrawn are forms whose gradient other tests check, with the test.
+var notDrawn = map[string]string{
+	"If": "TestControlFlow", "Loop": "TestControlFlow", "Scan": "TestControlFlow",
+	"SequenceConstruct": "TestControlFlow", "SequenceEmpty": "TestControlFlow", "SequenceInsert": "TestControlFlow",
+	"SequenceErase": "TestControlFlow", "SequenceAt": "TestControlFlow", "SequenceLength": "TestControlFlow",
+	"SequenceMap": "TestControlFlow", "ConcatFromSequence": "TestControlFlow", "SplitToSequence": "TestControlFlow",
+	"Optional": "TestControlFlow", "OptionalHasElement": "TestControlFlow", "OptionalGetElement": "TestControlFlow",
+}
+
+// TestEveryGradient checks the gradient of every form that claims one on nodes drawn at random. A form without a draw
+// fails: no operator gets a gradient unchecked.
+func TestEveryGradient(t *testing.T) {
+	forms := differentiableForms()
+	checked := 0
+	for _, form := range forms {
+		draws := gradientDraws[form]
+		if draws == nil {
+			if notDrawn[form] == "" {
+				t.Errorf("%s claims a gradient that nothing checks: add it to gradientDraws", form)
+			}
+			continue
+		}
+		checked++
+		t.Run(form, func(t *testing.T) {
+			for seed := range uint64(drawsEach) {
+				checkDrawn(t, form, draws(newDraw(seed<<8+uint64(len(form)))), seed == 0)
+			}
+		})
+	}
+	for form := range gradientDraws {
+		if !slices.Contains(forms, form) {
+			t.Errorf("%s is drawn and claims no gradient", form)
+		}
+	}
+	t.Logf("%d of %d forms with a gradient are checked on %d random nodes each", checked, len(forms), drawsEach)
+}
+
+// checkDrawn checks one node: its operator's Backward, and where it is a view or stands for others, or the flag says so, the
+// gradient of a whole program.
+func checkDrawn(t *testing.T, form string, c gradCase, whole bool) {
+	t.Helper()
+	failed := t.Failed()
+	if _, stands := expansions[form]; stands || !checkBackward(t, c) || whole {
+		checkWhole(t, c)
+	}
+	if t.Failed() && !failed {
+		for i, v := range c.inputs {
+			if v != nil {
+				t.Logf("input %d: %s", i, v.Spec())
+			}
+		}
+		t.Logf("opset %d, attributes %v", c.opset, c.attrs)
+	}
+}
+
+// difference is a derivative by differences of fourth order, with a bound on its own rounding error.
+type difference struct{ value, noise float64 }
+
+// slopesOf returns the derivative of f by every element of x, which f reads. The step follows the elements' size;
+// sum is the sum of the magnitudes that f adds up, whose rounding the differences cannot see below.
+func slopesOf(x []float32, fraction float64, f func() (value, sum float64)) []difference {
+	if fraction == 0 {
+		fraction = 1.0 / 128
+	}
+	h := fraction
+	if size := rootMeanSquare(x); size > 0 {
+		h *= size
+	}
+	s := &fd.Settings{Formula: fd.Formula{Derivative: 1, Step: h, Stencil: []fd.Point{
+		{Loc: -2, Coeff: 1.0 / 12}, {Loc: -1, Coeff: -2.0 / 3}, {Loc: 1, Coeff: 2.0 / 3}, {Loc: 2, Coeff: -1.0 / 12}}}}
+	list := make([]difference, len(x))
+	for i, v := range x {
+		var most float64
+		list[i].value = fd.Derivative(func(at float64) float64 {
+			x[i] = float32(at)
+			y, sum := f()
+			most = math.Max(most, sum)
+			return y
+		}, float64(v), s)
+		x[i] = v
+		list[i].noise = 16 * most / (1 << 24) / h
+	}
+	return list
+}
+
+func rootMeanSquare(x []float32) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum / math.Max(1, float64(len(x))))
+}
+
+// sameSlopes compares a gradient with differences, relative to the largest of them.
+func sameSlopes(got []float32, want []difference, tol float64) error {
+	if tol == 0 {
+		tol = 1e-3
+	}
+	var scale float64
+	for _, w := range want {
+		scale = math.Max(scale, math.Abs(w.value))
+	}
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w.value); !(d <= tol*scale+w.noise) {
+			return fmt.Errorf("element %d: got %g, differences give %g (%g is rounding)", i, got[i], w.value, w.noise)
+		}
+	}
+	return nil
+}
+
+// checkBackward checks every pair of a wanted input and a float output; false where there is no operator to check: a view.
+func checkBackward(t *testing.T, c gradCase) bool {
+	t.Helper()
+	op, in, outs := buildAny(t, c)
+	if op == nil {
+		return false
+	}
+	d, ok := op.(Differentiable)
+	if !ok {
+		t.Errorf("%s has no gradient", c.op)
+		return true
+	}
+	x := &Context{}
+	for k, out := range outs {
+		if !out.Spec().IsFloat() {
+			continue
+		}
+		dy := NewTensor(out.Spec())
+		fill(dy.F, 77+uint64(k))
+		forward := func() (value, sum float64) {
+			x.Step++
+			if err := op.Forward(x, in, outs); err != nil {
+				t.Fatal(err)
+			}
+			for e, v := range out.F {
+				value += float64(v) * float64(dy.F[e])
+				sum += math.Abs(float64(v) * float64(dy.F[e]))
+			}
+			return value, sum
+		}
+		for _, i := range c.wrt {
+			forward()
+			got := NewTensor(in[i].Spec())
+			for e := range got.F {
+				got.F[e] = nan // Backward must write every element
+			}
+			if err := d.Backward(x, i, k, in, outs, dy, got); err != nil {
+				t.Errorf("%s: %v", c.op, err)
+				continue
+			}
+			if err := sameSlopes(got.F, slopesOf(in[i].F, c.step, forward), c.tol); err != nil {
+				t.Errorf("%s: gradient of output %d by input %d: %v", c.op, k, i, err)
+			}
+		}
+	}
+	return true
+}
+
+// checkWhole checks the gradient that Gorgonia gives of the mean square of every float output of a model of one node. Every
+// wanted input is a mixture with one coefficient an element, so that coefficients are elements.
+func checkWhole(t *testing.T, c gradCase) {
+	t.Helper()
+	m, config, data, coeffs := elementwiseModel(t, c)
+	g, err := Lower(m, config)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	r := NewRunner(g, nil)
+	for k, o := range g.Outputs() {
+		if !o.IsFloat() || !o.value.gated {
+			continue
+		}
+		got, err := outputGradient(g, k, data, coeffs)
+		if err != nil {
+			t.Errorf("%s: gradient of output %d: %v", c.op, k, err)
+			continue
+		}
+		for p, params := range config.Params {
+			square := func() (value, sum float64) {
+				outs, err := r.Run(data, coeffs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range outs[k].F {
+					value += float64(v) * float64(v) / float64(outs[k].Len())
+				}
+				return value, 2 * value
+			}
+			want := coefficientSlopes(coeffs[p], c.step, square)
+			if got[p] == nil {
+				got[p] = make([]float32, len(want)) // no gradient flows there: it must be zero
+			}
+			if err := sameSlopes(got[p], want, c.tol); err != nil {
+				t.Errorf("%s: gradient of output %d by %s in a program: %v", c.op, k, params.Name, err)
+			}
+		}
+	}
+}
+
+// coefficientSlopes is slopesOf for coefficients, which keep their elements in float64.
+func coefficientSlopes(c []float64, fraction float64, f func() (value, sum float64)) []difference {
+	x := each(c, func(v float64) float32 { return float32(v) })
+	list := slopesOf(x, fraction, func() (float64, float64) {
+		for i, v := range x {
+			c[i] = float64(v)
+		}
+		return f()
+	})
+	for i, v := range x {
+		c[i] = float64(v)
+	}
+	return list
+}
+
+// elementwiseModel is a model of the node with every wanted input reshaped from a flat mixture of ones.
+func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string]*Tensor, [][]float64) {
+	t.Helper()
+	p, names := nodeModel(c, nil)
+	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*Tensor{}}, map[string]*Tensor{}
+	var coeffs [][]float64
+	var nodes []*onnxpb.NodeProto
+	for i, v := range c.inputs {
+		switch {
+		case v == nil:
+		case slices.Contains(c.wrt, i) && v.Len() > 0:
+			flat := fmt.Sprint("flat", i)
+			shape := flat + " shape"
+			n := nodeOf(names[i], "Reshape", []string{flat, shape})
+			if c.domain == "" && c.opset < 5 {
+				n = nodeOf(names[i], "Reshape", []string{flat}, intsAttr("shape", asInt64s(v.Shape)...))
+			}
+			nodes = append(nodes, n)
+			p.Graph.Initializer = append(p.Graph.Initializer, initializer(t, shape, []int{len(v.Shape)}, asInt64s(v.Shape)...))
+			p.Graph.Input = slices.DeleteFunc(p.Graph.Input, func(in *onnxpb.ValueInfoProto) bool { return in.GetName() == names[i] })
+			config.Params = append(config.Params, Param{Name: flat, Shape: []int{v.Len()}, Gate: len(coeffs),
+				Values: [][]float32{slices.Repeat([]float32{1}, v.Len())}})
+			coeffs = append(coeffs, each(v.F, func(e float32) float64 { return float64(e) }))
+		case v.Spec().IsFloat() && !slices.Contains(c.known, i):
+			config.Shapes[names[i]], data[names[i]] = v.Shape, v
+		default:
+			config.Values[names[i]] = v
+		}
+	}
+	p.Graph.Node = append(nodes, p.Graph.Node...)
+	m, err := onnx.FromProto(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.Params {
+		config.Params[i].Sites = sitesOf(m, config.Params[i].Name)
+	}
+	return m, config, data, coeffs
+}
+
+// TestOutputIsMixture runs a graph whose output is a mixture that no node reads.
+func TestOutputIsMixture(t *testing.T) {
+	x := randomTensor(1, 2, 3)
+	m, config, data, coeffs := elementwiseModel(t, gradCase{op: "Identity", opset: 13, inputs: []*Tensor{x}, wrt: []int{0}})
+	g, err := Lower(m, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := NewRunner(g, nil).Run(data, coeffs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(out[0], x, 0, 0); err != nil {
+		t.Error(err)
+	}
+}
