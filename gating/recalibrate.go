@@ -2,6 +2,7 @@ package gating
 
 import (
 	"context"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -18,17 +19,34 @@ type Statistics struct {
 }
 
 // normNodes returns the BatchNormalization nodes of the main graph whose
-// statistics are initializers.
+// statistics are initializers. Those that a merge has reset to add a bias only
+// (graphmatch.Reset) normalise nothing and are left out.
 func normNodes(m *onnx.Model) []*onnxpb.NodeProto {
 	tensors := initializers(m)
 	var list []*onnxpb.NodeProto
 	for _, n := range m.Proto().GetGraph().GetNode() {
 		in := n.GetInput()
-		if n.GetOpType() == "BatchNormalization" && len(in) == 5 && tensors[in[3]] != nil && tensors[in[4]] != nil {
+		if n.GetOpType() == "BatchNormalization" && len(in) == 5 && tensors[in[3]] != nil && tensors[in[4]] != nil && !wasReset(m, n, tensors) {
 			list = append(list, n)
 		}
 	}
 	return list
+}
+
+// wasReset tells whether a normalisation has scale 1, mean 0 and variance
+// 1 - epsilon throughout, which no training leaves.
+func wasReset(m *onnx.Model, n *onnxpb.NodeProto, tensors map[string]*onnxpb.TensorProto) bool {
+	for slot, want := range map[int]float32{1: 1, 3: 0, 4: float32(1 - epsilon(n))} {
+		t := tensors[n.GetInput()[slot]]
+		if t == nil {
+			return false
+		}
+		values, err := m.Tensor(t).Floats(nil)
+		if err != nil || slices.ContainsFunc(values, func(v float32) bool { return v != want }) {
+			return false
+		}
+	}
+	return true
 }
 
 func initializers(m *onnx.Model) map[string]*onnxpb.TensorProto {

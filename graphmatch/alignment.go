@@ -27,11 +27,12 @@ const (
 // Alignment pairs the layers of several models.
 type Alignment struct {
 	Models []*onnx.Model
-	Base   int      // index of the model that gives order, orientation and names
-	Layers []Layer  // in the base's canonical order, then those that the base lacks
-	views  []*view  // one per model
-	labels []string // the models' names in messages
-	table  []row    // all layers before tied ones are joined
+	Base   int             // index of the model that gives order, orientation and names
+	Layers []Layer         // in the base's canonical order, then those that the base lacks
+	views  []*view         // one per model
+	labels []string        // the models' names in messages
+	table  []row           // all layers before tied ones are joined
+	folds  map[*unit]*fold // of units whose normalisation is folded in
 	// readers lists the sites that read each tensor of the base.
 	readers map[*onnxpb.TensorProto][]onnx.Site
 }

@@ -44,8 +44,8 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 			continue
 		}
 		l := a.layer(r)
-		if note := notes[r.first(a.Base)]; note != "" && l.Status == Matched {
-			l.Reason = note
+		if note := notes[r.first(a.Base)]; note != "" {
+			l.noteFold(r, note)
 		}
 		a.Layers = append(a.Layers, l)
 	}

@@ -35,6 +35,15 @@
 // only an exporter's search for duplicates brought together stay apart. Tensors
 // tied in some models only are apart too: each use then names the same tensor.
 //
+// # Folded normalisations
+//
+// Some exporters multiply a BatchNormalization into the convolution or linear layer before it, others keep
+// it as a node. Where models differ in that, the layer is matched with the normalisation folded in: values
+// are read as folded, and the normalisation is no layer of its own. If the base is a model that keeps the
+// node, its bias takes the folded bias, and the rest is reset ([Reset]) so that the node adds that bias and
+// nothing else, exactly. What cannot be folded (a result that others read too, statistics of each batch,
+// tensors that do not fit) is a mismatch whose reason names both nodes.
+//
 // # Hidden units
 //
 // Networks trained from different seeds number their hidden units differently. [Permute] reorders those of

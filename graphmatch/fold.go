@@ -27,12 +27,13 @@ func (a *Alignment) foldRows() (rows []row, notes map[*unit]string) {
 			}
 		}
 	}
+	a.folds = map[*unit]*fold{}
 	gone, notes := map[*unit]bool{}, map[*unit]string{}
 	for _, r := range a.table {
 		if folded := a.foldRow(r, at); folded != nil {
 			for _, u := range folded {
 				if u.fold != nil {
-					gone[u.fold.norm] = true
+					gone[u.fold.norm], a.folds[u.source] = true, u.fold
 				}
 			}
 			notes[folded.first(a.Base)] = a.foldNote(folded)
@@ -97,6 +98,18 @@ func (a *Alignment) foldNote(r row) string {
 	}
 	return fmt.Sprintf("batchnorm folded in %s; %s folded to match: node %q (%s) against node %q (%s) + node %q (BatchNormalization)",
 		strings.Join(without, ", "), strings.Join(with, ", "), plain.nodeName(), plain.op, folded.nodeName(), folded.op, folded.fold.norm.nodeName())
+}
+
+// noteFold says how a layer was made to match, and lets patterns find it by its normalisation's names.
+func (l *Layer) noteFold(r row, note string) {
+	if l.Status == Matched {
+		l.Reason = note
+	}
+	for _, u := range r {
+		if u.fold != nil {
+			l.tags = append(append(l.tags, u.fold.norm.name), u.fold.norm.tags...)
+		}
+	}
 }
 
 // explainFolds says so where a BatchNormalization is missing because one exporter folded it into the layer

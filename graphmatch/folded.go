@@ -37,7 +37,6 @@ func (u *unit) folded(norm *unit) *unit {
 	w.source = u
 	w.params = []*param{weight, {role: "bias", at: bias.at, c: bias.c}}
 	w.members = append(slices.Clone(u.members), norm.members...)
-	w.tags = append(append(slices.Clone(u.tags), norm.name), norm.tags...)
 	return &w
 }
 

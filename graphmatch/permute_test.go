@@ -280,3 +280,26 @@ func TestPermuteBySimilarity(t *testing.T) {
 		t.Errorf("without matrices: cosine %v before, %v after, error %v", p.Before, p.After, err)
 	}
 }
+
+// An export with its normalisations folded and a reordered one without are brought together.
+func TestPermuteAcrossFolds(t *testing.T) {
+	folded, whole := openFile(t, "testdata/resnet_tuned.onnx"), openFile(t, "testdata/resnet_bn_tuned.onnx")
+	for _, pair := range [][2]*onnx.Model{{folded, whole}, {whole, folded}} {
+		moved, _, err := graphmatch.Scramble(pair[1], 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := graphmatch.Align([]*onnx.Model{pair[0], moved}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.After[1] < 0.999999 {
+			t.Errorf("cosine %v before, %v after, want 1", p.Before[1], p.After[1])
+		}
+		sameOutputs(t, pair[0], p.Alignment.Models[1])
+	}
+}

@@ -49,6 +49,9 @@ func (a *Alignment) newMatcher(j int, sym *symmetry) (*matcher, error) {
 			continue
 		}
 		q := w.param(f.param.role)
+		if folded := a.folds[w] != nil || a.folds[f.unit] != nil; folded && f.param.role != "weight" {
+			continue // the bias of one means another thing than that of the other
+		}
 		if q == nil || !slices.Equal(w.canonicalShape(q), f.unit.canonicalShape(f.param)) {
 			continue
 		}
@@ -106,10 +109,15 @@ func (m *matcher) add(a *Alignment, j int, f *face, w *unit, q *param) error {
 
 // pair reads a parameter of model j and the base's, the latter as the model stores it.
 func (a *Alignment) pair(j int, u *unit, p *param, w *unit, q *param) (base, other []float32, err error) {
-	if other, err = a.Models[j].Tensor(p.c.tensor).Floats(nil); err != nil {
+	read := func(j int, u *unit, p *param) ([]float32, error) {
+		use := p.use()
+		use.fold = a.folds[u]
+		return use.floats(a.Models[j], p.role, nil)
+	}
+	if other, err = read(j, u, p); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.labels[j], err)
 	}
-	if base, err = a.Models[a.Base].Tensor(q.c.tensor).Floats(nil); err != nil {
+	if base, err = read(a.Base, w, q); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.labels[a.Base], err)
 	}
 	if shape := q.c.fileShape(); len(shape) == 2 && w.flipped(q) != u.flipped(p) {

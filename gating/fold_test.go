@@ -1,0 +1,125 @@
+package gating
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// twoExports are exports of one network: with its normalisations folded into the convolutions, and with
+// them as nodes.
+func twoExports(t *testing.T) []*onnx.Model {
+	t.Helper()
+	var models []*onnx.Model
+	for _, name := range []string{"resnet_tuned", "resnet_bn_tuned"} {
+		m := must(onnx.Open("../graphmatch/testdata/" + name + ".onnx"))(t)
+		t.Cleanup(func() { m.Close() })
+		models = append(models, m)
+	}
+	return models
+}
+
+// images draws inputs for twoExports.
+func images(n int) *dataset.Data {
+	floats := make([]float32, n*64)
+	for i, v := range random(3, len(floats)) {
+		floats[i] = float32(v)
+	}
+	return &dataset.Data{Inputs: []dataset.Column{{Name: "x", Type: onnx.Float32, Shape: []int{1, 8, 8}, Floats: floats}}}
+}
+
+// wantClose fails unless two outputs agree to a part of the largest element.
+func wantClose(t *testing.T, got, want []float32, tol float64) {
+	t.Helper()
+	var scale float64
+	for _, v := range want {
+		scale = math.Max(scale, math.Abs(float64(v)))
+	}
+	for i := range want {
+		if !(math.Abs(float64(got[i])-float64(want[i])) <= tol*scale) {
+			t.Fatalf("element %d: got %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// selectFrom is the plan of layers with a base.
+func selectFrom(t *testing.T, models []*onnx.Model, base int, g Granularity, only ...string) *Plan {
+	t.Helper()
+	a := must(graphmatch.Align(models, base))(t)
+	return must(NewPlan(must(LoadWeights(must(a.Select(only, nil))(t)))(t), g))(t)
+}
+
+// Any convex mixture of two exports of one network is that network, whichever of them is the base.
+func TestMixtureOfFoldedAndUnfoldedIsTheNetwork(t *testing.T) {
+	models, d := twoExports(t), images(8)
+	want := logits(t, models[0], d, nil, nil)
+	for base := range models {
+		for _, g := range granularities {
+			p := selectFrom(t, models, base, g)
+			for _, coeffs := range [][][]float64{p.Uniform([]bool{true, true}), randomCoefficients(p, 4)} {
+				back := wantSameLogits(t, p, coeffs, d, 1e-5)
+				wantClose(t, logits(t, back, d, nil, nil), want, 1e-5)
+			}
+		}
+	}
+}
+
+// Mixtures of different networks, one of them folded, compute what the learned network does.
+func TestFoldedMixtureBakesAsItWasLearned(t *testing.T) {
+	folded := must(onnx.Open("../graphmatch/testdata/resnet_fresh.onnx"))(t)
+	defer folded.Close()
+	models, d := append(twoExports(t), folded), images(8)
+	for base := range models {
+		for _, g := range granularities {
+			p := selectFrom(t, models, base, g)
+			wantSameLogits(t, p, randomCoefficients(p, 4), d, 1e-5)
+		}
+	}
+}
+
+// What is not selected stays as the base has it, normalisations included.
+func TestFoldedLayersLeftOutAreCopied(t *testing.T) {
+	models := twoExports(t)
+	for base := range models {
+		p := selectFrom(t, models, base, ByLayer, "layer2.0.conv1")
+		back := written(t, must(p.Bake(p.Uniform([]bool{true, true})))(t))
+		for _, l := range must(graphmatch.Align([]*onnx.Model{models[base], back}, 0))(t).Layers {
+			merged := l.Name == "layer2.0.conv1" || l.Name == "layer2.0.bn1"
+			if merged == (l.Status == graphmatch.Identical) {
+				t.Errorf("base %d: layer %s is %s", base, l.Name, l.Status)
+			}
+		}
+	}
+}
+
+// A recipe of a merge that folded normalisations bakes the same bytes again.
+func TestRecipeOfFoldedMerge(t *testing.T) {
+	models := twoExports(t)
+	for base := range models {
+		p := selectFrom(t, models, base, ByChannel)
+		r := bakedResult(t, p, randomCoefficients(p, 7), nil)
+		rec := must(ParseRecipe(must(json.Marshal(must(r.Recipe())(t)))(t)))(t)
+		again := must(rec.Bake(must(graphmatch.Align(models, rec.Base))(t)))(t)
+		if !bytes.Equal(fileBytes(t, again), fileBytes(t, r.Model())) {
+			t.Errorf("base %d: other bytes", base)
+		}
+	}
+}
+
+// A normalisation that a merge has reset is no place to measure statistics at.
+func TestResetNormalisationsAreNotRecalibrated(t *testing.T) {
+	models := twoExports(t)
+	p := selectFrom(t, models, 1, ByLayer)
+	merged := must(p.Bake(p.Uniform([]bool{true, true})))(t)
+	if n := len(normNodes(models[1])); n == 0 {
+		t.Fatal("the base has no normalisations")
+	}
+	if list := normNodes(merged); len(list) != 0 {
+		t.Errorf("%d normalisations are to be recalibrated, want none", len(list))
+	}
+}
