@@ -6,7 +6,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -22,15 +21,6 @@ func twoExports(t *testing.T) []*onnx.Model {
 		models = append(models, m)
 	}
 	return models
-}
-
-// images draws inputs for twoExports.
-func images(n int) *dataset.Data {
-	floats := make([]float32, n*64)
-	for i, v := range random(3, len(floats)) {
-		floats[i] = float32(v)
-	}
-	return &dataset.Data{Inputs: []dataset.Column{{Name: "x", Type: onnx.Float32, Shape: []int{1, 8, 8}, Floats: floats}}}
 }
 
 // wantClose fails unless two outputs agree to a part of the largest element.
@@ -56,7 +46,7 @@ func selectFrom(t *testing.T, models []*onnx.Model, base int, g Granularity, onl
 
 // Any convex mixture of two exports of one network is that network, whichever of them is the base.
 func TestMixtureOfFoldedAndUnfoldedIsTheNetwork(t *testing.T) {
-	models, d := twoExports(t), images(8)
+	models, d := twoExports(t), samples(3, 8, 1, 8, 8)
 	want := logits(t, models[0], d, nil, nil)
 	for base := range models {
 		for _, g := range granularities {
@@ -73,7 +63,7 @@ func TestMixtureOfFoldedAndUnfoldedIsTheNetwork(t *testing.T) {
 func TestFoldedMixtureBakesAsItWasLearned(t *testing.T) {
 	folded := must(onnx.Open("../graphmatch/testdata/resnet_fresh.onnx"))(t)
 	defer folded.Close()
-	models, d := append(twoExports(t), folded), images(8)
+	models, d := append(twoExports(t), folded), samples(3, 8, 1, 8, 8)
 	for base := range models {
 		for _, g := range granularities {
 			p := selectFrom(t, models, base, g)
