@@ -6,31 +6,88 @@ import (
 	"math/rand/v2"
 )
 
-// Batches yields the row numbers of one epoch in an order drawn from seed and epoch, size rows at a time; the last
-// batch has what is left. Every row comes exactly once. The slices yielded stay valid and must not be changed.
-func (d *Data) Batches(size int, seed uint64, epoch int) iter.Seq[[]int] {
-	rows := d.rows()
-	// Stream 0 of a seed belongs to Split: an epoch must not repeat its draws.
-	shuffle(rows, rand.NewPCG(seed, uint64(epoch)+1))
-	return windows(rows, size)
+// Batches yields batches of row numbers without end, for learning: pass after pass over the samples, each in an order
+// drawn from seed. Rows of a batch are of one shape; sizes holds how many are in a batch of each part, or one number for
+// all, and the shapes come in an order drawn as well. What is left over at the end of a pass begins that part's next one,
+// so that every batch is full and every row is yielded equally often, give or take once. The slices yielded stay valid
+// and must not be changed.
+func (d *Data) Batches(seed uint64, sizes ...int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		left := make([][]int, len(d.others)+1)
+		for pass := uint64(0); d.Len() > 0; pass++ {
+			// Stream 0 of a seed belongs to Split: a pass must not repeat its draws.
+			for _, rows := range d.pass(rand.NewPCG(seed, pass+1), left, sizes) {
+				if !yield(rows) {
+					return
+				}
+			}
+		}
+	}
 }
 
-// InOrder yields all row numbers in the order of the file, size rows at a time; the last batch has what is left.
-func (d *Data) InOrder(size int) iter.Seq[[]int] {
-	return windows(d.rows(), size)
+// pass returns the batches of one pass, and leaves the rows that fill none in left, part by part. Where there are several
+// parts, whose turn it is is drawn; the batches of each stay in their order.
+func (d *Data) pass(random *rand.PCG, left [][]int, sizes []int) [][]int {
+	batches := make([][][]int, len(left))
+	var turns []int
+	before := 0
+	for i, p := range d.Parts() {
+		rows := p.rows(before)
+		before += len(rows)
+		shuffle(rows, random)
+		rows, left[i] = append(left[i], rows...), nil
+		for batch := range windows(rows, sizeOf(sizes, i)) {
+			if len(batch) < sizeOf(sizes, i) {
+				left[i] = batch
+				break
+			}
+			batches[i] = append(batches[i], batch)
+			turns = append(turns, i)
+		}
+	}
+	if len(left) > 1 {
+		shuffle(turns, random)
+	}
+	list := make([][]int, len(turns))
+	for k, i := range turns {
+		list[k], batches[i] = batches[i][0], batches[i][1:]
+	}
+	return list
 }
 
-func (d *Data) rows() []int {
-	rows := make([]int, d.Len())
+// InOrder yields all row numbers in order, for judging: batches of one shape, with sizes as for Batches. The last batch
+// of each part has what is left.
+func (d *Data) InOrder(sizes ...int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		before := 0
+		for i, p := range d.Parts() {
+			rows := p.rows(before)
+			before += len(rows)
+			for batch := range windows(rows, sizeOf(sizes, i)) {
+				if !yield(batch) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sizeOf returns the size of the batches of a part, at least 1.
+func sizeOf(sizes []int, part int) int {
+	return max(1, sizes[min(part, len(sizes)-1)])
+}
+
+// rows numbers the rows of the first shape, from first on.
+func (d *Data) rows(first int) []int {
+	rows := make([]int, d.own())
 	for i := range rows {
-		rows[i] = i
+		rows[i] = first + i
 	}
 	return rows
 }
 
-// windows yields consecutive parts of rows. A size below 1 counts as 1.
+// windows yields consecutive parts of rows.
 func windows(rows []int, size int) iter.Seq[[]int] {
-	size = max(1, size)
 	return func(yield func([]int) bool) {
 		for from := 0; from < len(rows); from += size {
 			to := min(from+size, len(rows))
@@ -43,10 +100,10 @@ func windows(rows []int, size int) iter.Seq[[]int] {
 
 // shuffle is the Fisher-Yates shuffle. It is written out because only the raw stream of PCG, not the methods of
 // rand.Rand, is promised to stay the same in later versions of Go, and a merge must be reproducible.
-func shuffle(rows []int, random *rand.PCG) {
-	for i := len(rows) - 1; i > 0; i-- {
+func shuffle[T any](list []T, random *rand.PCG) {
+	for i := len(list) - 1; i > 0; i-- {
 		// The high word of the product is below i+1; its bias, under 2^-40 for any data that fits in memory, is harmless.
 		j, _ := bits.Mul64(random.Uint64(), uint64(i)+1)
-		rows[i], rows[j] = rows[j], rows[i]
+		list[i], list[j] = list[j], list[i]
 	}
 }

@@ -4,6 +4,10 @@
 // The rules of the whole package:
 //
 //   - The first axis of every array is the batch: row i of every column belongs to sample i.
+//   - Samples may differ in the length of axes that are symbolic in the graph, as sentences do. Samples of one shape make a
+//     part ([Data.Parts]); rows are numbered through all parts, and no batch mixes shapes. They come from ONNX test data
+//     with sets of several shapes, from several files ([OpenAll]), or from padded arrays in an .npz file with an array
+//     "lengths" of how many leading positions of each sample are real ([Open]).
 //   - Values are read straight into the type the graph wants. Any number may become a float, the nearest float32; a float
 //     becomes an integer only when it is one; an integer must be in the range of its type. Nothing wraps or is clipped.
 //   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand, and
@@ -42,16 +46,34 @@ type Column struct {
 
 // Data is a set of samples: one column per graph input, in the order of the graph's inputs, and the label.
 type Data struct {
+	// Inputs hold the samples of one shape: all of them, unless there are more [Data.Parts].
 	Inputs []Column
 	// Label is nil when the file has none. A floating point label keeps its shape; an integer label of shape [N,1] is
 	// read as [N].
 	Label *Column
 
-	path string // where it was read from, for messages; may be empty
+	others  []*Data  // samples of other shapes, each of one shape; their rows follow
+	path    string   // where it was read from, for messages; may be empty
+	origins []origin // where each row was read from; nil if row i is row i of path
 }
 
-// Len returns the number of samples, the same in every column.
+// origin is the place of a sample in a file.
+type origin struct {
+	path string
+	row  int
+}
+
+// Len returns the number of samples of all shapes.
 func (d *Data) Len() int {
+	n := d.own()
+	for _, p := range d.others {
+		n += p.own()
+	}
+	return n
+}
+
+// own returns the number of samples of the first shape, the same in every column.
+func (d *Data) own() int {
 	if len(d.Inputs) > 0 {
 		return d.Inputs[0].Len()
 	}
@@ -98,46 +120,4 @@ func gather[T any](dst, src []T, rows []int, size int) {
 	for i, row := range rows {
 		copy(dst[i*size:(i+1)*size], src[row*size:(row+1)*size])
 	}
-}
-
-// Select returns the given rows as data of their own, in the order given. Rows may repeat; a row outside [0, Len())
-// panics, as indexing does.
-func (d *Data) Select(rows []int) *Data {
-	return d.each(func(c Column) Column {
-		n := len(rows) * c.Size()
-		out := Column{Name: c.Name, Type: c.Type, Shape: c.Shape}
-		if c.Floats != nil {
-			out.Floats = make([]float32, n)
-		} else {
-			out.Ints = make([]int64, n)
-		}
-		c.Gather(rows, out.Floats, out.Ints)
-		return out
-	})
-}
-
-// Head returns the first n samples, or all when there are fewer. It shares memory with d.
-func (d *Data) Head(n int) *Data {
-	n = max(0, min(n, d.Len()))
-	return d.each(func(c Column) Column {
-		if c.Floats != nil {
-			c.Floats = c.Floats[: n*c.Size() : n*c.Size()]
-		} else {
-			c.Ints = c.Ints[: n*c.Size() : n*c.Size()]
-		}
-		return c
-	})
-}
-
-// each applies change to every column, the label included.
-func (d *Data) each(change func(Column) Column) *Data {
-	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path}
-	for i, c := range d.Inputs {
-		out.Inputs[i] = change(c)
-	}
-	if d.Label != nil {
-		label := change(*d.Label)
-		out.Label = &label
-	}
-	return out
 }

@@ -8,36 +8,52 @@ import (
 )
 
 // CheckLabels makes sure that every label is a class index in [0, classes). It fails with ErrData, naming the first row
-// of d that is not, or when there is no integer label.
+// that is not, or when there is no integer label.
 func (d *Data) CheckLabels(classes int) error {
-	err := d.checkLabels(classes)
-	if err != nil && d.path != "" {
-		return fmt.Errorf("%s: %w", d.path, err)
+	for _, p := range d.Parts() {
+		if at, err := p.checkLabels(classes); err != nil && at.path != "" {
+			return fmt.Errorf("%s: %w", at.path, err)
+		} else if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
-func (d *Data) checkLabels(classes int) error {
+// checkLabels checks the labels of samples of one shape, and says where they were read.
+func (d *Data) checkLabels(classes int) (at origin, err error) {
+	at = d.origin(0)
 	if d.Label == nil {
-		return fail("add an array named label, or name the one to use", "there is no label")
+		return at, fail("add an array named label, or name the one to use", "there is no label")
 	}
 	if d.Label.Ints == nil {
-		return fail("save class indices as integers: y.astype('int64')",
+		return at, fail("save class indices as integers: y.astype('int64')",
 			"label %q holds %s, not class indices", d.Label.Name, d.Label.Type)
 	}
 	for i, class := range d.Label.Ints {
 		if class < 0 || class >= int64(classes) {
-			return fail("class indices count from 0; check that the data belongs to these models",
-				"label %q, row %d: class %d is outside of the graph's %d classes", d.Label.Name, i/d.Label.Size(), class, classes)
+			at = d.origin(i / d.Label.Size())
+			return at, fail("class indices count from 0; check that the data belongs to these models",
+				"label %q, row %d: class %d is outside of the graph's %d classes", d.Label.Name, at.row, class, classes)
 		}
 	}
-	return nil
+	return at, nil
 }
 
 // AsClasses returns the same data with class indices for its label, checked as by CheckLabels. Integers stay as they
 // are; whole numbers stored as floats, shape [N] or [N,1], and one-hot rows of length classes, of any type, are
 // converted. The inputs are shared with d.
 func (d *Data) AsClasses(classes int) (*Data, error) {
+	parts := d.Parts()
+	for i, p := range parts {
+		parts[i] = p.asClasses(classes)
+	}
+	out := united(parts)
+	return out, out.CheckLabels(classes)
+}
+
+// asClasses converts the labels of samples of one shape, if they can be.
+func (d *Data) asClasses(classes int) *Data {
 	out := *d
 	if d.Label != nil {
 		label := *d.Label
@@ -48,7 +64,7 @@ func (d *Data) AsClasses(classes int) (*Data, error) {
 		}
 		out.Label = &label
 	}
-	return &out, out.CheckLabels(classes)
+	return &out
 }
 
 // fromOneHot returns the place of the only 1 in every row, if all else in it is 0.

@@ -37,24 +37,45 @@ func exists(path string) bool {
 }
 
 // openTestData reads a folder in the format of ONNX's own tests: test_data_set_N with input_K.pb and output_K.pb, each
-// a TensorProto whose first axis is the batch. The sets follow one another as samples; every set needs the same inputs
-// and sample shapes. Input K of the files is input K of the graph unless all tensors bear the graph's names. The label
+// a TensorProto whose first axis is the batch. The sets follow one another as samples; every set needs the same inputs,
+// of the same types. Input K of the files is input K of the graph unless all tensors bear the graph's names. The label
 // is output 0, or the output whose name or file name without suffix is the label asked for.
 func (l *loader) openTestData(path string) (*Data, error) {
 	sets := testSets(path)
-	inputs, err := l.readTestTensors(sets, "input")
-	if err != nil {
-		return nil, err
+	inputs, outputs := countFiles(sets[0], "input"), countFiles(sets[0], "output")
+	list := make([]*Data, len(sets))
+	for i, set := range sets {
+		in, err := l.readTestTensors(set, "input", inputs)
+		if err != nil {
+			return nil, err
+		}
+		out, err := l.readTestTensors(set, "output", outputs)
+		if err != nil {
+			return nil, err
+		}
+		p, err := l.pickTestData(in, out)
+		if err == nil {
+			list[i], err = l.read(p)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(set), err)
+		}
+		list[i].readFrom(set)
 	}
-	outputs, err := l.readTestTensors(sets, "output")
-	if err != nil {
-		return nil, err
+	return join(list)
+}
+
+// countFiles counts input_0.pb, input_1.pb, ... of a set.
+func countFiles(set, kind string) int {
+	n := 0
+	for exists(testFile(set, kind, n)) {
+		n++
 	}
-	p, err := l.pickTestData(inputs, outputs)
-	if err != nil {
-		return nil, err
-	}
-	return l.read(p)
+	return n
+}
+
+func testFile(set, kind string, k int) string {
+	return filepath.Join(set, fmt.Sprintf("%s_%d.pb", kind, k))
 }
 
 func (l *loader) pickTestData(inputs, outputs []named) (picked, error) {
@@ -97,26 +118,20 @@ func inOrderOf(fields []Field, arrays []named) ([]named, bool) {
 	return out, true
 }
 
-// readTestTensors reads input_0.pb, input_1.pb, ... of every set and joins tensor K of all sets.
-func (l *loader) readTestTensors(sets []string, kind string) ([]named, error) {
+// readTestTensors reads the first n files of a kind.
+func (l *loader) readTestTensors(set, kind string, n int) ([]named, error) {
 	var out []named
-	for k := 0; exists(filepath.Join(sets[0], fmt.Sprintf("%s_%d.pb", kind, k))); k++ {
-		var joined joinedTensors
-		for _, set := range sets {
-			path := filepath.Join(set, fmt.Sprintf("%s_%d.pb", kind, k))
-			t, err := l.readTestTensor(path)
-			if err == nil {
-				err = joined.add(t)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", filepath.Join(filepath.Base(set), filepath.Base(path)), err)
-			}
+	for k := range n {
+		path := testFile(set, kind, k)
+		t, err := l.readTestTensor(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(filepath.Base(set), filepath.Base(path)), err)
 		}
-		name := joined.tensors[0].Name()
+		name := t.Name()
 		if name == "" {
 			name = fmt.Sprintf("%s_%d", kind, k)
 		}
-		out = append(out, named{name, joined})
+		out = append(out, named{name, testTensor{t}})
 	}
 	return out, nil
 }
@@ -162,66 +177,38 @@ func notTensor(err error) error {
 	return fail("write the file again; it must hold one TensorProto", "this is not a readable tensor: %v", err)
 }
 
-// joinedTensors are tensors one after another along the batch axis.
-type joinedTensors struct {
-	tensors []onnx.Tensor
-	samples int
-}
+// testTensor is a tensor whose first axis is the batch.
+type testTensor struct{ onnx.Tensor }
 
-// add appends a tensor of the same type and sample shape.
-func (j *joinedTensors) add(t onnx.Tensor) error {
-	if len(t.Shape()) == 0 {
-		return fail("the first axis must count samples", "the tensor %q is a scalar: it has no batch axis", t.Name())
-	}
-	if len(j.tensors) > 0 {
-		first := j.tensors[0]
-		if t.DataType() != first.DataType() || !slices.Equal(t.Shape()[1:], first.Shape()[1:]) {
-			return fail("all sets need samples of one shape", "the tensor %q is %s %v, but in the first set it is %s %v",
-				t.Name(), t.DataType(), t.Shape(), first.DataType(), first.Shape())
-		}
-	}
-	j.tensors = append(j.tensors, t)
-	j.samples += t.Shape()[0]
-	return nil
-}
+func (t testTensor) header() (onnx.DataType, []int, error) { return t.DataType(), t.Shape(), nil }
 
-func (j joinedTensors) header() (onnx.DataType, []int, error) {
-	first := j.tensors[0]
-	shape := slices.Clone(first.Shape())
-	shape[0] = j.samples
-	return first.DataType(), shape, nil
-}
-
-func (j joinedTensors) floats(b *budget) ([]float32, error) {
-	if j.tensors[0].DataType().IsFloat() {
-		return appendTensors(j, b, 4, onnx.Tensor.Floats)
+func (t testTensor) floats(b *budget) ([]float32, error) {
+	if t.DataType().IsFloat() {
+		return readTensor(t, b, 4, onnx.Tensor.Floats)
 	}
-	ints, err := appendTensors(j, b, 8, onnx.Tensor.Ints)
+	ints, err := readTensor(t, b, 8, onnx.Tensor.Ints)
 	return floatsOf(ints), err
 }
 
-func (j joinedTensors) ints(b *budget) ([]int64, error) {
-	if !j.tensors[0].DataType().IsFloat() {
-		return appendTensors(j, b, 8, onnx.Tensor.Ints)
+func (t testTensor) ints(b *budget) ([]int64, error) {
+	if !t.DataType().IsFloat() {
+		return readTensor(t, b, 8, onnx.Tensor.Ints)
 	}
-	reals, err := appendTensors(j, b, 8, onnx.Tensor.Doubles)
+	reals, err := readTensor(t, b, 8, onnx.Tensor.Doubles)
 	if err != nil {
 		return nil, err
 	}
 	return intsOf(reals)
 }
 
-// appendTensors reads all tensors in turn as numbers of the given size.
-func appendTensors[T any](j joinedTensors, b *budget, size int, read func(onnx.Tensor, []T) ([]T, error)) ([]T, error) {
-	var out []T
-	for _, t := range j.tensors {
-		if err := b.take(t.Len(), size); err != nil {
-			return nil, err
-		}
-		var err error
-		if out, err = read(t, out); err != nil {
-			return nil, notTensor(err)
-		}
+// readTensor reads a tensor as numbers of the given size.
+func readTensor[T any](t testTensor, b *budget, size int, read func(onnx.Tensor, []T) ([]T, error)) ([]T, error) {
+	if err := b.take(t.Len(), size); err != nil {
+		return nil, err
+	}
+	out, err := read(t.Tensor, nil)
+	if err != nil {
+		return nil, notTensor(err)
 	}
 	return out, nil
 }

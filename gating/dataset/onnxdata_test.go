@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,33 @@ func TestONNXData(t *testing.T) {
 	}
 }
 
+// TestSetsOfSeveralLengths: sets whose sequences differ in length are one data set; those of one length follow one another.
+func TestSetsOfSeveralLengths(t *testing.T) {
+	files := map[string][]byte{}
+	for n, shape := range [][]int{{1, 3}, {2, 2}, {1, 4}, {1, 2}, {1, 3}} {
+		x, y := make([]float32, product(shape)), make([]int64, product(shape))
+		for i := range x {
+			x[i], y[i] = float32(10*n+i), int64(n)
+		}
+		files[fmt.Sprintf("test_data_set_%d/input_0.pb", n)] = tensorFile(t, shape, x)
+		files[fmt.Sprintf("test_data_set_%d/output_0.pb", n)] = tensorFile(t, shape, y)
+	}
+	d := mustOpen(t, storeAll(t, files), Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, -1}}}})
+	var got []string
+	for _, p := range d.Parts() {
+		mustWell(t, p)
+		got = append(got, columnText(p.Inputs[0]), columnText(*p.Label))
+	}
+	want := []string{
+		"x float32 [2] [10 11 12 13 30 31]", "t int64 [2] [1 1 1 1 3 3]",
+		"x float32 [3] [0 1 2 40 41 42]", "t int64 [3] [0 0 0 4 4 4]", "x float32 [4] [20 21 22 23]", "t int64 [4] [2 2 2 2]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	wantRefusal(t, d.CheckLabels(4), "test_data_set_4: label", "row 0: class 4")
+}
+
 // tensorFile is a file that holds one tensor.
 func tensorFile[T onnx.Element](t testing.TB, shape []int, values []T) []byte {
 	t.Helper()
@@ -65,7 +93,8 @@ func TestONNXDataRefused(t *testing.T) {
 		"no inputs":          {map[string][]byte{set0 + "output_0.pb": good}, Options{Inputs: fields([]string{"x"})}, []string{"0 input files for 1 inputs"}},
 		"too few inputs":     {map[string][]byte{set0 + "input_0.pb": good}, Options{Inputs: fields([]string{"x", "z"})}, []string{"1 input files for 2 inputs"}},
 		"a set without file": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_1.pb": good}, Options{}, []string{"test_data_set_1/input_0.pb", "missing"}},
-		"another shape":      {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 3}, []float32{1, 2, 3})}, Options{}, []string{"[1 3]", "[2 2]"}},
+		"another shape":      {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 3}, []float32{1, 2, 3})}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2}}}}, []string{"test_data_set_1", "[1 3]", "[N 2]"}},
+		"labels in one set":  {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good, set1 + "input_0.pb": good}, Options{}, []string{"test_data_set_1/output_0.pb", "missing"}},
 		"another type":       {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 2}, []int64{1, 2})}, Options{}, []string{"int64", "float32"}},
 		"cut short":          {map[string][]byte{set0 + "input_0.pb": good[:len(good)-3]}, Options{}, []string{"not a readable tensor"}},
 		"payload too small":  {map[string][]byte{set0 + "input_0.pb": {0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3, 4}}, Options{}, []string{"tensor"}},
@@ -98,13 +127,10 @@ func FuzzTestTensor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tensor, err := parseTestTensor(data)
 		if err == nil {
-			var joined joinedTensors
-			if err = joined.add(tensor); err == nil {
-				l := &loader{budget: budget{most: 1 << 20}}
-				var d *Data
-				if d, err = l.assemble([]named{{"x", joined}}); err == nil {
-					mustWell(t, d)
-				}
+			l := &loader{budget: budget{most: 1 << 20}}
+			var d *Data
+			if d, err = l.assemble([]named{{"x", testTensor{tensor}}}); err == nil {
+				mustWell(t, d)
 			}
 		}
 		if err != nil {

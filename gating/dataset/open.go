@@ -26,16 +26,41 @@ type Options struct {
 // Open reads a data set into memory. What it is shows from the name:
 //
 //   - .npz: arrays by key, the graph's input names and the label's; compressed or not. One input, or one label beside
-//     inputs that were found, needs no name, and numpy.savez(path, a, b, y) without names is taken in that order.
+//     inputs that were found, needs no name, and numpy.savez(path, a, b, y) without names is taken in that order. An
+//     array "lengths" says how many positions of each sample are real, along the first axis after the batch that is
+//     symbolic in the graph; samples are cut to them, and so is a label whose first axis is as long as that axis.
+//     "NAME.lengths" is for one input or the label alone.
 //   - .npy: one array for the one input, no label.
 //   - .csv, .tsv: a header row, then one row of numbers per sample.
 //   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the MNIST format.
-//   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data.
+//   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data, whose sets may differ in shape.
 //   - any other folder: images, a folder per class.
 //
 // Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
 func Open(path string, o Options) (*Data, error) {
-	d, err := open(path, o)
+	return OpenAll([]string{path}, o)
+}
+
+// OpenAll reads several files or folders, each as Open does, and joins them in the order given; where the graph has
+// symbolic axes each may have samples of other lengths. MaxBytes counts for all of them together.
+func OpenAll(paths []string, o Options) (*Data, error) {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
+	list := make([]*Data, len(paths))
+	for i, path := range paths {
+		var err error
+		if list[i], err = l.open(path); err != nil {
+			return nil, err
+		}
+	}
+	return join(list)
+}
+
+// open reads one file or folder.
+func (l *loader) open(path string) (*Data, error) {
+	d, err := l.openKind(path)
 	if err != nil {
 		err = unreadable(err)
 		if !strings.HasPrefix(err.Error(), path) {
@@ -43,11 +68,12 @@ func Open(path string, o Options) (*Data, error) {
 		}
 		return nil, err
 	}
-	d.path = path
+	d.readFrom(path)
 	return d, nil
 }
 
-func open(path string, o Options) (*Data, error) {
+// openKind tells from the name what the data is.
+func (l *loader) openKind(path string) (*Data, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -55,10 +81,6 @@ func open(path string, o Options) (*Data, error) {
 	if !info.IsDir() && !info.Mode().IsRegular() {
 		return nil, fail("give a regular file or a folder", "this is neither a file nor a folder")
 	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = DefaultMaxBytes
-	}
-	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
 	name := strings.ToLower(filepath.Base(path))
 	switch {
 	case info.IsDir() && isTestData(path):
@@ -90,7 +112,7 @@ func (l *loader) openNPZ(path string, info fs.FileInfo) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.assemble(arrays)
+	return l.assembleCut(arrays)
 }
 
 func (l *loader) openNPY(path string, info fs.FileInfo) (*Data, error) {
@@ -105,7 +127,7 @@ func (l *loader) onlyInput(otherwise string) string {
 	return otherwise
 }
 
-// loader reads one data set.
+// loader reads the files of one data set.
 type loader struct {
 	Options
 	budget budget

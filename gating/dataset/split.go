@@ -10,7 +10,8 @@ import (
 // Split divides the samples into a part to learn on and a part to judge on, with about holdout of all samples
 // (0 < holdout < 1) in the second. With one integer label a sample the split is stratified: every class keeps its share
 // in both parts, and a class with two samples or more is in both; classes of one sample are divided as if they were one
-// class. The same seed always gives the same split. Both parts keep the order of the file and own their memory.
+// class. With other labels, or none, the shapes of samples are divided as classes are. The same seed always gives the
+// same split. Both parts keep the order of the rows and own their memory.
 //
 // It fails with ErrData when a part would be empty.
 func (d *Data) Split(holdout float64, seed uint64) (train, held *Data, err error) {
@@ -59,13 +60,10 @@ func (s stratum) held(holdout float64) int {
 }
 
 // strata groups the rows by class, in the order of class numbers, and after them the rows that are alone in their class
-// as one group. Without classes all rows are one group.
+// as one group.
 func (d *Data) strata() []stratum {
-	if d.Label == nil || d.Label.Ints == nil || d.Label.Size() != 1 {
-		return []stratum{{rows: d.rows()}}
-	}
 	classes := map[int64][]int{}
-	for row, class := range d.Label.Ints {
+	for row, class := range d.classes() {
 		classes[class] = append(classes[class], row)
 	}
 	var out []stratum
@@ -81,4 +79,19 @@ func (d *Data) strata() []stratum {
 		before += len(rows)
 	}
 	return append(out, stratum{rows: alone, before: before})
+}
+
+// classes returns the class of every row, the number of its part where rows have no class.
+func (d *Data) classes() []int64 {
+	var byLabel, byPart []int64
+	for i, p := range d.Parts() {
+		byPart = append(byPart, slices.Repeat([]int64{int64(i)}, p.own())...)
+		if p.Label != nil && p.Label.Size() == 1 {
+			byLabel = append(byLabel, p.Label.Ints...)
+		}
+	}
+	if len(byLabel) == len(byPart) {
+		return byLabel
+	}
+	return byPart
 }

@@ -57,7 +57,7 @@ func checkSplit(t *testing.T, d, train, held *Data, holdout float64) {
 	}
 	all := append(slices.Clone(a), b...)
 	slices.Sort(all)
-	if !slices.Equal(all, d.rows()) {
+	if !slices.Equal(all, d.rows(0)) {
 		t.Fatalf("the parts %v and %v are not all rows once", a, b)
 	}
 	count, inHeld := map[int64]int{}, map[int64]int{}
@@ -129,53 +129,6 @@ func TestSplitRefused(t *testing.T) {
 	wantRefusal(t, err, "one part would be empty")
 }
 
-func TestBatches(t *testing.T) {
-	d := numbered(make([]int64, 10))
-	for _, size := range []int{1, 3, 5, 10, 99, 0, -1} {
-		var inOrder, shuffled []int
-		for rows := range d.InOrder(size) {
-			if len(rows) > max(1, size) || len(rows) == 0 {
-				t.Errorf("a batch of %d rows, want up to %d", len(rows), size)
-			}
-			inOrder = append(inOrder, rows...)
-		}
-		for rows := range d.Batches(size, 7, 0) {
-			shuffled = append(shuffled, rows...)
-		}
-		if !slices.Equal(inOrder, d.rows()) {
-			t.Errorf("size %d: in order gives %v", size, inOrder)
-		}
-		slices.Sort(shuffled)
-		if !slices.Equal(shuffled, d.rows()) {
-			t.Errorf("size %d: batches give %v", size, shuffled)
-		}
-	}
-	for rows := range d.InOrder(4) {
-		if len(rows) != 4 {
-			t.Errorf("the first batch has %d rows", len(rows))
-		}
-		break
-	}
-}
-
-// TestBatchesArePinned: order depends on seed and epoch, and on nothing else.
-func TestBatchesArePinned(t *testing.T) {
-	d := numbered(make([]int64, 7))
-	var got [][]int
-	for _, draw := range []struct {
-		seed  uint64
-		epoch int
-	}{{1, 0}, {1, 0}, {1, 1}, {2, 0}} {
-		for rows := range d.Batches(7, draw.seed, draw.epoch) {
-			got = append(got, rows)
-		}
-	}
-	const want = "[[2 1 5 3 4 0 6] [2 1 5 3 4 0 6] [1 2 0 4 6 3 5] [3 4 5 1 2 6 0]]"
-	if fmt.Sprint(got) != want {
-		t.Errorf("orders are %v, want %s", got, want)
-	}
-}
-
 // TestShuffleIsEven counts where row 0 of 5 goes: every place as often, within four standard deviations.
 func TestShuffleIsEven(t *testing.T) {
 	const rounds, n = 20000, 5
@@ -191,28 +144,5 @@ func TestShuffleIsEven(t *testing.T) {
 		if math.Abs(float64(c)-rounds/n) > 4*deviation {
 			t.Errorf("place %d: %d times of %d", place, c, rounds)
 		}
-	}
-}
-
-func TestGatherSelectHead(t *testing.T) {
-	d := numbered([]int64{10, 11, 12, 13})
-	floats, ints := make([]float32, 6), make([]int64, 3)
-	d.Inputs[0].Gather([]int{2, 0, 2}, floats, nil)
-	d.Label.Gather([]int{2, 0, 2}, nil, ints)
-	if !slices.Equal(floats, []float32{2, -2, 0, 0, 2, -2}) || !slices.Equal(ints, []int64{12, 10, 12}) {
-		t.Errorf("gathered %v and %v", floats, ints)
-	}
-	s := d.Select([]int{3, 1})
-	s.Inputs[0].Floats[0] = 99
-	if d.Inputs[0].Floats[6] != 3 || !slices.Equal(s.Label.Ints, []int64{13, 11}) || s.Len() != 2 {
-		t.Errorf("selected %+v of %+v", s, d)
-	}
-	for n, want := range map[int]int{-1: 0, 0: 0, 3: 3, 4: 4, 9: 4} {
-		if got := d.Head(n); got.Len() != want || got.Label.Len() != want {
-			t.Errorf("head %d has %d samples", n, got.Len())
-		}
-	}
-	if d.Head(2).Select(nil).Len() != 0 || (&Data{}).Len() != 0 || (&Data{Label: d.Label}).Len() != 4 {
-		t.Error("the lengths of small data are wrong")
 	}
 }

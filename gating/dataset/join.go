@@ -1,0 +1,111 @@
+package dataset
+
+import (
+	"cmp"
+	"slices"
+)
+
+// readFrom notes the file that samples were read from, where it is not known better.
+func (d *Data) readFrom(path string) {
+	for _, p := range d.Parts() {
+		p.path = cmp.Or(p.path, path)
+		for i := range p.origins {
+			p.origins[i].path = cmp.Or(p.origins[i].path, path)
+		}
+	}
+	d.path = cmp.Or(d.path, path)
+}
+
+// join makes one data set of several with the same columns: samples of one shape follow one another in the order given.
+func join(list []*Data) (*Data, error) {
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	var keys []string
+	byShape := map[string][]*Data{}
+	for _, d := range list {
+		if err := d.matches(list[0]); err != nil {
+			return nil, err
+		}
+		for _, p := range d.Parts() {
+			key := p.shapeKey()
+			if byShape[key] == nil {
+				keys = append(keys, key)
+			}
+			byShape[key] = append(byShape[key], p)
+		}
+	}
+	parts := make([]*Data, len(keys))
+	for i, key := range keys {
+		parts[i] = concatenated(byShape[key])
+	}
+	return sorted(parts)
+}
+
+// matches makes sure that d has the columns of other: inputs are the graph's, but a label is as the file has it.
+func (d *Data) matches(other *Data) error {
+	if (d.Label == nil) != (other.Label == nil) {
+		with, without := d.path, other.path
+		if d.Label == nil {
+			with, without = without, with
+		}
+		return fail("add labels, or leave out the file without them", "%s has labels, but %s has none", with, without)
+	}
+	if got, want := d.inputNames(), other.inputNames(); !slices.Equal(got, want) {
+		return fail("give all files the same keys", "%s has the inputs %s, but %s has %s", d.path, quoted(got), other.path, quoted(want))
+	}
+	columns := d.columns()
+	for i, want := range other.columns() {
+		got := columns[i]
+		if got.Type.IsFloat() != want.Type.IsFloat() {
+			return fail("save all files with one type",
+				"%s: %q holds %s, but in %s it holds %s", d.path, got.Name, got.Type, other.path, want.Type)
+		}
+	}
+	return nil
+}
+
+func (d *Data) inputNames() []string {
+	var list []string
+	for _, c := range d.Inputs {
+		list = append(list, c.Name)
+	}
+	return list
+}
+
+// concatenated joins data of one shape.
+func concatenated(list []*Data) *Data {
+	out := &Data{path: list[0].path}
+	for i := range list[0].Inputs {
+		out.Inputs = append(out.Inputs, concatenatedColumn(list, func(d *Data) *Column { return &d.Inputs[i] }))
+	}
+	if list[0].Label != nil {
+		label := concatenatedColumn(list, func(d *Data) *Column { return d.Label })
+		out.Label = &label
+	}
+	for _, d := range list {
+		for row := range d.own() {
+			out.origins = append(out.origins, d.origin(row))
+		}
+	}
+	return out
+}
+
+func concatenatedColumn(list []*Data, column func(*Data) *Column) Column {
+	first := column(list[0])
+	out := Column{Name: first.Name, Type: first.Type, Shape: first.Shape}
+	n := 0
+	for _, d := range list {
+		n += d.own() * first.Size()
+	}
+	if first.Floats != nil {
+		out.Floats = make([]float32, 0, n)
+	} else {
+		out.Ints = make([]int64, 0, n)
+	}
+	for _, d := range list {
+		out.Floats = append(out.Floats, column(d).Floats...)
+		out.Ints = append(out.Ints, column(d).Ints...)
+	}
+	return out
+}
