@@ -25,33 +25,63 @@ type Score struct {
 func (s Score) Finite() bool { return !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) }
 
 // forward runs a model, or a plan's network, over batches of a data set. It
-// lowers the graph once for every batch length that comes up.
+// lowers the graph once for every shape of samples and number of them that comes up.
 type forward struct {
 	model   *onnx.Model
+	parts   []*dataset.Data // of data, one a shape
 	data    *dataset.Data
-	batch   int  // samples a run
-	fixed   bool // the graph was exported for exactly batch samples
-	padded  bool // the last run is filled up, so that one lowering serves all
+	batch   int   // samples a run, at most
+	sizes   []int // samples a run of each part
+	fixed   bool  // the graph was exported for exactly batch samples
+	padded  bool  // the last run of a part is filled up, so that one lowering serves all
 	config  network.Config
-	runners map[int]*network.Runner
+	runners *recent[run, *network.Runner]
 	inputs  map[string]*network.Tensor
 }
+
+// run is what a graph is lowered for: the shape of samples of a part of the data, and a number of them.
+type run struct{ part, samples int }
+
+// maxRunners and maxPrograms bound the lowered and the compiled networks that are
+// kept for data of several shapes: each has memory for all that it computes.
+const (
+	maxRunners  = 8
+	maxPrograms = 8
+)
 
 // newForward prepares to compute one output of m over d; plan may be nil.
 func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *Plan, w *kernel.Workers) (*forward, error) {
 	if d.Len() == 0 {
 		return nil, dataErr("give at least one sample", "the data is empty")
 	}
-	f := &forward{model: m, data: d, batch: min(batch, d.Len()), runners: map[int]*network.Runner{}, inputs: map[string]*network.Tensor{}}
-	f.config.Workers, f.config.Outputs = w, []string{output}
+	f := bareForward(m, d, output, min(batch, d.Len()), w)
 	if plan != nil {
 		f.config.Params, f.config.Affine = plan.mixtures()
 		f.config.Fixed = plan.fixed()
 	}
-	if n := fixedBatch(m); n > 0 && (n >= f.batch || !widens(m, d, output, n, f.batch, w)) {
-		f.batch, f.fixed = n, true
+	if n := fixedBatch(m); n > 0 {
+		wide := min(f.batch, f.parts[0].Len())
+		f.fixed = n >= wide || !widens(m, f.parts[0], output, n, wide, w)
+		if f.fixed {
+			f.batch = n
+		}
+	}
+	for _, p := range f.parts {
+		size := f.batch
+		if !f.fixed {
+			size = min(size, p.Len())
+		}
+		f.sizes = append(f.sizes, size)
 	}
 	return f, nil
+}
+
+// bareForward computes one output of m over d, batch samples a run.
+func bareForward(m *onnx.Model, d *dataset.Data, output string, batch int, w *kernel.Workers) *forward {
+	return &forward{
+		model: m, data: d, parts: d.Parts(), batch: batch, config: network.Config{Workers: w, Outputs: []string{output}},
+		runners: newRecent[run, *network.Runner](maxRunners, nil), inputs: map[string]*network.Tensor{},
+	}
 }
 
 // fixedBatch returns the batch size that a graph was exported for, 0 if it takes any.
@@ -93,12 +123,12 @@ func Fields(m *onnx.Model) []dataset.Field {
 	return list
 }
 
-// lower lowers the graph for n samples.
-func (f *forward) lower(n int) (*network.Graph, error) {
+// lower lowers the graph for samples of a part.
+func (f *forward) lower(r run) (*network.Graph, error) {
 	c := f.config
 	c.Shapes = map[string][]int{}
-	for _, col := range f.data.Inputs {
-		c.Shapes[col.Name] = append([]int{n}, col.Shape...)
+	for _, col := range f.parts[r.part].Inputs {
+		c.Shapes[col.Name] = append([]int{r.samples}, col.Shape...)
 	}
 	g, err := network.Lower(f.model, c)
 	if errors.Is(err, network.ErrShape) && openShapes(f.model) {
@@ -118,27 +148,26 @@ func openShapes(m *onnx.Model) bool {
 	return false
 }
 
-// runner returns the runner for n samples.
-func (f *forward) runner(n int) (*network.Runner, error) {
-	if r := f.runners[n]; r != nil {
-		return r, nil
-	}
-	g, err := f.lower(n)
-	if err != nil {
-		return nil, err
-	}
-	f.runners[n] = network.NewRunner(g, f.config.Workers)
-	return f.runners[n], nil
+// runner returns the runner for samples of a part.
+func (f *forward) runner(r run) (*network.Runner, error) {
+	return f.runners.get(r, func() (*network.Runner, error) {
+		g, err := f.lower(r)
+		if err != nil {
+			return nil, err
+		}
+		return network.NewRunner(g, f.config.Workers), nil
+	})
 }
 
-// gather fills the input tensors with rows. Where every run has the same number
-// of samples, the last row is repeated to fill it.
-func (f *forward) gather(rows []int) map[string]*network.Tensor {
-	for (f.fixed || f.padded) && len(rows) < f.batch {
+// gather fills the input tensors with rows of a part. Where every run of it has
+// the same number of samples, the last row is repeated to fill it.
+func (f *forward) gather(part int, rows []int) map[string]*network.Tensor {
+	for (f.fixed || f.padded) && len(rows) < f.sizes[part] {
 		rows = append(rows[:len(rows):len(rows)], rows[len(rows)-1])
 	}
-	for i := range f.data.Inputs {
-		f.inputs[f.data.Inputs[i].Name] = gatherColumn(&f.data.Inputs[i], rows)
+	inputs := f.parts[part].Inputs
+	for i := range inputs {
+		f.inputs[inputs[i].Name] = gatherColumn(&inputs[i], rows)
 	}
 	return f.inputs
 }
@@ -151,14 +180,15 @@ func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
 	return t
 }
 
-// run computes the output for rows, and cuts off what fills a fixed batch.
+// run computes the output for rows of one shape, and cuts off what fills a fixed batch.
 func (f *forward) run(rows []int, coeffs [][]float64) (*network.Tensor, error) {
-	inputs := f.gather(rows)
+	part, local := f.data.Locate(rows)
+	inputs := f.gather(part, local)
 	n := len(rows)
 	if f.fixed || f.padded {
-		n = f.batch
+		n = f.sizes[part]
 	}
-	r, err := f.runner(n)
+	r, err := f.runner(run{part, n})
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +197,12 @@ func (f *forward) run(rows []int, coeffs [][]float64) (*network.Tensor, error) {
 		return nil, err
 	}
 	return cut(outs[0], n, len(rows))
+}
+
+// target gathers the labels of rows of one shape.
+func (f *forward) target(rows []int) *network.Tensor {
+	part, local := f.data.Locate(rows)
+	return gatherColumn(f.parts[part].Label, local)
 }
 
 // cut returns the first rows of an output whose axis 0 counts n samples.
@@ -192,21 +228,25 @@ func Evaluate(ctx context.Context, m *onnx.Model, d *dataset.Data, obj Objective
 	return f.score(ctx, obj, nil)
 }
 
-// evenOut makes all runs over the data of one size, not larger than before:
-// lowering for a short last run would read all weights a second time.
+// evenOut makes all runs over samples of one shape of one size, not larger than
+// before: lowering for a short last run would read all weights a second time.
 func (f *forward) evenOut() {
-	if !f.fixed {
-		runs := (f.data.Len() + f.batch - 1) / f.batch
-		f.batch, f.padded = (f.data.Len()+runs-1)/runs, true
+	if f.fixed {
+		return
+	}
+	f.padded = true
+	for i, p := range f.parts {
+		runs := (p.Len() + f.sizes[i] - 1) / f.sizes[i]
+		f.sizes[i] = (p.Len() + runs - 1) / runs
 	}
 }
 
-// score adds up loss and metric over the data.
+// score adds up loss and metric over the data; every sample weighs the same.
 func (f *forward) score(ctx context.Context, obj Objective, coeffs [][]float64) (Score, error) {
 	f.evenOut()
 	metric := obj.Metric.new(obj.Metric.axis)
 	s := Score{Samples: f.data.Len()}
-	for rows := range f.data.InOrder(f.batch) {
+	for rows := range f.data.InOrder(f.sizes...) {
 		if err := ctx.Err(); err != nil {
 			return Score{}, err
 		}
@@ -214,14 +254,23 @@ func (f *forward) score(ctx context.Context, obj Objective, coeffs [][]float64) 
 		if err != nil {
 			return Score{}, err
 		}
-		target := gatherColumn(f.data.Label, rows)
+		target := f.target(rows)
 		loss, err := obj.Loss.Value(out, target)
 		if err != nil {
-			return Score{}, fmt.Errorf("%w", err)
+			return Score{}, f.misfit(err)
 		}
 		s.Loss += loss * float64(len(rows)) / float64(s.Samples)
 		metric.add(out, target)
 	}
 	s.Metric = metric.value()
 	return s, nil
+}
+
+// misfit is the error of a loss that cannot be computed: where samples differ in
+// shape, the labels of some of them may fit and those of others not.
+func (f *forward) misfit(err error) error {
+	if errors.Is(err, network.ErrShape) && len(f.parts) > 1 {
+		return dataErr("give labels for each position the lengths of their samples, see softmerge help data", "the labels of some samples do not fit: %v", err)
+	}
+	return err
 }

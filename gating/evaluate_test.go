@@ -18,8 +18,8 @@ func TestOneLoweringServesAllRuns(t *testing.T) {
 	for _, batch := range []int{1, 2, 10, 64, 102, 200} {
 		f := must(newForward(m, d, obj.Output, batch, nil, nil))(t)
 		s := must(f.score(t.Context(), obj, nil))(t)
-		if len(f.runners) != 1 || f.batch > batch {
-			t.Errorf("batch %d: lowered %d times, for %d samples", batch, len(f.runners), f.batch)
+		if len(f.runners.keys) != 1 || f.sizes[0] > batch {
+			t.Errorf("batch %d: lowered %d times, for %d samples", batch, len(f.runners.keys), f.sizes[0])
 		}
 		if s.Metric != whole.Metric || math.Abs(s.Loss-whole.Loss) > 1e-6 || s.Samples != 103 {
 			t.Errorf("batch %d: %+v, at once %+v", batch, s, whole)

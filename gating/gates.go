@@ -9,22 +9,22 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// gates is one group's gates in the Gorgonia program: the leaf log a, parent by
-// parent, and the noise of the current step.
+// gates is one group's gates: log a, parent by parent, and the noise of the
+// current step. Programs for several shapes of data share them.
 type gates struct {
 	group   *Group
 	combine Combine
 	random  *rand.Rand
 	noise   []float64
-	value   []float32 // log a, the memory of leaf
-	leaf    *G.Node
+	value   []float32 // log a
+	vector  G.Value   // the same memory, as all programs' leaves have it
 
 	z, dz, c []float64
 	fellBack []bool
 }
 
-// newGates makes the leaf of a group that starts at logAlpha.
-func newGates(eg *G.ExprGraph, name string, group *Group, combine Combine, logAlpha []float64, seed, stream uint64) *gates {
+// newGates makes the gates of a group that start at logAlpha.
+func newGates(group *Group, combine Combine, logAlpha []float64, seed, stream uint64) *gates {
 	n := len(logAlpha)
 	g := &gates{
 		group: group, combine: combine, random: rand.New(rand.NewPCG(seed, stream)),
@@ -34,8 +34,13 @@ func newGates(eg *G.ExprGraph, name string, group *Group, combine Combine, logAl
 	for i, a := range logAlpha {
 		g.value[i] = float32(a)
 	}
-	g.leaf = G.NewVector(eg, G.Float32, G.WithShape(n), G.WithName(name), G.WithValue(network.NewVector(g.value)))
+	g.vector = network.NewVector(g.value)
 	return g
+}
+
+// leaf is the node of log a in an expression graph.
+func (g *gates) leaf(eg *G.ExprGraph, name string) *G.Node {
+	return G.NewVector(eg, G.Float32, G.WithShape(len(g.value)), G.WithName(name), G.WithValue(g.vector))
 }
 
 // draw draws the noise of the next step.
@@ -59,8 +64,8 @@ func (g *gates) spread(u int, from, to []float64) {
 	}
 }
 
-// coefficients is the node of c, the coefficients of the group in this step.
-func (g *gates) coefficients() (*G.Node, error) {
+// coefficients is the node of c, the coefficients of the group in this step, from the leaf of log a.
+func (g *gates) coefficients(leaf *G.Node) (*G.Node, error) {
 	out := make([]float32, len(g.c))
 	value := network.NewVector(out)
 	op := &network.VectorOp{
@@ -77,7 +82,7 @@ func (g *gates) coefficients() (*G.Node, error) {
 			return G.Nodes{d}, err
 		},
 	}
-	return op.Apply(g.leaf)
+	return op.Apply(leaf)
 }
 
 // sample computes the step's gates and coefficients from log a and the noise.
@@ -127,14 +132,12 @@ func (g *gates) gradient() *network.VectorOp {
 }
 
 // penalty is the node of lambda times the mean of P(z != 0), first over a
-// group's gates, then over the groups.
-func penalty(list []*gates, lambda float64) (*G.Node, error) {
+// group's gates, then over the groups, whose leaves are given.
+func penalty(list []*gates, leaves G.Nodes, lambda float64) (*G.Node, error) {
 	op := &network.VectorOp{Name: "l0", Out: network.FloatScalar}
-	leaves := make(G.Nodes, len(list))
-	for i, g := range list {
+	for range list {
 		op.In = append(op.In, network.FloatVector)
 		op.Diff = append(op.Diff, true)
-		leaves[i] = g.leaf
 	}
 	op.Run = func(in []G.Value) (G.Value, error) {
 		var sum float64

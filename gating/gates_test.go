@@ -20,11 +20,12 @@ type gateProgram struct {
 func newGateProgram(t *testing.T, group *Group, mode Combine, logAlpha, dot []float64, lambda float64) *gateProgram {
 	t.Helper()
 	eg := G.NewGraph()
-	p := &gateProgram{gates: newGates(eg, "a", group, mode, logAlpha, 7, 1)}
-	c := must(p.gates.coefficients())(t)
+	p := &gateProgram{gates: newGates(group, mode, logAlpha, 7, 1)}
+	leaf := p.gates.leaf(eg, "a")
+	c := must(p.gates.coefficients(leaf))(t)
 	w := G.NewVector(eg, G.Float32, G.WithShape(len(dot)), G.WithName("dot"), G.WithValue(network.NewVector(floats32(dot))))
-	p.cost = must(G.Add(must(G.Sum(must(G.HadamardProd(c, w))(t)))(t), must(penalty([]*gates{p.gates}, lambda))(t)))(t)
-	p.grad = must(G.Grad(p.cost, p.gates.leaf))(t)[0]
+	p.cost = must(G.Add(must(G.Sum(must(G.HadamardProd(c, w))(t)))(t), must(penalty([]*gates{p.gates}, G.Nodes{leaf}, lambda))(t)))(t)
+	p.grad = must(G.Grad(p.cost, leaf))(t)[0]
 	p.vm = G.NewTapeMachine(eg)
 	t.Cleanup(func() { p.vm.Close() })
 	return p
@@ -116,7 +117,7 @@ func formulaCost(g *Group, m Combine, a, noise, dot []float64, lambda float64) (
 // TestNoiseBelongsToSeedAndStream draws the same for the same seed and group, and other noise else.
 func TestNoiseBelongsToSeedAndStream(t *testing.T) {
 	draw := func(seed, stream uint64) []float64 {
-		g := newGates(G.NewGraph(), "a", &Group{Units: 2, Shut: make([]bool, 2)}, Convex, make([]float64, 4), seed, stream)
+		g := newGates(&Group{Units: 2, Shut: make([]bool, 2)}, Convex, make([]float64, 4), seed, stream)
 		g.draw()
 		return g.noise
 	}
@@ -146,8 +147,7 @@ func equalFloats(a, b []float64) bool {
 func TestAdamEqualsPyTorch(t *testing.T) {
 	weight := []float32{0.5, 0.1, 0.02}
 	target := []float32{0.3, -0.2, 1}
-	eg := G.NewGraph()
-	g := newGates(eg, "a", &Group{Units: 1, Shut: make([]bool, 3)}, Convex, []float64{0, 0.5, -0.5}, 0, 1)
+	g := newGates(&Group{Units: 1, Shut: make([]bool, 3)}, Convex, []float64{0, 0.5, -0.5}, 0, 1)
 	tr := &trainer{gates: []*gates{g}, sums: [][]float32{make([]float32, 3)}, solver: G.NewAdamSolver(G.WithLearnRate(0.1))}
 	for step := range adamGolden {
 		for i := range weight {
@@ -184,10 +184,11 @@ var adamGolden = [][]float64{
 // over a group's gates, whatever their number.
 func TestPenaltyWeighsGroupsAlike(t *testing.T) {
 	eg := G.NewGraph()
-	few := newGates(eg, "few", &Group{Units: 1, Shut: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
-	many := newGates(eg, "many", &Group{Units: 50, Shut: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
-	l0 := must(penalty([]*gates{few, many}, 0.5))(t)
-	grads := must(G.Grad(l0, few.leaf, many.leaf))(t)
+	few := newGates(&Group{Units: 1, Shut: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
+	many := newGates(&Group{Units: 50, Shut: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
+	leaves := G.Nodes{few.leaf(eg, "few"), many.leaf(eg, "many")}
+	l0 := must(penalty([]*gates{few, many}, leaves, 0.5))(t)
+	grads := must(G.Grad(l0, leaves...))(t)
 	vm := G.NewTapeMachine(eg)
 	defer vm.Close()
 	if err := vm.RunAll(); err != nil {

@@ -135,7 +135,7 @@ func oneStep(t *testing.T, p *Plan, obj Objective, c goldenCase, order []int, w 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tr.vm.Close()
+	defer tr.close()
 	for g, i := range order {
 		copy(tr.gates[g].noise, c.Noise[i])
 	}
@@ -143,7 +143,7 @@ func oneStep(t *testing.T, p *Plan, obj Objective, c goldenCase, order []int, w 
 	for i := range rows {
 		rows[i] = i
 	}
-	cost, err := tr.gradient(rows)
+	cost, err := tr.gradient(rows, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

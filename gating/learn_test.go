@@ -82,7 +82,7 @@ func TestGradientByDifferences(t *testing.T) {
 		for _, mode := range []Combine{Convex, Sum} {
 			c := newLearnCase(t, models, d, g)
 			tr := must(newTrainer(c.plan, c.data, c.obj, c.start, LearnConfig{BatchSize: 16, Rate: 0.1, L0: 0.5, Combine: mode}))(t)
-			defer tr.vm.Close()
+			defer tr.close()
 			for i, gate := range tr.gates {
 				for e := range gate.noise { // noise that leaves every gate between 0 and 1
 					gate.noise[e] = 0.1 + 0.05*float64((3*i+e)%4)
@@ -92,7 +92,7 @@ func TestGradientByDifferences(t *testing.T) {
 				for i := range tr.sums {
 					clear(tr.sums[i])
 				}
-				return must(tr.gradient(rows))(t)
+				return must(tr.gradient(rows, 1))(t)
 			}
 			cost()
 			grads := make([][]float32, len(tr.sums))
@@ -177,18 +177,18 @@ func TestMicroBatchesAddUp(t *testing.T) {
 		}
 		c := newLearnCase(t, models, d, ByLayer)
 		tr := must(newTrainer(c.plan, c.data, c.obj, c.start, LearnConfig{BatchSize: 12, Rate: 0.1, L0: 0.01, Combine: Convex, Seed: 4}))(t)
-		if want := map[int64]int{-1: 1, 4: 3}[batch]; tr.micro != want || tr.forward.batch*tr.micro != 12 {
-			t.Fatalf("batch %d: %d runs of %d, want %d", batch, tr.micro, tr.forward.batch, want)
+		if want := map[int64]int{-1: 12, 4: 4}[batch]; tr.forward.sizes[0] != want || tr.samples != 12 {
+			t.Fatalf("batch %d: %d samples an update, %d a run, want 12 and %d", batch, tr.samples, tr.forward.sizes[0], want)
 		}
 		before := slices.Clone(tr.gates[0].value)
-		cost, moved, err := tr.step(rows)
+		cost, moved, err := tr.step(slices.Collect(slices.Chunk(rows, tr.forward.sizes[0])))
 		if err != nil || !moved || slices.Equal(before, tr.gates[0].value) {
 			t.Fatalf("batch %d: cost %v, moved %v: %v", batch, cost, moved, err)
 		}
 		for _, s := range tr.sums {
 			grads[batch] = append(grads[batch], s...)
 		}
-		tr.vm.Close()
+		tr.close()
 	}
 	for i, want := range grads[-1] {
 		if math.Abs(float64(grads[4][i]-want)) > 1e-5 {

@@ -119,16 +119,11 @@ func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, 
 
 // fitOutput returns the objective for one output, or why there is none.
 func fitOutput(m *onnx.Model, d *dataset.Data, output, loss, metric string) (obj Objective, why string, err error) {
-	f, err := newForward(m, d, output, 1, nil, nil)
+	g, label, err := clearest(m, d, output, loss)
 	if err != nil {
 		return obj, "", err
 	}
-	g, err := f.lower(f.batch)
-	if err != nil {
-		return obj, "", err
-	}
-	label := classLabel(g, d, loss)
-	obj, why = fitLoss(g, label, loss)
+	obj, why = fitLoss(g, label, loss, unitRange(d))
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, g.Outputs()[0].Spec, why), nil
 	}
@@ -137,24 +132,50 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output, loss, metric string) (obj
 	return obj, "", err
 }
 
-// classLabel returns the label as class indices where the only output of g is one
-// row of class scores a sample and the label is one-hot or whole numbers; else
-// the label as it is. Sigmoids of the label's shape say of each class by itself
-// whether it is there.
-func classLabel(g *network.Graph, d *dataset.Data, loss string) *dataset.Column {
-	shape := g.Outputs()[0].Shape
-	op, _ := g.Producer(0)
-	sigmoids := op == "Sigmoid" && len(shape) == 2 && d.Label.Size() == shape[1]
-	wanted := loss == "cross_entropy" || (loss == "" || loss == "auto") && !sigmoids
-	if !wanted || len(shape) != 2 || shape[1] < 2 {
-		return d.Label
+// clearest lowers the graph for one sample, and returns its label as the loss
+// reads it. Of samples of several shapes one is taken whose shape leaves no doubt
+// about which axis counts classes, if there is one.
+func clearest(m *onnx.Model, d *dataset.Data, output, loss string) (g *network.Graph, label *dataset.Column, err error) {
+	f, err := newForward(m, d, output, 1, nil, nil)
+	if err != nil {
+		return nil, nil, err
 	}
-	classes, _ := d.AsClasses(shape[1]) // a class that does not exist is Prepare's to refuse
-	return classes.Label
+	const tries = 3
+	for part := range min(tries, len(f.parts)) {
+		if g, err = f.lower(run{part, f.sizes[part]}); err != nil {
+			return nil, nil, err
+		}
+		if label = classLabel(g, d, part, loss); len(classAxes(g, label)) < 2 {
+			break
+		}
+	}
+	return g, label, nil
 }
 
-// fitLoss returns the loss for a graph's only output, or why there is none.
-func fitLoss(g *network.Graph, label *dataset.Column, loss string) (Objective, string) {
+// classLabel returns the label of a part as class indices where the only output
+// of g is one row of class scores a sample and the label is one-hot or whole
+// numbers; else the label as it is. Sigmoids of the label's shape say of each class
+// by itself whether it is there.
+func classLabel(g *network.Graph, d *dataset.Data, part int, loss string) *dataset.Column {
+	label := d.Parts()[part].Label
+	shape := g.Outputs()[0].Shape
+	op, _ := g.Producer(0)
+	sigmoids := op == "Sigmoid" && len(shape) == 2 && label.Size() == shape[1]
+	wanted := loss == "cross_entropy" || (loss == "" || loss == "auto") && !sigmoids
+	if !wanted || len(shape) != 2 || shape[1] < 2 {
+		return label
+	}
+	classes, _ := d.AsClasses(shape[1]) // a class that does not exist is Prepare's to refuse
+	for _, p := range classes.Parts() {
+		if p.Label.Ints == nil {
+			return label
+		}
+	}
+	return classes.Parts()[part].Label
+}
+
+// fitLoss returns the loss for a graph's only output, or why there is none. unit says that all labels lie in [0, 1].
+func fitLoss(g *network.Graph, label *dataset.Column, loss string, unit bool) (Objective, string) {
 	o := g.Outputs()[0]
 	if !o.IsFloat() {
 		return Objective{}, "a loss needs floats"
@@ -163,7 +184,7 @@ func fitLoss(g *network.Graph, label *dataset.Column, loss string) (Objective, s
 	elements := o.Len() / max(1, o.Shape0())
 	same := elements == label.Size()
 	if loss == "" || loss == "auto" {
-		loss = autoLoss(g, label, axis, same)
+		loss = autoLoss(g, label, axis, same && unit)
 	}
 	op, _ := g.Producer(0)
 	switch {
@@ -186,47 +207,39 @@ func fitLoss(g *network.Graph, label *dataset.Column, loss string) (Objective, s
 
 // autoLoss chooses by the labels: class indices want cross-entropy, zeros and
 // ones for a single number or a sigmoid want bce, other numbers mse.
-func autoLoss(g *network.Graph, label *dataset.Column, axis int, same bool) string {
+func autoLoss(g *network.Graph, label *dataset.Column, axis int, unit bool) string {
 	if label.Ints != nil && axis >= 0 {
 		return "cross_entropy"
 	}
 	op, _ := g.Producer(0)
-	if same && (label.Ints != nil || op == "Sigmoid") && unitRange(label) {
+	if unit && (label.Ints != nil || op == "Sigmoid") {
 		return "bce"
 	}
 	return "mse"
 }
 
 // unitRange says whether all labels lie in [0, 1].
-func unitRange(c *dataset.Column) bool {
-	for _, v := range c.Floats {
-		if !(v >= 0 && v <= 1) {
-			return false
+func unitRange(d *dataset.Data) bool {
+	for _, p := range d.Parts() {
+		for _, v := range p.Label.Floats {
+			if !(v >= 0 && v <= 1) {
+				return false
+			}
 		}
-	}
-	for _, v := range c.Ints {
-		if v < 0 || v > 1 {
-			return false
+		for _, v := range p.Label.Ints {
+			if v < 0 || v > 1 {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// classAxis returns the output axis that counts classes: the output's shape
-// without it is the labels' shape. Where two axes fit, the axis of the output's
-// own softmax wins, then axis 1, where PyTorch has it. -1 if none fits.
+// classAxis returns the output axis that counts classes; -1 if none fits. Where
+// two do, the axis of the output's own softmax wins, then axis 1, where PyTorch has it.
 func classAxis(g *network.Graph, label *dataset.Column) int {
-	if label.Ints == nil {
-		return -1
-	}
-	shape := g.Outputs()[0].Shape
+	fits := classAxes(g, label)
 	_, norm := g.Producer(0)
-	var fits []int
-	for axis := 1; axis < len(shape); axis++ {
-		if shape[axis] > 1 && slices.Equal(slices.Delete(slices.Clone(shape[1:]), axis-1, axis), label.Shape) {
-			fits = append(fits, axis)
-		}
-	}
 	switch {
 	case len(fits) == 0:
 		return -1
@@ -234,6 +247,22 @@ func classAxis(g *network.Graph, label *dataset.Column) int {
 		return norm
 	}
 	return fits[0]
+}
+
+// classAxes returns the axes that may count classes: the output's shape without
+// one of them is the labels' shape.
+func classAxes(g *network.Graph, label *dataset.Column) []int {
+	if label.Ints == nil {
+		return nil
+	}
+	shape := g.Outputs()[0].Shape
+	var fits []int
+	for axis := 1; axis < len(shape); axis++ {
+		if shape[axis] > 1 && slices.Equal(slices.Delete(slices.Clone(shape[1:]), axis-1, axis), label.Shape) {
+			fits = append(fits, axis)
+		}
+	}
+	return fits
 }
 
 // fitMetric returns the named metric, or the one that goes with the loss.

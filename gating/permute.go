@@ -57,7 +57,7 @@ func reorder(ctx context.Context, s *graphmatch.Selection, how Permutation, d *d
 		if d == nil {
 			return nil, nil, dataErr("add --data, or match by weights", "activations are matched on data and none is given")
 		}
-		o.Similarity = (&correlator{ctx: ctx, alignment: s.Alignment, data: d.Head(matchSamples), workers: w}).similarity
+		o.Similarity = (&correlator{ctx: ctx, alignment: s.Alignment, data: d.Parts()[0].Head(matchSamples), workers: w}).similarity
 	case PermuteWeights:
 	default:
 		return nil, nil, fmt.Errorf("permutation %q: want auto, none, weights or activations", how)

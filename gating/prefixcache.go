@@ -6,7 +6,7 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 )
 
-// maxPrefixBytes bounds the memory for what comes before the first gate.
+// maxPrefixBytes bounds the memory for what comes before the first gate, for samples of all shapes together.
 const maxPrefixBytes = 1 << 30
 
 // prefixCache keeps what the network computes before the first gate, sample by
@@ -19,12 +19,13 @@ type prefixCache struct {
 	proven bool              // what is kept was once compared with what is computed
 }
 
-// newPrefixCache returns an empty cache for n samples, nil where there is nothing
-// to keep or too much, or where axis 0 does not count samples: it must have the
-// length of the batch, and follow it when the graph is lowered for another one.
-func newPrefixCache(p *network.Program, batch, n int, lower func(batch int) (*network.Program, error)) *prefixCache {
+// newPrefixCache returns an empty cache for n samples of one shape, nil where
+// there is nothing to keep or more than room, in bytes, or where axis 0 does not count
+// samples: it must have the length of the batch, and follow it when the graph is
+// lowered for another one.
+func newPrefixCache(p *network.Program, batch, n, room int, lower func(batch int) (*network.Program, error)) *prefixCache {
 	specs := p.Boundary()
-	if p.PrefixNodes() == 0 || perSample(specs, batch) > maxPrefixBytes/n {
+	if p.PrefixNodes() == 0 || perSample(specs, batch) > room/n {
 		return nil
 	}
 	other := 2
@@ -107,20 +108,36 @@ func (c *prefixCache) agrees(values []*network.Tensor) bool {
 	return true
 }
 
-// ungated returns what comes before the first gate for a batch: as kept, else computed.
-func (t *trainer) ungated(rows []int) ([]*network.Tensor, error) {
-	kept := t.prefix.get(rows)
-	if kept != nil && t.prefix.proven {
+// keepPrefix makes the cache of a part, once: what is kept stays good when the
+// program is dropped and compiled again.
+func (t *trainer) keepPrefix(p *network.Program, part int) {
+	if t.forward.fixed || t.tried[part] {
+		return
+	}
+	t.tried[part] = true
+	n, batch := t.forward.parts[part].Len(), t.forward.sizes[part]
+	c := newPrefixCache(p, batch, n, t.room, func(other int) (*network.Program, error) { return t.lowered(run{part, other}) })
+	if c != nil {
+		t.room -= perSample(p.Boundary(), batch) * n
+	}
+	t.prefixes[part] = c
+}
+
+// ungated returns what comes before the first gate for a batch of a part: as kept, else computed.
+func (t *trainer) ungated(p *network.Program, part int, rows []int) ([]*network.Tensor, error) {
+	cache := t.prefixes[part]
+	kept := cache.get(rows)
+	if kept != nil && cache.proven {
 		return kept, nil
 	}
-	values, err := t.program.Prefix(t.forward.gather(rows))
-	if err != nil || t.prefix == nil {
+	values, err := p.Prefix(t.forward.gather(part, rows))
+	if err != nil || cache == nil {
 		return values, err
 	}
-	if kept != nil && !t.prefix.agrees(values) {
-		t.prefix = nil
+	if kept != nil && !cache.agrees(values) {
+		t.prefixes[part] = nil
 		return values, nil
 	}
-	t.prefix.put(rows, values)
+	cache.put(rows, values)
 	return values, nil
 }

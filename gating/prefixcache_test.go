@@ -47,29 +47,37 @@ func deepCase(t *testing.T, between ...string) (*learnCase, LearnConfig) {
 	return newLearnCase(t, models, labelled(samples(5, 32, 4), 3), ByLayer), config
 }
 
+// firstUpdates are the batches of the first n updates of seed 1.
+func firstUpdates(tr *trainer, n int) (list [][][]int) {
+	for batches := range updates(tr.forward.data.Batches(1, tr.forward.sizes...), tr.samples) {
+		if list = append(list, batches); len(list) == n {
+			break
+		}
+	}
+	return list
+}
+
 // TestPrefixRunsOncePerSample: from the second epoch on (and one comparison) the
 // data is not looked at again.
 func TestPrefixRunsOncePerSample(t *testing.T) {
 	c, config := deepCase(t, "Tanh")
 	tr := must(newTrainer(c.plan, c.data, c.obj, c.start, config))(t)
-	defer tr.vm.Close()
-	if tr.prefix == nil {
+	defer tr.close()
+	if tr.prefixes[0] == nil {
 		t.Fatal("there is no cache")
 	}
-	for epoch := range 3 {
-		for rows := range c.data.Batches(8, 1, epoch) {
-			if epoch == 1 && tr.prefix.proven {
-				for i := range c.data.Inputs[0].Floats {
-					c.data.Inputs[0].Floats[i] = float32(math.NaN())
-				}
-			}
-			if cost, moved, err := tr.step(rows); err != nil || !moved {
-				t.Fatalf("epoch %d: cost %v: %v", epoch, cost, err)
+	for step, batches := range firstUpdates(tr, 12) {
+		if step >= 4 && tr.prefixes[0].proven {
+			for i := range c.data.Inputs[0].Floats {
+				c.data.Inputs[0].Floats[i] = float32(math.NaN())
 			}
 		}
+		if cost, moved, err := tr.step(batches); err != nil || !moved {
+			t.Fatalf("step %d: cost %v: %v", step, cost, err)
+		}
 	}
-	if !slices.Equal(tr.prefix.known, slices.Repeat([]bool{true}, 32)) || !tr.prefix.proven {
-		t.Errorf("known %v", tr.prefix.known)
+	if !slices.Equal(tr.prefixes[0].known, slices.Repeat([]bool{true}, 32)) || !tr.prefixes[0].proven {
+		t.Errorf("known %v", tr.prefixes[0].known)
 	}
 }
 
@@ -80,23 +88,21 @@ func TestPrefixChangesNothing(t *testing.T) {
 		c, config := deepCase(t, name)
 		learn := func(cached bool) (*trainer, []float32) {
 			tr := must(newTrainer(c.plan, c.data, c.obj, c.start, config))(t)
-			t.Cleanup(func() { tr.vm.Close() })
+			t.Cleanup(tr.close)
 			if !cached {
-				tr.prefix = nil
+				tr.prefixes[0] = nil
 			}
-			for epoch := range 3 {
-				for rows := range c.data.Batches(8, 1, epoch) {
-					if _, _, err := tr.step(rows); err != nil {
-						t.Fatal(err)
-					}
+			for _, batches := range firstUpdates(tr, 12) {
+				if _, _, err := tr.step(batches); err != nil {
+					t.Fatal(err)
 				}
 			}
 			return tr, tr.gates[0].value
 		}
 		tr, with := learn(true)
 		_, without := learn(false)
-		if (tr.prefix != nil) != keeps {
-			t.Errorf("%s: cache %v, want %v", name, tr.prefix != nil, keeps)
+		if (tr.prefixes[0] != nil) != keeps {
+			t.Errorf("%s: cache %v, want %v", name, tr.prefixes[0] != nil, keeps)
 		}
 		for i := range with {
 			if math.Abs(float64(with[i]-without[i])) > 1e-4 {
@@ -124,14 +130,14 @@ func TestPrefixIsKeptOnlyBySamples(t *testing.T) {
 	other := must(m.With(onnx.SetValues(initializers(m)[w.GetName()], func() ([]float64, error) { return values, nil })))(t)
 	c := newLearnCase(t, []*onnx.Model{m, other}, labelled(samples(5, 32, 4), 3), ByLayer)
 	tr := must(newTrainer(c.plan, c.data, c.obj, c.start, quick()))(t)
-	defer tr.vm.Close()
-	if tr.program.PrefixNodes() == 0 || tr.prefix != nil {
-		t.Errorf("%d nodes before the gate, cache %v", tr.program.PrefixNodes(), tr.prefix != nil)
+	defer tr.close()
+	if must(tr.program(0))(t).network.PrefixNodes() == 0 || tr.prefixes[0] != nil {
+		t.Errorf("%d nodes before the gate, cache %v", must(tr.program(0))(t).network.PrefixNodes(), tr.prefixes[0] != nil)
 	}
 	whole := newLearnCase(t, []*onnx.Model{linearNet(t, onnx.Float32, 1), linearNet(t, onnx.Float32, 2)}, labelled(samples(5, 32, 4), 3), ByLayer)
 	all := must(newTrainer(whole.plan, whole.data, whole.obj, whole.start, quick()))(t)
-	defer all.vm.Close()
-	if n := all.program.PrefixNodes(); (n > 0) != (all.prefix != nil) {
-		t.Errorf("%d nodes before the first gate, cache %v", n, all.prefix != nil)
+	defer all.close()
+	if n := must(all.program(0))(t).network.PrefixNodes(); (n > 0) != (all.prefixes[0] != nil) {
+		t.Errorf("%d nodes before the first gate, cache %v", n, all.prefixes[0] != nil)
 	}
 }

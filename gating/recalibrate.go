@@ -71,12 +71,13 @@ func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string,
 	for _, n := range nodes {
 		f.config.Statistics[n] = &network.Statistics{}
 	}
-	for rows := range d.InOrder(f.batch) {
+	full := slices.Max(f.sizes)
+	for rows := range d.InOrder(f.sizes...) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if len(rows) < f.batch {
-			break // a short batch has noisier statistics
+		if len(rows) < full {
+			continue // a short batch has noisier statistics
 		}
 		if _, err := f.run(rows, nil); err != nil {
 			return nil, err

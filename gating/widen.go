@@ -5,7 +5,6 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -17,12 +16,10 @@ const probeRuns = 3
 // faster. It is tried out on the first samples of the data: a graph with the batch
 // size written into a Reshape does not lower, one that mixes samples differs.
 func widens(m *onnx.Model, d *dataset.Data, output string, fixed, batch int, w *kernel.Workers) bool {
-	narrow := &forward{model: m, data: d, batch: fixed, fixed: true}
-	wide := &forward{model: m, data: d, batch: batch}
-	for _, f := range []*forward{narrow, wide} {
-		f.config.Workers, f.config.Outputs = w, []string{output}
-		f.runners, f.inputs = map[int]*network.Runner{}, map[string]*network.Tensor{}
-	}
+	narrow := bareForward(m, d, output, fixed, w)
+	narrow.fixed, narrow.sizes = true, []int{fixed}
+	wide := bareForward(m, d, output, batch, w)
+	wide.sizes = []int{batch}
 	return sameRows(narrow, wide)
 }
 

@@ -1,0 +1,162 @@
+package gating
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+	G "gorgonia.org/gorgonia"
+)
+
+// trainer is the gates with their optimiser, and a compiled program for each
+// shape of the data: those used last are kept.
+type trainer struct {
+	forward  *forward
+	plan     *Plan
+	loss     network.Loss
+	l0       float64
+	gates    []*gates
+	programs *recent[int, *compiled] // by part of the data
+	prefixes []*prefixCache          // by part; nil where it is computed anew in every step
+	tried    []bool                  // by part: whether there can be a cache is known
+	room     int                     // bytes that prefixes may still take
+	sums     [][]float32             // gradient of each group's log a, summed over the batches of an update
+	samples  int                     // of an update, on average
+	solver   *G.AdamSolver
+}
+
+// newTrainer lowers the base model with the plan's mixtures for the first part of
+// the data, builds the expression graph of the cost and its gradient, and compiles it.
+func newTrainer(p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*trainer, error) {
+	f, err := newForward(p.base(), d, obj.Output, c.BatchSize, p, c.Workers)
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{
+		forward: f, plan: p, loss: obj.Loss, l0: c.L0, programs: newRecent[int](maxPrograms, (*compiled).close),
+
+		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes, samples: f.batch, solver: G.NewAdamSolver(G.WithLearnRate(c.Rate)),
+	}
+	if f.fixed {
+		t.samples *= max(1, min(c.BatchSize, d.Len())/f.batch)
+	}
+	for i := range p.Groups {
+		g := newGates(&p.Groups[i], c.Combine, start[i], c.Seed, uint64(i)+1)
+		t.gates = append(t.gates, g)
+		t.sums = append(t.sums, make([]float32, len(g.value)))
+	}
+	_, err = t.program(0)
+	return t, err
+}
+
+// close ends all programs.
+func (t *trainer) close() { t.programs.clear() }
+
+// step makes one update from batches and returns the cost, to which every sample
+// adds the same. A draw that opens a harmful gate may have no finite cost or
+// gradient: it moves nothing, the next draw differs.
+func (t *trainer) step(batches [][]int) (cost float64, moved bool, err error) {
+	for i, g := range t.gates {
+		g.draw()
+		clear(t.sums[i])
+	}
+	samples := 0
+	for _, rows := range batches {
+		samples += len(rows)
+	}
+	for _, rows := range batches {
+		share := float64(len(rows)) / float64(samples)
+		c, err := t.gradient(rows, float32(share))
+		if err != nil {
+			return 0, false, err
+		}
+		cost += c * share
+	}
+	norm := t.norm()
+	if !finite([]float64{cost, norm}) {
+		return cost, false, nil
+	}
+	return cost, true, t.update(norm)
+}
+
+// norm is the length of the summed gradient of all gates.
+func (t *trainer) norm() float64 {
+	var sum float64
+	for _, s := range t.sums {
+		for _, g := range s {
+			sum += float64(g) * float64(g)
+		}
+	}
+	return math.Sqrt(sum)
+}
+
+// gradient runs a program forward and backward for one batch and adds a share of
+// its gradient to the sums.
+func (t *trainer) gradient(rows []int, share float32) (float64, error) {
+	part, local := t.forward.data.Locate(rows)
+	c, err := t.program(part)
+	if err != nil {
+		return 0, err
+	}
+	values, err := t.ungated(c.network, part, local)
+	if err != nil {
+		return 0, err
+	}
+	cost, grads, err := c.run(values, gatherColumn(t.forward.parts[part].Label, local))
+	if err != nil {
+		return 0, t.forward.misfit(err)
+	}
+	for i, n := range grads {
+		for e, g := range network.Floats(n.Value()) {
+			t.sums[i][e] += g * share
+		}
+	}
+	return cost, nil
+}
+
+// leaf is a leaf's value and summed gradient as Gorgonia's solvers take them.
+type leaf struct{ value, grad G.Value }
+
+func (l leaf) Value() G.Value         { return l.value }
+func (l leaf) Grad() (G.Value, error) { return l.grad, nil }
+
+// maxGradient bounds the norm of an update's gradient, so that one unlucky draw
+// does not fill Adam's second moment for hundreds of steps.
+const maxGradient = 1
+
+// update moves log a by one Adam step along the summed gradient, whose length is norm.
+func (t *trainer) update(norm float64) error {
+	scale := float32(1)
+	if norm > maxGradient {
+		scale = float32(maxGradient / norm)
+	}
+	pairs := make([]G.ValueGrad, len(t.gates))
+	for i, g := range t.gates {
+		for e := range t.sums[i] {
+			t.sums[i][e] *= scale
+		}
+		pairs[i] = leaf{g.vector, network.NewVector(t.sums[i])}
+	}
+	return t.solver.Step(pairs)
+}
+
+// setRate lowers the learning rate along half a cosine to a tenth.
+func (t *trainer) setRate(rate float64, step, total int) {
+	f := 0.55 + 0.45*math.Cos(math.Pi*float64(step)/float64(total))
+	G.WithLearnRate(rate * f)(t.solver)
+}
+
+// logAlpha returns the gates' parameters.
+func (t *trainer) logAlpha() [][]float64 {
+	out := make([][]float64, len(t.gates))
+	for i, g := range t.gates {
+		for _, v := range g.value {
+			out[i] = append(out[i], float64(v))
+		}
+	}
+	return out
+}
+
+// base returns the model that gives the graph.
+func (p *Plan) base() *onnx.Model { return p.Selection.Alignment.Models[p.Selection.Alignment.Base] }
