@@ -6,7 +6,7 @@ import "strings"
 // A node with more is refused: nothing would read them, and a gradient must not look for them.
 var mostInputs = inputCounts(map[int]string{
 	0: `Constant`,
-	1: `Abs Acos Acosh Affine ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BitwiseNot BlackmanWindow Cast Ceil Celu
+	1: `Abs Acos Acosh Affine ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BitCast BitwiseNot BlackmanWindow Cast Ceil Celu
 		ConstantFill ConstantOfShape Cos Cosh Crop DepthToSpace Det DynamicQuantizeLinear Elu Erf Exp EyeLike Flatten
 		Floor Gelu GlobalAveragePool GlobalLpPool GlobalMaxPool HammingWindow HannWindow HardSigmoid HardSwish Hardmax
 		Identity ImageScaler IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization LpPool MaxPool
@@ -14,7 +14,7 @@ var mostInputs = inputCounts(map[int]string{
 		Shape Shrink Sigmoid Sign Sin Sinh Size Softmax Softplus Softsign SpaceToDepth Sqrt Swish Tan Tanh ThresholdedRelu
 		Transpose Unique ai.onnx.ml.Binarizer ai.onnx.ml.Normalizer ai.onnx.ml.Scaler com.microsoft.Gelu
 		com.microsoft.QuickGelu`,
-	2: `Add AffineGrid And BitShift BitwiseAnd BitwiseOr BitwiseXor CastLike CenterCropPad Compress CumSum Div Equal
+	2: `Add AffineGrid And BitShift BitwiseAnd BitwiseOr BitwiseXor CastLike CenterCropPad Compress CumProd CumSum Div Equal
 		Expand Gather GatherElements GatherND Greater GreaterOrEqual GridSample Less LessOrEqual MatMul MaxRoiPool Mod Mul
 		Or PRelu Pow RMSNormalization ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
 		ReduceProd ReduceSum ReduceSumSquare Reshape ReverseSequence SimplifiedLayerNormalization Split Squeeze Sub TopK
@@ -23,10 +23,10 @@ var mostInputs = inputCounts(map[int]string{
 		com.microsoft.TransposeMatMul com.microsoft.Trilu`,
 	3: `Clip Col2Im Conv ConvTranspose DFT DequantizeLinear Dropout Gemm GroupNormalization InstanceNormalization
 		LayerNormalization MaxUnpool NegativeLogLikelihoodLoss OneHot QuantizeLinear Range RoiAlign Scatter
-		ScatterElements ScatterND SoftmaxCrossEntropyLoss Tile Where com.microsoft.FusedGemm`,
+		ScatterElements ScatterND SoftmaxCrossEntropyLoss TensorScatter Tile Where com.microsoft.FusedGemm`,
 	4: `ConvInteger MatMulInteger Pad Resize com.microsoft.FusedConv com.microsoft.Pad
 		com.microsoft.SkipSimplifiedLayerNormalization`,
-	5: `BatchNormalization MelWeightMatrix NonMaxSuppression Slice com.microsoft.SkipLayerNormalization`,
+	5: `BatchNormalization DeformConv MelWeightMatrix NonMaxSuppression Slice com.microsoft.SkipLayerNormalization`,
 	6: `GRU RNN`,
 	8: `LSTM QLinearMatMul`,
 	9: `QLinearConv`,

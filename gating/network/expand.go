@@ -33,7 +33,7 @@ var expansions map[string]expandedOp
 
 func init() {
 	expansions = map[string]expandedOp{
-		"If": {1, expandIf}, "Loop": {1, expandLoop}, "Scan": {9, expandScan},
+		"If": {1, expandIf}, "Loop": {1, expandLoop}, "Scan": {8, expandScan},
 		"SequenceConstruct": {11, expandSequenceConstruct}, "SequenceEmpty": {11, expandSequenceEmpty},
 		"SequenceInsert": {11, expandSequenceInsert}, "SequenceErase": {11, expandSequenceErase},
 		"SequenceAt": {11, expandSequenceAt}, "SequenceLength": {11, expandSequenceLength},

@@ -84,7 +84,7 @@ func (s *sketch) bias(h *heads, mask, add, batch, steps, past int) {
 }
 
 // maskIndex makes a bias of the forms of mask that ONNX Runtime has: [B] lengths, [2*B] ends and then beginnings,
-// [B,T] or [B,S,T] with 1 for what counts.
+// [3*B+2] lengths and then where packed sequences begin, which they do not here, [B,T] or [B,S,T] with 1 for what counts.
 func (s *sketch) maskIndex(like, mask *value, batch, steps, total int) *value {
 	if s.err != nil {
 		return nil
@@ -93,7 +93,7 @@ func (s *sketch) maskIndex(like, mask *value, batch, steps, total int) *value {
 	hidden := float64(s.c.float("mask_filter_value", -10000))
 	var inside *value
 	switch {
-	case len(shape) == 1 && (shape[0] == batch || shape[0] == 2*batch):
+	case len(shape) == 1 && (shape[0] == batch || shape[0] == 2*batch || shape[0] == 3*batch+2):
 		at := s.positions(mask, total, 1, total)
 		inside = s.op("Less", nil, at, s.reshape(s.slice(mask, 0, 0, batch, 1), batch, 1))
 		if shape[0] == 2*batch {

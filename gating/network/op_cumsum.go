@@ -1,8 +1,9 @@
 package network
 
-// cumSumOps add up along an axis.
+// cumSumOps add up or multiply along an axis.
 var cumSumOps = family{
 	{"", "CumSum", 11, gradFull, buildCumSum},
+	{"", "CumProd", 26, gradFull, buildCumProd},
 }
 
 // cumSum adds up along an axis.
@@ -11,23 +12,37 @@ type cumSum struct {
 	exclusive, reverse bool
 }
 
+// buildCumSum follows CumSum of opset 11.
 func buildCumSum(c *call) (Operator, []Spec, error) {
+	op, err := c.running()
+	return op, c.firstSpec(), err
+}
+
+// running reads the axis and the attributes exclusive and reverse.
+func (c *call) running() (*cumSum, error) {
 	if err := c.need(2); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	list, err := c.ints(1)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(list) != 1 {
-		return nil, nil, c.shapeError("axis has %d elements, want 1", len(list))
+		return nil, c.shapeError("axis has %d elements, want 1", len(list))
 	}
 	axis, err := c.checkAxis(list[0], len(c.in[0].Shape))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	op := &cumSum{lanesOf(c.in[0].Shape, axis), c.int("exclusive", 0) != 0, c.int("reverse", 0) != 0}
-	return op, []Spec{c.in[0].Spec}, nil
+	return &cumSum{lanesOf(c.in[0].Shape, axis), c.int("exclusive", 0) != 0, c.int("reverse", 0) != 0}, nil
+}
+
+// firstSpec is the spec of input 0 alone, where it is there.
+func (c *call) firstSpec() []Spec {
+	if !c.has(0) {
+		return nil
+	}
+	return []Spec{c.in[0].Spec}
 }
 
 // Forward adds up every lane, floats in double precision.

@@ -50,7 +50,8 @@ func TestMaxUnpool(t *testing.T) {
 		t.Error("an index behind the output gave no error")
 	}
 	checkRefusals(t, []refusal{
-		{"MaxUnpool", 11, c.attrs, []*Tensor{x, at, intTensor(1, 1, 5, 5)}, "output_shape is [1 1 5 5]"},
+		{"MaxUnpool", 11, c.attrs, []*Tensor{x, at, intTensor(1, 1, 3, 5)}, "output_shape is [1 1 3 5]"},
+		{"MaxUnpool", 11, c.attrs, []*Tensor{x, at, intTensor(1, 2, 5, 5)}, "output_shape is [1 2 5 5]"},
 		{"MaxUnpool", 11, c.attrs, []*Tensor{x, intTensor(1)}, "as many integers"},
 		{"LpPool", 18, attrs{intsAttr("kernel_shape", 2, 2), intAttr("p", 0)}, []*Tensor{x}, "p is 0"},
 	})
@@ -71,5 +72,34 @@ func TestPoolsOldAndUnread(t *testing.T) {
 	op, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*Tensor{bytes}})
 	if err := op.Forward(&Context{}, in, outs); err != nil || outs[0].I[0] != 200 {
 		t.Errorf("got %v, %v, want [200]", outs[0].I, err)
+	}
+}
+
+// TestMaxUnpoolOutputShape: indices given as such count in the shape that the window gives, those of a MaxPool in what it pooled.
+func TestMaxUnpoolOutputShape(t *testing.T) {
+	window := attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}
+	given := gradCase{op: "MaxUnpool", opset: 11, attrs: window, inputs: []*Tensor{floatTensor([]int{1, 1, 2, 2}, 5, 6, 7, 8), shapedInts([]int{1, 1, 2, 2}, 5, 7, 13, 15), intTensor(1, 1, 5, 5)}}
+	want := NewTensor(Spec{onnx.Float32, []int{1, 1, 5, 5}})
+	want.F[6], want.F[8], want.F[16], want.F[18] = 5, 6, 7, 8
+	expectNode(t, "given", given, want)
+
+	g := graphOf("x")
+	pool := addNode(g, "MaxPool", "x", "p i", window...)
+	if len(pool.Output) != 2 {
+		t.Fatal(pool)
+	}
+	g.Initializer = append(g.Initializer, initializer(t, "shape", []int{4}, 1, 1, 5, 5))
+	addNode(g, "MaxUnpool", "p i shape", "y", window...)
+	x := counting(1, 1, 5, 5)
+	got, err := runOnce(modelOf(t, g, nil, "y"), map[string]*Tensor{"x": x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(want.F)
+	for _, at := range []int{6, 8, 16, 18} {
+		want.F[at] = x.F[at]
+	}
+	if err := compare(got[0], want, 0, 0); err != nil {
+		t.Error(err)
 	}
 }

@@ -22,6 +22,9 @@ type scan struct {
 
 // expandScan unrolls a Scan: its body is lowered once for every slice of the scanned inputs.
 func expandScan(l *lowerer, c *call, p place) error {
+	if c.opset < 9 {
+		return expandBatchedScan(l, c, p)
+	}
 	s, err := c.scan()
 	if err != nil {
 		return err
@@ -65,8 +68,6 @@ func (c *call) scan() (*scan, error) {
 	s := &scan{body: c.attr("body").GetG()}
 	n := int(c.int("num_scan_inputs", 0))
 	switch {
-	case c.opset < 9:
-		return nil, c.unsupported("its form before opset 9 is not supported")
 	case s.body == nil || n < 1 || n > len(c.in) || len(s.body.GetOutput()) < len(c.in)-n:
 		return nil, c.invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.in), n)
 	}

@@ -7,7 +7,10 @@ import (
 
 // maxUnpool is MaxUnpool: the elements of X go to the flat indices of input 1 in
 // an output of zeros. Of several elements at one place the last counts.
-type maxUnpool struct{}
+type maxUnpool struct {
+	counted []int // the shape that indices count in, no longer than the output's along any axis
+	at      []int // where each element of X went
+}
 
 func buildMaxUnpool(c *call) (Operator, []Spec, error) {
 	if err := c.need(2); err != nil {
@@ -32,45 +35,84 @@ func buildMaxUnpool(c *call) (Operator, []Spec, error) {
 	for a, d := range in {
 		shape[a+2] = (d-1)*w.stride[a] + w.reach(a) - w.padBegin[a] - w.padEnd[a]
 	}
-	if c.has(2) {
-		if err := c.checkUnpooled(shape); err != nil {
-			return nil, nil, err
-		}
-	}
 	if slices.Min(shape) < 0 {
 		return nil, nil, c.shapeError("the pads leave nothing of the output: shape %v", shape)
 	}
-	return maxUnpool{}, []Spec{{c.in[0].Type, shape}}, nil
+	op := &maxUnpool{counted: shape}
+	if c.has(2) {
+		if shape, err = c.unpooledShape(shape); err != nil {
+			return nil, nil, err
+		}
+		if c.pooledFrom(shape) {
+			op.counted = shape
+		}
+	}
+	return op, []Spec{{c.in[0].Type, shape}}, nil
 }
 
-// checkUnpooled accepts an output_shape only if it is the one that follows from
-// the window: for others ONNX's cases and ONNX Runtime take the indices differently.
-func (c *call) checkUnpooled(shape []int) error {
-	want, err := c.ints(2)
+// unpooledShape reads output_shape, which may be longer than the shape that follows from the window.
+func (c *call) unpooledShape(window []int) ([]int, error) {
+	list, err := c.ints(2)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !slices.EqualFunc(want, shape, func(a int64, b int) bool { return a == int64(b) }) {
-		return c.unsupported("output_shape is %v, the window gives %v: what the indices mean is not defined then", want, shape)
+	if len(list) != len(window) {
+		return nil, c.shapeError("output_shape is %v, want %d numbers", list, len(window))
+	}
+	shape := make([]int, len(list))
+	for a, v := range list {
+		if v < int64(window[a]) || v > maxExtent || a < 2 && v != int64(window[a]) {
+			return nil, c.shapeError("output_shape is %v, want none smaller than the %v that the window gives", list, window)
+		}
+		shape[a] = int(v)
+	}
+	return shape, nil
+}
+
+// pooledFrom says whether the indices come from a MaxPool of a tensor of the shape: then they count in it. Else they
+// count in the shape that follows from the window, as ONNX's own case of output_shape has them.
+func (c *call) pooledFrom(shape []int) bool {
+	v := c.in[1].value
+	if v == nil || v.root().node == nil {
+		return false
+	}
+	n := v.root().node
+	return n.op == "MaxPool" && slices.Equal(n.in[0].spec.Shape, shape)
+}
+
+// locate finds where each element goes.
+func (u *maxUnpool) locate(index []int64, shape []int) error {
+	u.at = resize(u.at, len(index))
+	size := int64(sizeOf(u.counted))
+	for i, v := range index {
+		if v < 0 || v >= size {
+			return fmt.Errorf("index %d of an output with %d elements", v, size)
+		}
+		rest, step := int(v), 1
+		u.at[i] = 0
+		for a := len(shape) - 1; a >= 0; a-- {
+			u.at[i] += rest % u.counted[a] * step
+			rest, step = rest/u.counted[a], step*shape[a]
+		}
 	}
 	return nil
 }
 
 // Forward scatters X.
-func (maxUnpool) Forward(_ *Context, in, out []*Tensor) error {
+func (u *maxUnpool) Forward(_ *Context, in, out []*Tensor) error {
 	clear(out[0].F)
-	for i, at := range in[1].I {
-		if at < 0 || at >= int64(len(out[0].F)) {
-			return fmt.Errorf("index %d of an output with %d elements", at, len(out[0].F))
-		}
+	if err := u.locate(in[1].I, out[0].Shape); err != nil {
+		return err
+	}
+	for i, at := range u.at {
 		out[0].F[at] = in[0].F[i]
 	}
 	return nil
 }
 
 // Backward gathers dy.
-func (maxUnpool) Backward(_ *Context, _, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
-	for i, at := range in[1].I {
+func (u *maxUnpool) Backward(_ *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	for i, at := range u.at {
 		dx.F[i] = dy.F[at]
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 var families = []family{
 	activationOps,
 	castOps,
+	bitCastOps,
 	classicOps,
 	quantizeOps,
 	dropoutOps,
@@ -28,6 +29,7 @@ var families = []family{
 	detOps,
 	convOps,
 	convTransposeOps,
+	deformOps,
 	poolOps,
 	poolTailOps,
 	roiOps,
@@ -52,6 +54,7 @@ var families = []family{
 	gatherOps,
 	shapeOps,
 	scatterOps,
+	tensorScatterOps,
 	padOps,
 	expandOps,
 	orderOps,
