@@ -19,11 +19,11 @@ follows from the first model and the labels, or from --loss and --metric. Nothin
 		Example: "  softmerge eval merged.onnx m0.onnx m1.onnx --data test.npz",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.data == "" {
-				return usagef("add --data FILE", "no data is given")
-			}
 			if err := f.check(); err != nil {
 				return err
+			}
+			if len(f.data) == 0 {
+				return usagef("add --data FILE", "no data is given")
 			}
 			return eval(c.Context(), v, args, f)
 		},

@@ -60,13 +60,14 @@ func (f *selectFlags) add(fs *pflag.FlagSet) {
 
 // dataFlags are the flags that say what to learn and judge on.
 type dataFlags struct {
-	data, label, loss, metric, output string
-	batch, threads                    int
+	data                        []string
+	label, loss, metric, output string
+	batch, threads              int
 }
 
 func (f *dataFlags) add(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringVar(&f.data, "data", "", "`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data (see softmerge help data)")
+	fs.StringArrayVar(&f.data, "data", nil, "`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data (repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
 	addChoice(c, &f.loss, "loss", "what is made small", "auto", "cross_entropy", "mse", "bce")
 	addChoice(c, &f.metric, "metric", "what models are judged by", "auto", "accuracy", "mse", "mae", "r2")
@@ -83,6 +84,10 @@ const (
 
 // check refuses impossible values before any work.
 func (f *dataFlags) check() error {
+	f.data = named(f.data)
+	if again := twice(f.data); again != "" {
+		return usagef("name every file once: the same samples would be learned from and judged on", "--data %s is given twice", again)
+	}
 	switch {
 	case f.batch < 1 || f.batch > maxBatch:
 		return usagef("", "--batch-size %d: want 1 to %d", f.batch, maxBatch)
@@ -90,4 +95,19 @@ func (f *dataFlags) check() error {
 		return usagef("", "--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)
 	}
 	return nil
+}
+
+// named leaves out empty names, which scripts give for what they have not.
+func named(paths []string) []string {
+	return slices.DeleteFunc(paths, func(p string) bool { return p == "" })
+}
+
+// twice returns a path that is listed twice, "" if none is.
+func twice(paths []string) string {
+	for i, p := range paths {
+		if slices.ContainsFunc(paths[:i], func(other string) bool { return other == p || sameFile(other, p) }) {
+			return p
+		}
+	}
+	return ""
 }

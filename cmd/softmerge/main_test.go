@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 			"folder":  folder,
 			"changed": changed,
 			"json":    validJSON,
+			"npz":     makeNPZ,
 		},
 	})
 }

@@ -60,10 +60,10 @@ func (f *mergeFlags) selection(v *voice, list []*onnx.Model, base int) (*graphma
 
 // open reads the data files that are named.
 func (f *mergeFlags) open(base *onnx.Model) (data, held *dataset.Data, err error) {
-	if f.data == "" {
+	if len(f.data) == 0 {
 		return nil, nil, nil
 	}
-	if data, err = openData(base, f.data, f.label); err != nil || f.holdoutData == "" {
+	if data, err = openData(base, f.data, f.label); err != nil || len(f.holdoutData) == 0 {
 		return data, nil, err
 	}
 	held, err = openData(base, f.holdoutData, f.label)

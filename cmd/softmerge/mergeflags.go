@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/spf13/cobra"
@@ -12,7 +13,8 @@ type mergeFlags struct {
 	selectFlags
 	dataFlags
 	out, base, method, granularity, combine, init, permute string
-	holdoutData, recipe, report                            string
+	recipe, report                                         string
+	holdoutData                                            []string
 	holdout, rate, l0                                      float64
 	epochs, maxSteps                                       int
 	seed                                                   uint64
@@ -58,7 +60,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel", "auto", "model", "module", "layer", "channel", "tensor")
 	fs.StringVar(&f.base, "base", "", "`FILE` among the models that gives the graph and all that is not selected (default the first)")
 	fs.Float64Var(&f.holdout, "holdout", gating.DefaultHoldout, "`SHARE` of the data that judges the candidates")
-	fs.StringVar(&f.holdoutData, "holdout-data", "", "`FILE` that judges instead of a share of the data")
+	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil, "`FILE` that judges instead of a share of the data (repeatable)")
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
 	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
@@ -79,14 +81,16 @@ func (f *mergeFlags) check() error {
 	if err := f.dataFlags.check(); err != nil {
 		return err
 	}
+	f.holdoutData = named(f.holdoutData)
+	none := len(f.data) == 0
 	switch {
 	case f.out == "" && !f.dryRun:
 		return usagef("add -o OUT.onnx", "no output file is named")
-	case f.data == "" && f.method != "uniform":
+	case none && f.method != "uniform":
 		return usagef("add --data FILE, or average without data: --method uniform", "--method %s learns on data and none is given", f.method)
-	case f.data == "" && f.permute == string(gating.PermuteActivations):
+	case none && f.permute == string(gating.PermuteActivations):
 		return usagef("add --data FILE, or use --permute weights", "--permute activations needs data and none is given")
-	case f.data == "" && f.holdoutData != "":
+	case none && len(f.holdoutData) > 0:
 		return usagef("add --data FILE", "--holdout-data is given without --data")
 	case !(f.holdout > 0 && f.holdout < 1):
 		return usagef("", "--holdout %v: want a share between 0 and 1", f.holdout)
@@ -103,7 +107,7 @@ func (f *mergeFlags) check() error {
 	}
 	return targets{
 		{"--output", f.out}, {"--recipe", f.recipe}, {"--report", f.report},
-	}.check(append([]string{f.data, f.holdoutData}, f.paths...), f.force)
+	}.check(slices.Concat(f.data, f.holdoutData, f.paths), f.force)
 }
 
 // options are the flags as the gating package takes them.

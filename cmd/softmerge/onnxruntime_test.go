@@ -12,19 +12,22 @@ import (
 )
 
 // onnxRuntime runs a model on a data file with ONNX Runtime and returns how many
-// answers are right.
-func onnxRuntime(t *testing.T, model, data string) (correct, samples int) {
+// answers are right, and the mean cross-entropy.
+func onnxRuntime(t *testing.T, model, data string) (correct, samples int, loss float64) {
 	t.Helper()
 	script := filepath.Join("..", "..", ".ci", "ort.mjs")
 	out, err := exec.Command("node", script, model, data).Output()
 	if err != nil {
 		t.Fatalf("node %s: %v", script, err)
 	}
-	var r struct{ Correct, Samples int }
+	var r struct {
+		Correct, Samples int
+		Loss             float64
+	}
 	if err := json.Unmarshal(bytes.TrimSpace(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	return r.Correct, r.Samples
+	return r.Correct, r.Samples, r.Loss
 }
 
 // family is the fine-tunes of one start and the data to merge and test them on.
@@ -95,7 +98,7 @@ func TestMergesOfAllFamilies(t *testing.T) {
 			if os.Getenv("ORT_NODE_MODULES") == "" {
 				return
 			}
-			correct, samples := onnxRuntime(t, out, f.test)
+			correct, samples, _ := onnxRuntime(t, out, f.test)
 			if ours := int(math.Round(*merged.Metric * float64(samples))); ours != correct {
 				t.Errorf("%d of %d right, ONNX Runtime has %d", ours, samples, correct)
 			}

@@ -83,9 +83,9 @@ func baseIndex(base string, paths []string) (int, error) {
 	return 0, usagef("name one of the models that are to be merged", "--base %s is not among the models", base)
 }
 
-// openData reads a data file for a model's inputs.
-func openData(m *onnx.Model, path, label string) (*dataset.Data, error) {
-	return dataset.Open(path, dataset.Options{Inputs: gating.Fields(m), Label: label})
+// openData reads data files for a model's inputs and joins them.
+func openData(m *onnx.Model, paths []string, label string) (*dataset.Data, error) {
+	return dataset.OpenAll(paths, dataset.Options{Inputs: gating.Fields(m), Label: label})
 }
 
 // workers starts the goroutines of the kernels.

@@ -36,6 +36,16 @@ const helpData = `--data FILE is told apart by its name:
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
   a folder           images in a folder a class, or ONNX test data (test_data_set_0/input_0.pb)
 
+--data can be given several times: the files are joined in that order.
+
+Samples may differ in length along axes that are symbolic in the graph, as sentences do: give a
+file for each length, ONNX test data whose sets differ, or an .npz with padded arrays and an
+integer array "lengths" of how many leading positions of each sample are real, along the first
+symbolic axis after the batch. Samples are cut to their lengths, and so are labels that have one
+for each position; "NAME.lengths" cuts one input or the label alone. Samples of different shapes
+are never in one batch, and every sample weighs the same. A thousand shapes is the most; dozens
+merge faster than hundreds.
+
 The first axis counts samples. Integers become floats where the graph wants floats; nothing is
 scaled or clipped. A fifth of the samples (--holdout) is kept from learning and judges the
 candidates; --holdout-data FILE judges instead.`
