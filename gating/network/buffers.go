@@ -22,7 +22,8 @@ type placement struct {
 	s *slot
 }
 
-func newBufferPlan(g *Graph) *bufferPlan {
+// newBufferPlan plans for a graph whose nodes run in order; what is kept is not overwritten.
+func newBufferPlan(g *Graph, kept []Output) *bufferPlan {
 	p := &bufferPlan{last: map[*value]int{}, ending: map[int][]*slot{}, outputs: map[*value]bool{}}
 	for i, n := range g.nodes {
 		for _, v := range n.in {
@@ -31,7 +32,7 @@ func newBufferPlan(g *Graph) *bufferPlan {
 			}
 		}
 	}
-	for _, o := range g.outputs {
+	for _, o := range kept {
 		p.outputs[o.value.root()] = true
 	}
 	return p

@@ -17,6 +17,9 @@ type Config struct {
 	Outputs []string           // names of the outputs wanted; empty means all of the graph's
 	Params  []Param            // weights to replace by mixtures
 	Fixed   []Fixed            // weights to read as a number instead of the file's elements
+	// Read keeps the initializers that are read, for further lowerings of the same
+	// model, which share their memory; nil keeps none.
+	Read map[*onnxpb.TensorProto]*Tensor
 	// Affine names BatchNormalization nodes whose scale and bias inputs already
 	// hold the whole affine map (s and t of y = s*x + t): their mean and variance are not read.
 	Affine map[*onnxpb.NodeProto]bool

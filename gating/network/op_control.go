@@ -1,7 +1,6 @@
 package network
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -9,9 +8,7 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// expandIf lowers the branch of an If whose condition is known. Where it is
-// not, both branches are computed and Where chooses between their outputs, so
-// that gradients flow through the branch that counts.
+// expandIf lowers the branch of an If whose condition is known. Where it is not, the choice is an operator of the graph.
 func expandIf(l *lowerer, c *call, p place) error {
 	if err := c.need(1); err != nil {
 		return err
@@ -31,33 +28,7 @@ func expandIf(l *lowerer, c *call, p place) error {
 		}
 		return bindAll(c, outs, p.scope)
 	}
-	yes, err := l.branch(c, "then_branch", p)
-	if err != nil {
-		return undecided(c, err)
-	}
-	no, err := l.branch(c, "else_branch", p)
-	if err != nil {
-		return undecided(c, err)
-	}
-	if len(yes) != len(no) {
-		return c.shapeError("its branches have %d and %d outputs", len(yes), len(no))
-	}
-	outs := make([]*value, len(yes))
-	for i := range yes {
-		if outs[i], err = l.choose(c, p, yes[i], no[i]); err != nil {
-			return err
-		}
-	}
-	return bindAll(c, outs, p.scope)
-}
-
-// undecided is the error for a branch that cannot be computed while it is not
-// known whether it must be. With the inputs known, it may turn out not to be.
-func undecided(c *call, err error) error {
-	if errors.Is(err, onnx.ErrInvalid) {
-		return err
-	}
-	return c.unsupported("its condition depends on the data, and a branch cannot be computed: %v", err)
+	return l.dynamicIf(c, p)
 }
 
 // branch lowers one branch.
@@ -67,23 +38,6 @@ func (l *lowerer) branch(c *call, name string, p place) ([]*value, error) {
 		return nil, c.invalid("it has no %s", name)
 	}
 	return l.body(c, g, p, nil)
-}
-
-// choose lowers the choice between two values by the condition, input 0.
-func (l *lowerer) choose(c *call, p place, yes, no *value) (*value, error) {
-	switch {
-	case yes == no:
-		return yes, nil
-	case yes.list != nil || no.list != nil || yes == absent || no == absent:
-		return nil, c.unsupported("its condition depends on the data and its outputs are not tensors")
-	case yes.spec.Type != no.spec.Type || !slices.Equal(yes.spec.Shape, no.spec.Shape):
-		return nil, c.unsupported("its condition depends on the data and its branches give %s and %s: the shape must not", yes.spec, no.spec)
-	}
-	cond, err := l.emit(c, p.depth, "Reshape", nil, c.in[0].value, knownValue(int64Tensor([]int{0})))
-	if err != nil {
-		return nil, err
-	}
-	return l.emit(c, p.depth, "Where", nil, cond, yes, no)
 }
 
 // bindAll names all outputs of a node.
@@ -102,19 +56,16 @@ const maxTrips = 1 << 16
 
 // expandLoop unrolls a Loop (opset 1): its body is lowered once for every
 // iteration, so values may change their shape and gradients flow through.
-// Trip count and conditions must be known.
+// Where trip count or conditions are not known, the loop is an operator of the graph.
 func expandLoop(l *lowerer, c *call, p place) error {
 	g := c.attr("body").GetG()
 	if g == nil || len(c.in) < 2 || len(g.GetOutput()) < len(c.in)-1 {
 		return c.invalid("it has no body, or one with too few outputs")
 	}
-	trips, err := c.tripCount()
-	if err != nil {
-		return err
-	}
-	running, err := c.condition(c.in[1])
-	if err != nil {
-		return err
+	trips, known := c.tripCount()
+	running, decided := c.condition(c.in[1])
+	if !known || !decided {
+		return l.dynamicLoop(c, p)
 	}
 	states := valuesOf(c.in[2:])
 	scans := make([][]*value, len(g.GetOutput())-1-len(states))
@@ -127,8 +78,8 @@ func expandLoop(l *lowerer, c *call, p place) error {
 		if err != nil {
 			return fmt.Errorf("iteration %d of node %q (Loop): %w", i, c.name, err)
 		}
-		if running, err = c.condition(&input{Spec: outs[0].spec, Const: outs[0].known}); err != nil {
-			return err
+		if running, decided = c.condition(&input{Spec: outs[0].spec, Const: outs[0].known}); !decided {
+			return l.dynamicLoop(c, p)
 		}
 		states = outs[1 : 1+len(states)]
 		for k, v := range outs[1+len(states):] {
@@ -146,27 +97,27 @@ func expandLoop(l *lowerer, c *call, p place) error {
 	return bindAll(c, outs, p.scope)
 }
 
-// tripCount returns the number of iterations that input 0 allows, -1 for any.
-func (c *call) tripCount() (int64, error) {
+// tripCount returns the number of iterations that input 0 allows, -1 for any; ok is false where it depends on the data.
+func (c *call) tripCount() (n int64, ok bool) {
 	if !c.has(0) {
-		return -1, nil
+		return -1, true
 	}
 	list, err := c.ints(0)
 	if err != nil || len(list) != 1 {
-		return 0, c.unsupported("its trip count depends on the data")
+		return 0, false
 	}
-	return max(0, list[0]), nil
+	return max(0, list[0]), true
 }
 
-// condition returns a condition that must be known; an absent one holds.
-func (c *call) condition(in *input) (bool, error) {
+// condition returns a condition, an absent one holds; ok is false where it depends on the data.
+func (c *call) condition(in *input) (holds, ok bool) {
 	if in == nil {
-		return true, nil
+		return true, true
 	}
 	if in.Const == nil || len(in.Const.I) != 1 {
-		return false, c.unsupported("whether it goes on depends on the data")
+		return false, false
 	}
-	return in.Const.I[0] != 0, nil
+	return in.Const.I[0] != 0, true
 }
 
 // valuesOf returns the values of inputs, absent ones as such.

@@ -49,6 +49,13 @@ func controlCases(t *testing.T) map[string]controlCase {
 		"scan backwards": scanCase(1, 1, 1),
 		"scan columns":   scanCase(-1, 0, 1),
 		"if":             ifCase(t),
+		"if unharmed":    unharmedCase(t),
+		"data trips":     dataTripsCase(t),
+		"data condition": dataConditionCase(t),
+		"nested":         nestedCase(t),
+		"recurrent":      recurrentCase(t),
+		"optional":       optionalCase(t),
+		"map":            mapCase(t),
 		"sequence":       sequenceCase(t),
 	}
 }
@@ -137,6 +144,128 @@ func ifCase(t *testing.T) controlCase {
 	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
 }
 
+// unharmedCase has a branch that would fail: it reads a row that is not there.
+func unharmedCase(t *testing.T) controlCase {
+	c := ifCase(t)
+	no := c.g.Node[2].Attribute[1].G
+	no.Node = nil
+	addNode(no, "Gather", "w places", "r", intAttr("axis", 0))
+	addNode(no, "Mul", "r x", "b")
+	addNode(c.g, "Cast", "positive", "one", intAttr("to", int64(onnx.Int64)))
+	addNode(c.g, "Mul", "one far", "at")
+	addNode(c.g, "Expand", "at two", "places")
+	c.g.Initializer = append(c.g.Initializer, initializer(t, "far", []int{}, 9), initializer(t, "two", []int{1}, 2))
+	c.g.Node = append(slices.Clone(c.g.Node[:2]), append(c.g.Node[3:], c.g.Node[2])...)
+	for i, v := range c.inputs["x"].F {
+		c.inputs["x"].F[i] = v*v + 0.1 // a positive sum
+	}
+	return c
+}
+
+// dataTripsCase runs h = tanh(h w + x) as often as the data say.
+func dataTripsCase(t *testing.T) controlCase {
+	c := loopCase(t, 3)
+	c.g.Node = c.g.Node[:1]
+	body := c.g.Node[0].Attribute[0].G
+	body.Output, body.Node = body.Output[:2], append(body.Node[:3], body.Node[4])
+	c.g.Node[0].Output = []string{"y"}
+	c.g.Node[0].Input[0] = "count"
+	c.g.Initializer = nil
+	addNode(c.g, "ReduceMax", "x", "most", intAttr("keepdims", 0))
+	addNode(c.g, "Abs", "most", "size")
+	addNode(c.g, "Ceil", "size", "whole")
+	addNode(c.g, "Cast", "whole", "n", intAttr("to", int64(onnx.Int64)))
+	addNode(c.g, "Add", "n n", "count")
+	c.g.Node = append(c.g.Node[1:], c.g.Node[0])
+	return c
+}
+
+// dataConditionCase doubles a state while its sum is small, inside a body that reads two inputs from outside.
+func dataConditionCase(t *testing.T) controlCase {
+	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 2, 3))
+	addNode(body, "Mul", "h w", "p")
+	addNode(body, "Add", "p x", "next")
+	addNode(body, "ReduceSumSquare", "next", "size", intAttr("keepdims", 0))
+	addNode(body, "Less", "size limit", "still")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Loop", "most - x", "y", subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3)))
+	addFloats(t, g, "limit", []int{}, 200)
+	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 1<<62))
+	w := randomTensor(2, 2, 3)
+	for i, v := range w.F {
+		w.F[i] = 1.5 + v*v/4
+	}
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": w}, nil}
+}
+
+// nestedCase has an If in the body of a Loop, both decided by the data.
+func nestedCase(t *testing.T) controlCase {
+	c := dataConditionCase(t)
+	yes, no := bodyOf(), bodyOf()
+	addNode(yes, "Sin", "next", "a")
+	addNode(no, "Mul", "next w", "b")
+	body := c.g.Node[0].Attribute[0].G
+	addNode(body, "ReduceSum", "next", "sum", intAttr("keepdims", 0))
+	addNode(body, "Greater", "sum zero", "positive")
+	addNode(body, "If", "positive", "then", subgraph("then_branch", yes, floatInfo("a", 2, 3)), subgraph("else_branch", no, floatInfo("b", 2, 3)))
+	addNode(body, "Add", "next then", "sum2")
+	body.Output[1].Name = proto.String("sum2")
+	addFloats(t, c.g, "zero", []int{}, 0)
+	return c
+}
+
+// recurrentCase has a body whose operator computes several gradients together.
+func recurrentCase(t *testing.T) controlCase {
+	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 1, 2, 3), floatInfo("s", 1, 2, 3))
+	gru := addNode(body, "GRU", "h w r", "all next", intAttr("hidden_size", 3))
+	gru.Output = []string{"all", "next"}
+	addNode(body, "Squeeze", "all axis", "seen")
+	addNode(body, "Add", "s seen", "sum")
+	addNode(body, "ReduceSumSquare", "sum", "size", intAttr("keepdims", 0))
+	addNode(body, "Less", "size limit", "still")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Loop", "most - x x", "last total", subgraph("body", body, boolInfo("still"), floatInfo("next", 1, 2, 3), floatInfo("sum", 1, 2, 3)))
+	addNode(g, "Add", "last total", "y")
+	addFloats(t, g, "limit", []int{}, 30)
+	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 7), initializer(t, "axis", []int{1}, 1))
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3), "r": randomTensor(3, 1, 9, 3)}, nil}
+}
+
+// optionalCase wraps a tensor and takes it out again where it is there.
+func optionalCase(t *testing.T) controlCase {
+	yes, no := bodyOf(), bodyOf()
+	addNode(yes, "OptionalGetElement", "o", "a")
+	addNode(no, "Neg", "x", "b")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	addNode(g, "Sin", "x", "s")
+	addNode(g, "Optional", "s", "o")
+	addNode(g, "OptionalHasElement", "o", "there")
+	addNode(g, "If", "there", "y", subgraph("then_branch", yes, floatInfo("a", 2)), subgraph("else_branch", no, floatInfo("b", 2)))
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2)}, nil}
+}
+
+// mapCase builds a sequence from nothing, maps it, and uses its length.
+func mapCase(t *testing.T) controlCase {
+	body := bodyOf(floatInfo("e", 2))
+	addNode(body, "Tanh", "e", "f")
+	g := &onnxpb.GraphProto{Name: proto.String("g")}
+	empty := addNode(g, "SequenceEmpty", "", "none")
+	empty.Input = nil
+	addNode(g, "SequenceInsert", "none x", "one")
+	addNode(g, "SequenceConstruct", "x w", "two")
+	addNode(g, "SequenceMap", "two", "mapped", subgraph("body", body, floatInfo("f", 2)))
+	addNode(g, "SequenceLength", "mapped", "n")
+	addNode(g, "Cast", "n", "length", intAttr("to", int64(onnx.Float32)))
+	addNode(g, "ConcatFromSequence", "mapped", "all", intAttr("axis", 0))
+	addNode(g, "ConcatFromSequence", "one", "first", intAttr("axis", 0), intAttr("new_axis", 1))
+	addNode(g, "ReduceSum", "first", "sum")
+	addNode(g, "Mul", "all length", "scaled")
+	addNode(g, "Add", "scaled sum", "y0")
+	addNode(g, "Reshape", "y0 flat", "y")
+	g.Initializer = append(g.Initializer, initializer(t, "flat", []int{1}, -1))
+	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2), "w": randomTensor(2, 2)}, nil}
+}
+
 // sequenceCase cuts a tensor up, changes the list and joins it again.
 func sequenceCase(t *testing.T) controlCase {
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
@@ -160,7 +289,7 @@ func (c controlCase) model(t *testing.T) (*onnx.Model, []byte) {
 	out := typedInfo("y", Spec{Type: onnx.Float32})
 	out.GetType().GetTensorType().Shape = nil
 	c.g.Output = []*onnxpb.ValueInfoProto{out}
-	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(16)}}}
+	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}}}
 	data, err := proto.Marshal(p)
 	if err != nil {
 		t.Fatal(err)

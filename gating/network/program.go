@@ -81,6 +81,9 @@ func checkGradient(n *node) error {
 	if n.zero {
 		return nil
 	}
+	if b, ok := n.run.(interface{ gradientProblem() error }); ok {
+		return b.gradientProblem()
+	}
 	if _, ok := n.run.(Differentiable); ok {
 		return nil
 	}

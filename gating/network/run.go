@@ -15,7 +15,9 @@ type Runner struct {
 	ctx    *Context
 	values map[*value]*Tensor // by root
 	calls  []runCall
-	mixed  [][]float64 // coefficients the mixtures were last computed with
+	mixed  [][]float64     // coefficients the mixtures were last computed with
+	shown  map[*node][]int // by node, the outputs of the graph that it computes; for an observer
+	show   func(output int, t *Tensor)
 }
 
 // runCall is a node with its tensors looked up.
@@ -28,10 +30,16 @@ type runCall struct {
 // overlap share a buffer.
 func NewRunner(g *Graph, w *kernel.Workers) *Runner {
 	r := &Runner{graph: g, ctx: &Context{Workers: w}, values: map[*value]*Tensor{}}
+	r.plan(newBufferPlan(g, g.outputs))
+	return r
+}
+
+// plan gives every value its memory.
+func (r *Runner) plan(plan *bufferPlan) {
+	g := r.graph
 	for _, v := range g.inputs {
 		r.values[v] = &Tensor{Type: v.spec.Type, Shape: v.spec.Shape}
 	}
-	plan := newBufferPlan(g)
 	for i, n := range g.nodes {
 		c := runCall{node: n}
 		for _, v := range n.out {
@@ -47,7 +55,6 @@ func NewRunner(g *Graph, w *kernel.Workers) *Runner {
 	for _, o := range g.outputs {
 		r.tensor(o.value.root()) // an output may be a mixture that no node reads
 	}
-	return r
 }
 
 // output gives a value a place in the plan.
@@ -100,6 +107,12 @@ func (r *Runner) Run(inputs map[string]*Tensor, coeffs [][]float64) (outs []*Ten
 		if err := c.node.run.Forward(r.ctx, c.in, c.out); err != nil {
 			return nil, &NodeError{Node: at.name, Op: at.op, Kind: ErrShape, Msg: err.Error()}
 		}
+		for _, o := range r.shown[at] {
+			r.show(o, r.read(r.graph.outputs[o].value))
+		}
+	}
+	if r.show != nil {
+		return nil, nil
 	}
 	for _, o := range r.graph.outputs {
 		outs = append(outs, r.read(o.value))

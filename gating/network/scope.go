@@ -61,10 +61,17 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 
 // readInitializer reads whichever of the two is there.
 func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.SparseTensorProto) (*Tensor, error) {
-	if dense != nil {
-		return readTensor(l.model, dense)
+	if dense == nil {
+		return l.readSparse(sparse)
 	}
-	return l.readSparse(sparse)
+	if t := l.Read[dense]; t != nil {
+		return t, nil
+	}
+	t, err := readTensor(l.model, dense)
+	if err == nil && l.Read != nil {
+		l.Read[dense] = t
+	}
+	return t, err
 }
 
 // readTensor reads a tensor of a file as elements to compute with.

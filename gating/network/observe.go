@@ -1,0 +1,25 @@
+package network
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/gating/kernel"
+)
+
+// NewObserver returns a Runner that shows each output of the graph as soon as it
+// is computed, and keeps none: many values of a network can be looked at in one
+// pass without the memory for all of them. show may change the elements, and nodes
+// that run later read what it leaves. Run then returns no outputs. The error, of
+// kind ErrShape, names an output that no node computes.
+func NewObserver(g *Graph, w *kernel.Workers, show func(output int, t *Tensor)) (*Runner, error) {
+	r := &Runner{graph: g, ctx: &Context{Workers: w}, values: map[*value]*Tensor{}, shown: map[*node][]int{}, show: show}
+	for i, o := range g.outputs {
+		n := o.value.root().node
+		if n == nil {
+			return nil, fmt.Errorf("output %q is computed by no node: %w", o.Name, ErrShape)
+		}
+		r.shown[n] = append(r.shown[n], i)
+	}
+	r.plan(newBufferPlan(g, nil))
+	return r, nil
+}

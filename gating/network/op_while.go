@@ -1,0 +1,161 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// while is a Loop whose number of iterations depends on the data. Its inputs are the trip count and the condition,
+// each of which may be absent, the states, and what the body reads from outside.
+type while struct {
+	body    *block
+	states  int
+	history [][]*Tensor // states before each iteration, where a gradient is wanted
+	learns  bool
+	cache   map[int]*pulled
+}
+
+// dynamicLoop lowers the body once, to a block. States must keep their type and shape, and no output may be stacked.
+func (l *lowerer) dynamicLoop(c *call, p place) error {
+	g := c.attr("body").GetG()
+	states := c.in[2:]
+	for k := len(states); k < len(c.node.GetOutput()); k++ {
+		if c.node.GetOutput()[k] != "" {
+			return c.unsupported("how often it runs depends on the data, and so does the shape of its output %d", k)
+		}
+	}
+	gated, grad := l.reads(c, p)
+	formal := []*value{standIn(Spec{onnx.Int64, []int{}}, false, false), standIn(Spec{onnx.Bool, []int{}}, false, false)}
+	for k, in := range states {
+		if in == nil || in.Type == onnx.Undefined || in.value.list != nil {
+			return c.unsupported("how often it runs depends on the data, and state %d is no tensor", k)
+		}
+		formal = append(formal, standIn(in.Spec, gated, grad))
+	}
+	n := l.newNest(c, formal)
+	nodes, outs, err := n.body(g, p, formal)
+	if err != nil {
+		return err
+	}
+	specs := make([]Spec, len(states))
+	for k, in := range states {
+		specs[k] = in.Spec
+		if got := outs[1+k].spec; got.Type != in.Type || !slices.Equal(got.Shape, in.Shape) {
+			return c.unsupported("how often it runs depends on the data, and its state %d changes from %s to %s", k, in.Spec, got)
+		}
+	}
+	outs = n.localise(nodes, outs)
+	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states), learns: grad, cache: map[int]*pulled{}}
+	return n.add(w, specs, p)
+}
+
+// reads says whether a coefficient, and a gradient, may reach the states: through what they begin with, or what the body reads.
+func (l *lowerer) reads(c *call, p place) (gated, grad bool) {
+	names := map[string]bool{}
+	addReads(names, c.node, 0)
+	for name := range names {
+		if v, err := l.lookup(name, p.scope); err == nil && v != nil {
+			gated, grad = gated || v.gated, grad || v.grad
+		}
+	}
+	mixed := l.mixes(c.attr("body").GetG(), 0)
+	return gated || mixed, grad || mixed
+}
+
+// mixes says whether a body reads a mixture.
+func (l *lowerer) mixes(g *onnxpb.GraphProto, depth int) bool {
+	for _, n := range g.GetNode() {
+		for i := range n.GetInput() {
+			if l.sites[onnx.Site{Node: n, Input: i}] != nil {
+				return true
+			}
+		}
+		for _, a := range n.GetAttribute() {
+			if a.GetG() != nil && depth < maxDepth && l.mixes(a.GetG(), depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Forward runs the body until the condition or the trip count ends it.
+func (w *while) Forward(x *Context, in, out []*Tensor) error {
+	w.history = w.history[:0]
+	states := slices.Clone(in[2 : 2+w.states])
+	running := in[1] == nil || in[1].I[0] != 0
+	for i := int64(0); running && (in[0] == nil || i < in[0].I[0]); i++ {
+		if i == maxTrips {
+			return fmt.Errorf("it runs more than %d times", maxTrips)
+		}
+		if w.learns {
+			w.history = append(w.history, states)
+		}
+		if err := w.step(x, in, i, states); err != nil {
+			return fmt.Errorf("iteration %d: %w", i, err)
+		}
+		running = w.body.read(w.body.outputs[0]).I[0] != 0
+		states = make([]*Tensor, w.states)
+		for k := range states {
+			states[k] = NewTensor(w.body.outputs[1+k].spec)
+			copyTensor(states[k], w.body.read(w.body.outputs[1+k]))
+		}
+	}
+	for k, t := range states {
+		if out[k] != nil {
+			copyTensor(out[k], t)
+		}
+	}
+	return nil
+}
+
+// step runs the body once.
+func (w *while) step(x *Context, in []*Tensor, i int64, states []*Tensor) error {
+	args := []*Tensor{{Type: onnx.Int64, Shape: []int{}, I: []int64{i}}, boolTensor(true)}
+	args = append(append(args, states...), in[2+w.states:]...)
+	return w.body.run(x.Workers, args)
+}
+
+// Backward takes dy back through all iterations, the last one first. Each is run again.
+func (w *while) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tensor) error {
+	return once(w.cache, x, i, k, dx, func() ([]*Tensor, error) {
+		total := make([]*Tensor, len(in))
+		at := make([]*Tensor, 1+w.states)
+		at[1+k] = dy
+		for n := len(w.history) - 1; n >= 0; n-- {
+			if err := w.step(x, in, int64(n), w.history[n]); err != nil {
+				return nil, err
+			}
+			grads, err := w.body.pull(at)
+			if err != nil {
+				return nil, err
+			}
+			copy(at[1:], grads[2:2+w.states])
+			for j := 2 + w.states; j < len(grads); j++ {
+				total[j] = sumOf(total[j], grads[j])
+			}
+		}
+		copy(total[2:], at[1:])
+		return total, nil
+	})
+}
+
+// sumOf adds two tensors either of which may be nil.
+func sumOf(a, b *Tensor) *Tensor {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	for i, v := range b.F {
+		a.F[i] += v
+	}
+	return a
+}
+
+// gradientProblem says what in the body a gradient cannot pass.
+func (w *while) gradientProblem() error { return w.body.check() }
