@@ -59,6 +59,9 @@ func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *
 		f.config.Params, f.config.Affine = plan.mixtures()
 		f.config.Fixed = plan.fixed()
 	}
+	if len(f.parts) > 1 {
+		f.config.Read = map[*onnxpb.TensorProto]*network.Tensor{}
+	}
 	if n := fixedBatch(m); n > 0 {
 		wide := min(f.batch, f.parts[0].Len())
 		f.fixed = n >= wide || !widens(m, f.parts[0], output, n, wide, w)

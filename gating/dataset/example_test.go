@@ -43,3 +43,25 @@ func ExampleOpen() {
 	// Output:
 	// true did you mean "fortran"? otherwise save the array under the name "fortram"
 }
+
+// Sentences of several lengths are one data set: every batch has one length, and every sample comes equally often.
+func ExampleJoin() {
+	sentences := func(length int, ids ...int64) *dataset.Data {
+		return &dataset.Data{Inputs: []dataset.Column{{Name: "input_ids", Type: onnx.Int64, Shape: []int{length}, Ints: ids}}}
+	}
+	d, err := dataset.Join(sentences(2, 1, 2, 3, 4, 5, 6), sentences(3, 7, 8, 9, 10, 11, 12))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for rows := range d.InOrder(2) {
+		part, local := d.Locate(rows)
+		ids := d.Parts()[part].Inputs[0]
+		values := make([]int64, len(rows)*ids.Size())
+		ids.Gather(local, nil, values)
+		fmt.Println(rows, ids.Shape, values)
+	}
+	// Output:
+	// [0 1] [2] [1 2 3 4]
+	// [2] [2] [5 6]
+	// [3 4] [3] [7 8 9 10 11 12]
+}

@@ -16,8 +16,10 @@ func (d *Data) readFrom(path string) {
 	d.path = cmp.Or(d.path, path)
 }
 
-// join makes one data set of several with the same columns: samples of one shape follow one another in the order given.
-func join(list []*Data) (*Data, error) {
+// Join makes one data set of several with the same inputs, in the same order, and all with labels or all without: samples
+// of one shape follow one another in the order given. It copies what it joins. It fails with ErrData when columns do not
+// go together or there are more than MaxShapes.
+func Join(list ...*Data) (*Data, error) {
 	if len(list) == 1 {
 		return list[0], nil
 	}

@@ -62,7 +62,7 @@ func (l *loader) openTestData(path string) (*Data, error) {
 		}
 		list[i].readFrom(set)
 	}
-	return join(list)
+	return Join(list...)
 }
 
 // countFiles counts input_0.pb, input_1.pb, ... of a set.

@@ -55,7 +55,7 @@ func OpenAll(paths []string, o Options) (*Data, error) {
 			return nil, err
 		}
 	}
-	return join(list)
+	return Join(list...)
 }
 
 // open reads one file or folder.
