@@ -17,25 +17,26 @@ type compiled struct {
 	vm      G.VM
 }
 
-// lowered is the network for samples of a part, cut at the gates.
-func (t *trainer) lowered(r run) (*network.Program, error) {
+// lowered is the network for samples of a part, cut at the gates, and the bytes it takes.
+func (t *trainer) lowered(r run) (*network.Program, int64, error) {
 	graph, err := t.forward.lower(r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return network.NewProgram(graph, 0, t.loss, t.forward.config.Workers)
+	p, err := network.NewProgram(graph, 0, t.loss, t.forward.config.Workers)
+	return p, graph.Bytes(), err
 }
 
 // program returns the compiled program for batches of a part.
 func (t *trainer) program(part int) (*compiled, error) {
-	return t.programs.get(part, func() (*compiled, error) {
-		n, err := t.lowered(run{part, t.forward.sizes[part]})
+	return t.programs.get(part, func() (*compiled, int64, error) {
+		n, bytes, err := t.lowered(run{part, t.forward.sizes[part]})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		t.keepPrefix(n, part)
 		c := &compiled{network: n}
-		return c, c.build(t.gates, t.l0)
+		return c, bytes, c.build(t.gates, t.l0)
 	})
 }
 

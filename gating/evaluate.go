@@ -42,13 +42,6 @@ type forward struct {
 // run is what a graph is lowered for: the shape of samples of a part of the data, and a number of them.
 type run struct{ part, samples int }
 
-// maxRunners and maxPrograms bound the lowered and the compiled networks that are
-// kept for data of several shapes: each has memory for all that it computes.
-const (
-	maxRunners  = 8
-	maxPrograms = 8
-)
-
 // newForward prepares to compute one output of m over d; plan may be nil.
 func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *Plan, w *kernel.Workers) (*forward, error) {
 	if d.Len() == 0 {
@@ -83,7 +76,7 @@ func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *
 func bareForward(m *onnx.Model, d *dataset.Data, output string, batch int, w *kernel.Workers) *forward {
 	return &forward{
 		model: m, data: d, parts: d.Parts(), batch: batch, config: network.Config{Workers: w, Outputs: []string{output}},
-		runners: newRecent[run, *network.Runner](maxRunners, nil), inputs: map[string]*network.Tensor{},
+		runners: newRecent[run, *network.Runner](nil), inputs: map[string]*network.Tensor{},
 	}
 }
 
@@ -153,12 +146,12 @@ func openShapes(m *onnx.Model) bool {
 
 // runner returns the runner for samples of a part.
 func (f *forward) runner(r run) (*network.Runner, error) {
-	return f.runners.get(r, func() (*network.Runner, error) {
+	return f.runners.get(r, func() (*network.Runner, int64, error) {
 		g, err := f.lower(r)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		return network.NewRunner(g, f.config.Workers), nil
+		return network.NewRunner(g, f.config.Workers), g.Bytes(), nil
 	})
 }
 

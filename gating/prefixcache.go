@@ -116,7 +116,10 @@ func (t *trainer) keepPrefix(p *network.Program, part int) {
 	}
 	t.tried[part] = true
 	n, batch := t.forward.parts[part].Len(), t.forward.sizes[part]
-	c := newPrefixCache(p, batch, n, t.room, func(other int) (*network.Program, error) { return t.lowered(run{part, other}) })
+	c := newPrefixCache(p, batch, n, t.room, func(other int) (*network.Program, error) {
+		q, _, err := t.lowered(run{part, other})
+		return q, err
+	})
 	if c != nil {
 		t.room -= perSample(p.Boundary(), batch) * n
 	}

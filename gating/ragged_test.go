@@ -1,6 +1,7 @@
 package gating
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -150,8 +151,8 @@ func TestProgramsAreBounded(t *testing.T) {
 			if _, moved, err := tr.step(batches); err != nil || !moved {
 				t.Fatalf("moved %v: %v", moved, err)
 			}
-			if len(tr.programs.values) > most || len(tr.programs.keys) != len(tr.programs.values) {
-				t.Fatalf("%d programs are kept, want at most %d", len(tr.programs.values), most)
+			if len(tr.programs.kept) > most || len(tr.programs.keys) != len(tr.programs.kept) {
+				t.Fatalf("%d programs are kept, want at most %d", len(tr.programs.kept), most)
 			}
 		}
 		if most < 20 && made < 20-most {
@@ -159,15 +160,16 @@ func TestProgramsAreBounded(t *testing.T) {
 		}
 		return tr.gates[0].value
 	}
-	want := learn(maxPrograms, 1)
+	want := learn(5, 1)
 	for _, most := range []int{1, 100} {
 		if got := learn(most, 2); !slices.Equal(got, want) {
 			t.Errorf("with %d programs: log a %v, want %v", most, got, want)
 		}
 	}
 	f := must(newForward(c.plan.base(), d, c.obj.Output, 8, c.plan, nil))(t)
-	if _, err := f.score(t.Context(), c.obj, c.plan.Coefficients(c.start, Convex)); err != nil || len(f.runners.values) != maxRunners {
-		t.Errorf("%d runners are kept: %v", len(f.runners.values), err)
+	f.runners.most = 7
+	if _, err := f.score(t.Context(), c.obj, c.plan.Coefficients(c.start, Convex)); err != nil || len(f.runners.kept) != 7 {
+		t.Errorf("%d runners are kept: %v", len(f.runners.kept), err)
 	}
 }
 
@@ -302,38 +304,45 @@ func TestAxisOfClassesIsClear(t *testing.T) {
 	}
 }
 
-// TestRecent drops what was used longest ago, and makes room before it builds.
+// TestRecent drops what was used longest ago: too many values, or too large ones.
 func TestRecent(t *testing.T) {
-	var dropped []int
-	alive := 0
-	r := newRecent[string](2, func(v int) { dropped = append(dropped, v); alive-- })
-	get := func(key string, value int) {
+	var dropped []string
+	r := newRecent[string](func(v string) { dropped = append(dropped, v) })
+	r.most, r.room = 3, 100
+	get := func(key string, bytes int64) {
 		t.Helper()
-		v, err := r.get(key, func() (int, error) {
-			if alive++; alive > 2 {
-				t.Errorf("%d values at once", alive)
-			}
-			return value, nil
-		})
-		if err != nil || v != value {
-			t.Errorf("%s is %d, want %d: %v", key, v, value, err)
+		if v, err := r.get(key, func() (string, int64, error) { return key, bytes, nil }); err != nil || v != key {
+			t.Errorf("%s is %s: %v", key, v, err)
 		}
 	}
-	get("a", 1)
-	get("b", 2)
-	get("a", 1)
-	get("c", 3)
-	get("a", 1)
-	get("b", 2)
-	if !slices.Equal(dropped, []int{2, 3}) {
+	for _, c := range []struct {
+		key    string
+		bytes  int64
+		want   string
+		taken  int64
+		reason string
+	}{
+		{"a", 10, "[a]", 10, "the first"},
+		{"b", 20, "[a b]", 30, "room for both"},
+		{"a", 99, "[b a]", 30, "kept, not built"},
+		{"c", 30, "[b a c]", 60, "three at most"},
+		{"d", 5, "[a c d]", 45, "the oldest use goes"},
+		{"e", 70, "[d e]", 75, "as many go as have to"},
+		{"f", 500, "[f]", 500, "the one in use stays, however large"},
+		{"g", 1, "[g]", 1, "and goes next"},
+	} {
+		if get(c.key, c.bytes); fmt.Sprint(r.keys) != c.want || r.taken != c.taken || len(r.kept) != len(r.keys) {
+			t.Errorf("%s: %v with %d bytes, want %s with %d", c.reason, r.keys, r.taken, c.want, c.taken)
+		}
+	}
+	if !slices.Equal(dropped, []string{"b", "a", "c", "d", "e", "f"}) {
 		t.Errorf("dropped %v", dropped)
 	}
-	failure := fmt.Errorf("no")
-	if _, err := r.get("d", func() (int, error) { return 0, failure }); err != failure || len(r.values) != 1 {
-		t.Errorf("%v, %d values", err, len(r.values))
+	failure := errors.New("no")
+	if _, err := r.get("h", func() (string, int64, error) { return "", 0, failure }); err != failure || len(r.kept) != 1 {
+		t.Errorf("%v, %d values", err, len(r.kept))
 	}
-	r.clear()
-	if len(r.keys)+len(r.values) != 0 || len(dropped) != 4 {
-		t.Errorf("dropped %v", dropped)
+	if r.clear(); len(r.keys)+len(r.kept)+int(r.taken) != 0 {
+		t.Errorf("%v, %d bytes are left", r.keys, r.taken)
 	}
 }

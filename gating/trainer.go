@@ -34,7 +34,7 @@ func newTrainer(p *Plan, d *dataset.Data, obj Objective, start [][]float64, c Le
 		return nil, err
 	}
 	t := &trainer{
-		forward: f, plan: p, loss: obj.Loss, l0: c.L0, programs: newRecent[int](maxPrograms, (*compiled).close),
+		forward: f, plan: p, loss: obj.Loss, l0: c.L0, programs: newRecent[int]((*compiled).close),
 
 		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes, samples: f.batch, solver: G.NewAdamSolver(G.WithLearnRate(c.Rate)),
 	}
