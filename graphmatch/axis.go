@@ -7,6 +7,10 @@ type segment struct {
 	repeat int   // positions per unit; 0 when not known yet
 	fixed  int   // positions in a fixed order, when set is nil
 	grain  grain // whole set, its heads, or the inside of its heads
+	batch  bool  // of heads: the axis counts batches of heads, heads the faster
+	// weave, if not nil, are runs woven into each other: position p is position p/len(weave) of
+	// weave[p%len(weave)], as shuffled channels are. The other fields are empty then.
+	weave [][]segment
 }
 
 // grain says which coordinate of a set of heads an axis counts.
@@ -21,6 +25,7 @@ const (
 // axis is one axis of an array.
 type axis struct {
 	size int       // 0 when not known
+	sym  int       // stands for the length when it is not known; equal symbols are equal lengths, 0 is none
 	runs []segment // nil when the order is fixed
 }
 
@@ -32,33 +37,40 @@ type form struct {
 	stack *stack
 }
 
-// stack says that the last axis counts other units at each position of another axis: the directions of a
-// recurrent layer.
+// stack says that axes count other units at each position of another axis: the directions of a recurrent
+// layer, or queries, keys and values made by one layer.
 type stack struct {
-	at   int // the other axis, counted from the end
-	last []axis
+	at    int     // the other axis, counted from the end
+	forms []*form // what the array is at each position, that axis being of length one
 }
 
 // pick is the form left when one position of the stacking axis is taken out.
 func (f *form) pick(position int) *form {
 	out := &form{rank: f.rank - 1}
-	for i := 1; i <= f.rank; i++ {
+	one := f.stack.forms[position]
+	for i := f.rank; i >= 1; i-- {
 		if i != f.stack.at {
-			out.axes = append([]axis{f.at(i)}, out.axes...)
+			out.axes = append(out.axes, one.at(i))
 		}
 	}
-	out.set(1, f.stack.last[position])
 	return out
 }
 
 // strung is the stack's units one after another, as a Reshape that merges the two axes has them.
 func (s *stack) strung() axis {
 	a := axis{}
-	for _, x := range s.last {
-		a.size += x.size
-		a.runs = append(a.runs, x.runs...)
+	for _, f := range s.forms {
+		a.size += f.at(1).extent()
+		a.runs = append(a.runs, f.at(1).runs...)
 	}
 	return a
+}
+
+// freeze fixes the order along all axes of a stack.
+func (s *stack) freeze() {
+	for _, f := range s.forms {
+		f.freeze()
+	}
 }
 
 // at is the axis counted from the end, 1 for the last; nothing is known of axes beyond those kept.
@@ -101,12 +113,26 @@ func unknown() *form { return &form{rank: -1} }
 // ranked is the form of an array of known rank in fixed order.
 func ranked(rank int) *form { return &form{rank: rank, axes: make([]axis, rank)} }
 
-// freeze fixes the order along an axis.
+// freeze fixes the order along an axis: of heads, of what is within them, or of both.
 func (a axis) freeze() {
 	for _, s := range a.runs {
-		if s.set != nil {
-			s.set.freeze()
-		}
+		s.freeze()
+	}
+}
+
+// freeze fixes the order of a run.
+func (s segment) freeze() {
+	for _, runs := range s.weave {
+		axis{runs: runs}.freeze()
+	}
+	switch {
+	case s.set == nil:
+	case s.grain == outer:
+		s.set.root().block.root().frozen = true
+	case s.grain == inside:
+		s.set.root().rigid = true
+	default:
+		s.set.freeze()
 	}
 }
 
@@ -119,15 +145,23 @@ func (f *form) freeze() {
 		a.freeze()
 	}
 	if f.stack != nil {
-		f.stack.strung().freeze()
+		f.stack.freeze()
 	}
 }
 
 // length is the number of positions of a run, 0 when not known.
 func (s segment) length() int {
 	switch {
+	case s.weave != nil:
+		total := 0
+		for _, runs := range s.weave {
+			total += axis{runs: runs}.extent()
+		}
+		return total
 	case s.set == nil:
 		return s.fixed
+	case s.batch:
+		return 0
 	case s.grain == outer:
 		return s.set.root().heads
 	case s.grain == inside:
@@ -161,7 +195,7 @@ func (a axis) sized(n int) axis {
 			return axis{size: n, runs: []segment{s}}
 		}
 	}
-	if len(a.runs) > 0 && (axis{runs: a.runs}).extent() != n {
+	if total := (axis{runs: a.runs}).extent(); len(a.runs) > 0 && total != n && (total > 0 || !a.batched()) {
 		a.freeze()
 		return axis{size: n}
 	}
@@ -169,22 +203,30 @@ func (a axis) sized(n int) axis {
 	return a
 }
 
+// batched tells whether an axis counts batches of heads.
+func (a axis) batched() bool { return len(a.runs) == 1 && a.runs[0].batch }
+
 // alike makes two axes that are combined element by element carry one order. An axis of length one is
 // broadcast and imposes nothing; fixed or unknown order on one side freezes the other.
 func alike(a, b axis) axis {
+	out := axis{size: max(a.size, b.size)}
+	if a.sym == b.sym && out.size == 0 {
+		out.sym = a.sym
+	}
 	switch {
 	case a.size == 1:
 		return b
 	case b.size == 1:
 		return a
 	case len(a.runs) == 0 && len(b.runs) == 0:
-		return axis{size: max(a.size, b.size)}
+		return out
 	case len(a.runs) == 0 || len(b.runs) == 0 || !joinRuns(a.runs, b.runs):
 		a.freeze()
 		b.freeze()
-		return axis{size: max(a.size, b.size)}
+		return out
 	}
-	return axis{size: max(a.size, b.size), runs: a.runs}
+	out.runs = a.runs
+	return out
 }
 
 // joinRuns joins the sets of two axes run by run; false when they do not fit.
@@ -194,10 +236,18 @@ func joinRuns(a, b []segment) bool {
 	}
 	for i, s := range a {
 		t := b[i]
-		if (s.set == nil) != (t.set == nil) || s.fixed != t.fixed || s.grain != t.grain || s.repeat != t.repeat {
+		if (s.set == nil) != (t.set == nil) || s.fixed != t.fixed || s.grain != t.grain || s.batch != t.batch || s.repeat != t.repeat {
 			return false
 		}
 		switch {
+		case len(s.weave) != len(t.weave):
+			return false
+		case s.weave != nil:
+			for k := range s.weave {
+				if !joinRuns(s.weave[k], t.weave[k]) {
+					return false
+				}
+			}
 		case s.set == nil:
 		case s.grain == outer && s.set.root() != t.set.root():
 			if s.set.root().heads != t.set.root().heads {

@@ -27,11 +27,18 @@ func Scramble(m *onnx.Model, seed uint64) (*onnx.Model, []int, error) {
 		b := h.block.root()
 		if heads[b] == nil {
 			heads[b] = rng.Perm(h.heads)
+			if b.frozen {
+				heads[b] = identity(h.heads)
+			}
 		}
 		d := h.size / h.heads
 		var list []int
 		for _, from := range heads[b] {
-			for _, i := range rng.Perm(d) {
+			within := rng.Perm(d)
+			if h.rigid {
+				within = identity(d)
+			}
+			for _, i := range within {
 				list = append(list, from*d+i)
 			}
 		}

@@ -11,6 +11,7 @@ type hidden struct {
 	parts  []*hidden // consecutive independent subsets, once an operator tells them apart
 	heads  int       // number of equal blocks that only move as a whole, their inside being free; 0 for none
 	block  *blocks   // the order of the heads, shared with other sets
+	rigid  bool      // units keep their places within the heads
 	number int       // place in symmetry.sets
 }
 
@@ -34,6 +35,11 @@ func (b *blocks) root() *blocks {
 		b = b.parent
 	}
 	return b
+}
+
+// movable tells whether a set may be reordered at all.
+func (h *hidden) movable() bool {
+	return !h.frozen && h.size > 1 && !(h.rigid && h.block.root().frozen)
 }
 
 // freeze fixes the order of a set.
@@ -66,6 +72,7 @@ func (h *hidden) join(g *hidden) {
 		h.block.join(g.block)
 	}
 	g.parent = h
+	h.rigid = h.rigid || g.rigid
 	if g.frozen {
 		h.freeze()
 	}

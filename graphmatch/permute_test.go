@@ -82,9 +82,9 @@ func sameOutputs(t *testing.T, a, b *onnx.Model) {
 var cases = map[string]string{
 	"testdata/resnet_bn_tuned.onnx":      "[4 4 4 6 6 6]",
 	"testdata/resnet_tuned.onnx":         "[4 4 4 6 6 6]",
-	"testdata/transformer_tuned.onnx":    "[8 16]",
-	"testdata/transformer17_tuned.onnx":  "[8 16]",
-	"testdata/tied_tuned.onnx":           "[8 16]",
+	"testdata/transformer_tuned.onnx":    "[8 8 8 16]",
+	"testdata/transformer17_tuned.onnx":  "[8 8 8 16]",
+	"testdata/tied_tuned.onnx":           "[8 8 8 16]",
 	"testdata/mixed_tuned.onnx":          "[2 2]",
 	"testdata/mixed_unfolded_tuned.onnx": "[2 2]",
 	"testdata/recurrent_tuned.onnx":      "[4 4 4 4]",

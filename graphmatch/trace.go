@@ -39,7 +39,10 @@ type tracer struct {
 	forms  map[*value]*form
 	params map[reader]*param
 	owner  map[*param]*unit
-	skip   map[*node]bool // inside of a composed normalisation
+	skip   map[*node]bool // followed with another node: inside of a composed normalisation, or a shuffle
+	// What is known of arrays of whole numbers, and how many symbols stand for lengths.
+	computed map[*value][]number
+	symbols  int
 	symmetry
 }
 
@@ -57,7 +60,7 @@ func traceSymmetry(v *view) *symmetry {
 
 // newTracer knows the parameters of a model, and no axes yet.
 func newTracer(v *view) *tracer {
-	t := &tracer{view: v, forms: map[*value]*form{}, params: map[reader]*param{}, owner: map[*param]*unit{}, skip: map[*node]bool{}}
+	t := &tracer{view: v, forms: map[*value]*form{}, params: map[reader]*param{}, owner: map[*param]*unit{}, skip: map[*node]bool{}, computed: map[*value][]number{}}
 	for _, u := range v.units {
 		for _, p := range u.params {
 			t.owner[p] = u
@@ -94,7 +97,10 @@ func (t *tracer) inputs() {
 		}
 		f := ranked(len(shape.GetDim()))
 		for i, d := range shape.GetDim() {
-			f.axes[i].size = int(max(0, d.GetDimValue()))
+			if f.axes[i].size = int(max(0, d.GetDimValue())); f.axes[i].size == 0 {
+				t.symbols++
+				f.axes[i].sym = t.symbols
+			}
 		}
 		t.forms[v] = f
 	}
@@ -105,7 +111,7 @@ func (t *tracer) node(n *node) {
 	rule := rules[n.op]
 	for _, in := range n.in {
 		if f := t.form(in); f.stack != nil && !unstacking[n.op] {
-			f.stack.strung().freeze()
+			f.stack.freeze()
 		}
 	}
 	if rule == nil || !rule(t, n) || t.untold(n) {
@@ -129,7 +135,7 @@ func (t *tracer) untold(n *node) bool {
 }
 
 // unstacking operators have rules that know what to do with a stack.
-var unstacking = map[string]bool{"Gather": true, "Transpose": true, "Reshape": true, "Shape": true}
+var unstacking = map[string]bool{"Gather": true, "Transpose": true, "Reshape": true, "Shape": true, "Split": true, "Concat": true}
 
 // form is what is known of a value's axes.
 func (t *tracer) form(v *value) *form {
@@ -197,8 +203,7 @@ func (t *tracer) settle() {
 	first := map[onnx.Site]*face{}
 	for _, f := range t.faces {
 		for i, a := range f.axes {
-			inHeads := slices.ContainsFunc(a.runs, func(s segment) bool { return s.grain != entire })
-			if inHeads || len(a.runs) > 0 && (axis{runs: a.runs}).extent() != f.shape[i] {
+			if slices.ContainsFunc(a.runs, func(s segment) bool { return s.grain != entire }) || len(a.runs) > 0 && (axis{runs: a.runs}).extent() != f.shape[i] {
 				a.freeze()
 			}
 		}
@@ -226,12 +231,9 @@ func (t *tracer) collect() {
 	seen := map[*hidden]bool{}
 	for _, f := range t.faces {
 		for _, a := range f.axes {
-			for _, s := range a.runs {
-				if s.set == nil {
-					continue
-				}
-				for _, h := range s.set.leaves() {
-					if !seen[h] && !h.frozen && h.size > 1 {
+			for _, set := range a.sets() {
+				for _, h := range set.leaves() {
+					if !seen[h] && h.movable() {
 						seen[h] = true
 						h.number = len(t.sets)
 						t.sets = append(t.sets, h)

@@ -1,5 +1,7 @@
 package graphmatch
 
+import "slices"
+
 // concat strings the orders of its inputs together.
 func (t *tracer) concat(n *node) bool {
 	at := int(intAttr(n.proto, "axis", 0))
@@ -7,6 +9,14 @@ func (t *tracer) concat(n *node) bool {
 	i := first.fromEnd(at)
 	if i == 0 {
 		return false
+	}
+	if out := t.concatStates(n, i); out != nil {
+		return t.result(n, out)
+	}
+	for slot := range n.in {
+		if t.input(n, slot).stack != nil {
+			return false
+		}
 	}
 	out := first.copy()
 	joined, sized := axis{}, true
@@ -37,6 +47,28 @@ func (t *tracer) concat(n *node) bool {
 	}
 	out.set(i, joined)
 	return t.result(n, out)
+}
+
+// concatStates stacks the last states of several recurrent layers, nil when it is something else.
+func (t *tracer) concatStates(n *node, i int) *form {
+	var forms []*form
+	for slot, in := range n.in {
+		f := t.input(n, slot)
+		switch {
+		case in == nil || in.from == nil || gates[in.from.op] == 0 || i != 3 || f.rank != 3:
+			return nil
+		case f.stack != nil:
+			forms = append(forms, f.stack.forms...)
+		default:
+			forms = append(forms, f)
+		}
+	}
+	for _, f := range forms[1:] {
+		if f.at(1).extent() != forms[0].at(1).extent() {
+			return nil
+		}
+	}
+	return stacked(forms, i)
 }
 
 // concatOthers makes the axes that a Concat leaves alone alike; parameters among its inputs (class
@@ -75,6 +107,9 @@ func (t *tracer) concatOthers(n *node, out *form, i int) {
 // sets are the sets along an axis.
 func (a axis) sets() (list []*hidden) {
 	for _, s := range a.runs {
+		for _, runs := range s.weave {
+			list = append(list, axis{runs: runs}.sets()...)
+		}
 		if s.set != nil {
 			list = append(list, s.set)
 		}
@@ -88,6 +123,9 @@ func (t *tracer) split(n *node) bool {
 	i := f.fromEnd(int(intAttr(n.proto, "axis", 0)))
 	if i == 0 {
 		return false
+	}
+	if f.stack != nil {
+		return i == f.stack.at && len(n.out) == len(f.stack.forms) && t.unstack(n, f)
 	}
 	a := f.at(i)
 	total := a.extent()
@@ -113,23 +151,31 @@ func (t *tracer) split(n *node) bool {
 	return true
 }
 
+// unstack follows a Split into single positions of a stack.
+func (t *tracer) unstack(n *node, f *form) bool {
+	pieces, given := (&builder{flow: t.flow}).numbers(n, "split")
+	if given && slices.ContainsFunc(pieces, func(p int64) bool { return p != 1 }) {
+		return false
+	}
+	for k, out := range n.out {
+		t.forms[out] = f.stack.forms[k]
+	}
+	return true
+}
+
 // slice cuts a piece out of axes, with constant bounds and step one along those in free order.
 func (t *tracer) slice(n *node) bool {
 	f := t.input(n, 0).copy()
-	read := func(slot int, attr string) ([]int64, bool) {
-		if list := intsAttr(n.proto, attr); list != nil {
-			return list, true
+	starts, ends, ok := t.bounds(n)
+	axes := intsAttr(n.proto, "axes")
+	if len(n.in) > 3 {
+		given, known := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[3]}}, "")
+		if !known {
+			return false
 		}
-		if slot >= len(n.in) {
-			return nil, false
-		}
-		return (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[slot]}}, "")
+		axes = given
 	}
-	axes, ok := read(3, "axes")
-	starts, haveStarts := read(1, "starts")
-	ends, haveEnds := read(2, "ends")
-	steps, haveSteps := read(4, "steps")
-	if !ok {
+	if axes == nil {
 		return false
 	}
 	for k, at := range axes {
@@ -142,10 +188,10 @@ func (t *tracer) slice(n *node) bool {
 			f.set(i, axis{})
 			continue
 		}
-		if !haveStarts || !haveEnds || k >= len(starts) || k >= len(ends) || haveSteps && (k >= len(steps) || steps[k] != 1) {
+		if !ok || k >= len(starts) || k >= len(ends) {
 			return false
 		}
-		from, to := bound(starts[k], a.extent()), bound(ends[k], a.extent())
+		from, to := bound(int64(starts[k]), a.extent()), bound(int64(ends[k]), a.extent())
 		part, fits := a.cutOut(from, to-from)
 		if !fits {
 			return false
@@ -206,6 +252,9 @@ func (s segment) piece(from, to int) ([]segment, bool) {
 	if from == 0 && to == n {
 		return []segment{s}, true
 	}
+	if s.weave != nil {
+		return s.woven(from, to)
+	}
 	if s.set == nil {
 		return []segment{{fixed: to - from}}, true
 	}
@@ -234,6 +283,26 @@ func (s segment) piece(from, to int) ([]segment, bool) {
 	return out, true
 }
 
+// woven is the part of woven runs from one position to another: the run that the first position belongs to
+// comes first.
+func (s segment) woven(from, to int) ([]segment, bool) {
+	count := len(s.weave)
+	out := segment{}
+	for i := range count {
+		k := (from + i) % count
+		first, last := (from-k+count-1)/count, (to-k+count-1)/count
+		if first == last {
+			return nil, false
+		}
+		part, ok := axis{runs: s.weave[k]}.cutOut(first, last-first)
+		if !ok {
+			return nil, false
+		}
+		out.weave = append(out.weave, part.runs)
+	}
+	return []segment{out}, true
+}
+
 // cuts are the lengths that cutting a run of n at two positions leaves.
 func cuts(n, from, to int) (list []int) {
 	for _, size := range []int{from, to - from, n - to} {
@@ -248,7 +317,7 @@ func cuts(n, from, to int) (list []int) {
 func (t *tracer) expand(n *node) bool {
 	p := t.param(n, 0)
 	if p == nil {
-		return t.result(n, t.input(n, 0))
+		return t.result(n, t.expanded(n))
 	}
 	shape := p.c.shape
 	if len(shape) == 0 {
@@ -259,6 +328,41 @@ func (t *tracer) expand(n *node) bool {
 	seen[len(seen)-1] = last
 	t.face(p, seen)
 	return t.result(n, &form{rank: len(shape), axes: append(make([]axis, len(shape)-1), last)})
+}
+
+// expanded is the input's form with axes of length one as long as asked for.
+func (t *tracer) expanded(n *node) *form {
+	out := t.input(n, 0).copy()
+	if len(n.in) < 2 || out.rank < 0 {
+		return out
+	}
+	want := t.numbers(n.in[1])
+	for i := 1; i <= max(out.rank, len(want)); i++ {
+		a := out.at(i)
+		if i > out.rank {
+			a = axis{size: 1}
+		}
+		if a.size != 1 {
+			continue
+		}
+		a = axis{}
+		if i <= len(want) {
+			x := want[len(want)-i]
+			if x.known && x.n > 0 {
+				a.size = x.n
+			} else if x.factor == 1 {
+				a.sym = x.sym
+			}
+		} else if want != nil {
+			a.size = 1
+		}
+		out.set(i, a)
+	}
+	out.rank = max(out.rank, len(want))
+	if want == nil {
+		out.rank = -1
+	}
+	return out
 }
 
 // pad keeps axes that are not padded.

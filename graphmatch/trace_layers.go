@@ -12,6 +12,7 @@ func (t *tracer) conv(n *node) bool {
 	out := ranked(rank)
 	out.set(rank, data.at(rank))
 	t.freezeSpace(data, rank-2)
+	t.slide(n, data, out, w.c.shape[2:])
 	outputs := w.c.shape[0]
 	switch {
 	case group == 1:
@@ -82,8 +83,8 @@ func (a axis) divided(group, size int) ([]axis, bool) {
 	if len(a.runs) == 0 {
 		return out, true
 	}
-	if len(a.runs) != 1 || a.runs[0].set == nil || a.runs[0].repeat != 1 || a.runs[0].grain != entire {
-		return nil, false
+	if !a.whole() {
+		return a.pieces(group, size)
 	}
 	set := a.runs[0].set
 	if !set.split(repeated(size, group)) {
@@ -91,6 +92,21 @@ func (a axis) divided(group, size int) ([]axis, bool) {
 	}
 	for g, part := range set.root().parts {
 		out[g] = axis{size: size, runs: []segment{{set: part, repeat: 1}}}
+	}
+	return out, true
+}
+
+// pieces cuts an axis of several runs into equal consecutive groups.
+func (a axis) pieces(group, size int) ([]axis, bool) {
+	out := make([]axis, group)
+	if a.extent() != group*size {
+		return nil, false
+	}
+	for g := range out {
+		var ok bool
+		if out[g], ok = a.cutOut(g*size, size); !ok {
+			return nil, false
+		}
 	}
 	return out, true
 }

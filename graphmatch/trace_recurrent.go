@@ -21,12 +21,17 @@ func (t *tracer) recurrent(n *node) bool {
 	units := make([]axis, directions)
 	for d := range units {
 		units[d] = t.newSet(n, size, 1)
-		if !t.statesAreFree(n) || !t.vectors(n, d, units[d]) {
+		if !t.vectors(n, d, units[d]) {
 			units[d].freeze()
 		}
 		rows := units[d].blocks(count)
 		t.block(w, d, []axis{rows, in})
 		t.block(r, d, []axis{rows, units[d]})
+	}
+	for _, slot := range []int{5, 6} {
+		if slot < len(n.in) && n.in[slot] != nil && !t.uniform(n.in[slot]) {
+			t.initial(n, slot, units)
+		}
 	}
 	t.recurrentResults(n, data, units)
 	return true
@@ -75,42 +80,68 @@ func (t *tracer) recurrentResults(n *node, data *form, units []axis) {
 		f := ranked(3)
 		if port == 0 {
 			f = ranked(4)
-			f.axes[0].size = data.at(3).size
+			f.axes[0].size, f.axes[0].sym = data.at(3).size, data.at(3).sym
 		}
-		f.set(3, axis{size: len(units)})
-		f.set(1, axis{size: units[0].size})
-		if len(units) == 1 {
-			f.set(1, units[0])
-		} else {
-			f.stack = &stack{at: 3, last: units}
+		f.set(3, axis{size: 1})
+		f.set(2, axis{size: data.at(2).size, sym: data.at(2).sym})
+		var forms []*form
+		for _, u := range units {
+			one := f.copy()
+			one.set(1, u)
+			forms = append(forms, one)
 		}
-		t.forms[out] = f
+		t.forms[out] = stacked(forms, 3)
 	}
+}
+
+// stacked is the form of arrays of equal lengths along an axis, counted from the end, each of length one there.
+func stacked(forms []*form, at int) *form {
+	if len(forms) == 1 {
+		return forms[0]
+	}
+	out := forms[0].copy()
+	for i := 1; i <= out.rank; i++ {
+		a := out.at(i)
+		out.set(i, axis{size: a.extent(), sym: a.sym})
+	}
+	out.set(at, axis{size: len(forms)})
+	out.stack = &stack{at: at, forms: forms}
+	return out
 }
 
 // copying operators take all elements of their result from their first input.
 var copying = map[string]bool{"Expand": true, "Slice": true, "Squeeze": true, "Unsqueeze": true, "Transpose": true, "Reshape": true, "Tile": true, "Gather": true}
 
-// statesAreFree tells whether the initial states do not depend on the order of hidden units: absent, or
-// one number throughout.
-func (t *tracer) statesAreFree(n *node) bool {
-	for _, slot := range []int{5, 6} {
-		if slot >= len(n.in) || n.in[slot] == nil {
-			continue
-		}
-		v := n.in[slot]
-		for v.from != nil && copying[v.from.op] && len(v.from.in) > 0 && v.from.in[0] != nil {
-			v = v.from.in[0]
-		}
-		if v.from != nil && v.from.op == "ConstantOfShape" {
-			continue
-		}
-		if v.fixed == nil || !v.fixed.weight() {
-			return false
-		}
-		if _, same := (&unit{model: t.model}).fill(v.fixed); !same {
-			return false
+// initial makes an initial state [directions, batch, units] count the cell's units: those of a parameter,
+// or of the layer that the state comes from.
+func (t *tracer) initial(n *node, slot int, units []axis) {
+	p, f := t.param(n, slot), t.input(n, slot)
+	for d, u := range units {
+		switch {
+		case p != nil && p.c.entry == nil && len(p.c.shape) == 3 && p.c.shape[0] == len(units) && p.c.shape[2] == u.size:
+			t.block(p, d, []axis{{}, u})
+		case p == nil && f.stack == nil && f.rank == 3 && len(units) == 1:
+			alike(u, f.at(1))
+		case p == nil && f.stack != nil && f.stack.at == 3 && len(f.stack.forms) == len(units):
+			alike(u, f.stack.forms[d].at(1))
+		default:
+			u.freeze()
+			f.freeze()
 		}
 	}
-	return true
+}
+
+// uniform tells whether a state holds one number throughout, so that it does not depend on any order.
+func (t *tracer) uniform(v *value) bool {
+	for v.from != nil && copying[v.from.op] && len(v.from.in) > 0 && v.from.in[0] != nil {
+		v = v.from.in[0]
+	}
+	if v.from != nil && v.from.op == "ConstantOfShape" {
+		return true
+	}
+	if v.fixed == nil || !v.fixed.weight() {
+		return false
+	}
+	_, same := (&unit{model: t.model}).fill(v.fixed)
+	return same
 }

@@ -33,7 +33,7 @@ func init() {
 		if len(n.in) == 0 {
 			return false
 		}
-		dims := t.dims(n.in[0])
+		dims := t.numbers(n.in[0])
 		return dims != nil && t.result(n, shaped(dims))
 	}
 	rules["Conv"], rules["com.microsoft.FusedConv"] = (*tracer).conv, (*tracer).conv
@@ -138,6 +138,13 @@ func (t *tracer) channels(n *node) bool {
 		default:
 			f.at(i).freeze()
 		}
+	}
+	if kernel := intsAttr(n.proto, "kernel_shape"); len(kernel) == f.rank-2 {
+		sizes := []int{}
+		for i := range kernel {
+			sizes = append(sizes, intAt(kernel, i, 1))
+		}
+		t.slide(n, f, out, sizes)
 	}
 	return t.result(n, out)
 }

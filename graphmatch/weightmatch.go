@@ -28,7 +28,11 @@ type matchFace struct {
 }
 
 // run is a set along an axis.
-type run struct{ set, start, n, repeat int }
+type run struct {
+	set, start, n int
+	repeat        int // positions of a unit, one after another
+	stride        int // from one unit to the next
+}
 
 // newMatcher reads the weights that the base and model j have in common. Statistics of normalisations
 // are reordered with their channels but say nothing about which is which.
@@ -135,19 +139,24 @@ func transposed(x []float32, rows, cols int) []float32 {
 }
 
 // resolved lists the runs of sets along an axis that may be reordered.
-func (a axis) resolved() (list []run) {
-	at := 0
-	for _, s := range a.runs {
-		if s.set == nil {
-			at += s.fixed
-			continue
+func (a axis) resolved() []run { return resolveRuns(nil, a.runs, 0, 1) }
+
+// resolveRuns appends the runs of segments whose positions are start, start+stride and so on.
+func resolveRuns(list []run, runs []segment, start, stride int) []run {
+	for _, s := range runs {
+		next := start + s.length()*stride
+		for k, woven := range s.weave {
+			list = resolveRuns(list, woven, start+k*stride, stride*len(s.weave))
 		}
-		for _, h := range s.set.leaves() {
-			if !h.frozen && h.size > 1 && s.grain == entire {
-				list = append(list, run{set: h.number, start: at, n: h.size, repeat: s.repeat})
+		if s.set != nil {
+			for _, h := range s.set.leaves() {
+				if h.movable() && s.grain == entire {
+					list = append(list, run{set: h.number, start: start, n: h.size, repeat: s.repeat, stride: stride * s.repeat})
+				}
+				start += h.size * s.repeat * stride
 			}
-			at += h.size * s.repeat
 		}
+		start = next
 	}
 	return list
 }
@@ -158,7 +167,7 @@ func (m *matcher) index(g *matchFace, k int) []int {
 	for _, r := range g.runs[k] {
 		for i, old := range m.order[r.set] {
 			for p := range r.repeat {
-				list[r.start+i*r.repeat+p] = r.start + old*r.repeat + p
+				list[r.start+i*r.stride+p] = r.start + old*r.stride + p
 			}
 		}
 	}
@@ -206,7 +215,7 @@ func (g *matchFace) rows(x []float32, k int, r run) []float32 {
 	out := make([]float32, 0, r.n*outer*width)
 	for i := range r.n {
 		for o := range outer {
-			from := (o*g.shape[k] + r.start + i*r.repeat) * inner
+			from := (o*g.shape[k] + r.start + i*r.stride) * inner
 			out = append(out, x[from:from+width]...)
 		}
 	}

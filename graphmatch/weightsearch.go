@@ -56,6 +56,7 @@ func (m *matcher) adopt(group []int, scores [][]float64) {
 }
 
 // adoptHeads matches every pair of heads by itself, then the heads by what their best inner orders give.
+// Heads that are in a fixed order are matched with themselves, and so are the units within rigid heads.
 func (m *matcher) adoptHeads(group []int, scores [][]float64, heads int) {
 	value := make([]float64, heads*heads)
 	inner := make([][][]int, len(group))
@@ -69,13 +70,19 @@ func (m *matcher) adoptHeads(group []int, scores [][]float64, heads int) {
 				from := (p/heads*d+r)*n + p%heads*d
 				block = append(block, scores[i][from:from+d]...)
 			}
-			inner[i][p] = Assign(block, d)
+			if inner[i][p] = identity(d); !m.sets[set].rigid {
+				inner[i][p] = Assign(block, d)
+			}
 			for r, c := range inner[i][p] {
 				value[p] += block[r*d+c]
 			}
 		}
 	}
-	for to, from := range Assign(value, heads) {
+	order := identity(heads)
+	if !m.sets[group[0]].block.root().frozen {
+		order = Assign(value, heads)
+	}
+	for to, from := range order {
 		for i, set := range group {
 			d := m.sets[set].size / heads
 			for r, c := range inner[i][to*heads+from] {

@@ -1,0 +1,295 @@
+package graphmatch
+
+import "slices"
+
+// number is a whole number that a graph computes from the shapes of arrays, as far as it is known.
+type number struct {
+	n      int // when known
+	known  bool
+	factor int // when not known: the number is a multiple of it, at least 1
+	sym    int // when not known: the number is factor times this axis length, 0 for none
+}
+
+// maxNumber bounds the numbers that are followed, so that products do not overflow.
+const maxNumber = 1 << 31
+
+func exactly(n int) number { return number{n: n, known: true, factor: 1} }
+
+// unsure is a number of which nothing is known.
+func unsure() number { return number{factor: 1} }
+
+// multipleOf tells whether a number is certain to be a multiple of k.
+func (x number) multipleOf(k int) bool {
+	if k < 1 {
+		return false
+	}
+	if x.known {
+		return x.n%k == 0
+	}
+	return x.factor%k == 0
+}
+
+// same tells whether two numbers are certain to be equal.
+func (x number) same(y number) bool {
+	if x.known || y.known {
+		return x.known && y.known && x.n == y.n
+	}
+	return x.sym > 0 && x.sym == y.sym && x.factor == y.factor
+}
+
+// numbers are the whole numbers that an array holds, nil when not even their count is known.
+func (t *tracer) numbers(v *value) []number {
+	if v == nil {
+		return nil
+	}
+	if list, ok := t.computed[v]; ok {
+		return list
+	}
+	t.computed[v] = nil // what asks for itself is not known
+	list := t.compute(v)
+	if len(list) > maxNumbers {
+		list = nil
+	}
+	t.computed[v] = list
+	return list
+}
+
+// compute follows an array of whole numbers to where it comes from.
+func (t *tracer) compute(v *value) []number {
+	if v.fixed != nil {
+		list, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, v}}, "")
+		if !ok {
+			return nil
+		}
+		out := []number{}
+		for _, d := range list {
+			if d > maxNumber || d < -maxNumber {
+				return nil
+			}
+			out = append(out, exactly(int(d)))
+		}
+		return out
+	}
+	n := v.from
+	if n == nil || len(n.in) == 0 {
+		return nil
+	}
+	switch n.op {
+	case "Concat":
+		return t.joinNumbers(n)
+	case "Unsqueeze", "Squeeze", "Cast", "Reshape":
+		return t.numbers(n.in[0])
+	case "Shape":
+		return t.shapeNumbers(n)
+	case "Gather":
+		return t.pickNumbers(n)
+	case "Slice":
+		return t.cutNumbers(n)
+	case "ReduceProd":
+		product := exactly(1)
+		list := t.numbers(n.in[0])
+		for _, x := range list {
+			product = product.times(x)
+		}
+		if list == nil {
+			return nil
+		}
+		return []number{product}
+	case "Mul", "Div", "Add", "Sub":
+		return t.calculate(n)
+	case "Where": // of a shape to expand to: only the rank is certain
+		if len(n.in) == 3 && t.numbers(n.in[2]) != nil {
+			return slices.Repeat([]number{unsure()}, len(t.numbers(n.in[2])))
+		}
+	}
+	return nil
+}
+
+// joinNumbers follows Concat.
+func (t *tracer) joinNumbers(n *node) []number {
+	out := []number{}
+	for _, in := range n.in {
+		part := t.numbers(in)
+		if part == nil {
+			return nil
+		}
+		out = append(out, part...)
+	}
+	return out
+}
+
+// shapeNumbers are the lengths of an array's axes. Those not known get a symbol of their own.
+func (t *tracer) shapeNumbers(n *node) []number {
+	f := t.form(n.in[0])
+	if f.rank < 0 || f.rank > maxNumbers || attribute(n.proto, "start") != nil || attribute(n.proto, "end") != nil {
+		return nil
+	}
+	out := make([]number, f.rank)
+	for i := range out {
+		fromEnd := f.rank - i
+		a := f.at(fromEnd)
+		if a.extent() == 0 && a.sym == 0 {
+			t.symbols++
+			a.sym = t.symbols
+			f.set(fromEnd, a)
+		}
+		out[i] = a.length()
+	}
+	return out
+}
+
+// length is an axis' number of positions.
+func (a axis) length() number {
+	if n := a.extent(); n > 0 {
+		return exactly(n)
+	}
+	return number{factor: 1, sym: a.sym}
+}
+
+// pickNumbers follows Gather with a known choice.
+func (t *tracer) pickNumbers(n *node) []number {
+	whole := t.numbers(n.in[0])
+	if len(n.in) < 2 || whole == nil || intAttr(n.proto, "axis", 0) != 0 {
+		return nil
+	}
+	out := []number{}
+	index := t.numbers(n.in[1])
+	for _, i := range index {
+		if i.n < 0 {
+			i.n += len(whole)
+		}
+		if !i.known || i.n < 0 || i.n >= len(whole) {
+			return nil
+		}
+		out = append(out, whole[i.n])
+	}
+	if index == nil {
+		return nil
+	}
+	return out
+}
+
+// cutNumbers follows Slice along the only axis with step one.
+func (t *tracer) cutNumbers(n *node) []number {
+	whole := t.numbers(n.in[0])
+	from, to, ok := t.bounds(n)
+	if whole == nil || !ok || len(from) != 1 || len(to) != 1 {
+		return nil
+	}
+	lo, hi := bound(int64(from[0]), len(whole)), bound(int64(to[0]), len(whole))
+	return whole[lo:max(lo, hi)]
+}
+
+// bounds are the starts and ends of a Slice with step one, false when they are not known.
+func (t *tracer) bounds(n *node) (starts, ends []int, ok bool) {
+	read := func(slot int, attr string) ([]int, bool) {
+		list := []int{}
+		if given := intsAttr(n.proto, attr); given != nil {
+			for _, x := range given {
+				list = append(list, int(min(max(x, -maxNumber), maxNumber)))
+			}
+			return list, true
+		}
+		if slot >= len(n.in) || n.in[slot] == nil {
+			return nil, false
+		}
+		if c := n.in[slot].fixed; c != nil { // ends are often the largest number there is
+			given, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[slot]}}, "")
+			for _, x := range given {
+				list = append(list, int(min(max(x, -maxNumber), maxNumber)))
+			}
+			return list, ok
+		}
+		numbers := t.numbers(n.in[slot])
+		for _, x := range numbers {
+			if !x.known {
+				return nil, false
+			}
+			list = append(list, x.n)
+		}
+		return list, numbers != nil
+	}
+	starts, ok = read(1, "starts")
+	if !ok {
+		return nil, nil, false
+	}
+	if ends, ok = read(2, "ends"); !ok {
+		return nil, nil, false
+	}
+	if steps, given := read(4, "steps"); len(n.in) > 4 && n.in[4] != nil && (!given || slices.ContainsFunc(steps, func(s int) bool { return s != 1 })) {
+		return nil, nil, false
+	}
+	return starts, ends, true
+}
+
+// calculate follows arithmetic element by element.
+func (t *tracer) calculate(n *node) []number {
+	if len(n.in) != 2 {
+		return nil
+	}
+	a, b := t.numbers(n.in[0]), t.numbers(n.in[1])
+	if len(a) == 0 || len(b) == 0 || len(a) != len(b) && len(a) != 1 && len(b) != 1 {
+		return nil
+	}
+	out := make([]number, max(len(a), len(b)))
+	for i := range out {
+		out[i] = arithmetic(n.op, a[i%len(a)], b[i%len(b)])
+	}
+	return out
+}
+
+// arithmetic is one result; what is not known stays so, but for the factors of products.
+func arithmetic(op string, x, y number) number {
+	result := unsure()
+	switch {
+	case op == "Mul":
+		return x.times(y)
+	case op == "Div" && y.known && y.n > 0 && !x.known && x.factor%y.n == 0:
+		return number{factor: x.factor / y.n, sym: x.sym}
+	case !x.known || !y.known:
+		return result
+	case op == "Add":
+		result = exactly(x.n + y.n)
+	case op == "Sub":
+		result = exactly(x.n - y.n)
+	case op == "Div" && x.n >= 0 && y.n > 0:
+		result = exactly(x.n / y.n)
+	}
+	if result.n > maxNumber || result.n < -maxNumber {
+		return unsure()
+	}
+	return result
+}
+
+// times is the product.
+func (x number) times(y number) number {
+	if x.known && !y.known {
+		x, y = y, x
+	}
+	switch {
+	case x.known:
+		if x.n < 0 || y.n < 0 || y.n > 0 && x.n > maxNumber/y.n {
+			return unsure()
+		}
+		return exactly(x.n * y.n)
+	case y.known:
+		if y.n < 1 || x.factor > maxNumber/y.n {
+			return unsure()
+		}
+		return number{factor: x.factor * y.n, sym: x.sym}
+	case x.factor > maxNumber/y.factor:
+		return unsure()
+	}
+	return number{factor: x.factor * y.factor}
+}
+
+// sizes are known numbers as lengths of axes; what is not known is 0.
+func sizesOf(list []number) []int {
+	out := make([]int, len(list))
+	for i, x := range list {
+		if x.known {
+			out[i] = max(0, x.n)
+		}
+	}
+	return out
+}
