@@ -38,7 +38,7 @@ func Inventory(m *onnx.Model) []Use {
 // use says what can be done with a node's operator.
 func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
 	u := &Use{Op: opName(n), Support: "missing", Gradient: gradNone.String()}
-	switch e := find(n, opset); {
+	switch e := findOrOldest(n, opset); {
 	case e != nil && e.grad == gradNone:
 		u.Support = "forward only"
 	case e != nil:

@@ -168,7 +168,7 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) erro
 	if l.count += len(list); l.count > l.MaxNodes {
 		return fmt.Errorf("the graph has more than %d nodes once its functions and loops are expanded: %w", l.MaxNodes, onnx.ErrInvalid)
 	}
-	list, err := onnx.Order(list) // some exporters leave nodes out of order, and ONNX Runtime takes those files too
+	list, err := onnx.Order(lastConstants(list)) // some exporters leave nodes out of order, and ONNX Runtime takes those files too
 	if err != nil {
 		return err
 	}
@@ -182,6 +182,24 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) erro
 		}
 	}
 	return nil
+}
+
+// lastConstants leaves out every Constant whose output a later one gives again: tools that change constants append the new
+// ones, and ONNX Runtime takes those.
+func lastConstants(list []*onnxpb.NodeProto) []*onnxpb.NodeProto {
+	last, again := map[string]*onnxpb.NodeProto{}, false
+	for _, n := range list {
+		if n.GetOpType() == "Constant" && len(n.GetOutput()) == 1 {
+			again = again || last[n.GetOutput()[0]] != nil
+			last[n.GetOutput()[0]] = n
+		}
+	}
+	if !again {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(n *onnxpb.NodeProto) bool {
+		return n.GetOpType() == "Constant" && len(n.GetOutput()) == 1 && last[n.GetOutput()[0]] != n
+	})
 }
 
 // node lowers one node: inlined, folded, or appended to the graph.
@@ -210,7 +228,7 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 	if st := l.Statistics[s.origin(n)]; st != nil {
 		return l.add(c, st.build, gradNone, s)
 	}
-	e := find(n, c.opset)
+	e := findOrOldest(n, c.opset)
 	if e == nil {
 		return unknownOperator(c)
 	}

@@ -1,9 +1,6 @@
 package network
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // opRefusal says why an operator is not supported and what the user can do.
 type opRefusal struct{ reason, help string }
@@ -61,11 +58,6 @@ var refusedDomains = []struct {
 // unknownOperator is the error for a node that is not in the table.
 func unknownOperator(c *call) error {
 	e := c.unsupported("there is no such operator here for opset %d", c.opset).(*NodeError)
-	if list := table[[2]string{domainOf(c.node), c.node.GetOpType()}]; len(list) > 0 {
-		e.Msg = "its form before opset " + strconv.FormatInt(list[len(list)-1].since, 10) + " is not supported"
-		e.Help = "export the model with a newer opset"
-		return e
-	}
 	if r, ok := refused(c.op(), domainOf(c.node)); ok {
 		e.Msg, e.Help = r.reason, r.help
 	} else if domainOf(c.node) != "" {

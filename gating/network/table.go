@@ -97,6 +97,18 @@ func find(n *onnxpb.NodeProto, opset int64) *entry {
 	return nil
 }
 
+// findOrOldest is find, and for an opset that does not have the operator yet its first form: every entry of the table
+// begins with the operator's first opset, so nothing else can be meant.
+func findOrOldest(n *onnxpb.NodeProto, opset int64) *entry {
+	if e := find(n, opset); e != nil {
+		return e
+	}
+	if list := table[[2]string{domainOf(n), n.GetOpType()}]; len(list) > 0 {
+		return &list[len(list)-1]
+	}
+	return nil
+}
+
 // Support is one line of the operator table.
 type Support struct {
 	Op       string // operator type, with its domain where it is not ONNX's own
