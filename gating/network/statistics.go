@@ -41,7 +41,9 @@ func (s *Statistics) build(c *call) (Operator, []Spec, error) {
 	if len(x.Shape) < 2 || c.in[1].Len() != x.Shape[1] || c.in[2].Len() != x.Shape[1] {
 		return nil, nil, c.shapeError("input %s with scale %s and bias %s", x, c.in[1].Spec, c.in[2].Spec)
 	}
-	s.mean, s.variance = make([]float64, x.Shape[1]), make([]float64, x.Shape[1])
+	if len(s.mean) != x.Shape[1] { // the graph may be lowered several times, for batches of several shapes
+		*s = Statistics{mean: make([]float64, x.Shape[1]), variance: make([]float64, x.Shape[1])}
+	}
 	return &collectNorm{float64(c.float("epsilon", 1e-5)), s}, []Spec{x}, nil
 }
 
