@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/onnx"
+	"google.golang.org/protobuf/proto"
 )
 
 // lengthsFamily is a family with data of several lengths.
@@ -81,10 +83,62 @@ func checkEachLength(t *testing.T, model, data string, whole evalRow) {
 	}
 }
 
-// partFile is a file with samples of one length, and how many labels are in it.
+// TestWaysToGiveLengths: padded arrays with lengths, a file for each length and
+// ONNX test data, a set for each length, are one data set.
+func TestWaysToGiveLengths(t *testing.T) {
+	parents, _, padded := lengthsFamily(t, "gru")
+	want := evaluated(t, padded, parents[0])[0]
+	args, folder := []string{"eval", "--json", "-q", parents[0]}, t.TempDir()
+	for i, part := range partFiles(t, parents[0], padded) {
+		args = append(args, "--data", part.path)
+		set := filepath.Join(folder, fmt.Sprintf("test_data_set_%d", i))
+		writeTensor(t, filepath.Join(set, "input_0.pb"), part.data.Inputs[0])
+		writeTensor(t, filepath.Join(set, "output_0.pb"), *part.data.Label)
+	}
+	for _, args := range [][]string{args, {"eval", "--json", "-q", parents[0], "--data", folder}} {
+		var out, errs bytes.Buffer
+		if code := run(context.Background(), args, &out, &errs); code != 0 {
+			t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
+		}
+		var r struct{ Models []evalRow }
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		got := r.Models[0]
+		if math.Abs(*got.Loss-*want.Loss) > 1e-9 || *got.Metric != *want.Metric || got.Samples != want.Samples {
+			t.Errorf("%v: loss %v, accuracy %v, %d samples; want %v, %v, %d", args, *got.Loss, *got.Metric, got.Samples, *want.Loss, *want.Metric, want.Samples)
+		}
+	}
+}
+
+// writeTensor writes a column as a tensor in a file of ONNX test data.
+func writeTensor(t *testing.T, path string, c dataset.Column) {
+	t.Helper()
+	shape := append([]int{c.Len()}, c.Shape...)
+	p, err := onnx.NewTensor(c.Name, shape, c.Floats)
+	if c.Ints != nil {
+		p, err = onnx.NewTensor(c.Name, shape, c.Ints)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := proto.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// partFile is a file with samples of one length.
 type partFile struct {
 	path   string
-	labels int
+	data   *dataset.Data
+	labels int // how many there are
 }
 
 // partFiles writes the samples of each length to a file of their own.
@@ -112,7 +166,7 @@ func partFiles(t *testing.T, model, data string) (list []partFile) {
 		if err := writeNPZ(path, arrays); err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, partFile{path, len(p.Label.Ints)})
+		list = append(list, partFile{path, p, len(p.Label.Ints)})
 	}
 	return list
 }
