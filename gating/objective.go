@@ -134,19 +134,23 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output, loss, metric string) (obj
 
 // clearest lowers the graph for one sample, and returns its label as the loss
 // reads it. Of samples of several shapes one is taken whose shape leaves no doubt
-// about which axis counts classes, if there is one.
+// about which axis counts classes, if there is one: sequences as long as there are
+// classes have two such axes, and labels of sequences of length 1 may have lost theirs.
 func clearest(m *onnx.Model, d *dataset.Data, output, loss string) (g *network.Graph, label *dataset.Column, err error) {
 	f, err := newForward(m, d, output, 1, nil, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	const tries = 3
-	for part := range min(tries, len(f.parts)) {
-		if g, err = f.lower(run{part, f.sizes[part]}); err != nil {
+	axes := -1
+	for part := 0; part < min(tries, len(f.parts)) && axes != 1; part++ {
+		graph, err := f.lower(run{part, f.sizes[part]})
+		if err != nil {
 			return nil, nil, err
 		}
-		if label = classLabel(g, d, part, loss); len(classAxes(g, label)) < 2 {
-			break
+		column := classLabel(graph, d, part, loss)
+		if n := len(classAxes(graph, column)); axes < 0 || axes == 0 && n > 0 || n == 1 {
+			g, label, axes = graph, column, n
 		}
 	}
 	return g, label, nil

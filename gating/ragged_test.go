@@ -288,19 +288,26 @@ func TestFixedBatchOfSeveralLengths(t *testing.T) {
 }
 
 // TestAxisOfClassesIsClear: sequences as long as there are classes leave two axes
-// to choose from; those of another length tell which.
+// to choose from, labels of length 1 that lost their axis none; those of another
+// length tell which.
 func TestAxisOfClassesIsClear(t *testing.T) {
-	d := sequences(t, 2, 2, 9) // length 3, as many as classes, is the most common
-	if n := d.Parts()[0].Inputs[0].Shape[0]; n != 3 {
-		t.Fatalf("the first part has length %d", n)
-	}
 	m := taggerNet(t, -1, 1)
-	obj := must(FitObjective(m, d, "", "", ""))(t)
-	if obj.Classes != 3 || obj.Metric.axis != 2 {
-		t.Errorf("classes along axis %d", obj.Metric.axis)
-	}
-	if _, err := Evaluate(t.Context(), m, d, obj, 64, nil); err != nil {
-		t.Error(err)
+	flat := sequences(t, 9)
+	flat.Label.Shape = nil
+	for common, d := range map[int]*dataset.Data{
+		3: sequences(t, 2, 2, 9),
+		1: must(dataset.Join(flat, sequences(t, 1, 2, 3, 2)))(t),
+	} {
+		if n := d.Parts()[0].Inputs[0].Shape[0]; n != common {
+			t.Fatalf("the first part has length %d, want %d", n, common)
+		}
+		obj := must(FitObjective(m, d, "", "", ""))(t)
+		if obj.Classes != 3 || obj.Metric.axis != 2 {
+			t.Errorf("length %d: %d classes along axis %d", common, obj.Classes, obj.Metric.axis)
+		}
+		if _, err := Evaluate(t.Context(), m, d, obj, 64, nil); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

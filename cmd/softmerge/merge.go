@@ -33,6 +33,7 @@ func (f *mergeFlags) run(ctx context.Context, v *voice) error {
 	if err != nil {
 		return err
 	}
+	v.shapes(data, held)
 	if f.dryRun {
 		return f.rehearse(v, s, data, held)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
@@ -37,6 +38,15 @@ func (v *voice) selection(s *graphmatch.Selection) {
 		v.say("not selected, as %s has them: %s", filepath.Base(s.Alignment.Models[s.Alignment.Base].Path()), short(out))
 	}
 	v.misfits(s.Alignment)
+}
+
+// shapes says how many shapes samples have, if they differ.
+func (v *voice) shapes(list ...*dataset.Data) {
+	for _, d := range list {
+		if d != nil && len(d.Parts()) > 1 {
+			v.say("%s of %d shapes: each has a network of its own, with the same gates", counted(d.Len(), "sample"), len(d.Parts()))
+		}
+	}
 }
 
 // misfits says which layers do not align, and why.
