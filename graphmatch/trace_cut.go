@@ -169,11 +169,13 @@ func (t *tracer) slice(n *node) bool {
 	starts, ends, ok := t.bounds(n)
 	axes := intsAttr(n.proto, "axes")
 	if len(n.in) > 3 {
-		given, known := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[3]}}, "")
-		if !known {
-			return false
+		axes = nil
+		for _, x := range t.numbers(n.in[3]) {
+			if !x.known {
+				return false
+			}
+			axes = append(axes, int64(x.n))
 		}
-		axes = given
 	}
 	if axes == nil {
 		return false
@@ -183,22 +185,31 @@ func (t *tracer) slice(n *node) bool {
 		if i == 0 {
 			return false
 		}
-		a := f.at(i)
-		if len(a.runs) == 0 {
+		if !ok || k >= len(starts) || k >= len(ends) {
+			f.at(i).freeze()
 			f.set(i, axis{})
 			continue
 		}
-		if !ok || k >= len(starts) || k >= len(ends) {
-			return false
-		}
-		from, to := bound(int64(starts[k]), a.extent()), bound(int64(ends[k]), a.extent())
-		part, fits := a.cutOut(from, to-from)
-		if !fits {
-			return false
-		}
-		f.set(i, part)
+		f.set(i, f.at(i).sliced(starts[k], ends[k]))
 	}
 	return t.result(n, f)
+}
+
+// sliced is the piece of an axis between two bounds as Slice counts them. Where it cannot be cut there, its
+// order is fixed.
+func (a axis) sliced(start, end int) axis {
+	size := a.extent()
+	if size == 0 {
+		a.freeze()
+		return axis{}
+	}
+	from := bound(int64(start), size)
+	to := max(from, bound(int64(end), size))
+	if part, fits := a.cutOut(from, to-from); fits {
+		return part
+	}
+	a.freeze()
+	return axis{size: to - from}
 }
 
 // bound is a Slice bound as a position between 0 and n.
