@@ -15,7 +15,7 @@ import (
 type LearnConfig struct {
 	Epochs    int     // passes over the data
 	MaxSteps  int     // bound on updates; 0 for none
-	BatchSize int     // samples an update; an update over several shapes of samples has a batch of each
+	BatchSize int     // samples an update, on average where they differ in shape
 	Rate      float64 // Adam's learning rate
 	L0        float64 // lambda, the weight of the mean P(z != 0): over a group's gates first, so that a layer with many channels weighs as much as one with few
 	Combine   Combine
@@ -33,7 +33,9 @@ type Learned struct {
 }
 
 // Learn minimises E_u[loss] + lambda * mean P(z != 0) over the gates of the plan
-// by Adam, from start. Everything but the gates is frozen. It returns an error of
+// by Adam, from start. Everything but the gates is frozen. Samples of each shape
+// have a program of their own with the same gates, of which those used last are
+// kept; every sample is seen equally often. It returns an error of
 // kind network.ErrUnsupported, naming the node, if a gradient cannot reach a
 // gate, and one of kind ErrDiverged if no step had a finite loss.
 func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {

@@ -72,8 +72,11 @@ func (d *Data) InOrder(sizes ...int) iter.Seq[[]int] {
 	}
 }
 
-// sizeOf returns the size of the batches of a part, at least 1.
+// sizeOf returns the size of the batches of a part, at least 1; the last size is that of all further parts.
 func sizeOf(sizes []int, part int) int {
+	if len(sizes) == 0 {
+		return 1
+	}
 	return max(1, sizes[min(part, len(sizes)-1)])
 }
 

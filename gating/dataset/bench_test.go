@@ -85,8 +85,26 @@ func BenchmarkGather(b *testing.B) {
 	out := make([]float32, 64*256)
 	b.SetBytes(int64(len(out) * 4))
 	for b.Loop() {
-		for rows := range d.Head(256).Batches(256, 1, 0) {
+		for rows := range d.Head(256).Batches(1, 256) {
 			d.Inputs[0].Gather(rows, out, nil)
+			break
+		}
+	}
+}
+
+// BenchmarkCut cuts 20,000 sequences, padded to 128 positions, to 100 different lengths.
+func BenchmarkCut(b *testing.B) {
+	const samples, padded = 20_000, 128
+	d := &Data{Inputs: []Column{{Name: "ids", Type: onnx.Int64, Shape: []int{padded}, Ints: make([]int64, samples*padded)}}}
+	lengths := make([]int64, samples)
+	for i := range lengths {
+		lengths[i] = int64(20 + i%100)
+	}
+	b.SetBytes(8 * samples * padded)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.cut([]cut{{0, 0, lengths}}, &budget{most: DefaultMaxBytes}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
