@@ -20,10 +20,11 @@ var mostInputs = inputCounts(map[int]string{
 		ReduceProd ReduceSum ReduceSumSquare Reshape ReverseSequence SimplifiedLayerNormalization Split Squeeze Sub TopK
 		Trilu Unsqueeze Upsample Xor ai.onnx.ml.ArrayFeatureExtractor com.microsoft.BiasGelu com.microsoft.ExpandDims
 		com.microsoft.FastGelu com.microsoft.FusedMatMul com.microsoft.GatherND com.microsoft.GridSample
-		com.microsoft.TransposeMatMul com.microsoft.Trilu`,
+		com.microsoft.SimplifiedLayerNormalization com.microsoft.TransposeMatMul com.microsoft.Trilu`,
 	3: `Clip Col2Im Conv ConvTranspose DFT DequantizeLinear Dropout Gemm GroupNormalization InstanceNormalization
 		LayerNormalization MaxUnpool NegativeLogLikelihoodLoss OneHot QuantizeLinear Range RoiAlign Scatter
-		ScatterElements ScatterND SoftmaxCrossEntropyLoss TensorScatter Tile Where com.microsoft.FusedGemm`,
+		ScatterElements ScatterND SoftmaxCrossEntropyLoss TensorScatter Tile Where com.microsoft.FusedGemm
+		com.microsoft.LayerNormalization`,
 	4: `ConvInteger MatMulInteger Pad Resize com.microsoft.FusedConv com.microsoft.Pad
 		com.microsoft.SkipSimplifiedLayerNormalization`,
 	5: `BatchNormalization DeformConv MelWeightMatrix NonMaxSuppression Slice com.microsoft.SkipLayerNormalization`,

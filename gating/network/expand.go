@@ -41,17 +41,32 @@ func init() {
 		"SplitToSequence": {11, expandSplitToSequence}, "Optional": {15, expandOptional},
 		"OptionalHasElement": {15, expandOptionalHasElement}, "OptionalGetElement": {15, expandOptionalGetElement},
 		"Attention": {23, expandAttention}, "RotaryEmbedding": {23, expandRotaryEmbedding}, "STFT": {17, expandSTFT},
+		"LinearAttention": {27, expandLinearAttention}, "com.microsoft.LinearAttention": {1, expandLinearAttention},
+		"CausalConvWithState": {27, expandCausalConv}, "com.microsoft.CausalConvWithState": {1, expandCausalConv},
+		"ai.onnx.preview.FlexAttention":         {1, expandFlexAttention},
 		"com.microsoft.Attention":               {1, expandMicrosoftAttention},
+		"com.microsoft.GroupQueryAttention":     {1, expandGroupQuery},
+		"com.microsoft.BiasAdd":                 {1, expandBiasAdd},
+		"com.microsoft.BiasSplitGelu":           {1, expandBiasSplitGelu},
+		"com.microsoft.GroupNorm":               {1, expandFusedGroupNorm},
+		"com.microsoft.SkipGroupNorm":           {1, expandSkipGroupNorm},
+		"com.microsoft.NhwcConv":                {1, expandChannelsLast("com.microsoft.FusedConv")},
+		"com.microsoft.NhwcFusedConv":           {1, expandChannelsLast("com.microsoft.FusedConv")},
+		"com.microsoft.NhwcMaxPool":             {1, expandChannelsLast("MaxPool")},
 		"com.microsoft.MultiHeadAttention":      {1, expandMultiHeadAttention},
 		"com.microsoft.RotaryEmbedding":         {1, expandRotaryMicrosoft},
 		"com.microsoft.EmbedLayerNormalization": {1, expandEmbedLayerNorm},
 	}
 }
 
-// expansionOf returns the expansion of a node, nil if it has none. Identity has one where its input is no tensor.
+// expansionOf returns the expansion of a node, nil if it has none. Identity has one where its input is no tensor,
+// FusedMatMul where rows come before batches.
 func expansionOf(c *call) expansion {
 	if c.op() == "Identity" && c.has(0) && c.in[0].value.list != nil {
 		return expandIdentity
+	}
+	if c.op() == "com.microsoft.FusedMatMul" && c.int("transBatchA", 0)|c.int("transBatchB", 0) != 0 {
+		return expandBatchMatMul
 	}
 	return expansions[c.op()].expand
 }
@@ -72,7 +87,8 @@ func (s *scope) bind(c *call, output int, v *value) {
 // emitOpset is the opset whose forms [lowerer.emit] writes.
 const emitOpset = 18
 
-// emit lowers one of the nodes that a node stands for and returns its output. The operator may have a domain before it.
+// emit lowers one of the nodes that a node stands for and returns its output. The operator may have a domain before it;
+// inputs that are nil are absent.
 func (l *lowerer) emit(c *call, depth int, op string, attrs []*onnxpb.AttributeProto, in ...*value) (*value, error) {
 	dot := strings.LastIndexByte(op, '.')
 	n := &onnxpb.NodeProto{
@@ -81,6 +97,10 @@ func (l *lowerer) emit(c *call, depth int, op string, attrs []*onnxpb.AttributeP
 	}
 	s := newScope(nil, nil, nil)
 	for i, v := range in {
+		if v == nil {
+			n.Input = append(n.Input, "")
+			continue
+		}
 		name := fmt.Sprint(i)
 		n.Input = append(n.Input, name)
 		s.values[name] = v

@@ -14,6 +14,7 @@ type heads struct {
 	biases  []*value
 	scale   float64
 	softcap float64
+	sink    *value // a score that takes its share of the softmax and has no value: a scalar or [1,H,1,1]
 }
 
 // Which intermediate result Attention's last output is (qk_matmul_output_mode).
@@ -50,7 +51,14 @@ func (s *sketch) attend(h heads) (y *value, stages [4]*value) {
 		scores = s.op("Add", nil, scores, b)
 	}
 	stages[biasedScores] = scores
+	if h.sink != nil {
+		sink := s.op("Expand", nil, h.sink, knownValue(int64Tensor([]int{4}, int64(batch), int64(nq), int64(steps), 1)))
+		scores = s.concat(3, scores, sink)
+	}
 	scores = s.op("Softmax", []*onnxpb.AttributeProto{axisAttribute(-1)}, scores)
+	if h.sink != nil {
+		scores = s.slice(scores, 3, 0, total, 1)
+	}
 	stages[weights] = scores
 	y = s.product(s.reshape(scores, batch, nk, rows, total), h.v, 0, 1)
 	return s.reshape(y, batch, nq, steps, width), stages

@@ -116,9 +116,6 @@ func buildFusedMatMul(c *call) (Operator, []Spec, error) {
 	if err := c.needFloats(2); err != nil {
 		return nil, nil, err
 	}
-	if c.int("transBatchA", 0) != 0 || c.int("transBatchB", 0) != 0 {
-		return nil, nil, c.unsupported("transBatchA and transBatchB are not supported")
-	}
 	m := &matmul{alpha: c.float("alpha", 1), transA: c.int("transA", 0) != 0, transB: c.int("transB", 0) != 0}
 	shape, err := m.shape(c)
 	return m, []Spec{{c.in[0].Type, shape}}, err

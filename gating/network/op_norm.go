@@ -11,8 +11,10 @@ import (
 // writes LayerNormalization and its simplified form under older opsets too.
 var normOps = family{
 	{"", "LayerNormalization", 1, gradFull, buildLayerNorm},
+	{"com.microsoft", "LayerNormalization", 1, gradFull, buildLayerNorm},
 	{"", "RMSNormalization", 23, gradFull, buildRMSNorm},
 	{"", "SimplifiedLayerNormalization", 1, gradFull, buildRMSNorm},
+	{"com.microsoft", "SimplifiedLayerNormalization", 1, gradFull, buildRMSNorm},
 	{"", "InstanceNormalization", 1, gradFull, buildInstanceNorm},
 	{"", "GroupNormalization", 18, gradFull, buildGroupNorm},
 }
