@@ -163,7 +163,7 @@ func (l *Layer) explain(s Status, format string, args ...any) {
 // normBehind is the BatchNormalization that reads what a convolution or linear layer computes, nil when
 // there is none, or when it is folded in already.
 func (u *unit) normBehind() *unit {
-	if u == nil || u.fold != nil || u.kind != "Conv" && u.kind != "ConvTranspose" && u.kind != "Linear" {
+	if u == nil || u.fold != nil || u.param("weight") == nil || u.kind != "Conv" && u.kind != "ConvTranspose" && u.kind != "Linear" {
 		return nil
 	}
 	for n := u.members[len(u.members)-1]; len(n.out) > 0; {

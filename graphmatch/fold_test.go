@@ -258,3 +258,21 @@ func TestFoldedBesideAnotherHead(t *testing.T) {
 		}
 	}
 }
+
+// A convolution whose weight is computed has nothing that a normalisation could be folded into.
+func TestNormalisationBehindComputedWeight(t *testing.T) {
+	model := func(norm bool) *onnx.Model {
+		d := draw(t, 1)
+		y := d.node("conv", "Conv", []string{d.input("x"), d.input("w"), d.weight("bias", 5)})
+		if norm {
+			y = d.node("bn", "BatchNormalization", []string{y, d.weight("s", 5), d.weight("b", 5), d.weight("m", 5), d.weight("v", 5)})
+		}
+		d.output(y)
+		return d.load()
+	}
+	for _, l := range align(t, model(false), model(true)).Layers {
+		if strings.Contains(l.Reason, "folded") {
+			t.Errorf("layer %s is %s: %s", l.Name, l.Status, l.Reason)
+		}
+	}
+}

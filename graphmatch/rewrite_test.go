@@ -28,41 +28,77 @@ var rewrites = map[string]rewrite{
 	"Gemm split":      splitGemm,
 	"MatMul to Gemm":  transposeStored,
 	"transposed":      transposeNodes,
+	"in a function":   toFunction,
+	"in a branch":     toBranch,
+	"another opset":   otherOpset,
 	"everything once": everything,
+	"all, then moved": func(t testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
+		everything(t, m, rng)
+		if rng.IntN(2) == 0 {
+			toFunction(t, m, rng)
+		} else {
+			toBranch(t, m, rng)
+		}
+	},
 }
 
 func everything(t testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
-	for _, r := range []rewrite{splitGemm, transposeNodes, addNoise, deduplicate, shuffle, renameAll, listInputs} {
+	for _, r := range []rewrite{otherOpset, splitGemm, transposeNodes, addNoise, deduplicate, shuffle, renameAll, listInputs} {
 		r(t, m, rng)
 	}
 }
 
-// renameAll gives every value and node a random name.
+// renameAll gives every value and node a random name; names that exporters make up, which tell constants
+// from parameters of one element, become other such names.
 func renameAll(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	names := map[string]string{"": ""}
 	name := func(s string) string {
 		if _, ok := names[s]; !ok {
-			names[s] = fmt.Sprintf("%c%x", 'a'+rng.IntN(26), rng.Uint64())
+			if names[s] = fmt.Sprintf("%c%x", 'a'+rng.IntN(26), rng.Uint64()); anonymous(s) {
+				names[s] = fmt.Sprint(rng.Uint64())
+			}
 		}
 		return names[s]
 	}
-	g := m.Graph
+	renameGraph(m.Graph, name)
+}
+
+// renameGraph renames all values and nodes of a graph and of the bodies in it.
+func renameGraph(g *onnxpb.GraphProto, name func(string) string) {
 	for _, n := range g.Node {
-		n.Name = proto.String(name("node " + n.GetName() + n.Output[0]))
+		n.Name = proto.String(name("node " + n.GetName() + strings.Join(n.Output, " ")))
 		for i := range n.Input {
 			n.Input[i] = name(n.Input[i])
 		}
 		for i := range n.Output {
 			n.Output[i] = name(n.Output[i])
 		}
+		for _, body := range bodies(n) {
+			renameGraph(body, name)
+		}
 	}
 	for _, t := range g.Initializer {
 		t.Name = proto.String(name(t.GetName()))
+	}
+	for _, t := range g.SparseInitializer {
+		t.Values.Name = proto.String(name(t.GetValues().GetName()))
 	}
 	for _, v := range slices.Concat(g.Input, g.Output) {
 		v.Name = proto.String(name(v.GetName()))
 	}
 	g.ValueInfo = nil
+}
+
+// bodies are the graphs in a node's attributes.
+func bodies(n *onnxpb.NodeProto) (list []*onnxpb.GraphProto) {
+	for _, a := range n.Attribute {
+		for _, g := range append(slices.Clone(a.Graphs), a.G) {
+			if g != nil {
+				list = append(list, g)
+			}
+		}
+	}
+	return list
 }
 
 // shuffle puts the nodes and initializers into a random order that is still topological.
@@ -79,7 +115,7 @@ func shuffle(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	for len(left) > 0 {
 		var ready []int
 		for i, n := range left {
-			if !slices.ContainsFunc(n.Input, func(s string) bool { return made[s] }) {
+			if !slices.ContainsFunc(reads(n, nil, 0), func(s string) bool { return made[s] && !slices.Contains(n.Output, s) }) {
 				ready = append(ready, i)
 			}
 		}
@@ -98,6 +134,9 @@ func deduplicate(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	first := map[string]string{}
 	var identities []*onnxpb.NodeProto
 	m.Graph.Initializer = slices.DeleteFunc(m.Graph.Initializer, func(x *onnxpb.TensorProto) bool {
+		if onnx.DataType(x.GetDataType()) == onnx.String {
+			return false
+		}
 		key := fmt.Sprint(x.Dims, x.DataType) + string(payload(t, x))
 		keep, seen := first[key]
 		if !seen {
@@ -177,14 +216,14 @@ func splitGemm(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	var nodes []*onnxpb.NodeProto
 	for _, n := range m.Graph.Node {
 		weight := stored(m, n, 1)
-		if n.GetOpType() != "Gemm" || weight == nil {
+		if n.GetOpType() != "Gemm" || weight == nil || scaled(&node{proto: n}) || intAttr(n, "transA", 0) != 0 {
 			nodes = append(nodes, n)
 			continue
 		}
 		if intAttr(n, "transB", 0) != 0 {
 			n.Input[1] = addTransposed(t, m, weight)
 		}
-		sum := &onnxpb.NodeProto{Name: proto.String(n.GetName() + "_bias"), OpType: proto.String("Add"), Input: []string{n.GetName() + "_product", ""}, Output: n.Output}
+		sum := &onnxpb.NodeProto{Name: proto.String(n.GetName() + "_bias"), OpType: proto.String("Add"), Input: []string{n.Output[0] + "_product", ""}, Output: n.Output}
 		n.OpType, n.Attribute, n.Output = proto.String("MatMul"), nil, []string{sum.Input[0]}
 		nodes = append(nodes, n)
 		if len(n.Input) == 3 {
@@ -212,7 +251,7 @@ func transposeNodes(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	var nodes []*onnxpb.NodeProto
 	for _, n := range m.Graph.Node {
 		if weight := stored(m, n, 1); n.GetOpType() == "MatMul" && weight != nil {
-			turn := &onnxpb.NodeProto{OpType: proto.String("Transpose"), Input: []string{addTransposed(t, m, weight)}, Output: []string{n.GetName() + "_turned"}}
+			turn := &onnxpb.NodeProto{OpType: proto.String("Transpose"), Input: []string{addTransposed(t, m, weight)}, Output: []string{n.Output[0] + "_turned"}}
 			n.Input[1] = turn.Output[0]
 			nodes = append(nodes, turn)
 		}
@@ -221,10 +260,10 @@ func transposeNodes(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	m.Graph.Node = nodes
 }
 
-// stored is the matrix that a node reads directly from an initializer, nil when it is none.
+// stored is the float32 matrix that a node reads directly from an initializer, nil when it is none.
 func stored(m *onnxpb.ModelProto, n *onnxpb.NodeProto, slot int) *onnxpb.TensorProto {
 	for _, x := range m.Graph.Initializer {
-		if slot < len(n.Input) && x.GetName() == n.Input[slot] && len(x.Dims) == 2 {
+		if slot < len(n.Input) && x.GetName() == n.Input[slot] && len(x.Dims) == 2 && onnx.DataType(x.GetDataType()) == onnx.Float32 {
 			return x
 		}
 	}
