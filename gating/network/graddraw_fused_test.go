@@ -31,7 +31,14 @@ func groupQueries(seed uint64, d int) map[string]gradCase {
 	}
 	rotary := list{intAttr("do_rotary", 1)}
 	ragged := decode(rotary, x(9, d/2), x(9, d/2))
-	ragged.inputs[gqaLengths], ragged.outputs = a.rows(onnx.Int32, p+1, b), 1
+	ragged.inputs[gqaLengths] = a.rows(onnx.Int32, p+1, b)
+	for _, past := range ragged.inputs[gqaPastKey:gqaLengths] {
+		for i := range past.F { // what lies behind a sample's keys means nothing: ONNX Runtime clears it
+			if i/d%p >= int(ragged.inputs[gqaLengths].I[i/(d*p*k)]) {
+				past.F[i] = 0
+			}
+		}
+	}
 	return map[string]gradCase{
 		"ragged":        ragged,
 		"prompt":        prompt(nil),
