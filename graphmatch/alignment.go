@@ -34,7 +34,7 @@ type Alignment struct {
 	table  []row           // all layers before tied ones are joined
 	folds  map[*unit]*fold // of units whose normalisation is folded in
 	// readers lists the sites that read each tensor of the base.
-	readers map[*onnxpb.TensorProto][]onnx.Site
+	readers map[*onnxpb.TensorProto]map[onnx.Site]bool
 }
 
 // Layer is one layer of the network with its tensors in every model.

@@ -21,6 +21,7 @@ type sized struct {
 var imagePieces = []func(d *drawing, plan *rand.Rand, name string, live []sized, k int) sized{
 	convPiece, convPiece, groupedPiece, depthwisePiece, normPiece, normPiece, groupNormPiece, residualPiece, concatPiece, splitPiece, slicePiece,
 	squeezePiece, poolPiece, unpoolPiece, slopePiece, shufflePiece, channelMeanPiece, scalePiece, transposedPiece,
+	weavePiece, viewPiece, fusedPiece, batchedPiece,
 }
 
 func (d *drawing) conv(name, x string, in, out, kernel, group int) string {
@@ -170,6 +171,10 @@ func (d *drawing) ints(name string, values ...int64) string {
 
 // RandomImageNet draws an image network of random pieces with a linear head.
 func RandomImageNet(t testing.TB, shape, seed uint64) *onnx.Model {
+	return load(t, randomImageNet(t, shape, seed))
+}
+
+func randomImageNet(t testing.TB, shape, seed uint64) *onnxpb.ModelProto {
 	d, plan := draw(t, seed), rand.New(rand.NewPCG(shape, 13))
 	d.model.OpsetImport[0].Version = proto.Int64(21)
 	live := []sized{{d.input("x"), 3}}
@@ -190,7 +195,7 @@ func RandomImageNet(t testing.TB, shape, seed uint64) *onnx.Model {
 		y = d.node(name+".hidden", "Gemm", []string{y, d.weight(name+".hidden.weight", 7, s.channels*36), d.weight(name+".hidden.bias", 7)}, "transB", 1)
 		d.output(d.node(name, "MatMul", []string{d.node(name+".relu", "Relu", []string{y}), d.weight(name+".weight", 7, 3)}))
 	}
-	return d.load()
+	return d.model
 }
 
 func fixedShape(dims ...int64) *onnxpb.TensorShapeProto {

@@ -11,8 +11,12 @@ import (
 // values for the use must not be written over the tensor: exporters store tensors of equal value once.
 // Readers that only ask for the shape do not count.
 func (a *Alignment) Shared(u *Use) bool {
-	for _, s := range a.readers[u.Tensor] {
-		if !slices.Contains(u.Sites, s) {
+	own := map[onnx.Site]bool{}
+	for _, s := range u.Sites {
+		own[s] = true
+	}
+	for s := range a.readers[u.Tensor] {
+		if !own[s] {
 			return true
 		}
 	}
@@ -21,12 +25,16 @@ func (a *Alignment) Shared(u *Use) bool {
 
 // tensorSites lists where each tensor of a model is read, dead nodes included. A graph output that is the
 // tensor itself is a site without a node.
-func (v *view) tensorSites() map[*onnxpb.TensorProto][]onnx.Site {
-	sites := map[*onnxpb.TensorProto][]onnx.Site{}
+func (v *view) tensorSites() map[*onnxpb.TensorProto]map[onnx.Site]bool {
+	sites := map[*onnxpb.TensorProto]map[onnx.Site]bool{}
 	add := func(c *constant, s onnx.Site) {
-		if c.tensor != nil && !slices.Contains(sites[c.tensor], s) {
-			sites[c.tensor] = append(sites[c.tensor], s)
+		if c.tensor == nil {
+			return
 		}
+		if sites[c.tensor] == nil {
+			sites[c.tensor] = map[onnx.Site]bool{}
+		}
+		sites[c.tensor][s] = true
 	}
 	for _, n := range v.nodes {
 		for slot, in := range n.in {
