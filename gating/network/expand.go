@@ -60,13 +60,16 @@ func init() {
 }
 
 // expansionOf returns the expansion of a node, nil if it has none. Identity has one where its input is no tensor,
-// FusedMatMul where rows come before batches.
+// FusedMatMul where rows come before batches, a normalisation where its scale repeats.
 func expansionOf(c *call) expansion {
 	if c.op() == "Identity" && c.has(0) && c.in[0].value.list != nil {
 		return expandIdentity
 	}
 	if c.op() == "com.microsoft.FusedMatMul" && c.int("transBatchA", 0)|c.int("transBatchB", 0) != 0 {
 		return expandBatchMatMul
+	}
+	if c.repeatsScale() {
+		return expandScale
 	}
 	return expansions[c.op()].expand
 }

@@ -63,6 +63,49 @@ func buildLayerNorm(c *call) (Operator, []Spec, error) {
 	return n, []Spec{c.in[0].Spec, stat, stat}[:max(1, min(3, c.nout))], nil
 }
 
+// repeatsScale says whether scale or bias of a normalisation of trailing axes are smaller than what is normalised.
+func (c *call) repeatsScale() bool {
+	switch c.node.GetOpType() {
+	case "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization":
+	default:
+		return false
+	}
+	if !c.has(0) || !c.has(1) || len(c.in) > 3 || findOrOldest(c.node, c.opset) == nil {
+		return false
+	}
+	axis, err := c.axis("axis", -1, len(c.in[0].Shape))
+	if err != nil {
+		return false
+	}
+	size := sizeOf(c.in[0].Shape[axis:])
+	return c.in[1].Len() != size || c.has(2) && c.in[2].Len() != size
+}
+
+// expandScale repeats scale and bias, which the standard lets broadcast to what is normalised.
+func expandScale(l *lowerer, c *call, p place) error {
+	axis, err := c.axis("axis", -1, len(c.in[0].Shape))
+	if err != nil {
+		return err
+	}
+	to := c.in[0].Shape[axis:]
+	shape := knownValue(int64Tensor([]int{len(to)}, each(to, func(d int) int64 { return int64(d) })...))
+	for i := 1; i < len(c.in); i++ {
+		if !c.has(i) {
+			continue
+		}
+		v, err := l.emit(c, p.depth, "Expand", nil, c.in[i].value, shape)
+		if err != nil {
+			return err
+		}
+		if v.spec.Len() != sizeOf(to) {
+			return c.shapeError("input %d has shape %v, want one that broadcasts to %v", i, c.in[i].Shape, to)
+		}
+		c.in[i] = &input{Spec: v.spec, Const: v.known, value: v}
+	}
+	e := findOrOldest(c.node, c.opset)
+	return l.add(c, e.build, e.grad, p.scope)
+}
+
 // axesFrom returns the axes from first to rank-1.
 func axesFrom(first, rank int) []int { return firstAxes(rank)[first:] }
 

@@ -80,3 +80,35 @@ func TestNormExtremes(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedScale: scale and bias may be smaller than what is normalised.
+func TestRepeatedScale(t *testing.T) {
+	x, scale, bias := randomTensor(1, 2, 3, 4), randomTensor(2, 3, 1), randomTensor(3, 4)
+	full := func(t *Tensor, at func(r, c int) int) *Tensor {
+		f := NewTensor(Spec{t.Type, []int{3, 4}})
+		for i := range f.F {
+			f.F[i] = t.F[at(i/4, i%4)]
+		}
+		return f
+	}
+	c := gradCase{op: "LayerNormalization", opset: 17, attrs: attrs{intAttr("axis", 1)}, inputs: []*Tensor{x, scale, bias}, outputs: 3, wrt: []int{0, 1, 2}}
+	got, err := runModel(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWhole(t, c)
+	c.inputs = []*Tensor{x, full(scale, func(r, _ int) int { return r }), full(bias, func(_, c int) int { return c })}
+	want, err := runModel(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range want {
+		if err := compare(got[k], want[k], 1e-6, 1e-6); err != nil {
+			t.Errorf("output %d: %v", k, err)
+		}
+	}
+	c.inputs[1] = randomTensor(2, 2, 4)
+	expectError(t, "no fit", c, ErrShape)
+	c.inputs[1] = randomTensor(2, 2, 3, 4)
+	expectError(t, "too much", c, ErrShape)
+}

@@ -1,12 +1,14 @@
-"""Writes differentiable.tsv: which inputs of ONNX's operators the standard marks differentiable (python3-onnx)."""
+"""Writes differentiable.tsv: which inputs and outputs of ONNX's operators the standard marks differentiable (python3-onnx)."""
 import onnx
-from onnx import defs
+import onnx.defs
 
-MARK = {"DifferentiationCategory.Differentiable": "yes", "DifferentiationCategory.NonDifferentiable": "no"}
+MARKS = {"Differentiable": "yes", "NonDifferentiable": "no", "Unknown": "unknown"}
 
 with open("differentiable.tsv", "w") as out:
-    out.write(f"# onnx {onnx.__version__}: operator, newest opset, then one mark for each input\n")
-    for s in sorted(defs.get_all_schemas(), key=lambda s: (s.domain, s.name)):
-        if s.domain == "":
-            marks = [MARK.get(str(i.differentiationCategory), "unknown") for i in s.inputs]
-            out.write("\t".join([s.name, str(s.since_version), *marks]) + "\n")
+    print(f"# onnx {onnx.__version__}: operator, newest opset, one mark for each input, |, one for each output", file=out)
+    for schema in sorted(onnx.defs.get_all_schemas(), key=lambda s: s.name):
+        if schema.domain:
+            continue
+        inputs = [MARKS[i.differentiationCategory.name] for i in schema.inputs]
+        outputs = [MARKS[o.differentiationCategory.name] for o in schema.outputs]
+        print("\t".join([schema.name, str(schema.since_version), *inputs, "|", *outputs]), file=out)
