@@ -119,7 +119,7 @@ func (a *Alignment) layer(r row) Layer {
 	}
 	for j, w := range r {
 		if w == nil {
-			l.fail(Missing, "%s has no counterpart", a.labels[j])
+			l.fail(Missing, "%s has no such layer", a.labels[j])
 		}
 	}
 	for i := range l.Params {
@@ -228,13 +228,22 @@ func (a *Alignment) check(l *Layer, p *Param) {
 		}
 		got := u.param(p.Role)
 		if x, y := u.canonicalShape(got), l.row[ref].canonicalShape(want); !slices.Equal(x, y) {
-			l.fail(Mismatch, "%s: %s has shape %v, %s has %v", p.Role, a.labels[j], p.Uses[j].from.fileShape(), a.labels[ref], want.c.fileShape())
+			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, a.labels[j], p.Uses[j].shapeText(), a.labels[ref], want.c.fileShape())
 		} else if got.c.dataType() != want.c.dataType() {
 			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, a.labels[j], got.c.dataType(), a.labels[ref], want.c.dataType())
 		} else if len(x) > 2 && !slices.Equal(got.c.axes, want.c.axes) {
 			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, a.labels[j], a.labels[ref])
 		}
 	}
+}
+
+// shapeText is the shape in the orientation of the base's tensor.
+func (u *Use) shapeText() string {
+	shape := u.from.fileShape()
+	if !u.Transposed || shape[0] == shape[1] {
+		return fmt.Sprint(shape)
+	}
+	return fmt.Sprintf("%v (stored as %v)", []int{shape[1], shape[0]}, shape)
 }
 
 // uniqueNames numbers layers of equal name.

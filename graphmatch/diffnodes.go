@@ -93,8 +93,20 @@ func (l *listing) connect() {
 	}
 }
 
-// find resolves a name that a node reads.
+// find resolves a name that a node reads. A constant behind an Identity, as exporters write it for equal
+// tensors, is a constant.
 func (l *listing) find(x *listed, name string) supply {
+	o := l.lookUp(x, name)
+	for at, depth := o, 0; depth < maxDepth && at.node != nil && at.node.proto.GetOpType() == "Identity" && len(at.node.proto.GetInput()) == 1; depth++ {
+		if at = l.lookUp(at.node, at.node.proto.GetInput()[0]); at.text == constantText {
+			return at
+		}
+	}
+	return o
+}
+
+// lookUp finds who makes a name that a node reads.
+func (l *listing) lookUp(x *listed, name string) supply {
 	if name == "" {
 		return supply{text: "nothing"}
 	}

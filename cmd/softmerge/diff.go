@@ -24,7 +24,7 @@ The exit code is 0 whether the models differ or not; with --json, "same" says wh
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error { return diff(v, args, all) },
 	}
-	c.Flags().BoolVar(&all, "all", false, "list tensors that are identical too")
+	c.Flags().BoolVar(&all, "all", false, "list identical tensors and every Identity and Constant node too")
 	return c
 }
 
@@ -52,7 +52,7 @@ func diff(v *voice, paths []string, all bool) error {
 
 // printDiff prints one table for each kind of difference that there is, and a summary.
 func printDiff(v *voice, d *graphmatch.Difference, all bool) error {
-	for _, t := range [][][]string{modelRows(d), nodeRows(d), tensorRows(d, all)} {
+	for _, t := range [][][]string{modelRows(d), nodeRows(d, all), tensorRows(d, all)} {
 		if len(t) == 1 {
 			continue
 		}
@@ -73,9 +73,19 @@ func modelRows(d *graphmatch.Difference) [][]string {
 	return rows
 }
 
-func nodeRows(d *graphmatch.Difference) [][]string {
+// bookkeeping operators only hand on what is there; exporters write many of them.
+var bookkeeping = map[string]bool{"Identity": true, "Constant": true}
+
+// nodeRows lists changed nodes. Runs of bookkeeping nodes that came or went are one row, unless all are asked for.
+func nodeRows(d *graphmatch.Difference, all bool) [][]string {
 	rows := [][]string{{"node", "operator", "change", "what", "A", "B"}}
-	for _, n := range d.Nodes {
+	for i := 0; i < len(d.Nodes); i++ {
+		n := d.Nodes[i]
+		if run := bookkeepingRun(d.Nodes[i:]); run > 2 && !all {
+			rows = append(rows, []string{counted(run, "node"), n.Op, n.Change, "", "", ""})
+			i += run - 1
+			continue
+		}
 		name := n.Name
 		if n.Place != "graph" {
 			name = n.Place + " / " + name
@@ -88,6 +98,15 @@ func nodeRows(d *graphmatch.Difference) [][]string {
 		}
 	}
 	return rows
+}
+
+// bookkeepingRun counts the nodes at the start of a list that are bookkeeping of one kind and changed in one way.
+func bookkeepingRun(list []graphmatch.NodeChange) int {
+	n := 0
+	for n < len(list) && bookkeeping[list[n].Op] && list[n].Op == list[0].Op && list[n].Change == list[0].Change && len(list[n].Details) == 0 {
+		n++
+	}
+	return n
 }
 
 func tensorRows(d *graphmatch.Difference, all bool) [][]string {

@@ -51,12 +51,26 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 	}
 	switch {
 	case t.Matched == 0:
-		return fmt.Errorf("%w: no selected layer matches in all models", graphmatch.ErrAlign)
+		return nothingMatchesError{}
 	case len(f.only) > 0 && !f.intersection:
 		return s.Strict()
 	}
 	return nil
 }
+
+// nothingMatchesError is the answer when no selected layer matches in all models.
+type nothingMatchesError struct{}
+
+// Error says so.
+func (nothingMatchesError) Error() string { return "models do not align: no selected layer matches in all models" }
+
+// Hint says where the reasons are.
+func (nothingMatchesError) Hint() string {
+	return "the column \"reason\" says why; \"softmerge diff\" shows how two networks differ"
+}
+
+// Unwrap makes it an error of kind graphmatch.ErrAlign.
+func (nothingMatchesError) Unwrap() error { return graphmatch.ErrAlign }
 
 // chosenRows is the table of the selected layers alone.
 func chosenRows(s *graphmatch.Selection) graphmatch.Table {
