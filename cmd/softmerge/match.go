@@ -62,7 +62,9 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 type nothingMatchesError struct{}
 
 // Error says so.
-func (nothingMatchesError) Error() string { return "models do not align: no selected layer matches in all models" }
+func (nothingMatchesError) Error() string {
+	return "models do not align: no selected layer matches in all models"
+}
 
 // Hint says where the reasons are.
 func (nothingMatchesError) Hint() string {

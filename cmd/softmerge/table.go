@@ -54,7 +54,7 @@ func (v *voice) table(rows [][]string, numbers ...string) error {
 	return w.Flush()
 }
 
-// withoutEmptyEnd leaves out the last column if it is empty but for its heading.
+// withoutEmptyEnd leaves out the last columns that are empty but for their headings.
 func withoutEmptyEnd(rows [][]string) [][]string {
 	last := len(rows[0]) - 1
 	for _, r := range rows[1:] {
@@ -69,7 +69,7 @@ func withoutEmptyEnd(rows [][]string) [][]string {
 	for i, r := range rows {
 		out[i] = r[:last]
 	}
-	return out
+	return withoutEmptyEnd(out)
 }
 
 // measure returns the width of every column.
