@@ -52,6 +52,7 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 	a.explainFolds()
 	a.tie()
 	a.refuseSharedViews()
+	a.refuseSharedInFunctions()
 	a.uniqueNames()
 	return a, nil
 }

@@ -73,6 +73,19 @@ func batchedPiece(d *drawing, _ *rand.Rand, name string, live []sized, k int) si
 	return sized{d.addPixels(name, live[k], y, 6), c}
 }
 
+// lastPiece works on channels as the last axis, as TensorFlow has them.
+func lastPiece(d *drawing, plan *rand.Rand, name string, live []sized, k int) sized {
+	c, out := live[k].channels, 2*(1+plan.IntN(3))
+	y := d.node(name+".last", "Transpose", []string{live[k].name}, "perm", []int64{0, 2, 3, 1})
+	y = d.node(name+".scaled", "Mul", []string{y, d.weight(name+".scale", c)})
+	y = d.node(name+".dense", "MatMul", []string{y, d.weight(name+".weight", c, out)})
+	y = d.node(name+".sum", "Add", []string{y, d.weight(name+".bias", out)})
+	y = d.node(name+".norm", "LayerNormalization", []string{y, d.weight(name+".norm.scale", out), d.weight(name+".norm.bias", out)})
+	y = d.node(name+".flat", "Reshape", []string{d.node(name+".relu", "Relu", []string{y}), d.ints(name+".rows", -1, int64(out))})
+	y = d.node(name+".image", "Reshape", []string{y, d.ints(name+".size", -1, 6, 6, int64(out))})
+	return sized{d.node(name, "Transpose", []string{y}, "perm", []int64{0, 3, 1, 2}), out}
+}
+
 // pixelsLast is an image as [batch, pixels, channels].
 func (d *drawing) pixelsLast(name string, x sized) string {
 	y := d.node(name+".rows", "Reshape", []string{x.name, d.ints(name+".flat", 0, 0, -1)})

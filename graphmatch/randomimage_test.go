@@ -21,7 +21,7 @@ type sized struct {
 var imagePieces = []func(d *drawing, plan *rand.Rand, name string, live []sized, k int) sized{
 	convPiece, convPiece, groupedPiece, depthwisePiece, normPiece, normPiece, groupNormPiece, residualPiece, concatPiece, splitPiece, slicePiece,
 	squeezePiece, poolPiece, unpoolPiece, slopePiece, shufflePiece, channelMeanPiece, scalePiece, transposedPiece,
-	weavePiece, viewPiece, fusedPiece, batchedPiece,
+	weavePiece, viewPiece, fusedPiece, batchedPiece, lastPiece,
 }
 
 func (d *drawing) conv(name, x string, in, out, kernel, group int) string {

@@ -98,3 +98,46 @@ func (a *Alignment) refuseSharedViews() {
 		}
 	}
 }
+
+// refuseSharedInFunctions marks layers whose tensor the base stores inside a local function and reads for
+// others too: a function's nodes see no initializers, so they could not be given a tensor of their own.
+func (a *Alignment) refuseSharedInFunctions() {
+	inside := map[*onnxpb.NodeProto]string{}
+	for _, f := range a.Models[a.Base].Proto().GetFunctions() {
+		addNodes(f.GetNode(), f.GetName(), inside, 0)
+	}
+	if len(inside) == 0 {
+		return
+	}
+	for i := range a.Layers {
+		l := &a.Layers[i]
+		refuse := func(role string, u *Use) {
+			for _, s := range u.Sites {
+				if name, ok := inside[s.Node]; ok && a.Shared(u) {
+					l.fail(Mismatch, "%s: %s reads it for several layers inside function %q, another model does not", role, a.labels[a.Base], name)
+					return
+				}
+			}
+		}
+		for k := range l.Params {
+			refuse(l.Params[k].Role, &l.Params[k].Uses[a.Base])
+		}
+		for k := range l.Resets {
+			refuse("normalisation", &l.Resets[k].Use)
+		}
+	}
+}
+
+// addNodes notes the function that nodes and the bodies inside them belong to.
+func addNodes(nodes []*onnxpb.NodeProto, function string, inside map[*onnxpb.NodeProto]string, depth int) {
+	for _, n := range nodes {
+		inside[n] = function
+		for _, a := range n.GetAttribute() {
+			for _, g := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
+				if g != nil && depth < maxDepth {
+					addNodes(g.GetNode(), function, inside, depth+1)
+				}
+			}
+		}
+	}
+}

@@ -3,6 +3,8 @@ package graphmatch
 import (
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // autoencoder draws two linear layers; shared makes them read one weight, through one Transpose or two.
@@ -87,5 +89,36 @@ func TestSharedViewIsRefused(t *testing.T) {
 	}
 	if a := align(t, model(2, false).load(), model(1, true).load()); a.Layers[0].Status != Matched {
 		t.Errorf("got\n%swant a match when only the other model shares the view", summary(a))
+	}
+}
+
+// A constant inside a function cannot be replaced by an initializer for one of the layers that read it.
+func TestSharedInsideFunctionIsRefused(t *testing.T) {
+	model := func(seed uint64, shared bool) *onnx.Model {
+		d := draw(t, seed)
+		x := d.input("x")
+		w, v := d.weight("first.weight", 4, 4), d.weight("second.weight", 4, 4)
+		if shared {
+			v = w
+		}
+		d.output(d.node("second", "MatMul", []string{d.node("first", "MatMul", []string{x, w}), v}))
+		toConstants(t, d.model, d.rng)
+		toFunction(t, d.model, d.rng)
+		return d.load()
+	}
+	for _, l := range align(t, model(1, true), model(2, false)).Layers {
+		if l.Status != Mismatch || !strings.Contains(l.Reason, `"Whole"`) {
+			t.Errorf("layer %s is %s (%s), want a mismatch that names the function", l.Name, l.Status, l.Reason)
+		}
+	}
+	for _, l := range align(t, model(2, false), model(1, true)).Layers {
+		if l.Status != Matched {
+			t.Errorf("layer %s is %s (%s), want a match when only the other model shares", l.Name, l.Status, l.Reason)
+		}
+	}
+	for _, l := range align(t, model(1, true), model(2, true)).Layers {
+		if l.Status != Matched || len(l.Params[0].Uses[0].Sites) != 2 {
+			t.Errorf("layer %s is %s (%s), want one layer of two sites when both share", l.Name, l.Status, l.Reason)
+		}
 	}
 }
