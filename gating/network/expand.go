@@ -59,19 +59,22 @@ func init() {
 	}
 }
 
-// expansionOf returns the expansion of a node, nil if it has none. Identity has one where its input is no tensor,
-// FusedMatMul where rows come before batches, a normalisation where its scale repeats.
+// expansionOf returns the expansion of a node, nil if it has none. Some operators have one only in some of their forms:
+// Identity where its input is no tensor, FusedMatMul where rows come before batches, DFT back to real numbers, a
+// normalisation whose scale repeats.
 func expansionOf(c *call) expansion {
-	if c.op() == "Identity" && c.has(0) && c.in[0].value.list != nil {
+	switch op := c.op(); {
+	case op == "Identity" && c.has(0) && c.in[0].value.list != nil:
 		return expandIdentity
-	}
-	if c.op() == "com.microsoft.FusedMatMul" && c.int("transBatchA", 0)|c.int("transBatchB", 0) != 0 {
+	case op == "com.microsoft.FusedMatMul" && c.int("transBatchA", 0)|c.int("transBatchB", 0) != 0:
 		return expandBatchMatMul
-	}
-	if c.repeatsScale() {
+	case op == "DFT" && c.int("inverse", 0) != 0 && c.int("onesided", 0) != 0:
+		return expandRealDFT
+	case c.repeatsScale():
 		return expandScale
+	default:
+		return expansions[op].expand
 	}
-	return expansions[c.op()].expand
 }
 
 // expandIdentity gives a sequence or optional another name.

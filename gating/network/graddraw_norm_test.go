@@ -147,13 +147,13 @@ func (d draw) aMeanVariance() gradCase {
 
 // aClassLoss draws reductions, weights and labels to ignore.
 func aClassLoss(op string) func(d draw) gradCase {
-	return func(d draw) gradCase {
+	return byAll(func(d draw) gradCase {
 		shape := append([]int{d.between(1, 3), d.between(2, 4)}, d.full(d.IntN(3))...)
 		labels := NewTensor(Spec{onnx.Int64, slices.Delete(slices.Clone(shape), 1, 2)})
 		for i := range labels.I {
 			labels.I[i] = int64(d.IntN(shape[1]))
 		}
-		c := gradCase{op: op, opset: 13, wrt: []int{0}, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"), inputs: []*Tensor{d.tensor(shape...), labels}}
+		c := gradCase{op: op, opset: 13, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"), inputs: []*Tensor{d.tensor(shape...), labels}}
 		if op == "SoftmaxCrossEntropyLoss" {
 			c.outputs = d.between(1, 2)
 		}
@@ -165,7 +165,7 @@ func aClassLoss(op string) func(d draw) gradCase {
 			c.attrs = append(c.attrs, intAttr("ignore_index", -7))
 		}
 		return c
-	}
+	})
 }
 
 // aRecurrence draws every direction, layout and optional input.

@@ -215,7 +215,7 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 		return l.inlineFunction(f, c, s, p.depth)
 	}
 	if expand := expansionOf(c); expand != nil {
-		return expand(l, c, p)
+		return guarded(expand, l, c, p)
 	}
 	for i, v := range in {
 		if v != nil && v.Type == onnx.Undefined {
@@ -381,6 +381,12 @@ func knownInputs(in []*input) ([]*Tensor, bool) {
 		list[i] = v.Const
 	}
 	return list, true
+}
+
+// guarded runs an expansion; a panic becomes an error at its node.
+func guarded(expand expansion, l *lowerer, c *call, p place) (err error) {
+	defer recoverAt(c, &err)
+	return expand(l, c, p)
 }
 
 // recoverAt turns a panic of an operator into an error at its node: the last

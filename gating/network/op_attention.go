@@ -85,6 +85,10 @@ func (s *sketch) causal(like *value, steps, total, offset int, hidden float64) *
 	if s.err != nil {
 		return nil
 	}
+	if !like.spec.IsFloat() {
+		s.fail(s.c.shapeError("queries are %s, want floats", like.spec))
+		return nil
+	}
 	t, err := s.c.newConstant(Spec{like.spec.Type, []int{steps, total}})
 	if err != nil {
 		s.fail(err)
@@ -110,7 +114,10 @@ func (s *sketch) positions(like *value, n int, shape ...int) *value {
 		t.I = append(t.I, int64(i))
 	}
 	if s.err == nil {
-		t.Type = like.spec.Type
+		if t.Type = like.spec.Type; t.Type.IsFloat() {
+			s.fail(s.c.shapeError("positions or lengths are %s, want integers", like.spec))
+			return nil
+		}
 	}
 	return knownValue(t)
 }

@@ -197,3 +197,23 @@ func TestPackedAttention(t *testing.T) {
 		}
 	}
 }
+
+// TestAttentionRefuses checks that operands of the wrong types are errors that say so.
+func TestAttentionRefuses(t *testing.T) {
+	n := []*onnxpb.AttributeProto{intAttr("num_heads", 2), intAttr("kv_num_heads", 2)}
+	ints := NewTensor(Spec{onnx.Int32, []int{1, 2, 24}})
+	one := func(v int64) *Tensor { return &Tensor{Type: onnx.Int32, Shape: []int{1}, I: []int64{v}} }
+	for name, c := range map[string]gradCase{
+		"float lengths": {op: "Attention", inputs: []*Tensor{randomTensor(1, 1, 2, 4), randomTensor(2, 4, 12), randomTensor(3, 12), randomTensor(4, 1)}},
+		"int queries":   {op: "GroupQueryAttention", inputs: []*Tensor{ints, nil, nil, nil, nil, one(1), one(2)}},
+		"int causal":    {op: "GroupQueryAttention", inputs: []*Tensor{ints, ints, ints, nil, nil, one(1), one(2)}},
+		"short total":   {op: "GroupQueryAttention", inputs: []*Tensor{randomTensor(1, 1, 2, 24), nil, nil, nil, nil, one(1), one(1)}},
+		"no heads":      {op: "GroupQueryAttention", inputs: []*Tensor{randomTensor(1, 1, 2, 23), nil, nil, nil, nil, one(1), one(2)}},
+		"rule":          {op: "LinearAttention", inputs: []*Tensor{randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4)}},
+	} {
+		c.domain, c.opset, c.attrs = "com.microsoft", 1, append(n, intAttr("q_num_heads", 2))
+		if _, err := runModel(c); !isKind(err, ErrShape) {
+			t.Errorf("%s: got %v, want an error of kind ErrShape", name, err)
+		}
+	}
+}

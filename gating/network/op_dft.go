@@ -54,8 +54,8 @@ func buildDFT(c *call) (Operator, []Spec, error) {
 	d := newDFT(int(size), c.int("inverse", 0) != 0)
 	d.outer, d.inner, d.in, d.out, d.parts = sizeOf(shape[:axis]), sizeOf(shape[axis+1:rank-1]), shape[axis], d.size, shape[rank-1]
 	if c.int("onesided", 0) != 0 {
-		if d.parts == 2 || d.sign > 0 {
-			return nil, nil, c.unsupported("onesided is for forward transforms of real numbers")
+		if d.parts == 2 {
+			return nil, nil, c.unsupported("onesided is for transforms of real numbers")
 		}
 		d.out = d.size/2 + 1
 	}
@@ -68,6 +68,9 @@ func buildDFT(c *call) (Operator, []Spec, error) {
 func (c *call) needDFT() error {
 	if err := c.need(1); err != nil {
 		return err
+	}
+	if c.opset < 20 && c.has(2) {
+		return c.shapeError("it has an axis as input, which its form has from opset 20 on")
 	}
 	x := c.in[0].Spec
 	if rank := len(x.Shape); !x.IsFloat() || rank < 2 || x.Shape[rank-1] < 1 || x.Shape[rank-1] > 2 {
@@ -227,6 +230,41 @@ func expandSTFT(l *lowerer, c *call, p place) error {
 		onesided = c.int("onesided", 1)
 	}
 	return s.bind(p, s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
+}
+
+// expandRealDFT lowers a DFT that is inverse and onesided: the spectrum of real numbers, of which the half is given, is
+// completed by its mirror image.
+func expandRealDFT(l *lowerer, c *call, p place) error {
+	if err := c.needDFT(); err != nil {
+		return err
+	}
+	shape := c.in[0].Shape
+	axis, err := c.dftAxis(len(shape))
+	if err != nil {
+		return err
+	}
+	size := int64(2 * (shape[axis] - 1))
+	if c.has(1) {
+		if size, err = c.oneInt(1); err != nil {
+			return err
+		}
+	}
+	if size < 1 || size > maxDFT || shape[len(shape)-1] != 2 {
+		return c.shapeError("%d real numbers from a spectrum of shape %v, want 1 to %d from pairs", size, shape, maxDFT)
+	}
+	s := &sketch{l: l, c: c, depth: p.depth}
+	x, n := s.given(0), int(size)
+	half := n/2 + 1
+	if missing := half - shape[axis]; missing > 0 {
+		pads := make([]int64, 2*len(shape))
+		pads[len(shape)+axis] = int64(missing)
+		x = s.op("Pad", nil, x, knownValue(int64Tensor([]int{len(pads)}, pads...)))
+	}
+	conjugate := knownValue(&Tensor{Type: c.in[0].Type, Shape: []int{2}, F: []float32{1, -1}})
+	mirrored := s.op("Mul", nil, s.slice(x, axis, n-half, 0, -1), conjugate)
+	y := s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(int64(axis)), intAttribute("inverse", 1)},
+		s.concat(int64(axis), s.slice(x, axis, 0, half, 1), mirrored))
+	return s.bind(p, s.slice(y, len(shape)-1, 0, 1, 1))
 }
 
 // oneInt returns input i, one known integer.

@@ -122,10 +122,14 @@ func (l *classLoss) at(position int, label int64) int {
 	return (position/l.inner*l.classes+int(label))*l.inner + position%l.inner
 }
 
-// Backward computes the gradient of the scores or log probabilities; the weights have none (ONNX marks them so).
+// Backward computes the gradient of the scores or log probabilities, or of the classes' weights.
 func (l *classLoss) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tensor) error {
 	if i != 0 {
-		return fmt.Errorf("there is no gradient of input %d", i)
+		clear(dx.F)
+		if k == 0 {
+			l.weightGradient(in, out[0], dy, dx)
+		}
+		return nil
 	}
 	dlogp := dy.F
 	if k == 0 {
@@ -150,4 +154,27 @@ func (l *classLoss) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Te
 		kernel.LogSoftmaxBackward(x.Workers, l.batch, l.classes, l.inner, l.logp, dlogp, dx.F)
 	}
 	return nil
+}
+
+// weightGradient adds up what each class's weight does to the loss: its positions' shares, and to the mean's divisor.
+func (l *classLoss) weightGradient(in []*Tensor, loss, dy, dx *Tensor) {
+	logp := in[0].F
+	if l.softmax {
+		logp = l.logp
+	}
+	sums := make([]float64, l.classes)
+	for p, label := range in[1].I {
+		if l.ignore != nil && label == *l.ignore {
+			continue
+		}
+		v, g := -float64(logp[l.at(p, label)]), float64(dy.F[0])
+		switch l.reduction {
+		case "none":
+			g = float64(dy.F[p])
+		case "mean":
+			v -= float64(loss.F[0])
+		}
+		sums[label] += g * v / l.total
+	}
+	narrow(dx.F, sums)
 }

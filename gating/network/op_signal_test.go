@@ -107,6 +107,32 @@ func TestSTFTGradient(t *testing.T) {
 	}
 }
 
+// TestRealDFT takes real numbers to half their spectrum and back, for even and odd lengths, and checks the gradient.
+func TestRealDFT(t *testing.T) {
+	for n := 1; n < 8; n++ {
+		x := randomTensor(uint64(n), 2, n, 3, 1)
+		half, err := runModel(gradCase{op: "DFT", opset: 17, inputs: []*Tensor{x}, attrs: attrs{intAttr("onesided", 1)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := gradCase{op: "DFT", opset: 17, inputs: []*Tensor{half[0], scalarInt(int64(n))}, attrs: attrs{intAttr("onesided", 1), intAttr("inverse", 1)}, wrt: []int{0}}
+		got, err := runModel(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compare(got[0], x, 1e-5, 1e-6); err != nil {
+			t.Errorf("%d numbers: %v", n, err)
+		}
+		checkWhole(t, back)
+		if n%2 == 0 {
+			back.opset, back.inputs = 20, []*Tensor{half[0], nil, scalarInt(1)}
+			if got, err = runModel(back); err != nil || compare(got[0], x, 1e-5, 1e-6) != nil {
+				t.Errorf("%d numbers without a length: %v, %v", n, got, err)
+			}
+		}
+	}
+}
+
 // TestWindows checks what windows are known for.
 func TestWindows(t *testing.T) {
 	for name, c := range signalCases() {

@@ -83,7 +83,10 @@ func (s *sketch) product(a, b *value, transB int64, alpha float64) *value {
 func (s *sketch) number(v *value, x float64) *value {
 	t := onnx.Float32
 	if s.err == nil {
-		t = v.spec.Type
+		if t = v.spec.Type; !t.IsFloat() {
+			s.fail(s.c.shapeError("an operand is %s, want floats", v.spec))
+			return nil
+		}
 	}
 	return knownValue(&Tensor{Type: t, Shape: []int{}, F: []float32{float32(x)}})
 }

@@ -1,0 +1,134 @@
+package network
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// changedNode draws a sound node of a form that has a gradient and changes some of it: inputs, their types and shapes,
+// attributes, the opset, the number of outputs.
+func changedNode(form string, seed uint64) gradCase {
+	d := newDraw(seed)
+	c := gradientDraws[form](d)
+	for range d.IntN(4) {
+		switch d.IntN(8) {
+		case 0:
+			c.opset = int64(d.between(1, 27))
+		case 1:
+			c.outputs = d.between(1, 4)
+		case 2:
+			c.attrs = append(slices.Clone(c.attrs), newGraphMaker(d.bytes(40)).attribute())
+		case 3:
+			c.inputs = append(slices.Clone(c.inputs), d.tensor(d.small()...))
+		case 4:
+			d.retype(&c)
+		default:
+			d.change(&c)
+		}
+	}
+	return c
+}
+
+func (d draw) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(d.Uint32())
+	}
+	return b
+}
+
+// retype makes floats of an integer input, or integers of a float one.
+func (d draw) retype(c *gradCase) {
+	if len(c.inputs) == 0 {
+		return
+	}
+	i := d.IntN(len(c.inputs))
+	v := c.inputs[i]
+	if v == nil {
+		return
+	}
+	to := NewTensor(Spec{[]onnx.DataType{onnx.Float32, onnx.Float16, onnx.Float64, onnx.Int64, onnx.Int32, onnx.Uint8, onnx.Bool}[d.IntN(7)], v.Shape})
+	for e := range to.Len() {
+		if to.F != nil {
+			to.F[e] = float32(v.number(e))
+		} else {
+			to.I[e] = wrapInt(to.Type, int64(v.number(e)))
+		}
+	}
+	c.inputs[i] = to
+}
+
+// tryNode lowers, runs and differentiates a model of one node. No internal check may fail, and errors must be of a known kind.
+func tryNode(t *testing.T, c gradCase) (ran bool) {
+	t.Helper()
+	c.wrt = nil
+	for _, i := range floatInputs(c) {
+		if c.inputs[i].Type == onnx.Float32 {
+			c.wrt = append(c.wrt, i)
+		}
+	}
+	m, config, data, coeffs := elementwiseModel(t, c)
+	config.MaxBytes = 1 << 22
+	g, err := Lower(m, config)
+	if err == nil {
+		_, err = NewRunner(g, nil).Run(data, coeffs)
+	}
+	for k := range 4 {
+		if err == nil && k < len(g.Outputs()) && g.outputs[k].IsFloat() && g.outputs[k].value.gated {
+			if _, e := outputGradient(g, k, data, coeffs); e != nil && !errors.Is(e, ErrUnsupported) {
+				t.Errorf("%s: gradient of output %d: %v\n%v", c.op, k, e, describe(c))
+			}
+		}
+	}
+	switch {
+	case err == nil:
+		return true
+	case strings.Contains(err.Error(), "internal check failed"):
+		t.Errorf("%v\n%v", err, describe(c))
+	case !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrShape) && !errors.Is(err, onnx.ErrInvalid):
+		t.Errorf("an error of no known kind: %v\n%v", err, describe(c))
+	}
+	return false
+}
+
+// describe is a node with its inputs, for messages.
+func describe(c gradCase) string {
+	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs}
+	for _, v := range c.inputs {
+		if v == nil {
+			n.Input = append(n.Input, "absent")
+		} else {
+			n.Input = append(n.Input, v.Spec().String())
+		}
+	}
+	return n.String()
+}
+
+// FuzzNode checks that no change to a sound node makes lowering, running or differentiating panic.
+func FuzzNode(f *testing.F) {
+	forms := slices.Sorted(maps.Keys(gradientDraws))
+	f.Add(uint16(0), uint64(1))
+	f.Fuzz(func(t *testing.T, form uint16, seed uint64) {
+		tryNode(t, changedNode(forms[int(form)%len(forms)], seed))
+	})
+}
+
+// TestChangedNodes does so for every form.
+func TestChangedNodes(t *testing.T) {
+	for form := range gradientDraws {
+		ran := 0
+		for seed := range uint64(60) {
+			ran += count(tryNode(t, changedNode(form, seed)))
+		}
+		if ran < 10 {
+			t.Errorf("%s: only %d changed nodes ran", form, ran)
+		}
+	}
+}
