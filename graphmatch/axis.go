@@ -91,13 +91,13 @@ func (f *form) set(fromEnd int, a axis) {
 
 // fromEnd turns an axis number as operators give it into one counted from the end, 0 if it cannot be.
 func (f *form) fromEnd(axis int) int {
-	if axis < 0 {
+	switch {
+	case axis < 0 && axis >= -maxNumbers && (f.rank < 0 || -axis <= f.rank):
 		return -axis
+	case axis >= 0 && axis < f.rank:
+		return f.rank - axis
 	}
-	if f.rank < 0 || axis >= f.rank {
-		return 0
-	}
-	return f.rank - axis
+	return 0
 }
 
 // copy is a form that can be changed by itself.

@@ -15,7 +15,11 @@ func FuzzAlign(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range files {
+	units, err := filepath.Glob("testdata/units/*.onnx")
+	if err != nil || len(units) == 0 {
+		f.Fatal("no networks", err)
+	}
+	for _, file := range append(files, units...) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)

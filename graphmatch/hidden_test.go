@@ -79,3 +79,19 @@ func TestAxisCutOut(t *testing.T) {
 		t.Error("a run outside the piece was divided")
 	}
 }
+
+// Axis numbers come from files: what no array has is no axis.
+func TestFormFromEnd(t *testing.T) {
+	for _, test := range []struct{ rank, axis, want int }{
+		{4, 0, 4}, {4, 3, 1}, {4, 4, 0}, {4, -1, 1}, {4, -4, 4}, {4, -5, 0}, {-1, -2, 2}, {-1, 0, 0}, {-1, -1 << 60, 0}, {-1, 1 << 60, 0}, {2, -1 << 63, 0},
+	} {
+		if got := ranked(max(0, test.rank)).withRank(test.rank).fromEnd(test.axis); got != test.want {
+			t.Errorf("axis %d of rank %d: %d from the end, want %d", test.axis, test.rank, got, test.want)
+		}
+	}
+}
+
+func (f *form) withRank(rank int) *form {
+	f.rank = rank
+	return f
+}
