@@ -1,9 +1,11 @@
 package network
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx"
@@ -150,5 +152,45 @@ func TestQLinearAgainstFloats(t *testing.T) {
 			bytesTensor(r, onnx.Int8, w...), channels, NewTensor(Spec{onnx.Int8, []int{w[0]}}), scalar(0.05), zero(onnx.Uint8, 100), bias})
 		check("QLinearMatMul", "MatMul", nil, []*Tensor{bytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
 			bytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03), zero(onnx.Int8, -7)})
+	}
+}
+
+// TestQuantisedRefusals: where a gradient would have to pass a quantised operator, and where one is not known, the error names the
+// node and says to merge the float models.
+func TestQuantisedRefusals(t *testing.T) {
+	x, one, zero := randomTensor(1, 1, 2, 3, 3), floatTensor([]int{}, 0.1), &Tensor{Type: onnx.Uint8, Shape: []int{}, I: []int64{3}}
+	bytes := bytesTensor(newDraw(1).Rand, onnx.Uint8, 1, 2, 3, 3)
+	weights := bytesTensor(newDraw(2).Rand, onnx.Uint8, 2, 2, 1, 1)
+	for name, c := range map[string]gradCase{
+		"quantise":   {op: "QuantizeLinear", inputs: []*Tensor{x, one, zero}, wrt: []int{0}},
+		"its scale":  {op: "QuantizeLinear", inputs: []*Tensor{x, one, zero}, wrt: []int{1}},
+		"dequantise": {op: "DequantizeLinear", inputs: []*Tensor{bytes, one, zero}, wrt: []int{1}},
+		"dynamic":    {op: "DynamicQuantizeLinear", inputs: []*Tensor{x}, wrt: []int{0}, outputs: 3},
+		"product":    {op: "QLinearConv", inputs: []*Tensor{bytes, one, zero, weights, one, zero, one, zero}, wrt: []int{1}},
+	} {
+		c.opset = 13
+		m, config, _, _ := elementwiseModel(t, c)
+		g, err := Lower(m, config)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_, err = NewProgram(g, 0, MSE{}, nil)
+		expectQuantised(t, name, err)
+	}
+	for _, op := range []string{"com.microsoft.QLinearSoftmax", "com.microsoft.MatMulNBits", "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.QOrderedMatMul", "com.microsoft.DequantizeWithOrder", "MatMulNBits"} {
+		dot := strings.LastIndexByte(op, '.')
+		_, err := runModel(gradCase{op: op[dot+1:], domain: op[:max(0, dot)], opset: 1, inputs: []*Tensor{x}})
+		expectQuantised(t, op, err)
+	}
+	if quantised("org.example.QLinearConv") || quantised("Conv") || quantised("com.microsoft.QuickGelu") {
+		t.Error("a float operator, or another's, is taken for a quantised one")
+	}
+}
+
+func expectQuantised(t *testing.T, name string, err error) {
+	t.Helper()
+	var e *NodeError
+	if !errors.As(err, &e) || !errors.Is(err, ErrUnsupported) || e.Node == "" || !strings.Contains(e.Msg, isQuantised.reason) || e.Hint() != isQuantised.help {
+		t.Errorf("%s: got %v, want an error at the node about quantised weights", name, err)
 	}
 }

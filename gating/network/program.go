@@ -2,7 +2,6 @@ package network
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/onnx"
@@ -92,7 +91,7 @@ func checkGradient(n *node) error {
 			e := &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
 				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
 				Help: "select only weights behind this node with --only"}
-			if strings.Contains(n.op, "Quantize") || strings.HasPrefix(n.op, "QLinear") || strings.HasSuffix(n.op, "Integer") {
+			if quantised(n.op) {
 				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+isQuantised.reason, isQuantised.help
 			}
 			return e

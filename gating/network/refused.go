@@ -28,17 +28,7 @@ var refusals = map[string]opRefusal{
 	"Bernoulli": isRandom, "Multinomial": isRandom,
 	"StringNormalizer": isText, "TfIdfVectorizer": isText, "StringConcat": isText, "StringSplit": isText,
 	"RegexFullMatch": isText, "LabelEncoder": isText, "com.microsoft.Tokenizer": isText,
-	"MatMulNBits": isQuantised, "com.microsoft.MatMulNBits": isQuantised, "com.microsoft.MatMulBnb4": isQuantised,
-	"com.microsoft.GatherBlockQuantized": isQuantised, "com.microsoft.QAttention": isQuantised,
-	"com.microsoft.QLinearAdd": isQuantised, "com.microsoft.QLinearMul": isQuantised,
-	"com.microsoft.QLinearSigmoid": isQuantised, "com.microsoft.QLinearLeakyRelu": isQuantised,
-	"com.microsoft.QLinearAveragePool": isQuantised, "com.microsoft.QLinearGlobalAveragePool": isQuantised,
-	"com.microsoft.QLinearConcat": isQuantised, "com.microsoft.QLinearSoftmax": isQuantised,
-	"com.microsoft.DynamicQuantizeMatMul": isQuantised, "com.microsoft.DynamicQuantizeLSTM": isQuantised,
-	"com.microsoft.MatMulIntegerToFloat": isQuantised, "com.microsoft.QGemm": isQuantised,
-	"com.microsoft.QEmbedLayerNormalization": isQuantised,
-	"ImageDecoder":                           isImage,
-	"ZipMap":                                 isSequence, "AttributeHasValue": isSequence,
+	"ImageDecoder": isImage, "ZipMap": isSequence, "AttributeHasValue": isSequence,
 }
 
 // refusedDomains are operator domains that are refused as a whole, by their beginnings.
@@ -72,10 +62,33 @@ func refused(op, domain string) (opRefusal, bool) {
 	if r, ok := refusals[op]; ok {
 		return r, true
 	}
+	if quantised(op) {
+		return isQuantised, true
+	}
 	for _, d := range refusedDomains {
 		if strings.HasPrefix(domain, d.begins) {
 			return d.opRefusal, true
 		}
 	}
 	return opRefusal{}, false
+}
+
+// quantised says whether an operator of ONNX or ONNX Runtime, by its name, works on quantised numbers.
+func quantised(op string) bool {
+	name, microsoft := strings.CutPrefix(op, "com.microsoft.")
+	if strings.Contains(name, ".") {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(name, "QLinear"), strings.HasSuffix(name, "Integer"), strings.Contains(strings.ToLower(name), "quantize"), strings.HasSuffix(name, "NBits"):
+		return true
+	}
+	return microsoft && (strings.Contains(name, "Quant") || quantisedNames[name])
+}
+
+// quantisedNames are operators of ONNX Runtime whose names do not say so otherwise.
+var quantisedNames = map[string]bool{
+	"QAttention": true, "QGemm": true, "QMoE": true, "QEmbedLayerNormalization": true, "QOrderedMatMul": true, "QOrderedAttention": true,
+	"QOrderedGelu": true, "QOrderedLayerNormalization": true, "QOrderedLongformerAttention": true, "MatMulBnb4": true, "MatMulFpQ4": true,
+	"MatMulIntegerToFloat": true, "GemmFloat8": true,
 }
