@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -47,6 +49,54 @@ func FuzzAlign(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzFold aligns arbitrary files with one whose normalisation is folded: no input may panic, and what
+// matches can be read, each parameter as long as its shape says.
+func FuzzFold(f *testing.F) {
+	plain := normed{kind: "Conv", bias: true}
+	folded := load(f, plain.folded(f, 1))
+	for _, c := range []normed{plain, {kind: "Conv"}, {kind: "ConvTranspose", bias: true}, {kind: "GemmB"}, {kind: "MatMul", bias: true}} {
+		data, err := proto.Marshal(c.draw(f, 1))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := onnx.Parse(data, "")
+		if err != nil {
+			return
+		}
+		for base := range 2 {
+			a, err := Align([]*onnx.Model{folded, m}, base)
+			if err != nil {
+				continue
+			}
+			a.Table()
+			for i := range a.Layers {
+				readAll(t, a, &a.Layers[i])
+			}
+		}
+	})
+}
+
+// readAll reads a layer's parameters in all models.
+func readAll(t *testing.T, a *Alignment, l *Layer) {
+	if !l.Mergeable() {
+		return
+	}
+	for k := range l.Params {
+		size := 1
+		for _, d := range l.Params[k].Shape {
+			size *= d
+		}
+		for j := range a.Models {
+			if v, err := a.Doubles(&l.Params[k], j, nil); err == nil && len(v) != size {
+				t.Errorf("layer %q: %s of model %d has %d values, want %d", l.Name, l.Params[k].Role, j, len(v), size)
+			}
+		}
+	}
 }
 
 // FuzzSelect tries arbitrary patterns: none may panic, and what is chosen is in order.
