@@ -57,18 +57,7 @@ func (t *tracer) numbers(v *value) []number {
 // compute follows an array of whole numbers to where it comes from.
 func (t *tracer) compute(v *value) []number {
 	if v.fixed != nil {
-		list, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, v}}, "")
-		if !ok {
-			return nil
-		}
-		out := []number{}
-		for _, d := range list {
-			if d > maxNumber || d < -maxNumber {
-				return nil
-			}
-			out = append(out, exactly(int(d)))
-		}
-		return out
+		return t.storedNumbers(v)
 	}
 	n := v.from
 	if n == nil || len(n.in) == 0 {
@@ -103,6 +92,22 @@ func (t *tracer) compute(v *value) []number {
 		}
 	}
 	return nil
+}
+
+// storedNumbers reads a constant.
+func (t *tracer) storedNumbers(v *value) []number {
+	list, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, v}}, "")
+	if !ok {
+		return nil
+	}
+	out := []number{}
+	for _, d := range list {
+		if d > maxNumber || d < -maxNumber {
+			return nil
+		}
+		out = append(out, exactly(int(d)))
+	}
+	return out
 }
 
 // joinNumbers follows Concat.
@@ -281,15 +286,4 @@ func (x number) times(y number) number {
 		return unsure()
 	}
 	return number{factor: x.factor * y.factor}
-}
-
-// sizes are known numbers as lengths of axes; what is not known is 0.
-func sizesOf(list []number) []int {
-	out := make([]int, len(list))
-	for i, x := range list {
-		if x.known {
-			out[i] = max(0, x.n)
-		}
-	}
-	return out
 }
