@@ -12,27 +12,22 @@ import (
 func Average(s *graphmatch.Selection, o Options) (*Result, error) {
 	o.Method = UniformMean
 	o.setDefaults()
-	m := &merge{Options: o, parents: s.Alignment.Models}
+	m := &merge{Options: o, alignment: s.Alignment, parents: s.Alignment.Models, arranged: unmoved(s)}
 	var err error
-	if s, m.orders, err = reorder(context.Background(), s, m.Permute, nil, o.Learn.Seed, nil); err != nil {
-		return nil, err
-	}
-	m.alignment = s.Alignment
 	if m.weights, err = LoadWeights(s); err != nil {
 		return nil, err
 	}
 	if len(m.weights.layers) == 0 {
 		return m.withoutGates(s)
 	}
+	if s, err = m.rearrange(context.Background(), s, nil); err != nil {
+		return nil, err
+	}
 	p, err := NewPlan(m.weights, ByLayer)
 	if err != nil {
 		return nil, err
 	}
-	everyone := make([]bool, p.parents())
-	for j := range everyone {
-		everyone[j] = true
-	}
-	coeffs := p.Uniform(everyone)
+	coeffs := p.Uniform(p.everyone())
 	model, err := p.Bake(coeffs)
 	if err != nil {
 		return nil, err

@@ -20,16 +20,12 @@ func (p *Plan) Bake(coeffs [][]float64) (*onnx.Model, error) {
 type bakeOptions struct {
 	// plain mixes a BatchNormalization's four tensors as any others, for its
 	// statistics are going to be measured anew.
-	plain   bool
-	repairs []Repair
+	plain bool
 }
 
 // bakeWith is Bake with options.
 func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) {
-	b := baker{plan: p, coeffs: coeffs, repairs: map[string]*Repair{}}
-	for i := range o.repairs {
-		b.repairs[o.repairs[i].Layer] = &o.repairs[i]
-	}
+	b := baker{plan: p, coeffs: coeffs}
 	for _, l := range p.Layers {
 		for i := range l.Layer.Resets {
 			b.reset(l.Layer, &l.Layer.Resets[i])
@@ -50,23 +46,20 @@ func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) 
 
 // mixed is how a parameter's values come about: mixed, and repaired where the layer is.
 func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, error) {
-	param, repair := &l.Params[k], b.repairs[l.Name]
+	param, repair := &l.Params[k], b.plan.repairOf(l)
 	return func(c unitCoeffs) ([]float64, error) {
 		v, err := b.mix(param, c)
-		if err == nil && repair != nil {
-			v = repair.rescaled(param, v)
-		}
+		repair.rescale(param, c.total, v)
 		return v, err
 	}
 }
 
 // baker collects the edits of one Bake.
 type baker struct {
-	plan    *Plan
-	coeffs  [][]float64
-	repairs map[string]*Repair // by layer
-	taken   map[string]bool    // names in the base; nil until one is needed
-	edits   []onnx.Edit
+	plan   *Plan
+	coeffs [][]float64
+	taken  map[string]bool // names in the base; nil until one is needed
+	edits  []onnx.Edit
 }
 
 // unitCoeffs is the coefficients of one parameter: of parent j and channel u.
@@ -81,6 +74,14 @@ func (c unitCoeffs) at(j, u int) float64 {
 		u = 0
 	}
 	return c.c[j*c.units+u]
+}
+
+// total is what the coefficients of channel u add up to: 1 for convex ones.
+func (c unitCoeffs) total(u int) (sum float64) {
+	for j := range len(c.c) / c.units {
+		sum += c.at(j, u)
+	}
+	return sum
 }
 
 // replace edits the tensor of a parameter.
@@ -237,5 +238,8 @@ func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64,
 			t[i] += c.at(j, i) * (w[1][i] - w[2][i]*sj)
 		}
 	}
+	repair := b.plan.repairOf(l.Layer)
+	repair.rescale(&params[n.scale], c.total, s)
+	repair.rescale(&params[n.bias], c.total, t)
 	return s, t, nil
 }

@@ -20,7 +20,6 @@ type Candidate struct {
 	plan       *Plan
 	coeffs     [][]float64
 	statistics []Statistics // measured normalisation statistics, if the candidate has its own
-	repairs    []Repair
 	model      *onnx.Model
 	failure    error // why the candidate could not be evaluated
 }
@@ -71,15 +70,6 @@ func (m *merge) judgeMerged(ctx context.Context, name string, p *Plan, coeffs []
 	return m.judgeRecalibrated(ctx, c)
 }
 
-// judgeMixture is judgeMerged for a mixture of many parents: where hidden units
-// were reordered and no normalisation can be measured anew, it is also repaired.
-func (m *merge) judgeMixture(ctx context.Context, name string, p *Plan, coeffs [][]float64) error {
-	if err := m.judgeMerged(ctx, name, p, coeffs); err != nil || m.orders == nil || len(normNodes(p.base())) > 0 {
-		return err
-	}
-	return m.judgeRepaired(ctx, Candidate{Name: name, Parent: -1, plan: p, coeffs: coeffs})
-}
-
 // judgeRecalibrated judges a candidate with normalisation statistics measured anew.
 func (m *merge) judgeRecalibrated(ctx context.Context, c Candidate) error {
 	plain, err := c.plan.bakeWith(c.coeffs, bakeOptions{plain: true})
@@ -91,18 +81,6 @@ func (m *merge) judgeRecalibrated(ctx context.Context, c Candidate) error {
 		return err
 	}
 	if c.model, err = withStatistics(plain, c.statistics); err != nil {
-		return err
-	}
-	return m.judge(ctx, c)
-}
-
-// judgeRepaired judges a candidate whose layers are repaired.
-func (m *merge) judgeRepaired(ctx context.Context, c Candidate) (err error) {
-	if c.repairs, err = m.repairs(ctx, c.plan, c.coeffs); err != nil || len(c.repairs) == 0 {
-		return err
-	}
-	c.Name += "+repaired"
-	if c.model, err = c.plan.bakeWith(c.coeffs, bakeOptions{repairs: c.repairs}); err != nil {
 		return err
 	}
 	return m.judge(ctx, c)
@@ -137,14 +115,18 @@ func (m Metric) beats(a, b Score) bool {
 	switch {
 	case m.Better(b.Metric, a.Metric):
 		return false
-	case a.Loss < b.Loss, a.Loss == b.Loss && m.Better(a.Metric, b.Metric):
+	case a.Loss < b.Loss-tinyLoss*math.Abs(b.Loss), a.Loss == b.Loss && m.Better(a.Metric, b.Metric):
 		return true
 	}
 	return math.Abs(a.Metric-b.Metric) > 2*m.tolerance(b.Metric, b.Samples)+tinyGain
 }
 
-// tinyGain is a difference in a metric that is rounding.
-const tinyGain = 1e-9
+// Differences that are rounding: in a metric, and in a loss relative to it. A
+// parent whose units were reordered is no better than the same parent.
+const (
+	tinyGain = 1e-9
+	tinyLoss = 1e-5
+)
 
 // best returns the best of the candidates that count, nil if there is none.
 func (m *merge) best(counts func(*Candidate) bool) *Candidate {

@@ -45,7 +45,8 @@ func Gate(logAlpha float64) float64 {
 // surrogate of the l0 norm.
 func OpenProbability(logAlpha float64) float64 { return sigmoid(logAlpha - shift) }
 
-// Combine says how a layer's gates become coefficients.
+// Combine says how a layer's gates become coefficients. The zero value is Convex;
+// a merge that reorders hidden units then also tries Sum.
 type Combine string
 
 const (

@@ -68,7 +68,7 @@ type Result struct {
 	Identical  bool          // every selected layer is identical: the base is the result
 	Held       *dataset.Data // what judged
 	parents    []*onnx.Model
-	orders     [][]UnitOrder
+	arranged   *arrangement
 	weights    *Weights
 	options    Options
 }
@@ -78,8 +78,8 @@ type merge struct {
 	Options
 	alignment   *graphmatch.Alignment // hidden units in the base's order
 	parents     []*onnx.Model         // as they were opened
-	orders      [][]UnitOrder         // nil where no unit was moved
-	moments     map[string][]moments  // by layer, of every parent; measured for the first repair
+	arranged    *arrangement          // how hidden units came into that order
+	moments     [][]moments           // per parent and repairable layer; measured for the first repair
 	objective   Objective
 	train, held *dataset.Data
 	workers     *kernel.Workers
@@ -95,15 +95,11 @@ type merge struct {
 // dataset and onnx.
 func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (*Result, error) {
 	o.setDefaults()
-	m := &merge{Options: o, alignment: s.Alignment, parents: s.Alignment.Models, workers: o.Learn.Workers}
+	m := &merge{Options: o, alignment: s.Alignment, parents: s.Alignment.Models, workers: o.Learn.Workers, arranged: unmoved(s)}
 	var err error
 	if err := m.divide(d); err != nil {
 		return nil, err
 	}
-	if s, m.orders, err = reorder(ctx, s, m.Permute, m.train, m.Learn.Seed, m.workers); err != nil {
-		return nil, err
-	}
-	m.alignment = s.Alignment
 	if m.weights, err = LoadWeights(s); err != nil {
 		return nil, err
 	}
@@ -112,6 +108,9 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	}
 	losses, err := m.judgeParents(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if s, err = m.rearrange(ctx, s, losses); err != nil {
 		return nil, err
 	}
 	if err := m.judgeAverages(ctx, losses); err != nil {
@@ -144,7 +143,6 @@ func (o *Options) setDefaults() {
 	setDefault(&o.Learn.MaxSteps, DefaultMaxSteps)
 	setDefault(&o.Learn.BatchSize, DefaultBatchSize)
 	setDefault(&o.Learn.Rate, DefaultRate)
-	setDefault(&o.Learn.Combine, Convex)
 }
 
 func setDefault[T comparable](v *T, def T) {
@@ -172,7 +170,7 @@ func (m *merge) withoutGates(s *graphmatch.Selection) (*Result, error) {
 
 func (m *merge) result(s *graphmatch.Selection, chosen *Candidate) *Result {
 	return &Result{Alignment: s.Alignment, Selection: s, Objective: m.objective, Candidates: m.candidates, Chosen: chosen,
-		Steps: m.steps, Learning: m.learning, Held: m.held, parents: m.parents, orders: m.orders, weights: m.weights, options: m.Options}
+		Steps: m.steps, Learning: m.learning, Held: m.held, parents: m.parents, arranged: m.arranged, weights: m.weights, options: m.Options}
 }
 
 // divide fits the objective and splits the data into what learns and what judges.
@@ -191,6 +189,20 @@ func (m *merge) divide(d *dataset.Data) (err error) {
 	}
 	m.train, m.held, err = d.Split(m.Holdout, m.Learn.Seed)
 	return err
+}
+
+// rearrange makes the merge one of parents whose hidden units are in the base's
+// order. The parents' losses may be nil where they are not known.
+func (m *merge) rearrange(ctx context.Context, s *graphmatch.Selection, losses []float64) (*graphmatch.Selection, error) {
+	a, err := m.arrange(ctx, s, losses)
+	if err != nil {
+		return nil, err
+	}
+	m.arranged, m.alignment = a, a.selection.Alignment
+	if a.by != PermuteNone {
+		m.weights, err = LoadWeights(a.selection)
+	}
+	return a.selection, err
 }
 
 // evalBatch is the batch size of forward passes.
@@ -225,12 +237,8 @@ func (m *merge) judgeAverages(ctx context.Context, losses []float64) error {
 	if err != nil {
 		return err
 	}
-	everyone := make([]bool, len(losses))
-	for j := range everyone {
-		everyone[j] = true
-	}
 	if m.Method != GreedySoup {
-		if err := m.judgeMixture(ctx, "uniform", p, p.Uniform(everyone)); err != nil {
+		if err := m.judgeUniform(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -244,21 +252,42 @@ func (m *merge) judgeAverages(ctx context.Context, losses []float64) error {
 	return m.judgeMerged(ctx, "greedy", p, p.Uniform(in))
 }
 
+// judgeUniform judges the uniform average and, where hidden units were reordered, the same repaired.
+func (m *merge) judgeUniform(ctx context.Context, p *Plan) error {
+	coeffs := p.Uniform(p.everyone())
+	if err := m.judgeMerged(ctx, "uniform", p, coeffs); err != nil || m.arranged.by == PermuteNone {
+		return err
+	}
+	repaired, err := m.repaired(ctx, p, coeffs)
+	if err != nil || repaired == nil {
+		return err
+	}
+	return m.judgeMerged(ctx, "uniform+repaired", repaired, coeffs)
+}
+
 // judgeSoft learns gates of one granularity and judges them as learned and rounded.
 func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) error {
 	p, err := NewPlan(m.weights, g)
 	if err != nil {
 		return err
 	}
+	if m.arranged.by != PermuteNone && len(ascending(losses)) > 0 {
+		return m.judgeApproaches(ctx, p, losses)
+	}
 	start, err := Start(ctx, p, m.Init, m.train, m.objective, losses, m.Learn.Seed, m.workers)
 	if err != nil {
 		return err
 	}
+	return m.judgeLearned(ctx, "soft:"+string(g), p, start, m.Learn.Combine, true)
+}
+
+// judgeLearned learns gates from start and judges them as learned and, if wanted, rounded.
+func (m *merge) judgeLearned(ctx context.Context, name string, p *Plan, start [][]float64, combine Combine, rounded bool) error {
 	c := m.Learn
+	c.Combine = combine
 	c.Progress = func(step, steps int, loss float64) {
-		m.report(Event{Stage: "learn", Granularity: g, Step: step, Steps: steps, Loss: loss})
+		m.report(Event{Stage: "learn", Granularity: p.Granularity, Step: step, Steps: steps, Loss: loss})
 	}
-	name := "soft:" + string(g)
 	learned, err := Learn(ctx, p, m.train, m.objective, start, c)
 	if errors.Is(err, ErrDiverged) {
 		m.fail(Candidate{Name: name, Parent: -1}, err)
@@ -269,7 +298,7 @@ func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) 
 	}
 	m.steps += learned.Steps
 	m.learning += learned.Elapsed
-	if err := m.judgeMixture(ctx, name, p, p.Coefficients(learned.LogAlpha, c.Combine)); err != nil {
+	if err := m.judgeMerged(ctx, name, p, p.Coefficients(learned.LogAlpha, combine)); err != nil || !rounded {
 		return err
 	}
 	return m.judgeMerged(ctx, name+":rounded", p, p.Rounded(learned.LogAlpha))

@@ -40,52 +40,104 @@ type UnitOrder struct {
 	Order  []int    `json:"order"`  // Order[i] is the parent's unit that stands for the base's unit i
 }
 
-// reorder returns the selection over parents whose units are in the base's order,
-// and the orders, one list a parent; nil where nothing was reordered.
-func reorder(ctx context.Context, s *graphmatch.Selection, how Permutation, d *dataset.Data, seed uint64, w *kernel.Workers) (*graphmatch.Selection, [][]UnitOrder, error) {
-	o := graphmatch.PermuteOptions{Seed: seed}
-	switch how {
-	case PermuteNone, "":
-		return s, nil, nil
-	case PermuteAuto:
-		far, err := unrelated(s.Alignment)
-		if err != nil || !far {
-			return s, nil, err
+// arrangement is a selection over parents whose hidden units were brought into the base's order.
+type arrangement struct {
+	selection *graphmatch.Selection
+	by        Permutation   // PermuteNone where nothing was to be done
+	orders    [][]UnitOrder // one list a parent; nil for PermuteNone
+	before    []float64     // per parent: cosine between its weights and the base's
+	after     []float64     // the same once reordered
+}
+
+// reorder brings the parents' hidden units into the base's order by weights, or by
+// activations on d. restarts is how many more searches by weights follow the first.
+func reorder(ctx context.Context, s *graphmatch.Selection, by Permutation, restarts int, d *dataset.Data, output string, seed uint64, w *kernel.Workers) (*arrangement, error) {
+	o := graphmatch.PermuteOptions{Seed: seed, Restarts: restarts}
+	if by == PermuteActivations {
+		c, err := newCorrelator(ctx, s.Alignment, d.Head(matchSamples), output, w)
+		if err != nil {
+			return nil, err
 		}
-		o.Restarts = -1 // unasked for, it should not take long
-	case PermuteActivations:
-		if d == nil {
-			return nil, nil, dataErr("add --data, or match by weights", "activations are matched on data and none is given")
-		}
-		o.Similarity = (&correlator{ctx: ctx, alignment: s.Alignment, data: d.Parts()[0].Head(matchSamples), workers: w}).similarity
-	case PermuteWeights:
-	default:
-		return nil, nil, fmt.Errorf("permutation %q: want auto, none, weights or activations", how)
+		o.Similarity = c.similarity
 	}
 	p, err := graphmatch.Permute(s.Alignment, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	orders := make([][]UnitOrder, len(p.Units))
+	a := &arrangement{by: by, orders: make([][]UnitOrder, len(p.Units)), before: p.Before, after: p.After}
 	for j, units := range p.Units {
 		for _, u := range units {
-			orders[j] = append(orders[j], UnitOrder{u.Layers, u.Order})
+			a.orders[j] = append(a.orders[j], UnitOrder{u.Layers, u.Order})
 		}
 	}
-	moved, err := moveSelection(s, p.Alignment)
-	return moved, orders, err
+	if d != nil {
+		if err := sameOutputs(s.Alignment, p.Alignment, d.Head(compareSamples), output, w); err != nil {
+			return nil, err
+		}
+	}
+	a.selection, err = moveSelection(s, p.Alignment)
+	return a, err
 }
 
-// unrelated says whether some parent's weights are far from the base's.
-func unrelated(a *graphmatch.Alignment) (bool, error) {
+// compareSamples is how many samples a reordered parent is compared on with itself.
+const compareSamples = 16
+
+// sameOutputs makes sure that reordered models compute what they did before, up to rounding.
+func sameOutputs(before, after *graphmatch.Alignment, d *dataset.Data, output string, w *kernel.Workers) error {
+	d = d.Parts()[0]
+	for j, m := range before.Models {
+		if m == after.Models[j] {
+			continue
+		}
+		var outs [2]*network.Tensor
+		for i, m := range []*onnx.Model{m, after.Models[j]} {
+			f, err := newForward(m, d, output, d.Len(), nil, w)
+			if err != nil {
+				return err
+			}
+			rows := make([]int, f.sizes[0])
+			for r := range rows {
+				rows[r] = min(r, d.Len()-1)
+			}
+			if outs[i], err = f.run(rows, nil); err != nil {
+				return err
+			}
+		}
+		if allFinite(outs[0].F) && !within(outs[1].F, outs[0].F, 1e-3) {
+			return &hinted{graphmatch.ErrAlign, fmt.Sprintf("%s computes something else once its hidden units are reordered", m.Path()),
+				"leave the units as they are with --permute none"}
+		}
+	}
+	return nil
+}
+
+// unrelated says whether some parent has weights far from the base's, where neither is a suspect: the
+// order of a broken base's units would pull good parents apart.
+func unrelated(a *graphmatch.Alignment, losses []float64) (bool, error) {
+	_, before, err := hiddenUnits(a)
+	in := slices.Repeat([]bool{true}, len(before))
+	if losses != nil {
+		in = trusted(startOf(losses))
+	}
+	for j, c := range before {
+		if math.Abs(c) < related && in[j] && in[a.Base] {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// hiddenUnits lists every model's sets of hidden units, and the cosines between
+// its weights and the base's.
+func hiddenUnits(a *graphmatch.Alignment) (units [][]graphmatch.HiddenUnits, before []float64, err error) {
 	stay := func(_ int, u *graphmatch.HiddenUnits) ([]float64, error) {
 		return permutationMatrix(nil, u.Size), nil
 	}
 	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: stay})
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
-	return slices.ContainsFunc(p.Before, func(c float64) bool { return math.Abs(c) < related }), nil
+	return p.Units, p.Before, nil
 }
 
 // permutationMatrix scores exactly the pairs of an order; a nil order is the identity.
@@ -148,95 +200,4 @@ func isPermutation(order []int, n int) bool {
 		seen[v] = true
 	}
 	return len(order) == n
-}
-
-// correlator compares hidden units by how their activations on data go together.
-type correlator struct {
-	ctx       context.Context
-	alignment *graphmatch.Alignment
-	data      *dataset.Data
-	workers   *kernel.Workers
-}
-
-// similarity is the correlation of every unit of the base with every unit of
-// model j, averaged over the places where the units can be observed.
-func (c *correlator) similarity(j int, u *graphmatch.HiddenUnits) ([]float64, error) {
-	if len(u.Values) == 0 {
-		return nil, nil
-	}
-	sum := make([]float64, u.Size*u.Size)
-	for _, v := range u.Values {
-		if err := c.ctx.Err(); err != nil {
-			return nil, err
-		}
-		a, err := c.observe(c.alignment.Models[c.alignment.Base], v.Base, v, u.Size)
-		if err != nil {
-			return nil, err
-		}
-		b, err := c.observe(c.alignment.Models[j], v.Model, v, u.Size)
-		if err != nil {
-			return nil, err
-		}
-		n := len(a) / u.Size
-		part := make([]float32, u.Size*u.Size)
-		kernel.Gemm(c.workers, false, true, u.Size, u.Size, n, 1/float32(n), a, n, b, n, 0, part, u.Size)
-		for i, p := range part {
-			sum[i] += float64(p)
-		}
-	}
-	return sum, nil
-}
-
-// observe runs a model and returns a value's activations, standardised, unit by unit.
-func (c *correlator) observe(m *onnx.Model, name string, v graphmatch.HiddenValues, size int) ([]float32, error) {
-	f, err := newForward(m, c.data, name, c.data.Len(), nil, c.workers)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]int, min(f.batch, c.data.Len()))
-	for i := range rows {
-		rows[i] = i
-	}
-	t, err := f.run(rows, nil)
-	if err != nil {
-		return nil, err
-	}
-	axis := len(t.Shape) - v.Axis
-	if axis < 0 || v.First+size > t.Shape[axis] {
-		return nil, fmt.Errorf("value %q has shape %v, want %d hidden units on axis %d from the end", name, t.Shape, size, v.Axis)
-	}
-	return standardised(t, axis, v.First, size), nil
-}
-
-// standardised gathers the units along an axis as rows of mean 0 and deviation 1.
-func standardised(t *network.Tensor, axis, first, size int) []float32 {
-	outer, inner := 1, 1
-	for i, d := range t.Shape {
-		if i < axis {
-			outer *= d
-		} else if i > axis {
-			inner *= d
-		}
-	}
-	n := outer * inner
-	out := make([]float32, 0, size*n)
-	for u := range size {
-		row := make([]float64, 0, n)
-		var mean, square float64
-		for o := range outer {
-			lo := (o*t.Shape[axis] + first + u) * inner
-			for _, v := range t.F[lo : lo+inner] {
-				row = append(row, float64(v))
-				mean += float64(v) / float64(n)
-			}
-		}
-		for _, v := range row {
-			square += (v - mean) * (v - mean) / float64(n)
-		}
-		deviation := math.Sqrt(square + 1e-12)
-		for _, v := range row {
-			out = append(out, float32((v-mean)/deviation))
-		}
-	}
-	return out
 }

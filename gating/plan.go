@@ -3,6 +3,7 @@ package gating
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -35,6 +36,7 @@ type Plan struct {
 	Groups      []Group
 	Layers      []PlannedLayer
 	weights     *Weights
+	repairs     []Repair // output channels that are rescaled, in every parent alike
 }
 
 // PlannedLayer is a selected layer and the groups that mix its parameters.
@@ -96,12 +98,16 @@ func (p *Plan) groupOf(l *layerWeights, param int) (name string, units int, err 
 // parents returns J.
 func (p *Plan) parents() int { return len(p.Selection.Alignment.Models) }
 
+// everyone says of every parent that it is in.
+func (p *Plan) everyone() []bool { return slices.Repeat([]bool{true}, p.parents()) }
+
 // mixtures returns the plan's weights as the mixtures that a network reads, and
 // the BatchNormalization nodes that are affine maps in it.
 func (p *Plan) mixtures() (params []network.Param, affine map[*onnxpb.NodeProto]bool) {
 	affine = map[*onnxpb.NodeProto]bool{}
 	base := p.Selection.Alignment.Base
 	for i, l := range p.Layers {
+		repair := p.repairOf(l.Layer)
 		for _, m := range p.weights.layers[i].mixed {
 			param := &l.Layer.Params[m.param]
 			group := l.Groups[m.param]
@@ -112,7 +118,7 @@ func (p *Plan) mixtures() (params []network.Param, affine map[*onnxpb.NodeProto]
 			values := make([][]float32, len(m.values))
 			for j, v := range m.values {
 				if !p.Groups[group].Shut[j] {
-					values[j] = v
+					values[j] = repair.rescaled(param, v)
 				}
 			}
 			sites := param.Uses[base].Sites

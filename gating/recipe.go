@@ -46,7 +46,7 @@ func (r *Result) Recipe() (*Recipe, error) {
 	}
 	rec := &Recipe{
 		Version: RecipeVersion, Method: r.options.Method, Chosen: c.Name, Granularity: c.plan.Granularity,
-		Seed: r.options.Learn.Seed, Base: r.Alignment.Base, Statistics: c.statistics, Repairs: c.repairs, Orders: r.orders,
+		Seed: r.options.Learn.Seed, Base: r.Alignment.Base, Statistics: c.statistics, Repairs: c.plan.repairs, Orders: r.arranged.orders,
 	}
 	for _, m := range r.parents {
 		sum, err := m.SHA256()
@@ -144,7 +144,8 @@ func (r *Recipe) Bake(a *graphmatch.Alignment) (*onnx.Model, error) {
 	if err := r.checkRepairs(p); err != nil {
 		return nil, err
 	}
-	m, err := p.bakeWith(coeffs, bakeOptions{plain: len(r.Statistics) > 0, repairs: r.Repairs})
+	p.repairs = r.Repairs
+	m, err := p.bakeWith(coeffs, bakeOptions{plain: len(r.Statistics) > 0})
 	if err != nil || len(r.Statistics) == 0 {
 		return m, err
 	}

@@ -24,7 +24,7 @@ func bakedResult(t *testing.T, p *Plan, coeffs [][]float64, stats []Statistics) 
 		m = must(withStatistics(m, stats))(t)
 	}
 	c := Candidate{Name: "soft:" + string(p.Granularity), Parent: -1, plan: p, coeffs: coeffs, statistics: stats, model: m}
-	return &Result{
+	return &Result{arranged: &arrangement{by: PermuteNone},
 		Alignment: p.Selection.Alignment, Selection: p.Selection, Candidates: []Candidate{c}, Chosen: &c,
 		parents: p.Selection.Alignment.Models, weights: p.weights, options: Options{Method: Soft, Learn: LearnConfig{Seed: 3}}}
 }

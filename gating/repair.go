@@ -5,111 +5,84 @@ import (
 	"math"
 	"slices"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// Repair rescales a layer's output channels: y' = scale y + shift. Averages of
-// networks whose units were matched have activations of too little variance;
-// REPAIR (arXiv 2211.08403) gives every channel back the mean and deviation that
-// its parents' channels have on average. In a network whose normalisations are
-// folded that goes into the layers' own weights and biases.
+// Repair rescales a layer's output channels in every parent: y' = scale y + shift.
+// Averages of networks whose units were matched have activations of too little
+// variance; REPAIR (arXiv 2211.08403) gives every channel back the mean and
+// deviation that its parents' channels have on average. It goes into the layer's own
+// weight and bias, or into the affine map of a BatchNormalization.
 type Repair struct {
 	Layer string    `json:"layer"`
 	Scale []float64 `json:"scale"` // one a channel
 	Shift []float64 `json:"shift"`
 }
 
-const (
-	repairSamples = 64 // training samples that activations are measured on
-	maxRepairs    = 64 // layers; each is measured anew once those before it are repaired
+// repairSamples is how many training samples activations are measured on.
+const repairSamples = 64
 
-	// unaskedRepairs bounds layers times weights where reordering was not asked
-	// for: on wide networks repairing takes longer than learning.
-	unaskedRepairs = 50_000_000
-)
-
-// moments is the mean and standard deviation of a layer's output channels.
-type moments struct{ mean, deviation []float64 }
-
-// repairs finds the repairs of a merged candidate, layer after layer.
-func (m *merge) repairs(ctx context.Context, p *Plan, coeffs [][]float64) ([]Repair, error) {
-	layers := m.repairable(p)
-	if len(layers) == 0 || len(layers) > maxRepairs || m.Permute == PermuteAuto && len(layers)*weightCount(layers) > unaskedRepairs {
-		return nil, nil
-	}
-	d := m.train.Head(repairSamples)
-	if err := m.measureParents(ctx, p, layers, d); err != nil {
-		return nil, err
-	}
-	var list []Repair
-	for _, l := range layers {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		r, err := m.repair(p, l, coeffs, list, d)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, r)
-	}
-	return list, nil
+// repairable is a layer whose output channels can be rescaled.
+type repairable struct {
+	PlannedLayer
+	param    int // the parameter with an entry a channel at whose node the channels come out: bias, or a normalisation's scale
+	channels int
 }
 
-// measureParents measures the layers' outputs in every parent, once for all candidates.
-func (m *merge) measureParents(ctx context.Context, p *Plan, layers []PlannedLayer, d *dataset.Data) error {
-	if m.moments != nil {
-		return nil
-	}
-	m.moments = map[string][]moments{}
-	for j, model := range p.Selection.Alignment.Models {
-		for _, l := range layers {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s, err := channelMoments(model, l.Layer, j, d, m.workers)
-			if err != nil {
-				return err
-			}
-			m.moments[l.Layer.Name] = append(m.moments[l.Layer.Name], s)
-		}
-	}
-	return nil
+// value is the name of what the layer computes in parent j.
+func (l *repairable) value(j int) string {
+	return l.Layer.Params[l.param].Uses[j].Sites[0].Node.GetOutput()[0]
 }
 
-// repairable lists the plan's layers that have a weight and a bias with an entry
-// a channel, but for the one that computes the output.
-func (m *merge) repairable(p *Plan) []PlannedLayer {
-	base := p.Selection.Alignment.Base
-	var list []PlannedLayer
+// axis is where the layer's output has its channels: ONNX's Conv and
+// BatchNormalization on axis 1, products on the last.
+func (l *repairable) axis(t *network.Tensor) int {
+	if l.Layer.Op == "Conv" || l.affine {
+		return 1
+	}
+	return len(t.Shape) - 1
+}
+
+// repairables lists the plan's layers that can be repaired in the order of the
+// base's nodes: those with a weight and a bias with an entry a channel, and
+// BatchNormalizations, of the main graph, each computed once.
+func (p *Plan) repairables() []repairable {
+	a := p.Selection.Alignment
+	position := make([]map[*onnxpb.NodeProto]int, len(a.Models))
+	for j, m := range a.Models {
+		position[j] = mainNodes(m)
+	}
+	var list []repairable
 	for _, l := range p.Layers {
-		bias := biasOf(l.Layer)
-		if bias < 0 || len(l.Layer.Params) != 2 || !slices.Contains([]string{"Conv", "Gemm", "MatMul"}, l.Layer.Op) {
+		k := biasOf(l.Layer)
+		if l.affine {
+			k = newNormRoles(l.Layer).scale
+		}
+		if k < 0 || !l.affine && (len(l.Layer.Params) != 2 || l.Layer.Params[1-k].ChannelAxis < 0 ||
+			!slices.Contains([]string{"Conv", "Gemm", "MatMul"}, l.Layer.Op)) {
 			continue
 		}
-		other := l.Layer.Params[1-bias]
-		sites := l.Layer.Params[bias].Uses[base].Sites
-		if other.ChannelAxis < 0 || len(sites) != 1 || sites[0].Node.GetOutput()[0] == m.objective.Output {
-			continue
+		once := true
+		for j, use := range l.Layer.Params[k].Uses {
+			once = once && len(use.Sites) == 1 && position[j][use.Sites[0].Node] > 0
 		}
-		list = append(list, l)
+		if once {
+			list = append(list, repairable{l, k, l.Layer.Params[k].Shape[0]})
+		}
 	}
 	return list
 }
 
-// weightCount is the number of weights of all the layers.
-func weightCount(layers []PlannedLayer) int {
-	n := 0
-	for _, l := range layers {
-		for _, p := range l.Layer.Params {
-			outer, units, inner := blocks(&p)
-			n += outer * units * inner
-		}
+// mainNodes numbers the nodes of the main graph from 1.
+func mainNodes(m *onnx.Model) map[*onnxpb.NodeProto]int {
+	at := map[*onnxpb.NodeProto]int{}
+	for i, n := range m.Proto().GetGraph().GetNode() {
+		at[n] = i + 1
 	}
-	return n
+	return at
 }
 
 // biasOf returns which parameter of a layer is its bias, one entry a channel; -1 if none is.
@@ -119,105 +92,156 @@ func biasOf(l *graphmatch.Layer) int {
 	})
 }
 
-// repair measures one layer in the merged model so far, whose channels are to
-// have the parents' moments in the mixture's proportions.
-func (m *merge) repair(p *Plan, l PlannedLayer, coeffs [][]float64, before []Repair, d *dataset.Data) (Repair, error) {
-	bias := biasOf(l.Layer)
-	channels := l.Layer.Params[bias].Shape[0]
-	group := l.Groups[bias]
+// repaired returns the plan with its layers repaired for the coefficients: at
+// those, every channel has the mean and the deviation that its parents' have in
+// the mixture's proportions. Each layer is measured once those before it are
+// repaired, all in one pass over a few training samples. It returns nil where no
+// layer can be repaired.
+func (m *merge) repaired(ctx context.Context, p *Plan, coeffs [][]float64) (*Plan, error) {
+	layers := p.repairables()
+	if len(layers) == 0 {
+		return nil, nil
+	}
+	d := m.train.Head(repairSamples)
+	parents, err := m.parentMoments(ctx, p, layers)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := p.Bake(coeffs)
+	if err != nil {
+		return nil, err
+	}
+	base := p.Selection.Alignment.Base
+	names := make([]string, len(layers))
+	for i := range layers {
+		names[i] = layers[i].value(base)
+	}
+	list := make([]Repair, len(layers))
+	o, err := newObserver(plain, names, m.objective.Output, d, m.workers, func(i int, t *network.Tensor) {
+		axis := layers[i].axis(t)
+		list[i] = repairTo(layers[i].Layer.Name, momentsOf(t, axis), p.wanted(&layers[i], coeffs, parents, i))
+		list[i].apply(t, axis)
+	})
+	if err != nil || !o.inOneRun() {
+		return nil, err // a graph for a few samples at a time gives no moments to repair by
+	}
+	if err := o.run(ctx); err != nil {
+		return nil, err
+	}
+	with := *p
+	with.repairs = list
+	return &with, nil
+}
+
+// parentMoments measures the layers' outputs in every parent, once for all candidates.
+func (m *merge) parentMoments(ctx context.Context, p *Plan, layers []repairable) ([][]moments, error) {
+	if m.moments != nil {
+		return m.moments, nil
+	}
+	for j, model := range p.Selection.Alignment.Models {
+		s, err := channelMoments(ctx, model, layers, j, m.objective.Output, m.train.Head(repairSamples), m.workers)
+		if err != nil {
+			return nil, err
+		}
+		m.moments = append(m.moments, s)
+	}
+	return m.moments, nil
+}
+
+// wanted mixes the parents' moments of layer i by the layer's coefficients.
+func (p *Plan) wanted(l *repairable, coeffs [][]float64, parents [][]moments, i int) moments {
+	group := l.Groups[l.param]
 	c := unitCoeffs{coeffs[group], p.Groups[group].Units}
-	want := moments{make([]float64, channels), make([]float64, channels)}
-	for j, s := range m.moments[l.Layer.Name] {
-		for i := range channels {
-			if cj := c.at(j, i); cj != 0 {
-				want.mean[i] += cj * s.mean[i]
-				want.deviation[i] += cj * s.deviation[i]
+	want := moments{make([]float64, l.channels), make([]float64, l.channels)}
+	for u := range l.channels {
+		var total float64
+		for j := range parents {
+			if cj := c.at(j, u); cj != 0 {
+				total += cj
+				want.mean[u] += cj * parents[j][i].mean[u]
+				want.deviation[u] += cj * parents[j][i].deviation[u]
 			}
 		}
+		want.mean[u] /= total
+		want.deviation[u] /= total
 	}
-	merged, err := p.bakeWith(coeffs, bakeOptions{repairs: before})
-	if err != nil {
-		return Repair{}, err
-	}
-	got, err := channelMoments(merged, l.Layer, p.Selection.Alignment.Base, d, m.workers)
-	if err != nil {
-		return Repair{}, err
-	}
-	r := Repair{Layer: l.Layer.Name, Scale: make([]float64, channels), Shift: make([]float64, channels)}
-	for i := range channels {
+	return want
+}
+
+// repairTo is the repair that turns what a layer has into what is wanted. A
+// channel that does not vary, or whose moments are no numbers, is left as it is.
+func repairTo(layer string, got, want moments) Repair {
+	r := Repair{Layer: layer, Scale: make([]float64, len(got.mean)), Shift: make([]float64, len(got.mean))}
+	for i := range r.Scale {
 		r.Scale[i] = 1
-		if got.deviation[i] > 1e-6*math.Abs(got.mean[i]) && want.deviation[i] > 0 && got.deviation[i] > 0 {
-			r.Scale[i] = want.deviation[i] / got.deviation[i]
+		if !(want.deviation[i] > 0 && got.deviation[i] > 1e-6*math.Abs(got.mean[i])) {
+			continue
 		}
-		r.Shift[i] = want.mean[i] - r.Scale[i]*got.mean[i]
-	}
-	return r, nil
-}
-
-// channelMoments measures a layer's output channels over the data, in a model
-// that names its nodes as parent j does.
-func channelMoments(m *onnx.Model, l *graphmatch.Layer, j int, d *dataset.Data, w *kernel.Workers) (moments, error) {
-	bias := biasOf(l)
-	f, err := newForward(m, d, l.Params[bias].Uses[j].Sites[0].Node.GetOutput()[0], d.Len(), nil, w)
-	if err != nil {
-		return moments{}, err
-	}
-	channels := l.Params[bias].Shape[0]
-	s := moments{make([]float64, channels), make([]float64, channels)}
-	n := 0.0
-	for rows := range d.InOrder(f.batch) {
-		t, err := f.run(rows, nil)
-		if err != nil {
-			return moments{}, err
+		scale := want.deviation[i] / got.deviation[i]
+		if shift := want.mean[i] - scale*got.mean[i]; finite([]float64{scale, shift}) {
+			r.Scale[i], r.Shift[i] = scale, shift
 		}
-		n += addMoments(t, channelAxis(l.Op, t), s.mean, s.deviation)
 	}
-	for i := range s.mean {
-		s.mean[i] /= n
-		s.deviation[i] = math.Sqrt(math.Max(0, s.deviation[i]/n-s.mean[i]*s.mean[i]))
-	}
-	return s, nil
+	return r
 }
 
-// channelAxis is where a layer's output has its channels: ONNX's Conv on axis 1, products on the last.
-func channelAxis(op string, t *network.Tensor) int {
-	if op == "Conv" {
-		return 1
+// apply rescales a layer's output.
+func (r *Repair) apply(t *network.Tensor, axis int) {
+	inner := innerOf(t.Shape, axis)
+	for i := 0; i < len(t.F); i += inner {
+		c := i / inner % len(r.Scale)
+		for k := i; k < i+inner; k++ {
+			t.F[k] = float32(r.Scale[c]*float64(t.F[k]) + r.Shift[c])
+		}
 	}
-	return len(t.Shape) - 1
 }
 
-// addMoments adds every channel's sum and sum of squares, and returns how many numbers a channel has.
-func addMoments(t *network.Tensor, axis int, sum, squares []float64) float64 {
-	inner := 1
-	for _, d := range t.Shape[axis+1:] {
-		inner *= d
+// repairOf returns the plan's repair of a layer, nil if it has none.
+func (p *Plan) repairOf(l *graphmatch.Layer) *Repair {
+	for i := range p.repairs {
+		if p.repairs[i].Layer == l.Name {
+			return &p.repairs[i]
+		}
 	}
-	channels := t.Shape[axis]
-	for i, v := range t.F {
-		c := i / inner % channels
-		sum[c] += float64(v)
-		squares[c] += float64(v) * float64(v)
-	}
-	return float64(len(t.F) / channels)
+	return nil
 }
 
-// rescaled applies a repair to the values of a layer's parameter.
-func (r *Repair) rescaled(p *graphmatch.Param, values []float64) []float64 {
+// rescale applies a repair to a parameter of a mixture whose coefficients in
+// channel u add up to total(u): weights and scales take the scale, biases also the shift.
+func (r *Repair) rescale(p *graphmatch.Param, total func(u int) float64, values []float64) {
+	if r == nil || p.Role == "mean" || p.Role == "var" {
+		return
+	}
 	_, units, inner := blocks(p)
 	for i := range values {
-		c := i / inner % units
-		values[i] *= r.Scale[c]
+		u := i / inner % units
+		values[i] *= r.Scale[u]
 		if p.Role == "bias" {
-			values[i] += r.Shift[c]
+			values[i] += r.Shift[u] * total(u)
 		}
 	}
-	return values
+}
+
+// rescaled is a parent's values of a parameter, repaired.
+func (r *Repair) rescaled(p *graphmatch.Param, values []float32) []float32 {
+	if r == nil || values == nil {
+		return values
+	}
+	wide := make([]float64, len(values))
+	for i, v := range values {
+		wide[i] = float64(v)
+	}
+	r.rescale(p, func(int) float64 { return 1 }, wide)
+	out := make([]float32, len(values))
+	for i, v := range wide {
+		out[i] = float32(v)
+	}
+	return out
 }
 
 // fits says whether a repair belongs to a layer.
 func (r *Repair) fits(l *graphmatch.Layer) bool {
-	if bias := biasOf(l); bias < 0 || len(r.Scale) != l.Params[bias].Shape[0] || len(r.Shift) != len(r.Scale) {
+	if len(r.Shift) != len(r.Scale) || !finite(r.Scale) || !finite(r.Shift) || biasOf(l) < 0 {
 		return false
 	}
 	for _, p := range l.Params {
@@ -225,5 +249,5 @@ func (r *Repair) fits(l *graphmatch.Layer) bool {
 			return false
 		}
 	}
-	return finite(r.Scale) && finite(r.Shift)
+	return true
 }

@@ -28,6 +28,16 @@ type Report struct {
 	Seed           uint64            `json:"seed"`
 	HeldOut        int               `json:"held_out"` // samples that judged
 	Identical      bool              `json:"identical,omitempty"`
+	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
+}
+
+// ReportReordered says how hidden units came into the base's order. The lists have one entry a parent.
+type ReportReordered struct {
+	By           Permutation `json:"by"`            // weights or activations
+	Units        []int       `json:"units"`         // hidden units whose order is free
+	Moved        []int       `json:"moved"`         // of these, how many changed places
+	CosineBefore []float64   `json:"cosine_before"` // between the parent's weights and the base's
+	CosineAfter  []float64   `json:"cosine_after"`
 }
 
 // ReportParent is one input file.
@@ -87,7 +97,29 @@ func (r *Result) Report() (*Report, error) {
 		rep.Candidates = append(rep.Candidates, rc)
 	}
 	rep.Layers = r.layers()
+	rep.Reordered = r.arranged.report()
 	return rep, nil
+}
+
+// report describes the arrangement, nil if there is nothing to say.
+func (a *arrangement) report() *ReportReordered {
+	if a.by == PermuteNone {
+		return nil
+	}
+	rep := &ReportReordered{By: a.by, CosineBefore: a.before, CosineAfter: a.after}
+	for _, orders := range a.orders {
+		units, moved := 0, 0
+		for _, o := range orders {
+			units += len(o.Order)
+			for to, from := range o.Order {
+				if to != from {
+					moved++
+				}
+			}
+		}
+		rep.Units, rep.Moved = append(rep.Units, units), append(rep.Moved, moved)
+	}
+	return rep
 }
 
 // Number returns v for JSON: nil is for what JSON has no number for.

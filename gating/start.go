@@ -76,17 +76,19 @@ func startOf(losses []float64) []float64 {
 	return out
 }
 
+// trusted says which parents' own losses leave them above the closed end.
+func trusted(own []float64) []bool {
+	in := make([]bool, len(own))
+	for j, a := range own {
+		in[j] = a > closedStart
+	}
+	return in
+}
+
 // screen tries every group of every suspect parent.
 func (p *Plan) screen(ctx context.Context, d *dataset.Data, obj Objective, own []float64, start [][]float64, w *kernel.Workers) error {
-	trusted := make([]bool, len(own))
-	suspects := 0
-	for j, a := range own {
-		trusted[j] = a > closedStart
-		if !trusted[j] {
-			suspects++
-		}
-	}
-	if suspects == 0 || suspects == len(own) {
+	trusted := trusted(own)
+	if !slices.Contains(trusted, false) || !slices.Contains(trusted, true) {
 		return nil
 	}
 	f, err := newForward(p.base(), d, obj.Output, d.Len(), p, w)

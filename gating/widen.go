@@ -45,11 +45,17 @@ func sameRows(narrow, wide *forward) bool {
 }
 
 // close32 compares relative to the largest number, which rounding errors go with.
-func close32(a, b []float32) bool {
+func close32(a, b []float32) bool { return within(a, b, 1e-5) }
+
+// within compares relative to the largest number of b.
+func within(a, b []float32, tolerance float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
 	var scale, diff float64
 	for i := range a {
 		scale = math.Max(scale, math.Abs(float64(b[i])))
 		diff = math.Max(diff, math.Abs(float64(a[i])-float64(b[i])))
 	}
-	return len(a) == len(b) && diff <= 1e-5*math.Max(scale, 1e-3)
+	return diff <= tolerance*math.Max(scale, 1e-3)
 }

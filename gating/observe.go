@@ -1,0 +1,71 @@
+package gating
+
+import (
+	"context"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// observer shows values inside a network while it runs over data.
+type observer struct {
+	forward *forward
+	runner  *network.Runner
+}
+
+// newObserver prepares to show the named values of a model over the samples of d
+// that have the first one's shape. show gets a value's position among the names;
+// it may change the elements for the nodes that run later. output is the one that
+// tells whether a graph exported for a fixed batch size takes more at once.
+func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, w *kernel.Workers, show func(i int, t *network.Tensor)) (*observer, error) {
+	d = d.Parts()[0]
+	f, err := newForward(m, d, output, d.Len(), nil, w)
+	if err != nil {
+		return nil, err
+	}
+	f.config.Outputs = names
+	g, err := f.lower(run{0, f.sizes[0]})
+	if err != nil {
+		return nil, err
+	}
+	r, err := network.NewObserver(g, w, show)
+	if err != nil {
+		return nil, err
+	}
+	return &observer{f, r}, nil
+}
+
+// inOneRun says whether all samples go through the network together.
+func (o *observer) inOneRun() bool { return o.forward.sizes[0] >= o.forward.data.Len() }
+
+// once shows the values of the first batch.
+func (o *observer) once(ctx context.Context) error {
+	for rows := range o.forward.data.InOrder(o.forward.sizes[0]) {
+		return o.batch(ctx, rows)
+	}
+	return nil
+}
+
+// run shows the values, once a batch. A short last batch is left out.
+func (o *observer) run(ctx context.Context) error {
+	size := o.forward.sizes[0]
+	for rows := range o.forward.data.InOrder(size) {
+		if len(rows) < size {
+			break
+		}
+		if err := o.batch(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *observer) batch(ctx context.Context, rows []int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := o.runner.Run(o.forward.gather(0, rows), nil)
+	return err
+}
