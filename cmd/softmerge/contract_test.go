@@ -33,6 +33,12 @@ type contractMerge struct {
 	Seed           uint64
 	HeldOut        int   `json:"held_out"`
 	Identical      *bool `json:",omitempty"`
+	Reordered      *struct {
+		By           string
+		Units, Moved []int
+		CosineBefore []float64 `json:"cosine_before"`
+		CosineAfter  []float64 `json:"cosine_after"`
+	} `json:",omitempty"`
 }
 
 type contractParent struct{ Path, SHA256 string }
@@ -144,6 +150,7 @@ type contractDiff struct {
 type contractError struct {
 	Error, Hint string
 	Code        int
+	Candidates  []contractCandidate `json:",omitempty"`
 }
 
 type contractApply struct{ Output, SHA256 string }

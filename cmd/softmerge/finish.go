@@ -17,6 +17,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *voice, r *gating.Result, beg
 	if err != nil {
 		return err
 	}
+	v.reordered(rep)
 	v.exclusions(rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {
 		if !v.json {
@@ -100,9 +101,18 @@ func readBack(path string, check func(*onnx.Model) error) (sum string, size int6
 	return sum, fileSize(path), err
 }
 
+// judged is an error after candidates were judged: scripts want to see them too.
+type judged struct {
+	candidates []gating.ReportCandidate
+	error
+}
+
+// Unwrap returns the error alone.
+func (e *judged) Unwrap() error { return e.error }
+
 func noGain(rep *gating.Report) error {
-	return &advised{
+	return &judged{rep.Candidates, &advised{
 		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, strings.TrimPrefix(rep.Chosen, "parent:")),
 		"give more data, merge fine-tunes of one start, choose layers with --only, or take the parent with --allow-parent",
-	}
+	}}
 }

@@ -65,9 +65,9 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
 	fs.Float64Var(&f.l0, "l0", gating.DefaultL0, "`WEIGHT` of the l0 term, which closes gates")
-	addChoice(c, &f.combine, "combine", "how gates become coefficients, shares that add up to one or the gates themselves", "convex", "sum")
+	addChoice(c, &f.combine, "combine", "how gates become coefficients, shares that add up to one or the gates themselves; auto tries the latter too where hidden units were reordered", "auto", "convex", "sum")
 	addChoice(c, &f.init, "init", "where gates start, by the models' losses (auto tries bad models layer by layer) or all open", "auto", "losses", "open")
-	addChoice(c, &f.permute, "permute", "bring the models' hidden units into one order first; auto does it by weights for models of different starts", "auto", "none", "weights", "activations")
+	addChoice(c, &f.permute, "permute", "bring the models' hidden units into one order first; auto does it for models of different starts, by what averages better", "auto", "none", "weights", "activations")
 	fs.Uint64Var(&f.seed, "seed", 0, "`SEED` of everything random")
 	fs.StringVar(&f.recipe, "recipe", "", "write the learned gates to `FILE`, for softmerge apply")
 	fs.StringVar(&f.report, "report", "", "write the JSON report to `FILE` as well")
@@ -116,10 +116,18 @@ func (f *mergeFlags) options() gating.Options {
 		Method: gating.Method(f.method), Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute),
 		Learn: gating.LearnConfig{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: f.l0,
-			Combine: gating.Combine(f.combine), Seed: f.seed},
+			Combine: combineOf(f.combine), Seed: f.seed},
 	}
 	if f.granularity != "auto" {
 		o.Granularity = []gating.Granularity{gating.Granularity(f.granularity)}
 	}
 	return o
+}
+
+// combineOf is the library's name of the choice.
+func combineOf(name string) gating.Combine {
+	if name == "auto" {
+		return ""
+	}
+	return gating.Combine(name)
 }

@@ -62,6 +62,19 @@ func (v *voice) misfits(a *graphmatch.Alignment) {
 	v.reasons("left out", why, layers)
 }
 
+// reordered says which parents' hidden units were brought into the base's order.
+func (v *voice) reordered(r *gating.Report) {
+	if r.Reordered == nil {
+		return
+	}
+	for j, moved := range r.Reordered.Moved {
+		if moved > 0 {
+			v.say("%s: %d of %d hidden units reordered by %s; cosine with the base's weights %.2f, was %.2f", filepath.Base(r.Parents[j].Path),
+				moved, r.Reordered.Units[j], r.Reordered.By, r.Reordered.CosineAfter[j], r.Reordered.CosineBefore[j])
+		}
+	}
+}
+
 // exclusions says where parents were left out of the mixture.
 func (v *voice) exclusions(r *gating.Report) {
 	var why []string

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating"
+
 	"golang.org/x/term"
 )
 
@@ -42,11 +44,17 @@ func (v *voice) fail(err error) {
 		fmt.Fprintf(v.err, "softmerge: hint: %s\n", printable(hint))
 	}
 	if v.json {
+		var j *judged
+		var candidates []gating.ReportCandidate
+		if errors.As(err, &j) {
+			candidates = j.candidates
+		}
 		v.object(struct {
-			Error string `json:"error"`
-			Hint  string `json:"hint"`
-			Code  int    `json:"code"`
-		}{err.Error(), hint, exitCode(err)})
+			Error      string                   `json:"error"`
+			Hint       string                   `json:"hint"`
+			Code       int                      `json:"code"`
+			Candidates []gating.ReportCandidate `json:"candidates,omitempty"` // if the merge got as far as judging them
+		}{err.Error(), hint, exitCode(err), candidates})
 	}
 }
 
