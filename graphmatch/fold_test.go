@@ -2,6 +2,7 @@ package graphmatch
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +274,41 @@ func TestNormalisationBehindComputedWeight(t *testing.T) {
 	for _, l := range align(t, model(false), model(true)).Layers {
 		if strings.Contains(l.Reason, "folded") {
 			t.Errorf("layer %s is %s: %s", l.Name, l.Status, l.Reason)
+		}
+	}
+}
+
+// Normalisations that are behind no layer, as those of a DenseNet after a Concat, are in both files and match.
+func TestNormalisationsThatNobodyFolds(t *testing.T) {
+	model := func(folded bool) *onnx.Model {
+		d := draw(t, 1)
+		norm := func(name, x string) string {
+			return d.node(name, "BatchNormalization", []string{x, d.weight(name+".scale", 5), d.weight(name+".bias", 5), d.weight(name+".mean", 5), d.tensor(name+".var", []int{5}, []float32{1, 2, 3, 4, 5})})
+		}
+		x := d.input("x")
+		for _, name := range []string{"a", "b"} {
+			y := d.node(name+"/Conv", "Conv", []string{d.node(name+"/Relu", "Relu", []string{norm(name+"0", x)}), d.weight(name+".weight", 5, 5, 1, 1), d.weight(name+".bias", 5)})
+			if !folded {
+				y = norm(name+"1", y)
+			}
+			x = d.node(name+"/Add", "Add", []string{x, y})
+		}
+		d.output(x)
+		renameAll(t, d.model, rand.New(rand.NewPCG(1, 1)))
+		return d.load()
+	}
+	for base := range 2 {
+		a, err := Align([]*onnx.Model{model(true), model(false)}, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range a.Layers {
+			if !l.Mergeable() {
+				t.Errorf("base %d: layer %s is %s: %s", base, l.Name, l.Status, l.Reason)
+			}
+		}
+		if len(a.Layers) != 4 {
+			t.Errorf("base %d: %d layers, want 4", base, len(a.Layers))
 		}
 	}
 }

@@ -22,6 +22,7 @@ type unit struct {
 	tags    []string // all names that a pattern may match
 	fold    *fold    // the normalisation behind the layer that is taken for part of it
 	source  *unit    // the unit that a folded one was made from
+	behind  bool     // a BatchNormalization that alone reads what a convolution or linear layer computes
 }
 
 // param is one parameter of a unit, with the slots that read it.
@@ -64,8 +65,13 @@ func newView(m *onnx.Model) (*view, error) {
 	v.graph = newCanon(v)
 	v.units = nil
 	for _, c := range v.graph.nodes {
-		if c.unit != nil {
-			v.units = append(v.units, c.unit)
+		if c.unit == nil {
+			continue
+		}
+		v.units = append(v.units, c.unit)
+		if norm := c.unit.normBehind(); norm != nil {
+			_, alone := norm.anchor.in[0].onlyReader()
+			norm.behind = alone
 		}
 	}
 	v.nameUnits()

@@ -1,6 +1,9 @@
 package graphmatch
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // pairing gives each unit of the base its counterpart in another model; units without one are absent.
 type pairing map[*unit]*unit
@@ -11,14 +14,14 @@ const maxChoices = 512
 
 // pairViews finds which layers of one model stand for which of another. Whole graphs are compared first:
 // all operators with their shapes, without shapes, the layers alone, and the layers without
-// normalisations that may have been folded into their neighbours. If no reading makes the graphs equal,
+// normalisations that another exporter may have folded into the layers before them. If no reading makes the graphs equal,
 // what can be told apart is paired one by one.
 func pairViews(a, b *view) pairing {
 	for _, read := range []func(*canon) *canon{whole, layersOnly, withoutFoldable} {
 		ga, gb := read(a.graph), read(b.graph)
 		for _, shapes := range []bool{true, false} {
 			if pairs, ok := pairEqual(ga, gb, shapes); ok {
-				return pairs
+				return pairs.withNorms()
 			}
 		}
 	}
@@ -32,7 +35,17 @@ func layersOnly(g *canon) *canon {
 }
 
 func withoutFoldable(g *canon) *canon {
-	return g.skeleton(func(c *cnode) bool { return c.unit.kind == "BatchNormalization" })
+	return g.skeleton(func(c *cnode) bool { return c.unit.behind })
+}
+
+// withNorms pairs the normalisations behind paired layers, where both have one.
+func (p pairing) withNorms() pairing {
+	for u, w := range maps.Clone(p) {
+		if n, m := u.normBehind(), w.normBehind(); n != nil && m != nil && n.behind && m.behind && p[n] == nil {
+			p[n] = m
+		}
+	}
+	return p
 }
 
 // pairEqual pairs the layers of two graphs that refinement cannot tell apart; false when it can.
