@@ -47,6 +47,7 @@ func init() {
 		"com.microsoft.Attention":               {1, expandMicrosoftAttention},
 		"com.microsoft.GroupQueryAttention":     {1, expandGroupQuery},
 		"com.microsoft.BiasAdd":                 {1, expandBiasAdd},
+		"com.microsoft.CDist":                   {1, expandDistances},
 		"com.microsoft.BiasSplitGelu":           {1, expandBiasSplitGelu},
 		"com.microsoft.GroupNorm":               {1, expandFusedGroupNorm},
 		"com.microsoft.SkipGroupNorm":           {1, expandSkipGroupNorm},

@@ -129,6 +129,23 @@ func (d draw) aDet() gradCase {
 	return gradCase{op: "Det", opset: 22, inputs: []*Tensor{d.tensor(append(d.shape(d.IntN(3)), n, n)...)}}
 }
 
+// anInverse draws matrices far from singular.
+func (d draw) anInverse() gradCase {
+	n := d.between(1, 4)
+	x := d.inRange(-0.3, 0.3, append(d.shape(d.IntN(3)), n, n)...)
+	for i := 0; i < x.Len(); i += n * n {
+		for k := range n {
+			x.F[i+k*n+(k+1)%n] += 1.5
+		}
+	}
+	return gradCase{op: "Inverse", domain: "com.microsoft", opset: 1, inputs: []*Tensor{x}}
+}
+
+func (d draw) aDistance() gradCase {
+	w := d.between(1, 4)
+	return gradCase{op: "CDist", domain: "com.microsoft", opset: 1, attrs: d.one("metric", "sqeuclidean", "euclidean"), inputs: []*Tensor{d.tensor(d.IntN(4), w), d.tensor(d.between(1, 3), w)}}
+}
+
 // aPool draws windows over elements whose order a step does not change.
 func aPool(op string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
@@ -185,6 +202,7 @@ var _ = addDraws(map[string]func(d draw) gradCase{
 	"Gemm": byAll(draw.aGemm), "com.microsoft.FusedGemm": byAll(draw.aFusedGemm), "MatMul": byAll(draw.aMatMul),
 	"com.microsoft.FusedMatMul": aFusedMatMul("FusedMatMul"), "com.microsoft.TransposeMatMul": aFusedMatMul("TransposeMatMul"),
 	"Einsum": byAll(draw.anEinsum), "Det": byAll(draw.aDet),
+	"com.microsoft.Inverse": byAll(draw.anInverse), "com.microsoft.CDist": byAll(draw.aDistance),
 	"MaxPool": aPool("MaxPool"), "AveragePool": aPool("AveragePool"), "LpPool": aPool("LpPool"), "GlobalLpPool": aPool("GlobalLpPool"),
 	"GlobalMaxPool": aPool("GlobalMaxPool"), "GlobalAveragePool": aPool("GlobalAveragePool"), "MaxUnpool": byAll(draw.aMaxUnpool),
 	"RoiAlign": draw.aRoiAlign, "MaxRoiPool": draw.aMaxRoiPool,

@@ -1,0 +1,113 @@
+package network
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// inverse is the inverse of every matrix of a stack, by elimination with row exchange in double precision.
+type inverse struct{ det }
+
+// buildInverse follows com.microsoft Inverse.
+func buildInverse(c *call) (Operator, []Spec, error) {
+	op, _, err := buildDet(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &inverse{*op.(*det)}, []Spec{c.in[0].Spec}, nil
+}
+
+// solve returns the inverse of a, which it overwrites; ok is false where there is none.
+func (v *inverse) solve(a []float64) (b []float64, ok bool) {
+	n := v.n
+	b = make([]float64, n*n)
+	for i := range n {
+		b[i*n+i] = 1
+	}
+	for k := range n {
+		best := k
+		for r := k + 1; r < n; r++ {
+			if math.Abs(a[r*n+k]) > math.Abs(a[best*n+k]) {
+				best = r
+			}
+		}
+		pivot := a[best*n+k]
+		if pivot == 0 {
+			return nil, false
+		}
+		for j := range n {
+			a[k*n+j], a[best*n+j] = a[best*n+j], a[k*n+j]
+			b[k*n+j], b[best*n+j] = b[best*n+j], b[k*n+j]
+		}
+		for j := range n {
+			a[k*n+j], b[k*n+j] = a[k*n+j]/pivot, b[k*n+j]/pivot
+		}
+		for r := range n {
+			f := a[r*n+k]
+			if r == k || f == 0 {
+				continue
+			}
+			for j := range n {
+				a[r*n+j] -= f * a[k*n+j]
+				b[r*n+j] -= f * b[k*n+j]
+			}
+		}
+	}
+	return b, true
+}
+
+// Forward computes the inverses. A matrix without one is an error.
+func (v *inverse) Forward(_ *Context, in, out []*Tensor) error {
+	for i := range v.count {
+		b, ok := v.solve(v.matrix(in[0].F, i))
+		if !ok {
+			return fmt.Errorf("matrix %d is singular", i)
+		}
+		narrow(out[0].F[i*len(b):], b)
+	}
+	return nil
+}
+
+// Backward is -Y^T dY Y^T.
+func (v *inverse) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
+	n := v.n
+	x.Workers.For(v.count, 1, func(lo, hi int) {
+		half := make([]float64, n*n)
+		for i := lo; i < hi; i++ {
+			y, g, to := out[0].F[i*n*n:], dy.F[i*n*n:], dx.F[i*n*n:]
+			for e := range half {
+				half[e] = 0
+				for k := range n {
+					half[e] -= float64(y[k*n+e/n]) * float64(g[k*n+e%n])
+				}
+			}
+			for e := range half {
+				var sum float64
+				for k := range n {
+					sum += half[e/n*n+k] * float64(y[e%n*n+k])
+				}
+				to[e] = float32(sum)
+			}
+		}
+	})
+	return nil
+}
+
+// expandDistances lowers com.microsoft CDist: the distances of all rows of A to all rows of B, squared or not.
+func expandDistances(l *lowerer, c *call, p place) error {
+	s := &sketch{l: l, c: c, depth: p.depth}
+	metric := c.string("metric", "sqeuclidean")
+	if metric != "sqeuclidean" && metric != "euclidean" {
+		return c.unsupported("metric is %q, want sqeuclidean or euclidean", metric)
+	}
+	s.shape(s.given(0), 2)
+	s.shape(s.given(1), 2)
+	apart := s.op("Sub", nil, s.op("Unsqueeze", nil, s.given(0), intValue(1, 1)), s.op("Unsqueeze", nil, s.given(1), intValue(0, 1)))
+	fold := "ReduceSumSquare"
+	if metric == "euclidean" {
+		fold = "ReduceL2"
+	}
+	return s.bind(p, s.op(fold, []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, apart, intValue(2, 1)))
+}
