@@ -250,12 +250,27 @@ func TestFoldBehindProductOfUnknownRank(t *testing.T) {
 	}
 }
 
-// A head of another size besides does not keep the folded layers from matching.
-func TestFoldedBesideAnotherHead(t *testing.T) {
-	a := align(t, open(t, "resnet_tuned", "resnet_head_tuned")...)
-	for _, l := range a.Layers {
-		if l.Mergeable() == (l.Op == "Gemm") {
-			t.Errorf("layer %s (%s) is %s: %s", l.Name, l.Op, l.Status, l.Reason)
+// A head of another size or further layers besides do not keep the folded layers from matching, whatever the
+// names.
+func TestFoldedBesideOtherDifferences(t *testing.T) {
+	for _, test := range []struct {
+		files     [2]string
+		unmatched int
+	}{
+		{[2]string{"resnet_tuned", "resnet_head_tuned"}, 1},
+		{[2]string{"resnet_head_tuned", "resnet_tuned"}, 1},
+		{[2]string{"resnet_tuned", "resnet_extra_tuned"}, 4},
+		{[2]string{"resnet_extra_tuned", "resnet_tuned"}, 4},
+	} {
+		for _, renamed := range []bool{false, true} {
+			m := readProto(t, test.files[1])
+			if renamed {
+				renameAll(t, m, rand.New(rand.NewPCG(1, 1)))
+			}
+			a := align(t, open(t, test.files[0])[0], load(t, m))
+			if table := a.Table(); table.Unmatched != test.unmatched || table.Matched < 10 {
+				t.Errorf("%v, renamed %v: %d layers matched, %d not, want %d not:\n%s", test.files, renamed, table.Matched, table.Unmatched, test.unmatched, summary(a))
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package graphmatch
 import (
 	"cmp"
 	"container/heap"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -30,7 +31,11 @@ const (
 // pairPartly pairs layers of networks that differ in structure: candidates of one kind are rated by all
 // evidence, the best are paired first, and each pair is evidence for its neighbours.
 func pairPartly(a, b *view) pairing {
-	sa, sb := newSurroundings(a), newSurroundings(b)
+	read := layersOnly
+	if a.foldableNorms() != b.foldableNorms() {
+		read = weightsOnly
+	}
+	sa, sb := newSurroundings(read(a.graph)), newSurroundings(read(b.graph))
 	q := &queue{all: map[couple]*candidate{}}
 	for i, na := range sa.layers {
 		var list []*candidate
@@ -46,7 +51,29 @@ func pairPartly(a, b *view) pairing {
 			q.list = append(q.list, x)
 		}
 	}
-	return q.run(sa, sb)
+	return q.run(sa, sb).withNorms()
+}
+
+// foldableNorms counts the normalisations that an exporter could fold into the layers before them.
+func (v *view) foldableNorms() (n int) {
+	for _, u := range v.units {
+		if u.behind {
+			n++
+		}
+	}
+	return n
+}
+
+// weightsOnly is the graph of the layers without normalisations that may have been folded, and without the
+// biases that folding leaves.
+func weightsOnly(g *canon) *canon {
+	s := withoutFoldable(g)
+	for _, c := range s.nodes {
+		if c.unit != nil && c.unit.param("weight") != nil {
+			c.shape = fmt.Sprint(c.unit.canonicalShape(c.unit.param("weight")))
+		}
+	}
+	return s
 }
 
 // surroundings holds the signatures of one network's layers.
@@ -63,10 +90,8 @@ type sign struct {
 	worth float64
 }
 
-// newSurroundings computes all signatures of a view. Layers of the whole graph and of the skeleton are
-// matched through their units.
-func newSurroundings(v *view) *surroundings {
-	skeleton := layersOnly(v.graph)
+// newSurroundings computes all signatures of a graph of layers alone.
+func newSurroundings(skeleton *canon) *surroundings {
 	s := &surroundings{}
 	for _, n := range skeleton.nodes {
 		if n.unit != nil {
