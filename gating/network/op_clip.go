@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // clipOps bound their input.
@@ -50,14 +51,18 @@ func (k *clip) Forward(x *Context, in, out []*Tensor) error {
 		kernel.Clip(x.Workers, low, high, out[0].F, in[0].F)
 		return nil
 	}
+	flip := int64(0)
+	if out[0].Type == onnx.Uint64 {
+		flip = -1 << 63
+	}
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	if len(in) > 1 && in[1] != nil {
-		low = in[1].I[0]
+		low = in[1].I[0] + flip
 	}
 	if len(in) > 2 && in[2] != nil {
-		high = in[2].I[0]
+		high = in[2].I[0] + flip
 	}
-	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 { return min(max(v, low), high) })
+	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 { return min(max(v+flip, low), high) + flip })
 	return nil
 }
 

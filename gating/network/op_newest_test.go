@@ -143,3 +143,55 @@ func TestTensorScatter(t *testing.T) {
 		expectError(t, name, c, ErrShape)
 	}
 }
+
+// TestEmptyReductions: of nothing, sums are 0, products 1, extremes infinite, logarithms of sums minus infinity.
+func TestEmptyReductions(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for op, want := range map[string]float32{
+		"ReduceSum": 0, "ReduceSumSquare": 0, "ReduceL1": 0, "ReduceL2": 0, "ReduceProd": 1, "ReduceMax": -inf, "ReduceMin": inf,
+		"ReduceLogSum": -inf, "ReduceLogSumExp": -inf,
+	} {
+		c := gradCase{op: op, opset: 20, inputs: []*Tensor{NewTensor(Spec{onnx.Float32, []int{2, 0, 3}}), intTensor(-2)}}
+		y := NewTensor(Spec{onnx.Float32, []int{2, 1, 3}})
+		for i := range y.F {
+			y.F[i] = want
+		}
+		expectNode(t, op, c, y)
+	}
+}
+
+// TestNewestTypes are operators on types that later opsets gave them.
+func TestNewestTypes(t *testing.T) {
+	typed := func(dt onnx.DataType, v ...int64) *Tensor { return &Tensor{Type: dt, Shape: []int{len(v)}, I: v} }
+	half := func(v float32) *Tensor { return &Tensor{Type: onnx.Float16, Shape: []int{}, F: []float32{v}} }
+	expectNode(t, "bool", gradCase{op: "ReduceMax", opset: 20, attrs: attrs{intAttr("keepdims", 0)},
+		inputs: []*Tensor{{Type: onnx.Bool, Shape: []int{2, 2}, I: []int64{0, 1, 0, 0}}, intTensor(1)}}, typed(onnx.Bool, 1, 0))
+	expectNode(t, "division", gradCase{op: "Div", opset: 14, inputs: []*Tensor{typed(onnx.Int32, -7, 7, -6), typed(onnx.Int32, 2, -2, 3)}}, typed(onnx.Int32, -3, -3, -2))
+	expectNode(t, "unsigned", gradCase{op: "Div", opset: 14, inputs: []*Tensor{typed(onnx.Uint64, -2), typed(onnx.Uint64, 2)}}, typed(onnx.Uint64, 1<<63-1))
+	expectNode(t, "largest", gradCase{op: "TopK", opset: 24, inputs: []*Tensor{typed(onnx.Uint64, 3, -1, 1<<62), intTensor(2)}}, typed(onnx.Uint64, -1, 1<<62), intTensor(1, 2))
+	big := typed(onnx.Uint64, 3, -1, 1<<62, 0)
+	for op, want := range map[string]*Tensor{
+		"ReduceMax": typed(onnx.Uint64, -1), "ReduceMin": typed(onnx.Uint64, 0), "ReduceL1": typed(onnx.Uint64, 1<<62+2), "ArgMax": intTensor(1), "ArgMin": intTensor(3),
+		"Abs": big, "Sign": typed(onnx.Uint64, 1, 1, 1, 0), "Unique": typed(onnx.Uint64, 0, 3, 1<<62, -1),
+	} {
+		expectNode(t, op, gradCase{op: op, opset: 18, inputs: []*Tensor{big}}, want)
+	}
+	expectNode(t, "bounds", gradCase{op: "Clip", opset: 13, inputs: []*Tensor{big, typed(onnx.Uint64, 1), typed(onnx.Uint64, -2)}}, typed(onnx.Uint64, 3, -2, 1<<62, 1))
+	for _, c := range []struct {
+		gradCase
+		want *Tensor
+	}{
+		{gradCase{op: "Range", opset: 27, inputs: []*Tensor{half(1), half(5), half(2)}}, &Tensor{Type: onnx.Float16, Shape: []int{2}, F: []float32{1, 3}}},
+		// Boxes that overlap by just the threshold both stay.
+		{gradCase{op: "NonMaxSuppression", opset: 11, inputs: []*Tensor{floatTensor([]int{1, 2, 4}, 0, 0, 1, 1, 0, 0, 1, 0.5), floatTensor([]int{1, 1, 2}, 0.9, 0.8), intTensor(2), floatTensor([]int{1}, 0.5)}},
+			shapedInts([]int{2, 3}, 0, 0, 0, 0, 0, 1)},
+	} {
+		got, err := runModel(c.gradCase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compare(got[0], c.want, 0, 0); err != nil {
+			t.Errorf("%s: %v", c.op, err)
+		}
+	}
+}

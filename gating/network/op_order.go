@@ -78,7 +78,7 @@ func (op *topK) Forward(x *Context, in, out []*Tensor) error {
 	if in[0].Spec().IsFloat() {
 		pick(x, op, in[0].F, compareFloats)
 	} else {
-		pick(x, op, in[0].I, compareInts)
+		pick(x, op, comparable64(in[0]), compareInts)
 	}
 	if y := out[0]; y != nil {
 		op.walk(func(o, i int) {
@@ -128,6 +128,14 @@ func compareFloats(a, b float32) int {
 		return 1
 	}
 	return 0
+}
+
+// comparable64 are the integers of a tensor as numbers that order as they do: unsigned ones of 64 bits are held as signed.
+func comparable64(t *Tensor) []int64 {
+	if t.Type == onnx.Uint64 {
+		return flipped(t.I, -1<<63)
+	}
+	return t.I
 }
 
 func compareInts(a, b int64) int {
@@ -185,7 +193,8 @@ func (op *argExtreme) Forward(x *Context, in, out []*Tensor) error {
 	if in[0].Spec().IsFloat() {
 		op.each(x, func(lane, at int) { y[lane] = extremeOf(op, in[0].F[at:], compareFloats) })
 	} else {
-		op.each(x, func(lane, at int) { y[lane] = extremeOf(op, in[0].I[at:], compareInts) })
+		list := comparable64(in[0])
+		op.each(x, func(lane, at int) { y[lane] = extremeOf(op, list[at:], compareInts) })
 	}
 	return nil
 }

@@ -21,8 +21,12 @@ func (r *intReduce) Forward(_ *Context, in, out []*Tensor) error {
 	for o := range exact {
 		exact[o] = r.identity()
 	}
+	from, back := in[0].I, int64(0)
+	if r.dtype == onnx.Uint64 && (r.kind == reduceMax || r.kind == reduceMin) {
+		from, back = comparable64(in[0]), -1<<63
+	}
 	r.geometry.Spread(nil, func(i, o, n int, row bool) {
-		for _, v := range in[0].I[i : i+n] {
+		for _, v := range from[i : i+n] {
 			exact[o] = r.join(exact[o], v)
 			real[o] += r.term(float64(v))
 			if row {
@@ -31,7 +35,7 @@ func (r *intReduce) Forward(_ *Context, in, out []*Tensor) error {
 		}
 	})
 	for o, v := range exact {
-		out[0].I[o] = wrapInt(r.dtype, r.finish(v, real[o]))
+		out[0].I[o] = wrapInt(r.dtype, r.finish(v, real[o])+back)
 	}
 	return nil
 }
@@ -60,6 +64,9 @@ func (r *intReduce) join(acc, v int64) int64 {
 	case reduceMin:
 		return min(acc, v)
 	case reduceL1:
+		if r.dtype == onnx.Uint64 {
+			return acc + v
+		}
 		return acc + max(v, -v)
 	case reduceSumSquare, reduceL2:
 		return acc + v*v

@@ -131,6 +131,7 @@ func buildUnique(c *call) (Operator, []Spec, error) {
 // groupSlices groups equal slices of t along the axis of its lanes, each group in order; groups are in the order of
 // their elements if sorted, else of their first slices.
 func groupSlices(t *Tensor, l lanes, sorted bool) [][]int {
+	ints := comparable64(t)
 	compare := func(a, b int) int {
 		for o := range l.outer {
 			for i := range l.inner {
@@ -139,7 +140,7 @@ func groupSlices(t *Tensor, l lanes, sorted bool) [][]int {
 				if t.F != nil {
 					order = cmp.Compare(t.F[x], t.F[y])
 				} else {
-					order = cmp.Compare(t.I[x], t.I[y])
+					order = cmp.Compare(ints[x], ints[y])
 				}
 				if order != 0 {
 					return order

@@ -88,8 +88,21 @@ func (u *unary) Forward(x *Context, in, out []*Tensor) error {
 		return nil
 	}
 	t := in[0].Type
-	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 { return wrapInt(t, u.ints(v)) })
+	kernel.Map(x.Workers, out[0].I, in[0].I, func(v int64) int64 {
+		if t == onnx.Uint64 && v < 0 {
+			return u.large(v)
+		}
+		return wrapInt(t, u.ints(v))
+	})
 	return nil
+}
+
+// large is f of an unsigned number above the largest int64, which is held as a negative one: what f keeps, it keeps.
+func (u *unary) large(v int64) int64 {
+	if y := u.ints(math.MaxInt64); y != math.MaxInt64 {
+		return y
+	}
+	return v
 }
 
 // Backward computes dx = dy·f'(x).
