@@ -1,6 +1,8 @@
 package graphmatch
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -94,4 +96,72 @@ func TestFormFromEnd(t *testing.T) {
 func (f *form) withRank(rank int) *form {
 	f.rank = rank
 	return f
+}
+
+// spell lists the units that an axis counts, position by position: a set's letter and the unit's number.
+func (a axis) spell(letters map[*hidden]string) (list []string) {
+	for _, s := range a.runs {
+		var woven [][]string
+		for _, runs := range s.weave {
+			woven = append(woven, axis{runs: runs}.spell(letters))
+		}
+		for p := 0; woven != nil && p/len(woven) < len(woven[p%len(woven)]); p++ {
+			list = append(list, woven[p%len(woven)][p/len(woven)])
+		}
+		if s.set == nil {
+			continue
+		}
+		for _, h := range s.set.leaves() {
+			from := 0
+			fmt.Sscan(letters[h][1:], &from)
+			for i := range h.size {
+				list = append(list, fmt.Sprint(letters[h][:1], from+i))
+			}
+		}
+	}
+	return list
+}
+
+// Any piece of woven runs, and any piece of that woven again with others, counts the units that it should.
+func TestWovenPieces(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		sets := []*hidden{{size: 6}, {size: 6}, {size: 6}, {size: 6}}
+		woven := func(a, b axis) axis {
+			return axis{size: a.extent() + b.extent(), runs: []segment{{weave: [][]segment{a.runs, b.runs}}}}
+		}
+		plain := func(k int) axis { return axis{size: 6, runs: []segment{{set: sets[k], repeat: 1}}} }
+		x := woven(plain(0), plain(1))
+		from := rng.IntN(6)
+		x, ok := x.cutOut(from, 6)
+		if !ok {
+			t.Fatalf("seed %d: no piece", seed)
+		}
+		x = woven(plain(2), x)
+		first := rng.IntN(12)
+		length := 1 + rng.IntN(12-first)
+		y, ok := x.cutOut(first, length)
+		if !ok {
+			t.Fatalf("seed %d: no piece of a piece", seed)
+		}
+		letters := map[*hidden]string{}
+		for k, h := range sets {
+			at := 0
+			for _, leaf := range h.leaves() {
+				letters[leaf] = fmt.Sprint(string(rune('a'+k)), at)
+				at += leaf.size
+			}
+		}
+		var want []string
+		for p := first; p < first+length; p++ {
+			if q := p / 2; p%2 == 0 {
+				want = append(want, fmt.Sprint("c", q))
+			} else {
+				want = append(want, fmt.Sprint(string(rune('a'+(from+q)%2)), (from+q)/2))
+			}
+		}
+		if got := y.spell(letters); !slices.Equal(got, want) || y.extent() != length {
+			t.Fatalf("seed %d, from %d, then %d to %d: got %v of %d, want %v", seed, from, first, first+length, got, y.extent(), want)
+		}
+	}
 }

@@ -299,17 +299,17 @@ func (s segment) piece(from, to int) ([]segment, bool) {
 func (s segment) woven(from, to int) ([]segment, bool) {
 	count := len(s.weave)
 	out := segment{}
-	for i := range count {
+	for i := range min(count, to-from) {
 		k := (from + i) % count
 		first, last := (from-k+count-1)/count, (to-k+count-1)/count
-		if first == last {
-			return nil, false
-		}
 		part, ok := axis{runs: s.weave[k]}.cutOut(first, last-first)
 		if !ok {
 			return nil, false
 		}
 		out.weave = append(out.weave, part.runs)
+	}
+	if len(out.weave) < count { // one position of each
+		return slices.Concat(out.weave...), true
 	}
 	return []segment{out}, true
 }
