@@ -379,15 +379,27 @@ func (t *tracer) expanded(n *node) *form {
 // pad keeps axes that are not padded.
 func (t *tracer) pad(n *node) bool {
 	f := t.input(n, 0).copy()
-	pads, ok := (&builder{flow: t.flow}).numbers(n, "pads")
-	if !ok || f.rank < 0 || len(pads) != 2*f.rank || len(n.in) > 3 && n.in[3] != nil {
+	pads := []number{}
+	for _, p := range intsAttr(n.proto, "pads") {
+		pads = append(pads, exactly(int(min(max(p, -maxNumber), maxNumber))))
+	}
+	if len(n.in) > 1 {
+		pads = t.numbers(n.in[1])
+	}
+	if f.rank < 0 || len(pads) != 2*f.rank || len(n.in) > 3 && n.in[3] != nil {
 		return false
 	}
 	for k := range f.rank {
-		if pads[k] != 0 || pads[k+f.rank] != 0 {
-			f.axes[k].freeze()
-			f.axes[k] = axis{}
+		first, last := pads[k], pads[k+f.rank]
+		if first.same(exactly(0)) && last.same(exactly(0)) {
+			continue
 		}
+		f.axes[k].freeze()
+		padded := axis{}
+		if size := f.axes[k].extent(); size > 0 && first.known && last.known {
+			padded.size = max(0, size+first.n+last.n)
+		}
+		f.axes[k] = padded
 	}
 	return t.result(n, f)
 }

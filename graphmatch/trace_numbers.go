@@ -84,8 +84,12 @@ func (t *tracer) compute(v *value) []number {
 			return nil
 		}
 		return []number{product}
-	case "Mul", "Div", "Add", "Sub":
+	case "Mul", "Div", "Add", "Sub", "Mod":
 		return t.calculate(n)
+	case "ConstantOfShape":
+		return t.zeros(n)
+	case "Transpose":
+		return t.turnedPairs(n)
 	case "Where": // of a shape to expand to: only the rank is certain
 		if len(n.in) == 3 && t.numbers(n.in[2]) != nil {
 			return slices.Repeat([]number{unsure()}, len(t.numbers(n.in[2])))
@@ -125,6 +129,11 @@ func (t *tracer) joinNumbers(n *node) []number {
 
 // shapeNumbers are the lengths of an array's axes. Those not known get a symbol of their own.
 func (t *tracer) shapeNumbers(n *node) []number {
+	if n.in[0].maker("Concat") != nil {
+		if list := t.numbers(n.in[0]); list != nil { // a vector of whole numbers itself
+			return []number{exactly(len(list))}
+		}
+	}
 	f := t.form(n.in[0])
 	if f.rank < 0 || f.rank > maxNumbers || attribute(n.proto, "start") != nil || attribute(n.proto, "end") != nil {
 		return nil
@@ -141,6 +150,59 @@ func (t *tracer) shapeNumbers(n *node) []number {
 		out[i] = a.length()
 	}
 	return out
+}
+
+// zeros follows ConstantOfShape for a vector of zeros.
+func (t *tracer) zeros(n *node) []number {
+	count := t.numbers(n.in[0])
+	if a := attribute(n.proto, "value"); a != nil {
+		fill, err := t.model.Tensor(a.GetT()).Ints(nil)
+		if err != nil || len(fill) != 1 || fill[0] != 0 {
+			return nil
+		}
+	}
+	if len(count) != 1 || !count[0].known || count[0].n < 0 || count[0].n > maxNumbers {
+		return nil
+	}
+	return slices.Repeat([]number{exactly(0)}, count[0].n)
+}
+
+// turnedPairs follows how PyTorch's exporter turns padding, given as pairs with the last axis first, into all
+// starts and then all ends: Reshape to rows of two, rows reversed by a Slice, Transpose.
+func (t *tracer) turnedPairs(n *node) []number {
+	slice := n.in[0].maker("Slice")
+	if slice == nil || len(slice.in) != 5 || !slices.Equal(intsAttr(n.proto, "perm"), []int64{1, 0}) {
+		return nil
+	}
+	rows := slice.in[0].maker("Reshape")
+	for slot, want := range map[int]int{1: -1, 3: 0, 4: -1} {
+		if x := t.numbers(slice.in[slot]); len(x) != 1 || !x[0].same(exactly(want)) {
+			return nil
+		}
+	}
+	ends, ok := (&builder{flow: t.flow}).numbers(&node{in: slice.in[1:3]}, "")
+	if rows == nil || len(rows.in) < 2 || !ok || len(ends) != 1 || ends[0] > -maxNumber {
+		return nil
+	}
+	shape, list := t.numbers(rows.in[1]), t.numbers(rows.in[0])
+	if len(shape) != 2 || !shape[0].same(exactly(-1)) || !shape[1].same(exactly(2)) || len(list)%2 != 0 {
+		return nil
+	}
+	out := make([]number, 0, len(list))
+	for side := range 2 {
+		for i := len(list)/2 - 1; i >= 0; i-- {
+			out = append(out, list[2*i+side])
+		}
+	}
+	return out
+}
+
+// maker is the node that computes a value if it is one of an operator, else nil.
+func (v *value) maker(op string) *node {
+	if v == nil || v.from == nil || v.from.op != op {
+		return nil
+	}
+	return v.from
 }
 
 // length is an axis' number of positions.
@@ -259,6 +321,8 @@ func arithmetic(op string, x, y number) number {
 		result = exactly(x.n - y.n)
 	case op == "Div" && x.n >= 0 && y.n > 0:
 		result = exactly(x.n / y.n)
+	case op == "Mod" && y.n > 0:
+		result = exactly((x.n%y.n + y.n) % y.n)
 	}
 	if result.n > maxNumber || result.n < -maxNumber {
 		return unsure()
