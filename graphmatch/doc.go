@@ -49,7 +49,9 @@
 // Networks trained from different seeds number their hidden units differently. [Permute] reorders those of
 // every other model to fit the base before anything is mixed (weight matching, arXiv 2209.04836). What may
 // be reordered is derived from each model's graph: an order is followed from the layer that makes it through
-// activations, normalisations, sums, concatenations, slices, flattening, groups, attention heads and
-// recurrent gates, and fixed wherever an operator's rule is not known to respect it. A reordered model
+// activations, normalisations, sums, concatenations, slices, flattening, groups, shuffled channels, attention
+// heads (queries, keys and values made by one layer or three, the batch folded into the heads or not), recurrent
+// gates and the states that feed another cell, and fixed wherever an operator's rule is not known to respect it.
+// Lengths that the graph computes from shapes are followed as far as they are certain. A reordered model
 // computes what it did before, up to the order of summation.
 package graphmatch

@@ -24,7 +24,7 @@ type PermuteOptions struct {
 // HiddenUnits is a set of hidden units whose order is free: output channels of the layers listed.
 type HiddenUnits struct {
 	Size   int
-	Heads  int            // equal blocks that move as a whole (attention heads), 0 for none
+	Heads  int            // equal blocks (attention heads) that keep their units, 0 for none
 	Layers []string       // layers with parameters that count these units
 	Values []HiddenValues // where their activations can be observed
 	Order  []int          // Order[i] is the model's unit that now stands for the base's unit i
@@ -66,10 +66,34 @@ func Permute(a *Alignment, o PermuteOptions) (*Permuted, error) {
 	return p, err
 }
 
-// model reorders one model.
-func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.Model) error {
+// Hidden lists every model's sets of hidden units as they are, in the order Permute takes them, and the
+// cosines between its weights and the base's over all weights that may move. It moves nothing and is quick.
+func Hidden(a *Alignment) (units [][]HiddenUnits, cosines []float64, err error) {
+	units, cosines = make([][]HiddenUnits, len(a.Models)), make([]float64, len(a.Models))
+	for j := range a.Models {
+		if j == a.Base {
+			cosines[j] = 1
+			continue
+		}
+		sym, m, err := a.hidden(j)
+		if err != nil {
+			return nil, nil, err
+		}
+		units[j], cosines[j] = a.describeUnits(j, sym), m.cosine()
+	}
+	return units, cosines, nil
+}
+
+// hidden derives what may move in model j, and reads its weights and the base's.
+func (a *Alignment) hidden(j int) (*symmetry, *matcher, error) {
 	sym := traceSymmetry(a.views[j])
 	m, err := a.newMatcher(j, sym)
+	return sym, m, err
+}
+
+// model reorders one model.
+func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.Model) error {
+	sym, m, err := a.hidden(j)
 	if err != nil {
 		return err
 	}
