@@ -23,8 +23,8 @@ var mostInputs = inputCounts(map[int]string{
 		com.microsoft.SimplifiedLayerNormalization com.microsoft.TransposeMatMul com.microsoft.Trilu`,
 	3: `Clip Col2Im Conv ConvTranspose DFT DequantizeLinear Dropout Gemm GroupNormalization InstanceNormalization
 		LayerNormalization MaxUnpool NegativeLogLikelihoodLoss OneHot QuantizeLinear Range RoiAlign Scatter
-		ScatterElements ScatterND SoftmaxCrossEntropyLoss TensorScatter Tile Where com.microsoft.FusedGemm
-		com.microsoft.LayerNormalization`,
+		ScatterElements ScatterND SoftmaxCrossEntropyLoss TensorScatter Tile Where com.microsoft.DequantizeLinear
+		com.microsoft.FusedGemm com.microsoft.LayerNormalization com.microsoft.QuantizeLinear`,
 	4: `ConvInteger MatMulInteger Pad Resize com.microsoft.FusedConv com.microsoft.Pad
 		com.microsoft.SkipSimplifiedLayerNormalization`,
 	5: `BatchNormalization DeformConv MelWeightMatrix NonMaxSuppression Slice com.microsoft.SkipLayerNormalization`,

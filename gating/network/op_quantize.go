@@ -12,6 +12,8 @@ import (
 var quantizeOps = family{
 	{"", "QuantizeLinear", 10, gradNone, buildQuantize},
 	{"", "DequantizeLinear", 10, gradNone, buildDequantize},
+	{"com.microsoft", "QuantizeLinear", 1, gradNone, buildQuantize},
+	{"com.microsoft", "DequantizeLinear", 1, gradNone, buildDequantize},
 	{"", "DynamicQuantizeLinear", 11, gradNone, buildDynamicQuantize},
 }
 

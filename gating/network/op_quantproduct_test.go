@@ -155,6 +155,20 @@ func TestQLinearAgainstFloats(t *testing.T) {
 	}
 }
 
+// TestRuntimeQuantisation: ONNX Runtime's own forms, for 16 bits, run there and back.
+func TestRuntimeQuantisation(t *testing.T) {
+	scale, zero := floatTensor([]int{}, 0.5), &Tensor{Type: onnx.Uint16, Shape: []int{}, I: []int64{1000}}
+	q, err := runModel(gradCase{op: "QuantizeLinear", domain: "com.microsoft", opset: 1, inputs: []*Tensor{floatTensor([]int{3}, -600, 0.3, 4), scale, zero}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Tensor{Type: onnx.Uint16, Shape: []int{3}, I: []int64{0, 1001, 1008}}
+	if err := compare(q[0], want, 0, 0); err != nil {
+		t.Error(err)
+	}
+	wantModel(t, gradCase{op: "DequantizeLinear", domain: "com.microsoft", opset: 1, inputs: []*Tensor{want, scale, zero}}, floatTensor([]int{3}, -500, 0.5, 4))
+}
+
 // TestQuantisedRefusals: where a gradient would have to pass a quantised operator, and where one is not known, the error names the
 // node and says to merge the float models.
 func TestQuantisedRefusals(t *testing.T) {
