@@ -17,12 +17,16 @@ var (
 	near   = []float64{0.5, 0.25}
 )
 
-// related bounds on losses, as multiples of the best parent's: starts that are
-// worse are not worth learning from.
+// Bounds on losses, as multiples of the best parent's: starts that are worse are
+// not worth learning from.
 const (
 	passableMiddle = 3.0
 	passableParent = 2.0
 )
+
+// quickWeights is how many weights a parent's mixed layers may have for tries
+// beyond the first: on larger networks they take minutes nobody asked for.
+const quickWeights = 1_000_000
 
 // approach is a place to begin learning at.
 type approach struct {
@@ -57,7 +61,7 @@ func (m *merge) judgeApproaches(ctx context.Context, p *Plan, losses []float64) 
 	if first.plan != p {
 		name += "+repaired"
 	}
-	if err := m.judgeFrom(ctx, name, first, losses, m.Learn.Combine, true); err != nil || p.Granularity != ByChannel {
+	if err := m.judgeFrom(ctx, name, first, losses, m.Learn.Combine, true); err != nil || p.Granularity != ByChannel || m.weights.count() > quickWeights {
 		return err
 	}
 	if m.Learn.Combine == "" {

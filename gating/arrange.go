@@ -46,28 +46,26 @@ func (m *merge) reorder(ctx context.Context, s *graphmatch.Selection, by Permuta
 
 // bestArrangement matches by weights and by activations, and keeps what gives the
 // repaired average the lower loss on the first training samples. Unasked for, one search by
-// weights has to do, and what cannot be matched is left as it is.
+// weights has to do, none on large networks, and what cannot be matched is left as it is.
 func (m *merge) bestArrangement(ctx context.Context, s *graphmatch.Selection, none *arrangement) (*arrangement, error) {
 	if m.train == nil {
 		return m.reorder(ctx, s, PermuteWeights, -1)
 	}
+	ways := []Permutation{PermuteWeights, PermuteActivations}
+	if m.weights.count() > quickWeights {
+		ways = ways[1:]
+	}
 	best, least := none, math.Inf(1)
-	for _, by := range []Permutation{PermuteWeights, PermuteActivations} {
+	for _, by := range ways {
 		a, err := m.reorder(ctx, s, by, -1)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err == nil && len(ways) > 1 {
+			a.loss, err = m.averageLoss(ctx, a)
 		}
-		if err != nil {
-			continue
-		}
-		loss, err := m.averageLoss(ctx, a)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err == nil && loss < least:
-			best, least = a, loss
-		case best == none:
-			best = a
+		case err == nil && a.loss < least:
+			best, least = a, a.loss
 		}
 	}
 	return best, nil

@@ -49,7 +49,7 @@ func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, e
 	param, repair := &l.Params[k], b.plan.repairOf(l)
 	return func(c unitCoeffs) ([]float64, error) {
 		v, err := b.mix(param, c)
-		repair.rescale(param, c.total, v)
+		rescale(repair, param, c.total, v)
 		return v, err
 	}
 }
@@ -239,7 +239,7 @@ func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64,
 		}
 	}
 	repair := b.plan.repairOf(l.Layer)
-	repair.rescale(&params[n.scale], c.total, s)
-	repair.rescale(&params[n.bias], c.total, t)
+	rescale(repair, &params[n.scale], c.total, s)
+	rescale(repair, &params[n.bias], c.total, t)
 	return s, t, nil
 }

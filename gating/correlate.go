@@ -11,40 +11,65 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// maxObservations is how many numbers of a hidden unit are compared, evenly
-// spaced over samples and places: more would not change which units are alike.
-const maxObservations = 4096
+// maxObservations is how many numbers of a hidden unit are kept of each batch,
+// spread over samples and places: more would not change which units are alike.
+const maxObservations = 1024
+
+// golden is the golden ratio's fraction: its multiples spread evenly, and hit
+// all columns of an image alike, as equal steps would not.
+var golden = math.Phi - 1
 
 // correlator compares hidden units by how their activations on data go together
 // (arXiv 2209.04836, section 3.1).
 type correlator struct {
-	workers *kernel.Workers
-	base    map[graphmatch.HiddenValues][]float32   // standardised activations, unit by unit
-	models  []map[graphmatch.HiddenValues][]float32 // the same of every other model
+	ctx       context.Context
+	alignment *graphmatch.Alignment
+	units     [][]graphmatch.HiddenUnits
+	data      *dataset.Data
+	output    string
+	workers   *kernel.Workers
+	base      activations
+	model     activations // of the model asked for last
+	at        int         // which one that is
 }
 
-// newCorrelator runs the base and every other model once over the data.
+// activations are standardised, unit by unit, for each place where units can be observed.
+type activations map[graphmatch.HiddenValues][]float32
+
+// newCorrelator runs the base over the data.
 func newCorrelator(ctx context.Context, a *graphmatch.Alignment, d *dataset.Data, output string, w *kernel.Workers) (*correlator, error) {
-	units, _, err := hiddenUnits(a)
+	units, _, err := graphmatch.Hidden(a)
 	if err != nil {
 		return nil, err
 	}
-	c := &correlator{workers: w, base: map[graphmatch.HiddenValues][]float32{}, models: make([]map[graphmatch.HiddenValues][]float32, len(units))}
+	c := &correlator{ctx: ctx, alignment: a, units: units, data: d, output: output, workers: w, at: a.Base}
 	var wanted places
-	for j, list := range units {
-		var own places
+	for _, list := range units {
 		for _, u := range list {
 			for _, v := range u.Values {
 				wanted.add(v.Base, v, u.Size)
-				own.add(v.Model, v, u.Size)
 			}
 		}
-		c.models[j] = map[graphmatch.HiddenValues][]float32{}
-		if err := own.observe(ctx, a, j, d, output, w, c.models[j]); err != nil {
-			return nil, err
+	}
+	c.base, err = c.observe(a.Base, &wanted)
+	return c, err
+}
+
+// of returns the activations of model j; those of one model at a time are kept.
+func (c *correlator) of(j int) (activations, error) {
+	if c.at == j {
+		return c.model, nil
+	}
+	var own places
+	for _, u := range c.units[j] {
+		for _, v := range u.Values {
+			own.add(v.Model, v, u.Size)
 		}
 	}
-	return c, wanted.observe(ctx, a, a.Base, d, output, w, c.base)
+	var err error
+	c.at, c.model = j, nil
+	c.model, err = c.observe(j, &own)
+	return c.model, err
 }
 
 // similarity is the correlation of every unit of the base with every unit of
@@ -53,9 +78,13 @@ func (c *correlator) similarity(j int, u *graphmatch.HiddenUnits) ([]float64, er
 	if len(u.Values) == 0 {
 		return nil, nil
 	}
+	model, err := c.of(j)
+	if err != nil {
+		return nil, err
+	}
 	part, sum := make([]float32, u.Size*u.Size), make([]float64, u.Size*u.Size)
 	for _, v := range u.Values {
-		a, b := c.base[v], c.models[j][v]
+		a, b := c.base[v], model[v]
 		n := min(len(a), len(b)) / u.Size
 		kernel.Gemm(c.workers, false, true, u.Size, u.Size, n, 1/float32(max(1, n)), a, n, b, n, 0, part, u.Size)
 		for i, p := range part {
@@ -89,50 +118,70 @@ func (p *places) add(name string, v graphmatch.HiddenValues, size int) {
 }
 
 // observe runs a model and keeps the standardised activations of all places.
-func (p *places) observe(ctx context.Context, a *graphmatch.Alignment, j int, d *dataset.Data, output string, w *kernel.Workers, into map[graphmatch.HiddenValues][]float32) error {
+func (c *correlator) observe(j int, p *places) (activations, error) {
 	if len(p.names) == 0 {
-		return nil
+		return nil, nil
 	}
 	var misfit error
-	o, err := newObserver(a.Models[j], p.names, output, d, w, func(i int, t *network.Tensor) {
+	rows := map[graphmatch.HiddenValues][][]float32{}
+	o, err := newObserver(c.alignment.Models[j], p.names, c.output, c.data, matchBatch, c.workers, func(i int, t *network.Tensor) {
 		for _, v := range p.at[i] {
 			axis := len(t.Shape) - v.Axis
 			if axis < 0 || v.First+v.size > t.Shape[axis] {
 				misfit = fmt.Errorf("value %q has shape %v, want %d hidden units on axis %d from the end", p.names[i], t.Shape, v.size, v.Axis)
 				continue
 			}
-			into[v.HiddenValues] = standardised(t, axis, v.First, v.size)
+			if rows[v.HiddenValues] == nil {
+				rows[v.HiddenValues] = make([][]float32, v.size)
+			}
+			gatherUnits(rows[v.HiddenValues], t, axis, v.First)
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := o.once(ctx); err != nil {
-		return err
+	if err := o.run(c.ctx); err != nil {
+		return nil, err
 	}
-	return misfit
+	into := activations{}
+	for v, units := range rows {
+		into[v] = standardised(units)
+		delete(rows, v)
+	}
+	return into, misfit
 }
 
-// standardised gathers the units along an axis as rows of mean 0 and deviation 1.
-func standardised(t *network.Tensor, axis, first, size int) []float32 {
+// gatherUnits appends numbers of the units along an axis, one row a unit.
+func gatherUnits(rows [][]float32, t *network.Tensor, axis, first int) {
 	inner := innerOf(t.Shape, axis)
 	all := t.Len() / t.Shape[axis] // numbers a unit
 	n := min(all, maxObservations)
-	out := make([]float32, 0, size*n)
-	row := make([]float64, n)
-	for u := range size {
+	for u := range rows {
+		for k := range n {
+			at := k
+			if n < all {
+				_, part := math.Modf(float64(k) * golden)
+				at = int(part * float64(all))
+			}
+			rows[u] = append(rows[u], t.F[(at/inner*t.Shape[axis]+first+u)*inner+at%inner])
+		}
+	}
+}
+
+// standardised brings every row to mean 0 and deviation 1, and puts them one after another.
+func standardised(rows [][]float32) []float32 {
+	out := make([]float32, 0, len(rows)*len(rows[0]))
+	for _, row := range rows {
 		var mean, square float64
-		for k := range row {
-			at := k * all / n
-			row[k] = float64(t.F[(at/inner*t.Shape[axis]+first+u)*inner+at%inner])
-			mean += row[k] / float64(n)
+		for _, v := range row {
+			mean += float64(v) / float64(len(row))
 		}
 		for _, v := range row {
-			square += (v - mean) * (v - mean) / float64(n)
+			square += (float64(v) - mean) * (float64(v) - mean) / float64(len(row))
 		}
 		deviation := math.Sqrt(square + 1e-12)
 		for _, v := range row {
-			out = append(out, float32((v-mean)/deviation))
+			out = append(out, float32((float64(v)-mean)/deviation))
 		}
 	}
 	return out

@@ -56,11 +56,7 @@ func newForward(m *onnx.Model, d *dataset.Data, output string, batch int, plan *
 		f.config.Read = map[*onnxpb.TensorProto]*network.Tensor{}
 	}
 	if n := fixedBatch(m); n > 0 {
-		wide := min(f.batch, f.parts[0].Len())
-		f.fixed = n >= wide || !widens(m, f.parts[0], output, n, wide, w)
-		if f.fixed {
-			f.batch = n
-		}
+		f.widen(n)
 	}
 	for _, p := range f.parts {
 		size := f.batch

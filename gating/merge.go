@@ -200,6 +200,7 @@ func (m *merge) rearrange(ctx context.Context, s *graphmatch.Selection, losses [
 	}
 	m.arranged, m.alignment = a, a.selection.Alignment
 	if a.by != PermuteNone {
+		m.weights = nil // not twice in memory
 		m.weights, err = LoadWeights(a.selection)
 	}
 	return a.selection, err

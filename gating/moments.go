@@ -69,7 +69,7 @@ func channelMoments(ctx context.Context, m *onnx.Model, layers []repairable, j i
 	for i, l := range layers {
 		collected[i], names[i] = newSums(l.channels), l.value(j)
 	}
-	o, err := newObserver(m, names, output, d, w, func(i int, t *network.Tensor) { collected[i].add(t, layers[i].axis(t)) })
+	o, err := newObserver(m, names, output, d, d.Len(), w, func(i int, t *network.Tensor) { collected[i].add(t, layers[i].axis(t)) })
 	if err != nil {
 		return nil, err
 	}

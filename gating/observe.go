@@ -16,12 +16,12 @@ type observer struct {
 }
 
 // newObserver prepares to show the named values of a model over the samples of d
-// that have the first one's shape. show gets a value's position among the names;
+// that have the first one's shape, batch of them at a time. show gets a value's position among the names;
 // it may change the elements for the nodes that run later. output is the one that
 // tells whether a graph exported for a fixed batch size takes more at once.
-func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, w *kernel.Workers, show func(i int, t *network.Tensor)) (*observer, error) {
+func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, batch int, w *kernel.Workers, show func(i int, t *network.Tensor)) (*observer, error) {
 	d = d.Parts()[0]
-	f, err := newForward(m, d, output, d.Len(), nil, w)
+	f, err := newForward(m, d, output, batch, nil, w)
 	if err != nil {
 		return nil, err
 	}
@@ -39,14 +39,6 @@ func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, 
 
 // inOneRun says whether all samples go through the network together.
 func (o *observer) inOneRun() bool { return o.forward.sizes[0] >= o.forward.data.Len() }
-
-// once shows the values of the first batch.
-func (o *observer) once(ctx context.Context) error {
-	for rows := range o.forward.data.InOrder(o.forward.sizes[0]) {
-		return o.batch(ctx, rows)
-	}
-	return nil
-}
 
 // run shows the values, once a batch. A short last batch is left out.
 func (o *observer) run(ctx context.Context) error {

@@ -31,8 +31,11 @@ const (
 // up to 0.6 where normalisation statistics, all positive, weigh much.
 const related = 0.7
 
-// matchSamples is how many samples activation matching looks at.
-const matchSamples = 256
+// Activation matching looks at matchSamples samples, matchBatch at a time.
+const (
+	matchSamples = 256
+	matchBatch   = 64
+)
 
 // UnitOrder is the order that a parent's hidden units were brought into.
 type UnitOrder struct {
@@ -47,6 +50,7 @@ type arrangement struct {
 	orders    [][]UnitOrder // one list a parent; nil for PermuteNone
 	before    []float64     // per parent: cosine between its weights and the base's
 	after     []float64     // the same once reordered
+	loss      float64       // of the average, where it was asked for
 }
 
 // reorder brings the parents' hidden units into the base's order by weights, or by
@@ -114,7 +118,7 @@ func sameOutputs(before, after *graphmatch.Alignment, d *dataset.Data, output st
 // unrelated says whether some parent has weights far from the base's, where neither is a suspect: the
 // order of a broken base's units would pull good parents apart.
 func unrelated(a *graphmatch.Alignment, losses []float64) (bool, error) {
-	_, before, err := hiddenUnits(a)
+	_, before, err := graphmatch.Hidden(a)
 	in := slices.Repeat([]bool{true}, len(before))
 	if losses != nil {
 		in = trusted(startOf(losses))
@@ -125,19 +129,6 @@ func unrelated(a *graphmatch.Alignment, losses []float64) (bool, error) {
 		}
 	}
 	return false, err
-}
-
-// hiddenUnits lists every model's sets of hidden units, and the cosines between
-// its weights and the base's.
-func hiddenUnits(a *graphmatch.Alignment) (units [][]graphmatch.HiddenUnits, before []float64, err error) {
-	stay := func(_ int, u *graphmatch.HiddenUnits) ([]float64, error) {
-		return permutationMatrix(nil, u.Size), nil
-	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: stay})
-	if err != nil {
-		return nil, nil, err
-	}
-	return p.Units, p.Before, nil
 }
 
 // permutationMatrix scores exactly the pairs of an order; a nil order is the identity.

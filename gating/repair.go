@@ -117,7 +117,7 @@ func (m *merge) repaired(ctx context.Context, p *Plan, coeffs [][]float64) (*Pla
 		names[i] = layers[i].value(base)
 	}
 	list := make([]Repair, len(layers))
-	o, err := newObserver(plain, names, m.objective.Output, d, m.workers, func(i int, t *network.Tensor) {
+	o, err := newObserver(plain, names, m.objective.Output, d, d.Len(), m.workers, func(i int, t *network.Tensor) {
 		axis := layers[i].axis(t)
 		list[i] = repairTo(layers[i].Layer.Name, momentsOf(t, axis), p.wanted(&layers[i], coeffs, parents, i))
 		list[i].apply(t, axis)
@@ -208,17 +208,18 @@ func (p *Plan) repairOf(l *graphmatch.Layer) *Repair {
 
 // rescale applies a repair to a parameter of a mixture whose coefficients in
 // channel u add up to total(u): weights and scales take the scale, biases also the shift.
-func (r *Repair) rescale(p *graphmatch.Param, total func(u int) float64, values []float64) {
+func rescale[T float32 | float64](r *Repair, p *graphmatch.Param, total func(u int) float64, values []T) {
 	if r == nil || p.Role == "mean" || p.Role == "var" {
 		return
 	}
 	_, units, inner := blocks(p)
-	for i := range values {
+	for i, v := range values {
 		u := i / inner % units
-		values[i] *= r.Scale[u]
+		y := r.Scale[u] * float64(v)
 		if p.Role == "bias" {
-			values[i] += r.Shift[u] * total(u)
+			y += r.Shift[u] * total(u)
 		}
+		values[i] = T(y)
 	}
 }
 
@@ -227,15 +228,8 @@ func (r *Repair) rescaled(p *graphmatch.Param, values []float32) []float32 {
 	if r == nil || values == nil {
 		return values
 	}
-	wide := make([]float64, len(values))
-	for i, v := range values {
-		wide[i] = float64(v)
-	}
-	r.rescale(p, func(int) float64 { return 1 }, wide)
-	out := make([]float32, len(values))
-	for i, v := range wide {
-		out[i] = float32(v)
-	}
+	out := slices.Clone(values)
+	rescale(r, p, func(int) float64 { return 1 }, out)
 	return out
 }
 

@@ -54,6 +54,16 @@ func LoadWeights(s *graphmatch.Selection) (*Weights, error) {
 	return w, nil
 }
 
+// count is the number of weights that are mixed, of one parent.
+func (w *Weights) count() (n int) {
+	for i := range w.layers {
+		for _, m := range w.layers[i].mixed {
+			n += len(m.values[w.selection.Alignment.Base])
+		}
+	}
+	return n
+}
+
 func loadLayer(a *graphmatch.Alignment, layer *graphmatch.Layer) (*layerWeights, error) {
 	l := &layerWeights{layer: layer, affine: isAffine(layer), nonfinite: make([]bool, len(a.Models))}
 	for k := range layer.Params {

@@ -1,25 +1,37 @@
 package gating
 
-import (
-	"math"
-
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
-	"github.com/softmerge/softmerge/onnx"
-)
+import "math"
 
 // probeRuns is how many runs of the exported batch size a wider batch is compared with.
 const probeRuns = 3
 
-// widens says whether a graph exported for a fixed batch size computes the same
-// for every sample when it is run on more of them at once, which is many times
-// faster. It is tried out on the first samples of the data: a graph with the batch
-// size written into a Reshape does not lower, one that mixes samples differs.
-func widens(m *onnx.Model, d *dataset.Data, output string, fixed, batch int, w *kernel.Workers) bool {
-	narrow := bareForward(m, d, output, fixed, w)
-	narrow.fixed, narrow.sizes = true, []int{fixed}
-	wide := bareForward(m, d, output, batch, w)
-	wide.sizes = []int{batch}
+// widen settles how many samples go at once through a graph that was exported
+// for exactly n: any number where it computes the same for every sample as it
+// stands, always as many where shapes written into it have to grow with them,
+// else n. More at once is many times faster.
+func (f *forward) widen(n int) {
+	wide := min(f.batch, f.parts[0].Len())
+	if n < wide && f.widens(n, wide, 1) {
+		return
+	}
+	f.fixed = true
+	if times := wide / n; times > 1 && len(f.parts) == 1 && f.widens(n, n*times, times) {
+		f.batch, f.config.Stretch = n*times, times
+		return
+	}
+	f.batch = n
+}
+
+// widens says whether the graph computes the same for every sample when it is run
+// on batch samples at once instead of n. It is tried out on the first samples of
+// the data: a graph with the batch size written into a Reshape does not lower
+// unless that is stretched, one that mixes samples differs.
+func (f *forward) widens(n, batch, stretch int) bool {
+	output, w := f.config.Outputs[0], f.config.Workers
+	narrow := bareForward(f.model, f.parts[0], output, n, w)
+	narrow.fixed, narrow.sizes = true, []int{n}
+	wide := bareForward(f.model, f.parts[0], output, batch, w)
+	wide.sizes, wide.config.Stretch = []int{batch}, stretch
 	return sameRows(narrow, wide)
 }
 

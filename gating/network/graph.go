@@ -53,6 +53,7 @@ type value struct {
 	list     *[]*value // the elements of a sequence or an optional, which have no elements of their own
 	optional bool
 
+	fed   bool // depends on a graph input
 	gated bool // depends on a coefficient
 	grad  bool // a gradient can flow from it to a coefficient
 }

@@ -26,9 +26,12 @@ type Config struct {
 	// Statistics names BatchNormalization nodes that are to normalise by each
 	// batch's own statistics and collect them.
 	Statistics map[*onnxpb.NodeProto]*Statistics
-	Workers    *kernel.Workers // for folding
-	MaxBytes   int64           // bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
-	MaxNodes   int             // bound on nodes once functions and loops are expanded, 0 for a million
+	// Stretch says how many times more samples the graph is given than it was exported for, where it was for a fixed
+	// number: the first dimension of shapes that Reshape nodes carry grows with them. 0 and 1 leave all shapes alone.
+	Stretch  int
+	Workers  *kernel.Workers // for folding
+	MaxBytes int64           // bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
+	MaxNodes int             // bound on nodes once functions and loops are expanded, 0 for a million
 }
 
 // Bounds that keep a hostile graph from expanding without end.
@@ -137,7 +140,7 @@ func (l *lowerer) bindInputs(g *onnxpb.GraphProto, s *scope) error {
 		if !dt.IsFloat() && !dt.IsInteger() && dt != onnx.Bool {
 			return fmt.Errorf("input %q has element type %s: %w", name, dt, ErrUnsupported)
 		}
-		v := &value{spec: Spec{dt, slices.Clone(shape)}, param: -1, input: name}
+		v := &value{spec: Spec{dt, slices.Clone(shape)}, param: -1, input: name, fed: true}
 		s.values[name] = v
 		l.graph.inputs = append(l.graph.inputs, v)
 	}
@@ -337,7 +340,7 @@ func (l *lowerer) bindKnown(c *call, outs []*Tensor, s *scope) error {
 // bindView names an output that is one of the node's inputs under another spec.
 func (l *lowerer) bindView(c *call, spec Spec, s *scope) error {
 	from := c.view.value
-	v := &value{spec: spec, param: -1, view: from, gated: from.gated, grad: from.grad}
+	v := &value{spec: spec, param: -1, view: from, fed: from.fed, gated: from.gated, grad: from.grad}
 	if from.known != nil {
 		v = &value{spec: spec, param: -1, known: from.known.reshaped(spec)}
 	}
@@ -350,17 +353,17 @@ func (l *lowerer) bindView(c *call, spec Spec, s *scope) error {
 // append adds a node to the graph and names its outputs.
 func (l *lowerer) append(c *call, op Operator, specs []Spec, kind gradientKind, s *scope) {
 	n := &node{name: c.name, op: c.op(), run: op, zero: kind == gradZero, out: make([]*value, len(specs))}
-	gated, grad := false, false
+	fed, gated, grad := false, false, false
 	for _, in := range c.in {
 		var v *value
 		if in != nil {
 			v = in.value
-			gated, grad = gated || v.gated, grad || v.grad
+			fed, gated, grad = fed || v.fed, gated || v.gated, grad || v.grad
 		}
 		n.in = append(n.in, v)
 	}
 	for i, spec := range specs {
-		n.out[i] = &value{spec: spec, param: -1, node: n, out: i, gated: gated, grad: grad && !n.zero && spec.IsFloat()}
+		n.out[i] = &value{spec: spec, param: -1, node: n, out: i, fed: fed, gated: gated, grad: grad && !n.zero && spec.IsFloat()}
 		if i < len(c.node.GetOutput()) && c.node.GetOutput()[i] != "" {
 			s.values[c.node.GetOutput()[i]] = n.out[i]
 		}
