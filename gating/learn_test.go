@@ -146,8 +146,8 @@ func TestLearnStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-// fixedNet is linearNet for exactly batch samples (-1 for any), with the batch
-// size written into a Reshape, so that it cannot be run on more at once.
+// fixedNet is linearNet for exactly batch samples (-1 for any), with the batch size
+// written into a Reshape as the second dimension, so that it cannot be run on more at once.
 func fixedNet(t *testing.T, batch int64, seed uint64) *onnx.Model {
 	t.Helper()
 	b := newBuilt()
@@ -156,9 +156,11 @@ func fixedNet(t *testing.T, batch int64, seed uint64) *onnx.Model {
 	b.weight(t, "w2", onnx.Float32, seed+200, 6, 3)
 	b.node("MatMul", "h", []string{"x", "w1"})
 	b.node("Tanh", "r", []string{"h"})
-	shape := must(onnx.NewTensor("shape", []int{2}, []int64{batch, 6}))(t)
+	shape := must(onnx.NewTensor("shape", []int{2}, []int64{6, batch}))(t)
 	b.Initializer = append(b.Initializer, shape)
-	b.node("Reshape", "s", []string{"r", "shape"})
+	b.node("Transpose", "turned", []string{"r"})
+	b.node("Reshape", "same", []string{"turned", "shape"})
+	b.node("Transpose", "s", []string{"same"})
 	b.node("MatMul", "y", []string{"s", "w2"})
 	b.out("y")
 	return b.model(t)
