@@ -42,7 +42,7 @@ model every layer should take, and writes one ordinary ONNX file.`,
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&v.json, "json", false, "print one JSON object on standard output")
 	root.PersistentFlags().BoolVarP(&v.quiet, "quiet", "q", false, "no messages and no progress, only results and errors")
-	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v), newDiff(v))
+	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v), newDiff(v), newMan(v))
 	for _, c := range root.Commands() {
 		c.Flags().SortFlags = false
 		c.Args = usageArgs(c.Args)
