@@ -62,7 +62,7 @@ func init() {
 
 // expansionOf returns the expansion of a node, nil if it has none. Some operators have one only in some of their forms:
 // Identity where its input is no tensor, FusedMatMul where rows come before batches, DFT back to real numbers, a
-// normalisation whose scale repeats.
+// normalisation whose scale repeats, Concat where the graph is stretched.
 func expansionOf(c *call) expansion {
 	switch op := c.op(); {
 	case op == "Identity" && c.has(0) && c.in[0].value.list != nil:
@@ -73,6 +73,8 @@ func expansionOf(c *call) expansion {
 		return expandRealDFT
 	case c.repeatsScale():
 		return expandScale
+	case c.lacksSamples():
+		return expandShortConcat
 	default:
 		return expansions[op].expand
 	}

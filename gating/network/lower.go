@@ -27,7 +27,8 @@ type Config struct {
 	// batch's own statistics and collect them.
 	Statistics map[*onnxpb.NodeProto]*Statistics
 	// Stretch says how many times more samples the graph is given than it was exported for, where it was for a fixed
-	// number: the first dimension of shapes that Reshape nodes carry grows with them. 0 and 1 leave all shapes alone.
+	// number: the first dimension of shapes that Reshape nodes carry grows with them, and so do constants that Concat
+	// joins with the data. 0 and 1 leave all as it is.
 	Stretch  int
 	Workers  *kernel.Workers // for folding
 	MaxBytes int64           // bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB

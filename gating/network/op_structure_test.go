@@ -2,7 +2,6 @@ package network
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx"
@@ -151,43 +150,4 @@ func TestConstantFill(t *testing.T) {
 	expectError(t, "negative", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", -1)}}, ErrShape)
 	expectError(t, "huge", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", 1<<40, 1<<40)}}, ErrShape)
 	expectError(t, "strings", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intAttr("dtype", int64(onnx.String))}}, ErrUnsupported)
-}
-
-// TestStretchedShapes gives a graph three samples [_,2,6] although its shapes were written for one. Shapes that copy, infer or
-// compute the number of samples hold them anyway, and those of weights have nothing to do with it.
-func TestStretchedShapes(t *testing.T) {
-	for _, c := range []struct {
-		name, from string
-		dims       []int64
-		want       []int
-	}{
-		{"one sample", "x", []int64{1, 12}, []int{3, 12}},
-		{"parts of a sample", "x", []int64{4, 3}, []int{12, 3}},
-		{"parts and the rest", "x", []int64{4, -1}, []int{12, 3}},
-		{"computed from the input", "x", []int64{3, -1}, []int{3, 12}},
-		{"copied", "x", []int64{0, 12}, []int{3, 12}},
-		{"inferred", "x", []int64{-1, 6}, []int{6, 6}},
-		{"a weight", "w", []int64{1, -1}, []int{1, 6}},
-	} {
-		g := graphOf("x")
-		addFloats(t, g, "w", []int{6, 1}, 1, 2, 3, 4, 5, 6)
-		addNode(g, "Reshape", c.from, "y", intsAttr("shape", c.dims...))
-		m := modelOf(t, g, nil, "y")
-		w := Param{Sites: []onnx.Site{{Node: g.GetNode()[0]}}, Shape: []int{6, 1}, Values: [][]float32{{1, 2, 3, 4, 5, 6}}, Axis: -1}
-		config := Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}
-		if c.from == "w" {
-			config.Params = []Param{w}
-		}
-		lowered, err := Lower(m, config)
-		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		} else if got := lowered.Outputs()[0].Shape; !slices.Equal(got, c.want) {
-			t.Errorf("%s: shape %v, want %v", c.name, got, c.want)
-		}
-	}
-	g := graphOf("x")
-	addNode(g, "Reshape", "x", "y", intsAttr("shape", 5, 7))
-	if _, err := Lower(modelOf(t, g, nil, "y"), Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}); !isKind(err, ErrShape) {
-		t.Errorf("a shape that fits no number of samples: %v", err)
-	}
 }
