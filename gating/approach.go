@@ -20,7 +20,7 @@ var (
 // Bounds on losses, as multiples of the best parent's: starts that are worse are
 // not worth learning from.
 const (
-	passableMiddle = 3.0
+	passableOther  = 3.0
 	passableParent = 2.0
 )
 
@@ -36,45 +36,54 @@ type approach struct {
 	loss float64 // there, on the first training samples
 }
 
-// judgeApproaches learns gates of parents whose hidden units were reordered: from
-// the better of the average and the best parent's neighbourhood; channel by channel
-// also from the other of the two and from the second parent, where these are not much
-// worse, and with gates that need not add up to one, which can undo the loss of variance.
+// judgeApproaches learns gates of parents whose hidden units were reordered, from
+// the better of the average and the best parent's neighbourhood.
 //
 // Parents that are suspects (see [Start]) take no part in the average, and their
 // gates start as they do elsewhere.
 func (m *merge) judgeApproaches(ctx context.Context, p *Plan, losses []float64) error {
-	order := ascending(losses)
-	mid, err := m.approach(ctx, p, order[0], losses, middle)
+	best := ascending(losses)[0]
+	average, err := m.approach(ctx, p, best, losses, middle)
 	if err != nil {
 		return err
 	}
-	close, err := m.approach(ctx, p, order[0], losses, near)
+	beside, err := m.approach(ctx, p, best, losses, near)
 	if err != nil {
 		return err
 	}
-	first, other := close, mid
-	if mid.loss <= close.loss {
-		first, other = mid, close
+	first, other := beside, average
+	if average.loss <= beside.loss {
+		first, other = average, beside
 	}
 	name := "soft:" + string(p.Granularity)
 	if first.plan != p {
 		name += "+repaired"
 	}
-	if err := m.judgeFrom(ctx, name, first, losses, m.Learn.Combine, true); err != nil || p.Granularity != ByChannel || m.weights.count() > quickWeights {
+	if err := m.judgeFrom(ctx, name, first, losses, m.Learn.Combine, true); err != nil {
 		return err
 	}
+	if p.Granularity != ByChannel || m.weights.count() > quickWeights {
+		return nil
+	}
+	return m.judgeMore(ctx, name, p, losses, beside, other)
+}
+
+// judgeMore tries, channel by channel, what else may be worth it: gates that need
+// not add up to one, which can undo the loss of variance, and the other place and
+// the second parent's neighbourhood, where these are not much worse than the best parent.
+func (m *merge) judgeMore(ctx context.Context, name string, p *Plan, losses []float64, beside, other *approach) error {
 	if m.Learn.Combine == "" {
-		if err := m.judgeFrom(ctx, name+":sum", close, losses, Sum, false); err != nil {
+		if err := m.judgeFrom(ctx, name+":sum", beside, losses, Sum, false); err != nil {
 			return err
 		}
 	}
-	if other.loss <= passableMiddle*losses[order[0]] {
+	order := ascending(losses)
+	if other.loss <= passableOther*losses[order[0]] {
 		if err := m.judgeFrom(ctx, name+":other", other, losses, m.Learn.Combine, false); err != nil {
 			return err
 		}
 	}
-	if len(order) < 2 || !(losses[order[1]] <= passableParent*losses[order[0]]) {
+	if len(order) < 2 || losses[order[1]] > passableParent*losses[order[0]] {
 		return nil
 	}
 	second, err := m.approach(ctx, p, order[1], losses, near)
