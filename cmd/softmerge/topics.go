@@ -7,6 +7,7 @@ func topics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "patterns", Short: "How --only and --except choose layers", Long: helpPatterns},
 		{Use: "data", Short: "What files --data takes", Long: helpData},
+		{Use: "candidates", Short: "What the names in merge's table mean", Long: helpCandidates},
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
 	}
 }
@@ -49,6 +50,26 @@ merge faster than hundreds.
 The first axis counts samples. Integers become floats where the graph wants floats; nothing is
 scaled or clipped. A fifth of the samples (--holdout) is kept from learning and judges the
 candidates; --holdout-data FILE judges instead.`
+
+const helpCandidates = `merge judges many models on samples that no gate learned from, and writes the best:
+
+  parent FILE        one of the models, as it is
+  uniform            the average of all
+  greedy             the average of those that help, best first
+  soft:layer         gates learned for each layer; soft:channel for each output channel, and so on
+
+What may follow:
+
+  :rounded           gates at 0 or 1 instead of between
+  +recalibrated      statistics of BatchNormalization measured anew on the data
+  +repaired          hidden units were reordered, and every channel of the average has the mean
+                     and the deviation that the models' channels have
+  :sum               gates need not add up to one
+  :other, :second    learning began elsewhere: at the average instead of beside the best model (or
+                     the other way round), beside the second best
+
+Hidden units are reordered (--permute) where models were trained from different starts: then the same
+unit does another thing in each. The last three are tried on networks of up to a million weights.`
 
 const helpExitCodes = `  0    done
   1    failure: a file cannot be read or written, or the program is at fault
