@@ -11,13 +11,14 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// maxObservations is how many numbers of a hidden unit are kept of each batch,
-// spread over samples and places: more would not change which units are alike.
+// maxObservations is how many numbers of a hidden unit are kept of each batch of
+// matchBatch, spread over samples and places: more would not change which units are
+// alike. Of smaller batches, which are more, less is kept.
 const maxObservations = 1024
 
 // golden is the golden ratio's fraction: its multiples spread evenly, and hit
 // all columns of an image alike, as equal steps would not.
-var golden = math.Phi - 1
+const golden = math.Phi - 1
 
 // correlator compares hidden units by how their activations on data go together
 // (arXiv 2209.04836, section 3.1).
@@ -28,6 +29,7 @@ type correlator struct {
 	data      *dataset.Data
 	output    string
 	workers   *kernel.Workers
+	size      int // samples a run
 	base      activations
 	model     activations // of the model asked for last
 	at        int         // which one that is
@@ -123,6 +125,7 @@ func (c *correlator) observe(j int, p *places) (activations, error) {
 		return nil, nil
 	}
 	var misfit error
+	most := 0
 	rows := map[graphmatch.HiddenValues][][]float32{}
 	o, err := newObserver(c.alignment.Models[j], p.names, c.output, c.data, matchBatch, c.workers, func(i int, t *network.Tensor) {
 		for _, v := range p.at[i] {
@@ -134,10 +137,13 @@ func (c *correlator) observe(j int, p *places) (activations, error) {
 			if rows[v.HiddenValues] == nil {
 				rows[v.HiddenValues] = make([][]float32, v.size)
 			}
-			gatherUnits(rows[v.HiddenValues], t, axis, v.First)
+			gatherUnits(rows[v.HiddenValues], t, axis, v.First, most)
 		}
 	})
 	if err != nil {
+		return nil, err
+	}
+	if most, err = c.observations(o, j); err != nil {
 		return nil, err
 	}
 	if err := o.run(c.ctx); err != nil {
@@ -151,11 +157,24 @@ func (c *correlator) observe(j int, p *places) (activations, error) {
 	return into, misfit
 }
 
-// gatherUnits appends numbers of the units along an axis, one row a unit.
-func gatherUnits(rows [][]float32, t *network.Tensor, axis, first int) {
+// observations is how many numbers of a unit are kept of each run. Models that take
+// different numbers of samples at once would show different ones.
+func (c *correlator) observations(o *observer, j int) (int, error) {
+	size := o.forward.sizes[0]
+	if c.size != 0 && size != c.size {
+		return 0, &hinted{graphmatch.ErrAlign, fmt.Sprintf("activations cannot be matched: %s computes %d samples at once, the base %d",
+			c.alignment.Models[j].Path(), size, c.size), "export both with a symbolic batch axis, or match with --permute weights"}
+	}
+	c.size = size
+	batches := max(1, o.forward.data.Len()/size)
+	return max(1, maxObservations*min(batches, matchSamples/matchBatch)/batches), nil
+}
+
+// gatherUnits appends numbers of the units along an axis, one row a unit and at most most of each.
+func gatherUnits(rows [][]float32, t *network.Tensor, axis, first, most int) {
 	inner := innerOf(t.Shape, axis)
 	all := t.Len() / t.Shape[axis] // numbers a unit
-	n := min(all, maxObservations)
+	n := min(all, most)
 	for u := range rows {
 		for k := range n {
 			at := k
