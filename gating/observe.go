@@ -37,8 +37,8 @@ func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, 
 	return &observer{f, r}, nil
 }
 
-// inOneRun says whether all samples go through the network together.
-func (o *observer) inOneRun() bool { return o.forward.sizes[0] >= o.forward.data.Len() }
+// inOneRun says whether all samples go through the network together, and nothing else with them.
+func (o *observer) inOneRun() bool { return o.forward.sizes[0] == o.forward.data.Len() }
 
 // run shows the values, once a batch. A short last batch is left out.
 func (o *observer) run(ctx context.Context) error {

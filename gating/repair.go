@@ -61,8 +61,7 @@ func (p *Plan) repairables() []repairable {
 		if l.affine {
 			k = newNormRoles(l.Layer).scale
 		}
-		if k < 0 || !l.affine && (len(l.Layer.Params) != 2 || l.Layer.Params[1-k].ChannelAxis < 0 ||
-			!slices.Contains([]string{"Conv", "Gemm", "MatMul"}, l.Layer.Op)) {
+		if k < 0 || !l.affine && !weightAndBias(l.Layer, k) {
 			continue
 		}
 		once := true
@@ -74,6 +73,16 @@ func (p *Plan) repairables() []repairable {
 		}
 	}
 	return list
+}
+
+// weightAndBias says whether a layer is a weight and the bias at k, each with an entry a channel: a bias
+// of one number, which Gemm and Add broadcast, cannot shift channels by themselves.
+func weightAndBias(l *graphmatch.Layer, k int) bool {
+	if len(l.Params) != 2 || !slices.Contains([]string{"Conv", "Gemm", "MatMul"}, l.Op) {
+		return false
+	}
+	weight := &l.Params[1-k]
+	return weight.ChannelAxis >= 0 && weight.Shape[weight.ChannelAxis] == l.Params[k].Shape[0]
 }
 
 // mainNodes numbers the nodes of the main graph from 1.
@@ -138,14 +147,15 @@ func (m *merge) parentMoments(ctx context.Context, p *Plan, layers []repairable)
 	if m.moments != nil {
 		return m.moments, nil
 	}
+	list := make([][]moments, len(p.Selection.Alignment.Models))
 	for j, model := range p.Selection.Alignment.Models {
-		s, err := channelMoments(ctx, model, layers, j, m.objective.Output, m.train.Head(repairSamples), m.workers)
-		if err != nil {
+		var err error
+		if list[j], err = channelMoments(ctx, model, layers, j, m.objective.Output, m.train.Head(repairSamples), m.workers); err != nil {
 			return nil, err
 		}
-		m.moments = append(m.moments, s)
 	}
-	return m.moments, nil
+	m.moments = list
+	return list, nil
 }
 
 // wanted mixes the parents' moments of layer i by the layer's coefficients.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // repairing prepares a merge of a family's seeds for repairs, with gates by channel.
@@ -98,6 +99,45 @@ func TestRepairLeavesDeadChannels(t *testing.T) {
 	for i, c := range [][2]float64{{1, 0}, {1, 0}, {1, 0}, {0.5, 1}} {
 		if r.Scale[i] != c[0] || r.Shift[i] != c[1] {
 			t.Errorf("channel %d: scale %g, shift %g, want %g and %g", i, r.Scale[i], r.Shift[i], c[0], c[1])
+		}
+	}
+}
+
+// TestBiasOfOneNumber: Gemm broadcasts it, so it cannot shift channels by themselves. The layer is left
+// as it is, and so the merge goes on.
+func TestBiasOfOneNumber(t *testing.T) {
+	net := func(seed uint64) *onnx.Model {
+		b := newBuilt()
+		b.in("x", -1, 6)
+		b.weight(t, "w1", onnx.Float32, seed, 6, 8)
+		b.weight(t, "b1", onnx.Float32, seed+1, 1)
+		b.weight(t, "w2", onnx.Float32, seed+2, 8, 3)
+		b.weight(t, "b2", onnx.Float32, seed+3, 3)
+		b.node("Gemm", "h", []string{"x", "w1", "b1"})
+		b.node("Relu", "r", []string{"h"})
+		b.node("Gemm", "y", []string{"r", "w2", "b2"})
+		b.out("y")
+		return b.model(t)
+	}
+	o := Options{Method: UniformMean, Permute: PermuteActivations}
+	r := must(Merge(t.Context(), selectAll(t, []*onnx.Model{net(1), net(10)}), labelled(samples(3, 80, 6), 3), o))(t)
+	for i := range r.Candidates {
+		if c := &r.Candidates[i]; c.Name == "uniform+repaired" {
+			if len(c.plan.repairs) != 1 || c.plan.repairs[0].Layer != "w2" {
+				t.Errorf("repairs %v, want one of w2", c.plan.repairs)
+			}
+			return
+		}
+	}
+	t.Error("nothing was repaired")
+}
+
+// TestGraphOfMoreSamplesGivesNoMoments: a graph for more samples than there are shows those that fill it up too.
+func TestGraphOfMoreSamplesGivesNoMoments(t *testing.T) {
+	for batch, want := range map[int64]bool{-1: true, 3: true, 4: false} {
+		o := must(newObserver(hiddenNet(t, batch, 1), []string{"h"}, "y", samples(1, 3, 3, 4), 3, nil, nil))(t)
+		if o.inOneRun() != want {
+			t.Errorf("3 samples through a graph for %d: in one run is %v", batch, o.inOneRun())
 		}
 	}
 }
