@@ -360,3 +360,29 @@ func TestNonfiniteParentsAreShutOut(t *testing.T) {
 		}
 	}
 }
+
+// TestMisshapenNormalisation: tensors that do not go together are no affine map. Without data nothing has
+// checked the file yet, and the graph is not run.
+func TestMisshapenNormalisation(t *testing.T) {
+	for name, shapes := range map[string][4][]int{
+		"short variance": {{4}, {4}, {4}, {3}}, "short mean": {{4}, {4}, {1}, {4}}, "scalars": {{}, {}, {}, {}},
+	} {
+		net := func(seed uint64) *onnx.Model {
+			b := newBuilt()
+			b.in("x", -1, 4)
+			in := []string{"x"}
+			for i, shape := range shapes {
+				in = append(in, b.weight(t, fmt.Sprint("t", i), onnx.Float32, seed+uint64(i), shape...).GetName())
+			}
+			b.node("BatchNormalization", "y", in)
+			b.out("y")
+			return b.model(t)
+		}
+		w := must(LoadWeights(selectAll(t, []*onnx.Model{net(1), net(5)})))(t)
+		for i := range w.layers {
+			if w.layers[i].affine {
+				t.Errorf("%s: taken for an affine map", name)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package gating
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -174,5 +175,10 @@ func allFinite(f []float32) bool {
 	return true
 }
 
-// isAffine says whether a layer is a BatchNormalization whose four tensors are all there.
-func isAffine(l *graphmatch.Layer) bool { return l.Op == "BatchNormalization" && len(l.Params) == 4 }
+// isAffine says whether a layer is a BatchNormalization whose four tensors are all
+// there, one number a channel each: the file has not been checked for that yet.
+func isAffine(l *graphmatch.Layer) bool {
+	return l.Op == "BatchNormalization" && len(l.Params) == 4 && !slices.ContainsFunc(l.Params, func(p graphmatch.Param) bool {
+		return len(p.Shape) != 1 || p.Shape[0] != l.Params[0].Shape[0]
+	})
+}
