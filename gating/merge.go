@@ -154,9 +154,9 @@ func setDefault[T comparable](v *T, def T) {
 
 // withoutGates is the result where no selected layer can be mixed: fine if all are identical.
 func (m *merge) withoutGates(s *graphmatch.Selection) (*Result, error) {
-	for layer, why := range m.weights.skipped {
-		if layer.Status != graphmatch.Identical {
-			return nil, &hinted{graphmatch.ErrAlign, fmt.Sprintf("none of the selected layers can be merged; layer %s: %s", layer.Name, why),
+	for _, i := range s.Layers {
+		if layer := &s.Alignment.Layers[i]; layer.Status != graphmatch.Identical {
+			return nil, &hinted{graphmatch.ErrAlign, fmt.Sprintf("none of the selected layers can be merged; layer %s: %s", layer.Name, m.weights.skipped[layer]),
 				"run softmerge match to see what aligns, or choose other layers with --only"}
 		}
 	}

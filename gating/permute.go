@@ -162,10 +162,10 @@ func moveSelection(s *graphmatch.Selection, to *graphmatch.Alignment) (*graphmat
 	return moved, nil
 }
 
-// restore brings parents into the orders of a recipe.
+// restore brings parents into the orders of a recipe. Orders that do not fit are of kind ErrRecipe.
 func restore(a *graphmatch.Alignment, orders [][]UnitOrder) (*graphmatch.Alignment, error) {
 	if len(orders) != len(a.Models) {
-		return nil, fmt.Errorf("the recipe orders the units of %d parents, it has %d", len(orders), len(a.Models))
+		return nil, recipeErr("the recipe orders the units of %d parents, it has %d", len(orders), len(a.Models))
 	}
 	given := func(j int, u *graphmatch.HiddenUnits) ([]float64, error) {
 		for _, o := range orders[j] {
@@ -173,7 +173,7 @@ func restore(a *graphmatch.Alignment, orders [][]UnitOrder) (*graphmatch.Alignme
 				return permutationMatrix(o.Order, u.Size), nil
 			}
 		}
-		return nil, fmt.Errorf("the recipe has no order for the %d hidden units of %s", u.Size, strings.Join(u.Layers, ", "))
+		return nil, recipeErr("the recipe has no order for the %d hidden units of %s", u.Size, strings.Join(u.Layers, ", "))
 	}
 	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: given})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -107,8 +108,15 @@ func TestRecipeRestoresOrders(t *testing.T) {
 	if !bytes.Equal(fileBytes(t, back), fileBytes(t, r.Model())) {
 		t.Error("other bytes")
 	}
-	again.Orders[1][0].Order[0] = again.Orders[1][0].Order[1]
-	if _, err := again.Bake(must(graphmatch.Align(r.parents, again.Base))(t)); err == nil {
-		t.Error("an order that is no permutation was taken")
+	for name, change := range map[string]func(){
+		"no permutation":   func() { again.Orders[1][0].Order[0] = again.Orders[1][0].Order[1] },
+		"too few parents":  func() { again.Orders = again.Orders[:1] },
+		"repair elsewhere": func() { again.Orders, again.Repairs[0].Layer = nil, "nowhere" },
+	} {
+		again = must(ParseRecipe(data))(t)
+		change()
+		if _, err := again.Bake(must(graphmatch.Align(r.parents, again.Base))(t)); !errors.Is(err, ErrRecipe) {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
 	}
 }

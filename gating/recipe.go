@@ -180,7 +180,7 @@ func (r *Recipe) checkRepairs(p *Plan) error {
 		repair := &r.Repairs[i]
 		at := slices.IndexFunc(p.Layers, func(l PlannedLayer) bool { return l.Layer.Name == repair.Layer })
 		if at < 0 || !repair.fits(p.Layers[at].Layer) {
-			return fmt.Errorf("the recipe's repair of layer %q fits no merged layer", repair.Layer)
+			return recipeErr("the recipe's repair of layer %q fits no merged layer", repair.Layer)
 		}
 	}
 	return nil
