@@ -18,9 +18,12 @@ func (d *Data) readFrom(path string) {
 
 // Join makes one data set of several with the same inputs, in the same order, and all with labels or all without: samples
 // of one shape follow one another in the order given. It copies what it joins. It fails with ErrData when columns do not
-// go together or there are more than MaxShapes.
+// go together, when there is nothing to join, or when there are more shapes than MaxShapes.
 func Join(list ...*Data) (*Data, error) {
-	if len(list) == 1 {
+	switch len(list) {
+	case 0:
+		return nil, fail("give at least one file", "there is no data to join")
+	case 1:
 		return list[0], nil
 	}
 	var keys []string

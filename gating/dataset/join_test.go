@@ -46,6 +46,7 @@ func TestOpenAll(t *testing.T) {
 		{[]string{short, floats}, o, []string{"floats.npz", `"y" holds float64`, "short.npz it holds int64"}},
 		{[]string{short, bare}, o, []string{"short.npz has labels, but", "bare.npz has none"}},
 		{[]string{bare, short}, o, []string{"short.npz has labels, but", "bare.npz has none"}},
+		{nil, o, []string{"no data to join"}},
 		{[]string{short, "none.npz"}, o, []string{"none.npz: no such file"}},
 		{[]string{short, long}, Options{Inputs: []Field{{Name: "ids", Type: onnx.Int64, Shape: []int{-1, 2}}}}, []string{"long.npz", "[2 3]", "[N 2]"}},
 		{[]string{short, short}, Options{Inputs: o.Inputs, MaxBytes: 40}, []string{"40 bytes allowed"}},
