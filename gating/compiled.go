@@ -84,10 +84,11 @@ func (c *compiled) compile(eg *G.ExprGraph) (err error) {
 func (c *compiled) run(values []*network.Tensor, target *network.Tensor) (float64, G.Nodes, error) {
 	c.network.Set(values, target)
 	c.network.NextStep()
-	err := c.vm.RunAll()
-	cost := float64(network.Floats(c.cost.Value())[0])
-	c.vm.Reset()
-	return cost, c.grads, err
+	defer c.vm.Reset()
+	if err := c.vm.RunAll(); err != nil {
+		return 0, nil, err // the cost may have no value yet
+	}
+	return float64(network.Floats(c.cost.Value())[0]), c.grads, nil
 }
 
 // close ends the machine. Its finalizer, which is for other builds of Gorgonia,

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -231,5 +233,30 @@ func TestStepsWithoutFiniteLoss(t *testing.T) {
 	c := newLearnCase(t, []*onnx.Model{bad, brokenNet(t, -2)}, d, ByLayer)
 	if _, err := Learn(t.Context(), c.plan, c.data, c.obj, c.start, config); !errors.Is(err, ErrDiverged) {
 		t.Errorf("with NaN in every step: %v", err)
+	}
+}
+
+// TestFirstStepFails: an operator that refuses the very first samples, here an index out of range, is an
+// error that names it.
+func TestFirstStepFails(t *testing.T) {
+	net := func(seed uint64) *onnx.Model {
+		b := newBuilt()
+		b.in("x", -1, 4)
+		b.weight(t, "w", onnx.Float32, seed, 4, 3)
+		b.node("MatMul", "h", []string{"x", "w"})
+		b.node("Cast", "index", []string{"x"}, intAttr("to", int64(onnx.Int64)))
+		b.node("GatherElements", "y", []string{"h", "index"}, intAttr("axis", 1))
+		b.out("y")
+		return b.model(t)
+	}
+	d := samples(3, 8, 4)
+	for i := range d.Inputs[0].Floats {
+		d.Inputs[0].Floats[i] = 9
+	}
+	d.Label = &dataset.Column{Name: "y", Type: onnx.Float32, Shape: []int{4}, Floats: make([]float32, 32)}
+	p := planOf(t, []*onnx.Model{net(1), net(2)}, ByLayer)
+	_, err := Learn(t.Context(), p, d, Objective{Output: "y", Loss: network.MSE{}}, [][]float64{{1, 1}}, quick())
+	if err == nil || !strings.Contains(err.Error(), "GatherElements") {
+		t.Errorf("got %v", err)
 	}
 }
