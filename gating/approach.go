@@ -1,6 +1,7 @@
 package gating
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -133,7 +134,7 @@ func (m *merge) approach(ctx context.Context, p *Plan, from int, losses []float6
 	return least, nil
 }
 
-// ascending returns the indices of the finite numbers, smallest first; of all, if none is finite.
+// ascending returns the indices of the finite numbers, smallest first.
 func ascending(list []float64) []int {
 	var order []int
 	for i, v := range list {
@@ -141,15 +142,7 @@ func ascending(list []float64) []int {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case list[a] < list[b]:
-			return -1
-		case list[a] > list[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(list[a], list[b]) })
 	return order
 }
 
@@ -177,8 +170,8 @@ func (p *Plan) startAt(from int, way float64, in []bool, combine Combine) [][]fl
 	start := p.towardsAverage(from, way, in)
 	for g, group := range p.Groups {
 		scale := 1.0
-		if combine != Sum {
-			scale = bestOpen / slices.Max(start[g])
+		if widest := slices.Max(start[g]); combine != Sum && widest > 0 { // 0 where all that are in are shut
+			scale = bestOpen / widest
 		}
 		for i, c := range start[g] {
 			start[g][i] = logAlphaOf(c * scale)

@@ -29,6 +29,18 @@ func TestGatesStartWhereWanted(t *testing.T) {
 	}
 }
 
+// TestStartWithAllShut: where every parent that is in has no finite weights, the start is finite all the same.
+func TestStartWithAllShut(t *testing.T) {
+	p := must(NewPlan(must(LoadWeights(selectAll(t, openAll(t, fineTunes("mlp", 3)...))))(t), ByLayer))(t)
+	p.Groups[0].Shut = []bool{true, true, false}
+	for _, combine := range []Combine{Convex, Sum} {
+		start := p.startAt(0, 0.5, []bool{true, true, false}, combine)
+		if c := p.Coefficients(start, combine)[0]; !finite(start[0]) || c[0] != 0 || c[1] != 0 || !finite(c) {
+			t.Errorf("%s: start %v, coefficients %v", combine, start[0], c)
+		}
+	}
+}
+
 // TestLogAlphaOf inverts the gate.
 func TestLogAlphaOf(t *testing.T) {
 	for z := 0.0; z <= mostOpen; z += 0.05 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"runtime"
 	"time"
 
@@ -51,7 +52,7 @@ func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 		return nil, err
 	}
 	defer t.close()
-	total := max(1, c.Epochs*d.Len()/t.samples)
+	total := max(1, min(c.Epochs, math.MaxInt/d.Len())*d.Len()/t.samples)
 	if c.MaxSteps > 0 {
 		total = min(total, c.MaxSteps)
 	}

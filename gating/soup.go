@@ -1,36 +1,18 @@
 package gating
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // greedySoup chooses the parents to average: best first on the training part,
 // each kept only if the average does not get worse with it (model soups, arXiv 2203.05482,
 // recipe 1, judged by the loss).
 func (m *merge) greedySoup(ctx context.Context, p *Plan, losses []float64) ([]bool, error) {
-	order := make([]int, 0, len(losses))
-	for j, l := range losses {
-		if l-l == 0 {
-			order = append(order, j)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case losses[a] < losses[b]:
-			return -1
-		case losses[a] > losses[b]:
-			return 1
-		}
-		return 0
-	})
 	f, err := newForward(p.base(), m.train, m.objective.Output, m.evalBatch(), p, m.workers)
 	if err != nil {
 		return nil, err
 	}
 	in := make([]bool, len(losses))
 	best := 0.0
-	for i, j := range order {
+	for i, j := range ascending(losses) {
 		in[j] = true
 		s, err := f.score(ctx, m.objective, p.Uniform(in))
 		if err != nil {
