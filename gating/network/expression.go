@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
@@ -19,6 +20,7 @@ type nodeRun struct {
 	in    []*Tensor
 	out   []*Tensor
 	value []G.Value // Gorgonia's view of out
+	lease []*lease  // memory of out; nil for integers, which keep theirs
 	gated []int     // which inputs are children of the Gorgonia nodes, in their order
 	step  uint64    // the step that out was computed in
 }
@@ -26,7 +28,7 @@ type nodeRun struct {
 // apply adds a node to the expression: one Gorgonia node for each output that
 // is read, over the gated inputs as children.
 func (p *Program) apply(n *node, children []*G.Node) error {
-	r := &nodeRun{p: p, n: n, out: make([]*Tensor, len(n.out)), value: make([]G.Value, len(n.out))}
+	r := &nodeRun{p: p, n: n, out: make([]*Tensor, len(n.out)), value: make([]G.Value, len(n.out)), lease: make([]*lease, len(n.out))}
 	for i, v := range n.in {
 		r.in = append(r.in, p.source(v))
 		if v != nil && v.gated {
@@ -40,9 +42,14 @@ func (p *Program) apply(n *node, children []*G.Node) error {
 		if v == nil {
 			continue
 		}
-		r.out[k] = NewTensor(padded(v.spec))
-		r.value[k] = vectorOf(r.out[k])
-		r.out[k] = clipped(r.out[k], v.spec)
+		if v.spec.IsFloat() {
+			r.out[k], r.lease[k] = &Tensor{Type: v.spec.Type, Shape: v.spec.Shape}, p.memory.lease(max(1, v.spec.Len()))
+			_, known := n.run.(frugal)
+			r.lease[k].kept = len(n.out) > 1 && !known // the gradient through one output may read another
+		} else {
+			all := NewTensor(padded(v.spec))
+			r.out[k], r.value[k] = clipped(all, v.spec), vectorOf(all)
+		}
 		expr, err := r.forward(k).Apply(children...)
 		if err != nil {
 			return fmt.Errorf("node %q (%s): %w", n.name, n.op, err)
@@ -65,15 +72,19 @@ func (p *Program) source(v *value) *Tensor {
 	}
 }
 
-// point directs the inputs at this step's elements.
-func (r *nodeRun) point(in []G.Value) {
+// point directs the inputs at this step's elements, of the gated ones only those
+// that are given: what others held may belong to somebody else by now.
+func (r *nodeRun) point(given []int, in []G.Value) {
 	for i, v := range r.n.in {
 		if v != nil && !v.gated && v.known == nil {
 			from := r.p.slots[v.root()]
 			r.in[i].F, r.in[i].I = from.F, from.I
 		}
 	}
-	for c, i := range r.gated {
+	for _, i := range r.gated {
+		r.in[i].F, r.in[i].I = nil, nil
+	}
+	for c, i := range given {
 		t := r.in[i]
 		if n := t.Len(); t.Spec().IsFloat() {
 			t.F = Floats(in[c])[:n]
@@ -91,9 +102,11 @@ func (r *nodeRun) forward(k int) *VectorOp {
 		op.In = append(op.In, typeOf(r.n.in[i].spec))
 		op.Diff = append(op.Diff, r.n.in[i].grad && r.n.out[k].grad)
 	}
+	op.lease = r.lease[k]
 	op.Run = func(in []G.Value) (G.Value, error) {
 		if r.step != r.p.ctx.Step {
-			r.point(in)
+			r.point(r.gated, in)
+			r.takeOutputs()
 			if err := r.n.run.Forward(r.p.ctx, r.in, r.out); err != nil {
 				return nil, fmt.Errorf("node %q (%s): %w", r.n.name, r.n.op, err)
 			}
@@ -107,7 +120,15 @@ func (r *nodeRun) forward(k int) *VectorOp {
 			if !op.Diff[c] {
 				continue
 			}
-			g, err := r.backward(i, k).Apply(append(append(G.Nodes{}, in...), out, grad)...)
+			need := r.readsOf(i, k)
+			var read G.Nodes
+			for _, i := range need.in {
+				read = append(read, in[slices.Index(r.gated, i)])
+			}
+			if need.out {
+				read = append(read, out)
+			}
+			g, err := r.backward(i, k, need).Apply(append(read, grad)...)
 			if err != nil {
 				return nil, err
 			}
@@ -118,28 +139,55 @@ func (r *nodeRun) forward(k int) *VectorOp {
 	return op
 }
 
+// takeOutputs claims this step's memory for all outputs.
+func (r *nodeRun) takeOutputs() {
+	for k, l := range r.lease {
+		if l != nil {
+			memory := l.take()
+			r.out[k].F, r.value[k] = memory[:r.out[k].Len()], NewVector(memory)
+		}
+	}
+}
+
 // backward is the Gorgonia Op of the gradient with respect to input i through output k.
-func (r *nodeRun) backward(i, k int) *VectorOp {
+func (r *nodeRun) backward(i, k int, need reads) *VectorOp {
 	spec := r.n.in[i].spec
 	dx := &Tensor{Type: spec.Type, Shape: spec.Shape}
 	dy := &Tensor{Type: r.n.out[k].spec.Type, Shape: r.n.out[k].spec.Shape}
 	op := &VectorOp{Name: fmt.Sprintf("gradient %d of %s %s", i, r.n.op, r.n.name), Out: FloatVector, Len: max(1, spec.Len())}
-	op.lease = r.p.gradients.lease(op.Len)
-	for _, g := range r.gated {
+	op.lease = r.p.memory.lease(op.Len)
+	for _, g := range need.in {
 		op.In = append(op.In, typeOf(r.n.in[g].spec))
 	}
-	op.In = append(op.In, FloatVector, FloatVector)
+	out := r.out
+	if need.out {
+		op.In = append(op.In, FloatVector)
+	} else {
+		out = withoutElements(r.out)
+	}
+	op.In = append(op.In, FloatVector)
 	op.Run = func(in []G.Value) (G.Value, error) {
-		r.point(in)
+		r.point(need.in, in)
 		memory := op.lease.take()
 		dx.F = memory[:spec.Len()]
 		dy.F = Floats(in[len(in)-1])[:dy.Len()]
-		if err := r.n.run.(Differentiable).Backward(r.p.ctx, i, k, r.in, r.out, dy, dx); err != nil {
+		if err := r.n.run.(Differentiable).Backward(r.p.ctx, i, k, r.in, out, dy, dx); err != nil {
 			return nil, fmt.Errorf("node %q (%s): gradient: %w", r.n.name, r.n.op, err)
 		}
 		return NewVector(memory), nil
 	}
 	return op
+}
+
+// withoutElements is tensors of the same shapes.
+func withoutElements(list []*Tensor) []*Tensor {
+	shapes := make([]*Tensor, len(list))
+	for i, t := range list {
+		if t != nil {
+			shapes[i] = &Tensor{Type: t.Type, Shape: t.Shape}
+		}
+	}
+	return shapes
 }
 
 // typeOf is the Gorgonia type of a value.

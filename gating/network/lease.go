@@ -2,35 +2,36 @@ package network
 
 import G "gorgonia.org/gorgonia"
 
-// Gradients of activations and weights take as much memory as the activations,
-// and each is read by one or two ops only. So they have no memory of their own:
-// an op leases a buffer when it runs, and the last of its readers gives it back.
+// Mixed weights, activations and gradients are each read by a few ops only. So
+// they have no memory of their own: an op leases a buffer when it runs, and the
+// last of its readers gives it back.
 
-// gradientPool is the buffers of one program's gradients.
-type gradientPool struct {
+// pool is the buffers of one program.
+type pool struct {
 	free   [][]float32
 	leases []*lease
 	ready  bool // leases know their readers
 }
 
-// lease is one gradient's claim on a buffer of the pool.
+// lease is one value's claim on a buffer of the pool.
 type lease struct {
-	pool    *gradientPool
+	pool    *pool
 	size    int
-	readers int // ops that have to run before the buffer can be handed on; 0 keeps it
-	waiting int // of these, not run yet in this step
+	readers int  // ops that have to run before the buffer can be handed on; 0 keeps it
+	waiting int  // of these, not run yet in this step
+	kept    bool // whatever the readers are, the buffer stays
 	buffer  []float32
 }
 
 // lease makes a claim on size elements.
-func (p *gradientPool) lease(size int) *lease {
+func (p *pool) lease(size int) *lease {
 	l := &lease{pool: p, size: size}
 	p.leases = append(p.leases, l)
 	return l
 }
 
 // start is called before every step: what an interrupted step left comes back.
-func (p *gradientPool) start(g *G.ExprGraph) {
+func (p *pool) start(g *G.ExprGraph) {
 	if !p.ready {
 		findReaders(g)
 		p.ready = true
@@ -46,7 +47,7 @@ func (p *gradientPool) start(g *G.ExprGraph) {
 func findReaders(g *G.ExprGraph) {
 	for _, n := range g.AllNodes() {
 		op, ok := n.Op().(*VectorOp)
-		if !ok || op.lease == nil {
+		if !ok || op.lease == nil || op.lease.kept {
 			continue
 		}
 		readers := map[*VectorOp]bool{}
@@ -78,7 +79,7 @@ func addReaders(g *G.ExprGraph, n *G.Node, readers map[*VectorOp]bool) bool {
 	return true
 }
 
-// take returns the gradient's buffer for this step, of size elements.
+// take returns the value's buffer for this step, of size elements.
 func (l *lease) take() []float32 {
 	if l.buffer == nil {
 		l.buffer = l.pool.borrow(l.size)
@@ -102,12 +103,13 @@ func (l *lease) giveBack() {
 	l.waiting = 0
 }
 
-// borrow takes the smallest free buffer that is large enough; where none is, the
-// largest free one is dropped for a larger one.
-func (p *gradientPool) borrow(size int) []float32 {
+// borrow takes the smallest free buffer that is large enough and not much too
+// large: a bias that holds an activation's buffer to the end of the step would
+// make the pool grow by another one.
+func (p *pool) borrow(size int) []float32 {
 	best := -1
 	for i, b := range p.free {
-		if best < 0 || better(len(b), len(p.free[best]), size) {
+		if fits := len(b) >= size && len(b) <= 2*size; fits && (best < 0 || len(b) < len(p.free[best])) {
 			best = i
 		}
 	}
@@ -117,8 +119,5 @@ func (p *gradientPool) borrow(size int) []float32 {
 	b := p.free[best]
 	p.free[best] = p.free[len(p.free)-1]
 	p.free = p.free[:len(p.free)-1]
-	if len(b) < size {
-		b = make([]float32, size)
-	}
 	return b
 }

@@ -7,17 +7,22 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// chainProgram is x through n matrix products with gated weights.
-func chainProgram(t *testing.T, n int) (*Program, *G.Node, G.Nodes, G.VM) {
+// chainProgram is x through n matrix products with gated weights, each followed by functions of one input.
+func chainProgram(t *testing.T, n int, functions ...string) (*Program, *G.Node, G.Nodes, G.VM) {
 	t.Helper()
 	g := graphOf("x")
 	last := "x"
 	for i := range n {
 		name := fmt.Sprint("w", i)
 		addFloats(t, g, name, []int{3, 3}, 1, .2, .3, .4, .5, .6, .7, .8, .9)
-		addNode(g, "MatMul", last+" "+name, last+"'")
-		addNode(g, "Tanh", last+"'", last+"''")
-		last += "''"
+		for _, f := range append([]string{"MatMul"}, functions...) {
+			from := last
+			if f == "MatMul" {
+				from += " " + name
+			}
+			last += "'"
+			addNode(g, f, from, last)
+		}
 	}
 	m := modelOf(t, g, nil, last)
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}, Params: weightParams(t, m)})
@@ -50,7 +55,7 @@ func chainProgram(t *testing.T, n int) (*Program, *G.Node, G.Nodes, G.VM) {
 }
 
 // buffers counts the pool's buffers after a step.
-func (p *gradientPool) buffers() int {
+func (p *pool) buffers() int {
 	n := len(p.free)
 	for _, l := range p.leases {
 		if l.buffer != nil {
@@ -60,15 +65,16 @@ func (p *gradientPool) buffers() int {
 	return n
 }
 
-// TestGradientsShareMemory: a chain of any length has a few gradients of activations
-// alive at a time, every step gives the same, and an interrupted one leaves nothing behind.
-func TestGradientsShareMemory(t *testing.T) {
-	p, loss, grads, vm := chainProgram(t, 20)
+// TestValuesShareMemory: a chain of any length has its weights and what gradients read alive,
+// but few other activations and gradients at a time; every step gives the same, and
+// an interrupted one leaves nothing behind.
+func TestValuesShareMemory(t *testing.T) {
+	p, loss, grads, vm := chainProgram(t, 20, "Tanh")
 	var first []float32
 	for step := range 4 {
 		p.NextStep()
 		if step == 2 { // an interrupted step: some gradients were taken and never read
-			for _, l := range p.gradients.leases[:7] {
+			for _, l := range p.memory.leases[:7] {
 				l.take()
 			}
 			p.NextStep()
@@ -90,9 +96,10 @@ func TestGradientsShareMemory(t *testing.T) {
 			}
 		}
 	}
-	// Gorgonia puts the gates' own gradients last, so those of the 20 weights wait for them.
-	if n, all := p.gradients.buffers(), len(p.gradients.leases); all < 59 || n > 20+3 {
-		t.Errorf("%d buffers for %d gradients", n, all)
+	// 20 weights, and 20 activations that their gradients read. The weights' own gradients, which wait for those of the
+	// gates that Gorgonia puts last, take what the others leave.
+	if n, all := p.memory.buffers(), len(p.memory.leases); all < 119 || n > 20+20+3 {
+		t.Errorf("%d buffers for %d values", n, all)
 	}
 }
 
@@ -122,5 +129,21 @@ func TestSumsOfGradientsAreShared(t *testing.T) {
 	const h = 1e-3
 	if slope := (cost(0.1+h) - cost(0.1-h)) / (2 * h); closeTo(grads[0][:1], []float64{slope}, 1e-2) != nil {
 		t.Errorf("gradient %v, differences give %v", grads[0][0], slope)
+	}
+}
+
+// TestUnreadActivationsAreHandedOn: functions whose gradients read nothing add links to the chain but no memory.
+func TestUnreadActivationsAreHandedOn(t *testing.T) {
+	buffers := func(functions ...string) int {
+		p, _, _, vm := chainProgram(t, 10, functions...)
+		p.NextStep()
+		if err := vm.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		return p.memory.buffers()
+	}
+	short, long := buffers("Tanh"), buffers("Neg", "Neg", "Neg", "Neg", "Tanh")
+	if read := buffers("Tanh", "Tanh", "Tanh", "Tanh", "Tanh"); long > short+2 || read < short+20 {
+		t.Errorf("%d buffers with Tanh, %d with four Neg beside it, %d with five Tanh: want about as many, and many more", short, long, read)
 	}
 }

@@ -8,10 +8,10 @@ import (
 
 // activationOps are the activation functions of ONNX: element-wise, of one float input.
 var activationOps = family{
-	{"", "Relu", 1, gradFull, buildUnary(&unary{f: kernel.Relu, d: kernel.ReluGradient, ints: func(v int64) int64 { return max(v, 0) }})},
+	{"", "Relu", 1, gradFull, buildUnary(&unary{f: kernel.Relu, d: ofOutput(reluGradient), ints: func(v int64) int64 { return max(v, 0) }})},
 	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: ofOutput(kernel.SigmoidGradient)})},
 	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: ofOutput(kernel.TanhGradient)})},
-	{"", "Softplus", 1, gradFull, buildUnary(&unary{f: kernel.Softplus, d: softplusGradient})},
+	{"", "Softplus", 1, gradFull, buildUnary(&unary{f: kernel.Softplus, d: ofInput(softplusGradient)})},
 	{"", "Softsign", 1, gradFull, buildUnary(softsign)},
 	{"", "Mish", 18, gradFull, buildUnary(&unary{f: kernel.Mish, d: ofInput(kernel.MishGradient)})},
 	{"", "HardSwish", 14, gradFull, buildUnary(&unary{f: kernel.HardSwish, d: ofInput(kernel.HardSwishGradient)})},
@@ -39,7 +39,10 @@ var (
 	tanhGelu  = &unary{f: kernel.GeluTanh, d: ofInput(kernel.GeluTanhGradient)}
 )
 
-func softplusGradient(w *kernel.Workers, dx, dy, x, _ []float32) {
+// reluGradient finds the slope in the output, which lives on anyway as the input of what follows.
+func reluGradient(w *kernel.Workers, dx, dy, y []float32) { kernel.ReluGradient(w, dx, dy, nil, y) }
+
+func softplusGradient(w *kernel.Workers, dx, dy, x []float32) {
 	kernel.Sigmoid(w, dx, x)
 	kernel.Product(w, dx, dx, dy)
 }
@@ -49,7 +52,7 @@ func leakyRelu(c *call) *unary {
 	alpha := c.float("alpha", 0.01)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) { kernel.LeakyRelu(w, alpha, y, x) },
-		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.LeakyReluGradient(w, alpha, dx, dy, x) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.LeakyReluGradient(w, alpha, dx, dy, x) }),
 	}
 }
 
@@ -72,7 +75,7 @@ func hardSigmoid(c *call) *unary {
 	alpha, beta := c.float("alpha", 0.2), c.float("beta", 0.5)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) { kernel.HardSigmoid(w, alpha, beta, y, x) },
-		d: func(w *kernel.Workers, dx, dy, _, y []float32) { kernel.HardSigmoidGradient(w, alpha, dx, dy, y) },
+		d: ofOutput(func(w *kernel.Workers, dx, dy, y []float32) { kernel.HardSigmoidGradient(w, alpha, dx, dy, y) }),
 	}
 }
 
@@ -88,7 +91,7 @@ func celu(c *call) *unary {
 func eluOf(alpha, rate float32) *unary {
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) { kernel.Elu(w, alpha, rate, y, x) },
-		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.EluGradient(w, alpha, rate, dx, dy, x) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.EluGradient(w, alpha, rate, dx, dy, x) }),
 	}
 }
 
@@ -100,10 +103,10 @@ func selu(c *call) *unary {
 			kernel.Elu(w, alpha, 1, y, x)
 			kernel.Scale(w, gamma, y, y)
 		},
-		d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
 			kernel.EluGradient(w, alpha, 1, dx, dy, x)
 			kernel.Scale(w, gamma, dx, dx)
-		},
+		}),
 	}
 }
 
@@ -135,7 +138,7 @@ func quickGelu(c *call) *unary { return swishOf(c.float("alpha", 1.702)) }
 func swishOf(alpha float32) *unary {
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) { kernel.Swish(w, alpha, y, x) },
-		d: func(w *kernel.Workers, dx, dy, x, _ []float32) { kernel.SwishGradient(w, alpha, dx, dy, x) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.SwishGradient(w, alpha, dx, dy, x) }),
 	}
 }
 

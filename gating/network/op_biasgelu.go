@@ -44,7 +44,7 @@ func (b *biasGelu) Forward(x *Context, in, out []*Tensor) error {
 func (b *biasGelu) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
 	b.sum, b.dsum = resize(b.sum, dy.Len()), resize(b.dsum, dy.Len())
 	kernel.Combine(x.Workers, b.plan, kernel.Add, b.sum, in[0].F, in[1].F)
-	b.gelu.d(x.Workers, b.dsum, dy.F, b.sum, out[0].F)
+	b.gelu.d.run(x.Workers, b.dsum, dy.F, b.sum, out[0].F)
 	kernel.SumTo(x.Workers, dx.F, b.shapes[i], b.dsum, b.out)
 	return nil
 }

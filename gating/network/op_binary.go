@@ -12,8 +12,8 @@ import (
 var binaryOps = family{
 	{"", "Add", 1, gradFull, buildBinary(&binaryRule{f: kernel.Add, ints: addInts})},
 	{"", "Sub", 1, gradFull, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, negate: [2]bool{1: true}})},
-	{"", "Mul", 1, gradFull, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient})},
-	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, negate: [2]bool{1: true}})},
+	{"", "Mul", 1, gradFull, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient, reads: otherOperand})},
+	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, reads: divReads, negate: [2]bool{1: true}})},
 	{"", "Pow", 1, gradFull, buildPow},
 	{"", "Mod", 10, gradFull, buildMod},
 	{"", "PRelu", 1, gradFull, buildPRelu},
@@ -27,7 +27,8 @@ type binaryRule struct {
 	ints func(t onnx.DataType) func(a, b int64) int64 // not yet wrapped; nil where only floats are allowed
 	// d writes the gradient with respect to operand i over the output's shape, not summed yet; nil where it is dy itself.
 	d      func(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []float32)
-	negate [2]bool // what d writes is the negative of the gradient
+	reads  func(i int) reads // what d reads; nil for all
+	negate [2]bool           // what d writes is the negative of the gradient
 }
 
 // binary is a rule over known shapes.

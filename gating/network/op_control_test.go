@@ -114,6 +114,10 @@ func TestControlRefuses(t *testing.T) {
 	shapes.g.Node[2].Attribute[1].G.Output[0].Name = proto.String("c")
 	position := sequenceCase(t)
 	position.g.Initializer[1] = initializer(t, "last", []int{}, 9)
+	vague := dataConditionCase(t)
+	vague.g.Node[0].Attribute[0].G.Output[0].Name = proto.String("size")
+	many := dataConditionCase(t)
+	many.g.Initializer[1] = initializer(t, "most", []int{2}, 1, 2)
 	bare := loopCase(t, 1)
 	bare.g.Node[0].Attribute = nil
 	for name, c := range map[string]struct {
@@ -121,6 +125,7 @@ func TestControlRefuses(t *testing.T) {
 		kind error
 	}{
 		"endless": {endless, ErrUnsupported}, "unknown trips": {unknown, ErrUnsupported}, "branch shapes": {shapes, ErrUnsupported},
+		"condition of a float": {vague, ErrShape}, "two counts": {many, ErrShape},
 		"position": {position, ErrShape}, "no body": {bare, onnx.ErrInvalid},
 	} {
 		m, _ := c.model(t)

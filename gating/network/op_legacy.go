@@ -94,12 +94,12 @@ func parametricSoftplus(c *call) *unary {
 			kernel.Softplus(w, y, y)
 			kernel.Scale(w, alpha, y, y)
 		},
-		d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
 			kernel.Scale(w, beta, dx, x)
 			kernel.Sigmoid(w, dx, dx)
 			kernel.Product(w, dx, dx, dy)
 			kernel.Scale(w, alpha*beta, dx, dx)
-		},
+		}),
 	}
 }
 

@@ -39,10 +39,10 @@ func fixedPower(exponent float32) *unary {
 	case 2:
 		return &unary{
 			f: func(w *kernel.Workers, y, x []float32) { kernel.Product(w, y, x, x) },
-			d: func(w *kernel.Workers, dx, dy, x, _ []float32) {
+			d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
 				kernel.Product(w, dx, dy, x)
 				kernel.Scale(w, 2, dx, dx)
-			},
+			}),
 		}
 	case 3:
 		return &unary{

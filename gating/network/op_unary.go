@@ -38,9 +38,15 @@ var unaryOps = family{
 
 // unary is an element-wise function of one input.
 type unary struct {
-	f    func(w *kernel.Workers, y, x []float32)         // y = f(x)
-	d    func(w *kernel.Workers, dx, dy, x, y []float32) // dx = dy·f'(x); nil where the gradient is zero
-	ints func(v int64) int64                             // f of an integer; nil where only floats are allowed
+	f    func(w *kernel.Workers, y, x []float32) // y = f(x)
+	d    slopeKernel                             // dx = dy·f'(x); none where the gradient is zero
+	ints func(v int64) int64                     // f of an integer; nil where only floats are allowed
+}
+
+// slopeKernel is a gradient kernel and which of x and y it reads.
+type slopeKernel struct {
+	run func(w *kernel.Workers, dx, dy, x, y []float32)
+	reads
 }
 
 // differentiableUnary is a unary with a gradient.
@@ -49,7 +55,7 @@ type differentiableUnary struct{ *unary }
 var (
 	negative = &unary{
 		f:    func(w *kernel.Workers, y, x []float32) { kernel.Scale(w, -1, y, x) },
-		d:    func(w *kernel.Workers, dx, dy, _, _ []float32) { kernel.Scale(w, -1, dx, dy) },
+		d:    slopeKernel{run: func(w *kernel.Workers, dx, dy, _, _ []float32) { kernel.Scale(w, -1, dx, dy) }},
 		ints: func(v int64) int64 { return -v },
 	}
 	absolute = &unary{
@@ -74,7 +80,7 @@ func buildWith(make func(c *call) *unary) builder {
 		if !c.in[0].IsFloat() && u.ints == nil {
 			return nil, nil, c.shapeError("input 0 is %s, want floats", c.in[0].Spec)
 		}
-		if u.d == nil {
+		if u.d.run == nil {
 			return u, []Spec{c.in[0].Spec}, nil
 		}
 		return differentiableUnary{u}, []Spec{c.in[0].Spec}, nil
@@ -107,7 +113,7 @@ func (u *unary) large(v int64) int64 {
 
 // Backward computes dx = dy·f'(x).
 func (u differentiableUnary) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tensor) error {
-	u.d(x.Workers, dx.F, dy.F, in[0].F, out[0].F)
+	u.d.run(x.Workers, dx.F, dy.F, in[0].F, out[0].F)
 	return nil
 }
 
@@ -117,18 +123,18 @@ func mapped(f func(float32) float32) func(w *kernel.Workers, y, x []float32) {
 }
 
 // slope is a gradient kernel that calls d, the derivative in terms of x and y, for every element.
-func slope(d func(x, y float32) float32) func(w *kernel.Workers, dx, dy, x, y []float32) {
-	return func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapGradient(w, dx, dy, x, y, d) }
+func slope(d func(x, y float32) float32) slopeKernel {
+	return slopeKernel{func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapGradient(w, dx, dy, x, y, d) }, reads{in: []int{0}, out: true}}
 }
 
 // ofInput is a gradient kernel that does not need y.
-func ofInput(d func(w *kernel.Workers, dx, dy, x []float32)) func(w *kernel.Workers, dx, dy, x, y []float32) {
-	return func(w *kernel.Workers, dx, dy, x, _ []float32) { d(w, dx, dy, x) }
+func ofInput(d func(w *kernel.Workers, dx, dy, x []float32)) slopeKernel {
+	return slopeKernel{func(w *kernel.Workers, dx, dy, x, _ []float32) { d(w, dx, dy, x) }, reads{in: []int{0}}}
 }
 
 // ofOutput is a gradient kernel that does not need x.
-func ofOutput(d func(w *kernel.Workers, dx, dy, y []float32)) func(w *kernel.Workers, dx, dy, x, y []float32) {
-	return func(w *kernel.Workers, dx, dy, _, y []float32) { d(w, dx, dy, y) }
+func ofOutput(d func(w *kernel.Workers, dx, dy, y []float32)) slopeKernel {
+	return slopeKernel{func(w *kernel.Workers, dx, dy, _, y []float32) { d(w, dx, dy, y) }, reads{out: true}}
 }
 
 // double is a function computed in double precision, and its derivative.

@@ -27,6 +27,11 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 			return c.unsupported("how often it runs depends on the data, and so does the shape of its output %d", k)
 		}
 	}
+	for i, in := range c.in[:2] {
+		if in != nil && !in.single() {
+			return c.shapeError("input %d is %s, want one number of times and one bool", i, in.Spec)
+		}
+	}
 	gated, grad := l.reads(c, p)
 	formal := []*value{standIn(Spec{onnx.Int64, []int{}}, false, false), standIn(Spec{onnx.Bool, []int{}}, false, false)}
 	for k, in := range states {
@@ -40,6 +45,9 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 	if err != nil {
 		return err
 	}
+	if still := outs[0].spec; !still.single() {
+		return c.shapeError("the condition of its body is %s, want one bool", still)
+	}
 	specs := make([]Spec, len(states))
 	for k, in := range states {
 		specs[k] = in.Spec
@@ -51,6 +59,9 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states), learns: grad, cache: map[int]*pulled{}}
 	return n.add(w, specs, p)
 }
+
+// single says whether a tensor holds one whole number or bool.
+func (s Spec) single() bool { return !s.IsFloat() && s.Type != onnx.Undefined && s.Len() == 1 }
 
 // reads says whether a coefficient, and a gradient, may reach the states: through what they begin with, or what the body reads.
 func (l *lowerer) reads(c *call, p place) (gated, grad bool) {

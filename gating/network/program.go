@@ -23,8 +23,8 @@ type Program struct {
 	target *Tensor
 	exprs  map[*value]*G.Node
 
-	gradients gradientPool
-	expr      *G.ExprGraph
+	memory pool
+	expr   *G.ExprGraph
 }
 
 // NewProgram splits the graph at the coefficients. It fails with ErrUnsupported,
@@ -157,11 +157,11 @@ func (p *Program) Set(values []*Tensor, target *Tensor) {
 }
 
 // NextStep must be called before every run of the tape machine: nodes with
-// several outputs or gradients compute them together once a step, and gradients
+// several outputs or gradients compute them together once a step, and values
 // share memory that is handed out anew. The expression must be complete.
 func (p *Program) NextStep() {
 	p.ctx.Step++
-	p.gradients.start(p.expr)
+	p.memory.start(p.expr)
 }
 
 // Build adds the program to the expression graph of the coefficients, one float
@@ -209,17 +209,19 @@ func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
 // mixture is the node of W = sum_j c_j W_j; its gradient is <dW, W_j>.
 func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
 	param := &p.graph.params[v.param]
-	w := make([]float32, v.spec.Len())
-	out := NewVector(w)
+	n := v.spec.Len()
+	memory := p.memory.lease(max(1, n))
 	c64 := make([]float64, coeffs[param.Gate].Shape().TotalSize())
 	op := &VectorOp{
-		Name: "mix " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: len(w), Diff: []bool{true},
+		Name: "mix " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: memory.size, Diff: []bool{true},
+		lease: memory,
 		Run: func(in []G.Value) (G.Value, error) {
 			for i, c := range Floats(in[0]) {
 				c64[i] = float64(c)
 			}
-			param.mix(p.ctx.Workers, c64, w)
-			return out, nil
+			w := memory.take()
+			param.mix(p.ctx.Workers, c64, w[:n])
+			return NewVector(w), nil
 		},
 	}
 	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
