@@ -27,10 +27,8 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 			return c.unsupported("how often it runs depends on the data, and so does the shape of its output %d", k)
 		}
 	}
-	for i, in := range c.in[:2] {
-		if in != nil && !in.single() {
-			return c.shapeError("input %d is %s, want one number of times and one bool", i, in.Spec)
-		}
+	if err := c.checkTrips(); err != nil {
+		return err
 	}
 	gated, grad := l.reads(c, p)
 	formal := []*value{standIn(Spec{onnx.Int64, []int{}}, false, false), standIn(Spec{onnx.Bool, []int{}}, false, false)}
@@ -58,6 +56,16 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 	outs = n.localise(nodes, outs)
 	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states), learns: grad, cache: map[int]*pulled{}}
 	return n.add(w, specs, p)
+}
+
+// checkTrips holds a Loop's trip count and condition, where they are there, to one number each.
+func (c *call) checkTrips() error {
+	for i, in := range c.in[:2] {
+		if in != nil && !in.single() {
+			return c.shapeError("input %d is %s, want one number of times and one bool", i, in.Spec)
+		}
+	}
+	return nil
 }
 
 // single says whether a tensor holds one whole number or bool.
