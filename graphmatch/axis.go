@@ -13,6 +13,9 @@ type segment struct {
 	weave [][]segment
 }
 
+// maxRuns bounds the runs along an axis: a file of few nodes can string any number of them together.
+const maxRuns = 1 << 14
+
 // grain says which coordinate of a set of heads an axis counts.
 type grain int
 

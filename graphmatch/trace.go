@@ -63,6 +63,9 @@ func newTracer(v *view) *tracer {
 	t := &tracer{view: v, forms: map[*value]*form{}, params: map[reader]*param{}, owner: map[*param]*unit{}, skip: map[*node]bool{}, computed: map[*value][]number{}}
 	for _, u := range v.units {
 		for _, p := range u.params {
+			if p.c.elements() == 0 {
+				continue // an empty tensor may have an axis of any length
+			}
 			t.owner[p] = u
 			for _, at := range p.at {
 				t.params[at] = p

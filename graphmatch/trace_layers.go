@@ -251,7 +251,7 @@ func (t *tracer) grouped(u *unit, f *form) *form {
 	if groups == 1 || len(a.runs) == 0 {
 		return f
 	}
-	if groups < 1 || size%groups != 0 {
+	if groups < 1 || size < groups || size%groups != 0 {
 		a.freeze()
 		return f
 	}

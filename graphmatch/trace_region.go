@@ -21,7 +21,7 @@ func (r *region) follow() bool {
 	case len(want) == 1 && free == 0 && !slices.ContainsFunc(in[1:], func(a axis) bool { return len(a.runs) > 0 }):
 		r.out[at[0]] = flattenedAxis(in, want[0])
 		return true
-	case len(want) == 1 && len(in) == 2 && free == 1 && in[0].extent() > 0 && in[1].whole():
+	case len(want) == 1 && len(in) == 2 && free == 1 && in[0].extent() > 0 && in[0].extent() <= maxRuns && in[1].whole():
 		r.out[at[0]] = in[1].tiled(in[0].extent())
 		return true
 	case len(in) == 1 && len(want) == 2:
@@ -96,7 +96,7 @@ func (r *region) cutHeads(a axis, want []number, at []int) bool {
 // stackHeads follows units to [parts, heads, units within a head]: queries, keys and values made by one
 // layer. Each part is a set of heads of its own.
 func (r *region) stackHeads(a axis, want []number, at []int) bool {
-	if slices.ContainsFunc(want, func(x number) bool { return !x.known || x.n < 1 }) || a.extent() != want[0].n*want[1].n*want[2].n {
+	if slices.ContainsFunc(want, func(x number) bool { return !x.known || x.n < 1 }) || !want[0].times(want[1]).times(want[2]).same(a.length()) {
 		return false
 	}
 	parts, heads, within := want[0].n, want[1].n, want[2].n
