@@ -13,7 +13,9 @@
 // its forward kernel and its gradient stand together in one file, op_*.go. The
 // same operator value serves folding, evaluation and the Gorgonia program.
 // Operators whose work is other operators (If, Loop, Scan, sequences, attention)
-// are lowered to those: see expand.go. Why the rest is refused is in refused.go.
+// are lowered to those: see expand.go. An If or Loop that only the data can decide
+// is an operator with its bodies inside: see nest.go and block.go. Why the rest is
+// refused is in refused.go.
 //
 // Numbers: every float type is computed in float32, every integer type and bool
 // in int64 wrapped to the declared width. Gorgonia sees vectors only; shapes are
