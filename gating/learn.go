@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -45,8 +46,13 @@ func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 	return learned, err
 }
 
+// garbage is how much of the heap may be garbage while gates are learned, in percent of what is in use. Nearly all of it
+// are large arrays without pointers that stay to the end: to mark them costs nothing, to let the heap double costs memory.
+const garbage = 25
+
 func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
 	began := time.Now()
+	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
 	t, err := newTrainer(p, d, obj, start, c)
 	if err != nil {
 		return nil, err

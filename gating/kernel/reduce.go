@@ -149,8 +149,10 @@ func (r *Reduction) foldRows(w *Workers, f Fold, x, y []float32, finish func(int
 	if tasks < 16 {
 		pieces = max(1, min(rows*min(r.inner, rowBlock)/pieceElements, 64))
 	}
-	part := make([]float64, tasks*pieces*min(r.inner, rowBlock))
 	width := min(r.inner, rowBlock)
+	s := borrow()
+	defer s.giveBack()
+	part := resize(&s.partial, tasks*pieces*width)
 	grain := max(1, pieceElements/max(1, rows*width/pieces))
 	w.For(tasks*pieces, grain, func(lo, hi int) {
 		for p := lo; p < hi; p++ {

@@ -10,6 +10,7 @@ type scratch struct {
 	leftRows, leftCols      []int
 	turnedRows              []int
 	turned, sums            []float32
+	partial                 []float64
 	dense                   []int
 	lines                   []line
 	taps                    []int32

@@ -103,13 +103,14 @@ func (l *lease) giveBack() {
 	l.waiting = 0
 }
 
-// borrow takes the smallest free buffer that is large enough and not much too
+// borrow takes the smallest free buffer, the one freed last where there are
+// several (it may be in the cache), that is large enough and not much too
 // large: a bias that holds an activation's buffer to the end of the step would
 // make the pool grow by another one.
 func (p *pool) borrow(size int) []float32 {
 	best := -1
 	for i, b := range p.free {
-		if fits := len(b) >= size && len(b) <= 2*size; fits && (best < 0 || len(b) < len(p.free[best])) {
+		if fits := len(b) >= size && len(b) <= 2*size; fits && (best < 0 || len(b) <= len(p.free[best])) {
 			best = i
 		}
 	}
