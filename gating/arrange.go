@@ -49,7 +49,10 @@ func (m *merge) reorder(ctx context.Context, s *graphmatch.Selection, by Permuta
 // weights has to do, none on large networks, and what cannot be matched is left as it is.
 func (m *merge) bestArrangement(ctx context.Context, s *graphmatch.Selection, none *arrangement) (*arrangement, error) {
 	if m.train == nil {
-		return m.reorder(ctx, s, PermuteWeights, -1)
+		if a, err := m.reorder(ctx, s, PermuteWeights, -1); err == nil {
+			return a, nil
+		}
+		return none, nil
 	}
 	ways := []Permutation{PermuteWeights, PermuteActivations}
 	if m.weights.count() > quickWeights {

@@ -272,7 +272,7 @@ func (m *merge) judgeSoft(ctx context.Context, g Granularity, losses []float64) 
 	if err != nil {
 		return err
 	}
-	if m.arranged.by != PermuteNone && len(ascending(losses)) > 0 {
+	if m.arranged.by != PermuteNone && m.Init != InitOpen && len(ascending(losses)) > 0 {
 		return m.judgeApproaches(ctx, p, losses)
 	}
 	start, err := Start(ctx, p, m.Init, m.train, m.objective, losses, m.Learn.Seed, m.workers)
