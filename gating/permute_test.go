@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -53,6 +54,9 @@ func TestPermutationAndRepair(t *testing.T) {
 		{"seeds/cnn", PermuteWeights},
 		{"seeds/resnet", PermuteActivations},
 	} {
+		if testing.Short() && strings.HasPrefix(c.family, "seeds/") {
+			continue
+		}
 		t.Run(c.family, func(t *testing.T) {
 			names := []string{c.family + "/seed0.onnx", c.family + "/seed1.onnx"}
 			naive := scoreOf(t, mergeSeeds(t, PermuteNone, names...), "uniform")
