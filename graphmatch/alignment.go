@@ -1,14 +1,12 @@
 package graphmatch
 
 import (
-	"errors"
-
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // ErrAlign is the kind of every error that says models do not align.
-var ErrAlign = errors.New("models do not align")
+var ErrAlign = errAlign
 
 // Status says what became of a layer in the alignment.
 type Status string
@@ -27,12 +25,13 @@ const (
 // Alignment pairs the layers of several models.
 type Alignment struct {
 	Models []*onnx.Model
-	Base   int             // index of the model that gives order, orientation and names
-	Layers []Layer         // in the base's canonical order, then those that the base lacks
-	views  []*view         // one per model
-	labels []string        // the models' names in messages
-	table  []row           // all layers before tied ones are joined
-	folds  map[*unit]*fold // of units whose normalisation is folded in
+	Base   int                // index of the model that gives order, orientation and names
+	Layers []Layer            // in the base's canonical order, then those that the base lacks
+	views  []*view            // one per model
+	labels []string           // the models' names in messages
+	table  []row              // all layers before tied ones are joined
+	folds  map[*unit]*fold    // of units whose normalisation is folded in
+	ranks  []func(*value) int // per model: the number of a value's axes, made when it is asked for
 	// readers lists the sites that read each tensor of the base.
 	readers map[*onnxpb.TensorProto]map[onnx.Site]bool
 }

@@ -18,7 +18,7 @@ func (k *class) alike() int {
 		return 0
 	}
 	for i, n := range k.b {
-		switch c := k.a[0].unit.cosine(n.unit); {
+		switch c := cosine(k.a[0].unit, n.unit); {
 		case c > best:
 			best, second, place = c, best, i
 		case c > second:
@@ -32,7 +32,7 @@ func (k *class) alike() int {
 }
 
 // cosine compares the first parameters of two layers, 0 when they cannot be compared.
-func (u *unit) cosine(w *unit) float64 {
+func cosine(u, w *unit) float64 {
 	p, q := u.params[0], w.params[0]
 	if p.c.elements() > maxEvidence || p.c.elements() != q.c.elements() {
 		return 0
@@ -43,7 +43,7 @@ func (u *unit) cosine(w *unit) float64 {
 		return 0
 	}
 	if shape := q.c.fileShape(); len(shape) == 2 && u.flipped(p) != w.flipped(q) {
-		y = transposed(y, shape[0], shape[1])
+		y = transposedMatrix(y, shape[0], shape[1])
 	}
 	var xy, xx, yy float64
 	for i := range x {

@@ -28,7 +28,7 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 	if base < 0 || base >= len(models) {
 		return nil, fmt.Errorf("base %d of %d models: want an index of a model", base, len(models))
 	}
-	a := &Alignment{Models: models, Base: base}
+	a := &Alignment{Models: models, Base: base, ranks: make([]func(*value) int, len(models))}
 	for _, m := range models {
 		v, err := newView(m)
 		if err != nil {
@@ -36,7 +36,7 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 		}
 		a.views = append(a.views, v)
 	}
-	a.labels, a.readers = fileLabels(models), a.views[base].tensorSites()
+	a.labels, a.readers = fileLabels(models), tensorSites(a.views[base])
 	a.table = a.rows()
 	rows, notes := a.foldRows()
 	for _, r := range rows {
@@ -116,7 +116,7 @@ func (a *Alignment) layer(r row) Layer {
 		l.Params = append(l.Params, a.param(r, role))
 	}
 	if r[a.Base] != nil {
-		l.Resets = r[a.Base].resets()
+		l.Resets = resets(r[a.Base])
 	}
 	for j, w := range r {
 		if w == nil {
@@ -156,18 +156,6 @@ func (r row) roles(base int) []string {
 	return roles
 }
 
-// operators are the operator types that make up a layer, for patterns such as op:Conv.
-func (u *unit) operators() []string {
-	ops := []string{u.op}
-	if u.anchor.op != u.op && u.op == u.anchor.proto.GetOpType() {
-		ops = append(ops, u.anchor.op)
-	}
-	if short := u.anchor.proto.GetOpType(); u.op != short && u.op == u.anchor.op {
-		ops = append(ops, short)
-	}
-	return ops
-}
-
 // param describes one parameter in every model.
 func (a *Alignment) param(r row, role string) Param {
 	p := Param{Role: role, Uses: make([]Use, len(r)), ChannelAxis: -1}
@@ -183,32 +171,20 @@ func (a *Alignment) param(r row, role string) Param {
 			continue
 		}
 		q := u.param(role)
-		p.Uses[j] = q.use()
+		p.Uses[j] = useOf(q)
 		p.Uses[j].Transposed = u.flipped(q) != owner.flipped(own)
 		p.Uses[j].fold = u.fold
 	}
 	return p
 }
 
-// use describes a parameter's tensor and where it is read.
-func (p *param) use() Use {
+// useOf describes a parameter's tensor and where it is read.
+func useOf(p *param) Use {
 	use := Use{Tensor: p.c.tensor, Name: p.c.name(), Reader: p.at[0].node.proto, from: p.c}
 	for _, at := range p.at {
 		use.Sites = append(use.Sites, at.site(p.c))
 	}
 	return use
-}
-
-// flipped tells whether the stored matrix is the transposed of the layer's own orientation.
-func (u *unit) flipped(p *param) bool { return p.c.flipped != (p.role == "weight" && u.turned(p)) }
-
-// fileShape is the stored tensor's shape.
-func (c *constant) fileShape() []int {
-	shape := make([]int, len(c.tensor.GetDims()))
-	for i, d := range c.tensor.GetDims() {
-		shape[i] = int(d)
-	}
-	return shape
 }
 
 // check compares one parameter's presence, shape and type between the models that have the layer.

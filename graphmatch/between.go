@@ -15,10 +15,10 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 		value *value
 	}{{from, start}, {to, end}} {
 		if x.value == nil {
-			return nil, &patternError{pattern: pattern, problem: "names no tensor " + x.name, near: v.nearestValues(x.name)}
+			return nil, &patternError{pattern: pattern, problem: "names no tensor " + x.name, near: nearestValues(v, x.name)}
 		}
 	}
-	below, above := v.reach(start, true), v.reach(end, false)
+	below, above := reach(start, true), reach(end, false)
 	on := map[*unit]bool{}
 	for _, u := range v.units {
 		for _, n := range u.members {
@@ -29,7 +29,7 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 }
 
 // reach is the set of nodes that a value flows into, or that it is made by.
-func (f *flow) reach(v *value, forward bool) map[*node]bool {
+func reach(v *value, forward bool) map[*node]bool {
 	seen := map[*node]bool{}
 	stack := []*value{v}
 	for len(stack) > 0 {

@@ -42,3 +42,15 @@ func (c *constant) vectorAxis() int {
 	}
 	return axis
 }
+
+// flipped tells whether the stored matrix is the transposed of the layer's own orientation.
+func (u *unit) flipped(p *param) bool { return p.c.flipped != (p.role == "weight" && u.turned(p)) }
+
+// fileShape is the stored tensor's shape.
+func (c *constant) fileShape() []int {
+	shape := make([]int, len(c.tensor.GetDims()))
+	for i, d := range c.tensor.GetDims() {
+		shape[i] = int(d)
+	}
+	return shape
+}

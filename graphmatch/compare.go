@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// maxFill bounds the constants that are read to see whether they hold one number throughout.
-const maxFill = 1 << 16
-
 // Compare gives the status Identical to every matched layer whose tensors are bit-equal in all models.
 // Each comparison ends at the first difference, so fine-tuned weights cost little; the pages of mapped
 // files are the only memory used.
@@ -82,24 +79,6 @@ func equalTransposed(x, y []byte, rows, cols, size int) bool {
 	return true
 }
 
-// filled tells whether a small constant holds one number throughout.
-func (u *unit) filled(c *constant, number float32) bool {
-	value, ok := u.fill(c)
-	return ok && value == number
-}
-
-// fill is the one number that a small constant holds throughout, false when there is none.
-func (u *unit) fill(c *constant) (float32, bool) {
-	if n := c.elements(); n == 0 || n > maxFill {
-		return 0, false
-	}
-	values, err := u.model.Tensor(c.tensor).Floats(nil)
-	if err != nil || len(values) == 0 {
-		return 0, false
-	}
-	return values[0], !slices.ContainsFunc(values, func(x float32) bool { return x != values[0] })
-}
-
 // exporterConstant tells whether a layer is no more than a constant that exporters write as nodes: one
 // number throughout, the same in every model.
 func (r row) exporterConstant() bool {
@@ -109,7 +88,7 @@ func (r row) exporterConstant() bool {
 			return false
 		}
 		for _, p := range u.params {
-			value, ok := u.fill(p.c)
+			value, ok := fill(u.model, p.c)
 			known, seen := numbers[p.role]
 			if !ok || !p.c.literal || seen && known != value {
 				return false

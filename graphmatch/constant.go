@@ -20,6 +20,9 @@ type constant struct {
 	flipped bool                // two-dimensional and transposed on the way
 }
 
+// maxFill bounds the constants that are read to see whether they hold one number throughout.
+const maxFill = 1 << 16
+
 // newConstant wraps a tensor read under a name.
 func newConstant(t *onnxpb.TensorProto, name string, literal bool) *constant {
 	c := &constant{tensor: t, names: []string{name}, literal: literal}
@@ -131,6 +134,15 @@ func (c *constant) reshaped(shape []int, site onnx.Site) *constant {
 	return d
 }
 
+// transposedMatrix is a rows x cols matrix with rows and columns exchanged.
+func transposedMatrix[T any](x []T, rows, cols int) []T {
+	y := make([]T, len(x))
+	for i, v := range x {
+		y[i%cols*rows+i/cols] = v
+	}
+	return y
+}
+
 // tensorAxis is the tensor's own axis behind axis i of what the reader sees (negative i counts from the
 // end), or -1.
 func (c *constant) tensorAxis(i int) int {
@@ -141,4 +153,22 @@ func (c *constant) tensorAxis(i int) int {
 		return -1
 	}
 	return c.axes[i]
+}
+
+// filled tells whether a small constant holds one number throughout.
+func filled(m *onnx.Model, c *constant, number float32) bool {
+	value, ok := fill(m, c)
+	return ok && value == number
+}
+
+// fill is the one number that a small constant holds throughout, false when there is none.
+func fill(m *onnx.Model, c *constant) (float32, bool) {
+	if n := c.elements(); n == 0 || n > maxFill {
+		return 0, false
+	}
+	values, err := m.Tensor(c.tensor).Floats(nil)
+	if err != nil || len(values) == 0 {
+		return 0, false
+	}
+	return values[0], !slices.ContainsFunc(values, func(x float32) bool { return x != values[0] })
 }

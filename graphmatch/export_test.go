@@ -44,6 +44,6 @@ func Scramble(m *onnx.Model, seed uint64) (*onnx.Model, []int, error) {
 		}
 		order = append(order, list)
 	}
-	w, err := m.With(v.reorder(sym, order)...)
+	w, err := m.With(reorder(v, sym, order)...)
 	return w, sizes, err
 }

@@ -269,6 +269,14 @@ func (b *builder) bodyInputs(n *node, g *onnxpb.GraphProto, in *scope) {
 	}
 }
 
+// madeBy is the node that computes a value if it is one of an operator, else nil.
+func (v *value) madeBy(op string) *node {
+	if v == nil || v.from == nil || v.from.op != op {
+		return nil
+	}
+	return v.from
+}
+
 // markLive marks the nodes whose data reaches an output; the rest (dead nodes, shape arithmetic) says
 // nothing about which weight is which.
 func (b *builder) markLive() {

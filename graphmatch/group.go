@@ -45,9 +45,8 @@ func (u *unit) param(role string) *param {
 // view is a model as layers in its data flow.
 type view struct {
 	*flow
-	units  []*unit // in canonical order
-	graph  *canon
-	traced *tracer // made when a value's rank is asked for
+	units []*unit // in canonical order
+	graph *canon
 }
 
 // newView reads a model and groups its tensors into layers.
@@ -254,4 +253,16 @@ func trimOnes(s []int) []int {
 		s = s[1:]
 	}
 	return s
+}
+
+// operators are the operator types that make up a layer, for patterns such as op:Conv.
+func (u *unit) operators() []string {
+	ops := []string{u.op}
+	if u.anchor.op != u.op && u.op == u.anchor.proto.GetOpType() {
+		ops = append(ops, u.anchor.op)
+	}
+	if short := u.anchor.proto.GetOpType(); u.op != short && u.op == u.anchor.op {
+		ops = append(ops, short)
+	}
+	return ops
 }

@@ -34,7 +34,7 @@ func (a *Alignment) nearest(pattern string) []string {
 }
 
 // nearestValues lists the tensors of the main graph whose names are closest to a name.
-func (f *flow) nearestValues(name string) []string {
+func nearestValues(f *view, name string) []string {
 	distance := map[string]int{}
 	for n := range f.named {
 		distance[n] = editDistance(name, n)

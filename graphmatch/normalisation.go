@@ -32,7 +32,7 @@ func (u *unit) absorbNormalisation() {
 // neutral tells whether a normalisation's own scale is one and its bias zero everywhere.
 func (u *unit) neutral() bool {
 	scale, bias := u.param("scale"), u.param("bias")
-	return scale != nil && bias != nil && u.filled(scale.c, 1) && u.filled(bias.c, 0)
+	return scale != nil && bias != nil && filled(u.model, scale.c, 1) && filled(u.model, bias.c, 0)
 }
 
 // compose records what was found.

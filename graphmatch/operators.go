@@ -88,8 +88,3 @@ var kinds = map[string]string{
 	"Gemm": "Linear", "MatMul": "Linear", "com.microsoft.FusedGemm": "Linear", "com.microsoft.FusedMatMul": "Linear",
 	"com.microsoft.FusedConv": "Conv",
 }
-
-// normalisations are the operators whose parameters belong together when layers are tied.
-var normalisations = map[string]bool{
-	"BatchNormalization": true, "LayerNormalization": true, "GroupNormalization": true, "InstanceNormalization": true, "RMSNormalization": true,
-}

@@ -31,11 +31,11 @@ func pairViews(a, b *view) pairing {
 func whole(g *canon) *canon { return g }
 
 func layersOnly(g *canon) *canon {
-	return g.skeleton(func(*cnode) bool { return false })
+	return skeleton(g, func(*cnode) bool { return false })
 }
 
 func withoutFoldable(g *canon) *canon {
-	return g.skeleton(func(c *cnode) bool { return c.unit.behind })
+	return skeleton(g, func(c *cnode) bool { return c.unit.behind })
 }
 
 // withNorms pairs the normalisations behind paired layers, where both have one.
@@ -54,7 +54,7 @@ func pairEqual(a, b *canon, shapes bool) (pairing, bool) {
 		return nil, false
 	}
 	t := &ties{a: a, b: b}
-	t.ca, t.cb = refineBoth(a, b, a.labels(shapes), b.labels(shapes))
+	t.ca, t.cb = refineBoth(a, b, labels(a, shapes), labels(b, shapes))
 	if !t.balanced() {
 		return nil, false
 	}
@@ -115,12 +115,12 @@ func (t *ties) balanced() bool {
 // signatures leave them out), then names. Empty strings are no evidence.
 var evidence = []func(*cnode) string{
 	func(n *cnode) string { return n.shape },
-	func(n *cnode) string { return n.named(func(u *unit) string { return u.givenName() }) },
-	func(n *cnode) string { return n.named(func(u *unit) string { return u.params[0].c.givenName() }) },
-	func(n *cnode) string { return n.named(func(u *unit) string { return u.anchor.proto.GetName() }) },
+	func(n *cnode) string { return named(n, func(u *unit) string { return u.givenName() }) },
+	func(n *cnode) string { return named(n, func(u *unit) string { return u.params[0].c.givenName() }) },
+	func(n *cnode) string { return named(n, func(u *unit) string { return u.anchor.proto.GetName() }) },
 }
 
-func (n *cnode) named(of func(*unit) string) string {
+func named(n *cnode, of func(*unit) string) string {
 	if n.unit == nil {
 		return ""
 	}

@@ -32,7 +32,7 @@ const (
 // evidence, the best are paired first, and each pair is evidence for its neighbours.
 func pairPartly(a, b *view) pairing {
 	read := layersOnly
-	if a.foldableNorms() != b.foldableNorms() {
+	if foldableNorms(a) != foldableNorms(b) {
 		read = weightsOnly
 	}
 	sa, sb := newSurroundings(read(a.graph)), newSurroundings(read(b.graph))
@@ -55,7 +55,7 @@ func pairPartly(a, b *view) pairing {
 }
 
 // foldableNorms counts the normalisations that an exporter could fold into the layers before them.
-func (v *view) foldableNorms() (n int) {
+func foldableNorms(v *view) (n int) {
 	for _, u := range v.units {
 		if u.behind {
 			n++
@@ -91,22 +91,22 @@ type sign struct {
 }
 
 // newSurroundings computes all signatures of a graph of layers alone.
-func newSurroundings(skeleton *canon) *surroundings {
+func newSurroundings(g *canon) *surroundings {
 	s := &surroundings{}
-	for _, n := range skeleton.nodes {
+	for _, n := range g.nodes {
 		if n.unit != nil {
 			s.layers = append(s.layers, n)
 		}
 	}
 	s.neighbours()
-	shapes, ops := skeleton.labels(true), skeleton.labels(false)
+	shapes, ops := labels(g, true), labels(g, false)
 	s.signs = []sign{
-		{skeleton.upstream(shapes), worthSide}, {skeleton.downstream(shapes), worthSide},
-		{skeleton.upstream(ops), worthSideOps}, {skeleton.downstream(ops), worthSideOps},
+		{signUpstream(g, shapes), worthSide}, {signDownstream(g, shapes), worthSide},
+		{signUpstream(g, ops), worthSideOps}, {signDownstream(g, ops), worthSideOps},
 	}
 	ring := ops
 	for range 3 {
-		ring = skeleton.round(ring)
+		ring = round(g, ring)
 		s.signs = append(s.signs, sign{ring, worthRing})
 	}
 	return s

@@ -2,8 +2,6 @@ package graphmatch
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
@@ -84,11 +82,63 @@ func Hidden(a *Alignment) (units [][]HiddenUnits, cosines []float64, err error) 
 	return units, cosines, nil
 }
 
-// hidden derives what may move in model j, and reads its weights and the base's.
+// hidden derives what may move in model j, and reads its weights and the base's. Statistics of normalisations
+// are reordered with their channels but say nothing about which is which.
 func (a *Alignment) hidden(j int) (*symmetry, *matcher, error) {
 	sym := traceSymmetry(a.views[j])
-	m, err := a.newMatcher(j, sym)
-	return sym, m, err
+	m := newMatcher(sym)
+	partner := a.partners(j)
+	for _, f := range sym.faces {
+		w := partner[f.unit]
+		if w == nil || f.param.role == "mean" || f.param.role == "var" || !f.moves() {
+			continue
+		}
+		q := w.param(f.param.role)
+		if folded := a.folds[w] != nil || a.folds[f.unit] != nil; folded && f.param.role != "weight" {
+			continue // the bias of one means another thing than that of the other
+		}
+		if q == nil || !slices.Equal(w.canonicalShape(q), f.unit.canonicalShape(f.param)) {
+			continue
+		}
+		base, other, err := a.pair(j, f.unit, f.param, w, q)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !m.add(f, base, other) {
+			return nil, nil, fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, f.param.c.name())
+		}
+	}
+	return sym, m, nil
+}
+
+// partners are the base's layers by the layers of model j that stand for them.
+func (a *Alignment) partners(j int) map[*unit]*unit {
+	partner := map[*unit]*unit{}
+	for _, r := range a.table {
+		if r[j] != nil && r[a.Base] != nil {
+			partner[r[j]] = r[a.Base]
+		}
+	}
+	return partner
+}
+
+// pair reads a parameter of model j and the base's, the latter as the model stores it.
+func (a *Alignment) pair(j int, u *unit, p *param, w *unit, q *param) (base, other []float32, err error) {
+	read := func(j int, u *unit, p *param) ([]float32, error) {
+		use := useOf(p)
+		use.fold = a.folds[u]
+		return use.floats(a.Models[j], p.role, nil)
+	}
+	if other, err = read(j, u, p); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.labels[j], err)
+	}
+	if base, err = read(a.Base, w, q); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.labels[a.Base], err)
+	}
+	if shape := q.c.fileShape(); len(shape) == 2 && w.flipped(q) != u.flipped(p) {
+		base = transposedMatrix(base, shape[0], shape[1])
+	}
+	return base, other, nil
 }
 
 // model reorders one model.
@@ -99,7 +149,7 @@ func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.M
 	}
 	p.Before[j] = m.cosine()
 	units := a.describeUnits(j, sym)
-	if err := m.search(j, units, o); err != nil {
+	if err := a.order(j, m, units, o); err != nil {
 		return err
 	}
 	p.After[j] = m.cosine()
@@ -107,19 +157,23 @@ func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.M
 		units[i].Order = m.order[i]
 	}
 	p.Units[j] = units
-	models[j], err = a.Models[j].With(a.views[j].reorder(sym, m.order)...)
+	models[j], err = a.Models[j].With(reorder(a.views[j], sym, m.order)...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.labels[j], err)
 	}
 	return nil
 }
 
-// search runs the optimisation from several starts and keeps the best order.
-func (m *matcher) search(j int, units []HiddenUnits, o PermuteOptions) error {
+// order orders the units of model j by the caller's similarities, if there are any for all sets, else by its weights.
+func (a *Alignment) order(j int, m *matcher, units []HiddenUnits, o PermuteOptions) error {
 	if o.Similarity != nil {
-		done, err := m.bySimilarity(j, units, o)
-		if done || err != nil {
+		scores, err := similarities(j, units, o)
+		if err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(scores, func(s []float64) bool { return s == nil }) {
+			m.adoptAll(scores)
+			return nil
 		}
 	}
 	restarts, rounds := o.Restarts, o.Rounds
@@ -129,80 +183,28 @@ func (m *matcher) search(j int, units []HiddenUnits, o PermuteOptions) error {
 	if rounds == 0 {
 		rounds = 50
 	}
-	var best [][]int
-	top := math.Inf(-1)
-	for start := range max(restarts, 0) + 1 {
-		for i, h := range m.sets {
-			m.order[i], m.known[i] = identity(h.size), false
-		}
-		if start != 1 { // the second search starts from the order as it is
-			m.begin()
-		}
-		m.sweep(rounds, rand.New(rand.NewPCG(o.Seed, uint64(start))))
-		if score := m.objective(m.faces); score > top+tiny*math.Abs(top) || best == nil {
-			top, best = score, nil
-			for _, order := range m.order {
-				best = append(best, slices.Clone(order))
-			}
-		}
-	}
-	m.order = best
+	m.search(o.Seed, max(restarts, 0), rounds)
 	return nil
 }
 
-// bySimilarity orders the sets for which the caller gives a matrix; done when that is all.
-func (m *matcher) bySimilarity(j int, units []HiddenUnits, o PermuteOptions) (done bool, err error) {
-	scores := make([][]float64, len(units))
-	done = true
+// similarities asks the caller how alike the units of every set are.
+func similarities(j int, units []HiddenUnits, o PermuteOptions) (scores [][]float64, err error) {
+	scores = make([][]float64, len(units))
 	for i := range units {
-		scores[i], err = o.Similarity(j, &units[i])
-		if err != nil {
-			return false, err
+		if scores[i], err = o.Similarity(j, &units[i]); err != nil {
+			return nil, err
 		}
 		if n := units[i].Size; scores[i] != nil && len(scores[i]) != n*n {
-			return false, fmt.Errorf("similarity of %d hidden units of %v has %d numbers, want %d", n, units[i].Layers, len(scores[i]), n*n)
-		}
-		done = done && scores[i] != nil
-	}
-	if !done {
-		return false, nil
-	}
-	for set := range m.sets {
-		if group := m.group(set); slices.Min(group) == set {
-			var list [][]float64
-			for _, s := range group {
-				list = append(list, scores[s])
-			}
-			m.adopt(group, list)
+			return nil, fmt.Errorf("similarity of %d hidden units of %v has %d numbers, want %d", n, units[i].Layers, len(scores[i]), n*n)
 		}
 	}
-	return true, nil
-}
-
-// cosine is the cosine between the base's weights and the model's in their present order.
-func (m *matcher) cosine() float64 {
-	var aa, bb float64
-	for _, g := range m.faces {
-		for i := range g.a {
-			aa += float64(g.a[i]) * float64(g.a[i])
-			bb += float64(g.b[i]) * float64(g.b[i])
-		}
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return m.objective(m.faces) / math.Sqrt(aa*bb)
+	return scores, nil
 }
 
 // describeUnits makes the exported description of all sets.
 func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
 	units := make([]HiddenUnits, len(sym.sets))
-	partner := map[*unit]*unit{}
-	for _, r := range a.table {
-		if r[j] != nil {
-			partner[r[j]] = r[a.Base]
-		}
-	}
+	partner := a.partners(j)
 	for i, h := range sym.sets {
 		units[i].Size, units[i].Heads = h.size, h.heads
 	}
@@ -219,7 +221,7 @@ func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
 		w := partner[made.unit]
 		for _, r := range made.axis.resolved() {
 			if w != nil {
-				v := HiddenValues{Base: w.result(), Model: made.unit.result(), Axis: made.fromEnd, First: r.start}
+				v := HiddenValues{Base: resultName(w), Model: resultName(made.unit), Axis: made.fromEnd, First: r.start}
 				units[r.set].Values = append(units[r.set].Values, v)
 			}
 		}
@@ -227,8 +229,8 @@ func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
 	return units
 }
 
-// result is the name of the value that a layer computes.
-func (u *unit) result() string {
+// resultName is the name of the value that a layer computes.
+func resultName(u *unit) string {
 	last := u.members[len(u.members)-1]
 	if u.anchor.op != u.op || len(u.members) == 1 || last.op != "Add" {
 		last = u.anchor

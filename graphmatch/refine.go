@@ -29,7 +29,7 @@ func hashString(s string) uint64 {
 }
 
 // labels are the signatures of nodes by themselves: the operator, and the shapes if asked for.
-func (g *canon) labels(shapes bool) colours {
+func labels(g *canon, shapes bool) colours {
 	c := make(colours, len(g.nodes))
 	known := map[string]uint64{}
 	for _, n := range g.nodes {
@@ -47,26 +47,26 @@ func (g *canon) labels(shapes bool) colours {
 	return c
 }
 
-// upstream signs every node with all that it is computed from.
-func (g *canon) upstream(label colours) colours {
+// signUpstream signs every node with all that it is computed from.
+func signUpstream(g *canon, label colours) colours {
 	up := make(colours, len(g.nodes))
 	for _, n := range g.nodes {
-		up[n] = mix(label[n], n.sources(up)...)
+		up[n] = mix(label[n], sources(n, up)...)
 	}
 	return up
 }
 
-// downstream signs every node with all that is computed from it.
-func (g *canon) downstream(label colours) colours {
+// signDownstream signs every node with all that is computed from it.
+func signDownstream(g *canon, label colours) colours {
 	down := make(colours, len(g.nodes))
 	for _, n := range slices.Backward(g.nodes) {
-		down[n] = mix(label[n], n.readers(down)...)
+		down[n] = mix(label[n], readers(n, down)...)
 	}
 	return down
 }
 
 // sources are the signatures of a node's inputs, sorted when their order does not matter.
-func (n *cnode) sources(c colours) []uint64 {
+func sources(n *cnode, c colours) []uint64 {
 	list := make([]uint64, len(n.in))
 	for i, e := range n.in {
 		list[i] = mix(c[e.node], uint64(e.port))
@@ -78,7 +78,7 @@ func (n *cnode) sources(c colours) []uint64 {
 }
 
 // readers are the signatures of a node's readers, sorted.
-func (n *cnode) readers(c colours) []uint64 {
+func readers(n *cnode, c colours) []uint64 {
 	list := make([]uint64, len(n.out))
 	for i, e := range n.out {
 		list[i] = mix(c[e.node], uint64(e.port)+1)
@@ -88,11 +88,11 @@ func (n *cnode) readers(c colours) []uint64 {
 }
 
 // round refines signatures once by those of the neighbours.
-func (g *canon) round(c colours) colours {
+func round(g *canon, c colours) colours {
 	next := make(colours, len(g.nodes))
 	for _, n := range g.nodes {
-		h := mix(c[n], n.sources(c)...)
-		next[n] = mix(mix(h, 1), n.readers(c)...)
+		h := mix(c[n], sources(n, c)...)
+		next[n] = mix(mix(h, 1), readers(n, c)...)
 	}
 	return next
 }
@@ -101,9 +101,9 @@ func (g *canon) round(c colours) colours {
 // downstream, then rounds over the neighbours (Weisfeiler and Leman's refinement) until none tells more
 // nodes apart. Both graphs go through the same rounds, so equal signatures keep their meaning.
 func refineBoth(a, b *canon, ca, cb colours) (colours, colours) {
-	ca, cb = a.bothWays(ca), b.bothWays(cb)
+	ca, cb = bothWays(a, ca), bothWays(b, cb)
 	for classes := distinct(ca, cb); ; {
-		na, nb := a.round(ca), b.round(cb)
+		na, nb := round(a, ca), round(b, cb)
 		n := distinct(na, nb)
 		if n <= classes {
 			return ca, cb
@@ -113,8 +113,8 @@ func refineBoth(a, b *canon, ca, cb colours) (colours, colours) {
 }
 
 // bothWays signs every node with all that is upstream and downstream of it.
-func (g *canon) bothWays(label colours) colours {
-	up, down := g.upstream(label), g.downstream(label)
+func bothWays(g *canon, label colours) colours {
+	up, down := signUpstream(g, label), signDownstream(g, label)
 	c := make(colours, len(g.nodes))
 	for _, n := range g.nodes {
 		c[n] = mix(up[n], down[n])

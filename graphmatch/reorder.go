@@ -10,8 +10,8 @@ import (
 
 // reorder are the edits that put all parameters of a model into a new order. A tensor that others read
 // too, or want in another order, is copied under a new name for the sites that want it reordered.
-func (v *view) reorder(sym *symmetry, order [][]int) []onnx.Edit {
-	c := &copier{view: v, order: order, taken: Names(v.model), readers: v.tensorReaders()}
+func reorder(v *view, sym *symmetry, order [][]int) []onnx.Edit {
+	c := &copier{view: v, order: order, taken: names(v.model), readers: tensorReaders(v)}
 	byParam := map[*param][]*face{}
 	byTensor := map[*onnxpb.TensorProto][]*param{}
 	var tensors []*onnxpb.TensorProto
@@ -49,7 +49,7 @@ func (c *copier) tensor(t *onnxpb.TensorProto, params []*param, faces map[*param
 	}
 	if same && sites == c.readers[t] {
 		if moves(faces[params[0]], c.order) {
-			c.edits = append(c.edits, onnx.SetValues(t, c.view.reordered(params[0], faces[params[0]], c.order)))
+			c.edits = append(c.edits, onnx.SetValues(t, reordered(c.view, params[0], faces[params[0]], c.order)))
 		}
 		return
 	}
@@ -62,28 +62,18 @@ func (c *copier) tensor(t *onnxpb.TensorProto, params []*param, faces map[*param
 
 // sameOrder tells whether two lists of faces put a tensor into the same order.
 func (c *copier) sameOrder(a, b []*face) bool {
-	m := &matcher{order: c.order}
 	return slices.EqualFunc(a, b, func(f, g *face) bool {
 		if f.first != g.first || !slices.Equal(f.shape, g.shape) {
 			return false
 		}
-		x, y := f.match(), g.match()
-		for k := range f.shape {
-			if !slices.Equal(m.index(x, k), m.index(y, k)) {
+		for k, n := range f.shape {
+			x, y := positions(n, f.axes[k].resolved(), c.order), positions(n, g.axes[k].resolved(), c.order)
+			if !slices.Equal(x, y) {
 				return false
 			}
 		}
 		return true
 	})
-}
-
-// match is a face without values.
-func (f *face) match() *matchFace {
-	g := &matchFace{shape: f.shape}
-	for _, a := range f.axes {
-		g.runs = append(g.runs, a.resolved())
-	}
-	return g
 }
 
 // copy gives the sites of a parameter a reordered copy of its tensor.
@@ -94,7 +84,7 @@ func (c *copier) copy(p *param, faces []*face) {
 	}
 	c.taken[name] = true
 	g := c.view.model.Proto().GetGraph()
-	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.c.dataType(), p.c.fileShape(), c.view.reordered(p, faces, c.order)))
+	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.c.dataType(), p.c.fileShape(), reordered(c.view, p, faces, c.order)))
 	for _, at := range p.at {
 		s := at.site(p.c)
 		c.edits = append(c.edits, onnx.SetInput(s.Node, s.Input, name))
@@ -116,23 +106,17 @@ func moves(faces []*face, order [][]int) bool {
 }
 
 // reordered gives the values of a parameter in a new order when they are needed.
-func (v *view) reordered(p *param, faces []*face, order [][]int) onnx.Source {
+func reordered(v *view, p *param, faces []*face, order [][]int) onnx.Source {
 	return func() ([]float64, error) {
 		values, err := v.model.Tensor(p.c.tensor).Doubles(nil)
 		if err != nil {
 			return nil, err
 		}
-		m := &matcher{order: order}
 		for _, f := range faces {
-			g := f.match()
-			size, outer := 1, 1
-			for _, d := range f.shape {
-				size *= d
-			}
-			block := values[f.first : f.first+size]
+			block, outer := values[f.first:f.first+f.size()], 1
 			for k, d := range f.shape {
-				if len(g.runs[k]) > 0 {
-					copy(block, gather(block, outer, d, m.index(g, k)))
+				if runs := f.axes[k].resolved(); len(runs) > 0 {
+					copy(block, gather(block, outer, d, positions(d, runs, order)))
 				}
 				outer *= d
 			}
@@ -142,7 +126,7 @@ func (v *view) reordered(p *param, faces []*face, order [][]int) onnx.Source {
 }
 
 // tensorReaders counts the input slots that read each tensor, dead nodes included.
-func (v *view) tensorReaders() map[*onnxpb.TensorProto]int {
+func tensorReaders(v *view) map[*onnxpb.TensorProto]int {
 	count := map[*onnxpb.TensorProto]int{}
 	for _, n := range v.nodes {
 		for _, in := range n.in {

@@ -115,7 +115,7 @@ func shuffle(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	for len(left) > 0 {
 		var ready []int
 		for i, n := range left {
-			if !slices.ContainsFunc(reads(n, nil, 0), func(s string) bool { return made[s] && !slices.Contains(n.Output, s) }) {
+			if !slices.ContainsFunc(namesRead(n), func(s string) bool { return made[s] && !slices.Contains(n.Output, s) }) {
 				ready = append(ready, i)
 			}
 		}
@@ -216,11 +216,11 @@ func splitGemm(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	var nodes []*onnxpb.NodeProto
 	for _, n := range m.Graph.Node {
 		weight := stored(m, n, 1)
-		if n.GetOpType() != "Gemm" || weight == nil || scaled(&node{proto: n}) || intAttr(n, "transA", 0) != 0 {
+		if n.GetOpType() != "Gemm" || weight == nil || scaledGemm(n) || wholeNumber(n, "transA") != 0 {
 			nodes = append(nodes, n)
 			continue
 		}
-		if intAttr(n, "transB", 0) != 0 {
+		if wholeNumber(n, "transB") != 0 {
 			n.Input[1] = addTransposed(t, m, weight)
 		}
 		sum := &onnxpb.NodeProto{Name: proto.String(n.GetName() + "_bias"), OpType: proto.String("Add"), Input: []string{n.Output[0] + "_product", ""}, Output: n.Output}
@@ -373,4 +373,33 @@ func compareLists(t *testing.T, got, want []string) {
 	if len(got) != len(want) {
 		t.Fatalf("got %d layers, want %d; the first too many is %.300q", len(got), len(want), got[len(want)])
 	}
+}
+
+// wholeNumber is a whole-number attribute, 0 when the node has none.
+func wholeNumber(n *onnxpb.NodeProto, name string) int64 {
+	return onnx.NodeAttr(n, name).Proto().GetI()
+}
+
+// scaledGemm tells whether a Gemm multiplies its product or its bias by a number.
+func scaledGemm(n *onnxpb.NodeProto) bool {
+	return slices.ContainsFunc([]string{"alpha", "beta"}, func(name string) bool {
+		a := onnx.NodeAttr(n, name).Proto()
+		return a != nil && a.GetF() != 1
+	})
+}
+
+// namesRead lists the names that a node and the bodies inside it read.
+func namesRead(n *onnxpb.NodeProto) []string {
+	names := slices.Clone(n.GetInput())
+	for _, a := range n.GetAttribute() {
+		for _, g := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
+			for _, inner := range g.GetNode() {
+				names = append(names, namesRead(inner)...)
+			}
+			for _, out := range g.GetOutput() {
+				names = append(names, out.GetName())
+			}
+		}
+	}
+	return names
 }

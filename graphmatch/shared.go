@@ -1,8 +1,6 @@
 package graphmatch
 
 import (
-	"slices"
-
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -25,7 +23,7 @@ func (a *Alignment) Shared(u *Use) bool {
 
 // tensorSites lists where each tensor of a model is read, dead nodes included. A graph output that is the
 // tensor itself is a site without a node.
-func (v *view) tensorSites() map[*onnxpb.TensorProto]map[onnx.Site]bool {
+func tensorSites(v *view) map[*onnxpb.TensorProto]map[onnx.Site]bool {
 	sites := map[*onnxpb.TensorProto]map[onnx.Site]bool{}
 	add := func(c *constant, s onnx.Site) {
 		if c.tensor == nil {
@@ -53,33 +51,4 @@ func (v *view) tensorSites() map[*onnxpb.TensorProto]map[onnx.Site]bool {
 
 // Names are all names that a model's main graph and the bodies inside it define, as far as one could clash
 // with a new initializer's.
-func Names(m *onnx.Model) map[string]bool {
-	taken := map[string]bool{}
-	addNames(m.Proto().GetGraph(), taken, 0)
-	return taken
-}
-
-// addNames collects the names of a graph and its nodes' bodies.
-func addNames(g *onnxpb.GraphProto, taken map[string]bool, depth int) {
-	for _, t := range g.GetInitializer() {
-		taken[t.GetName()] = true
-	}
-	for _, t := range g.GetSparseInitializer() {
-		taken[t.GetValues().GetName()] = true
-	}
-	for _, in := range g.GetInput() {
-		taken[in.GetName()] = true
-	}
-	for _, n := range g.GetNode() {
-		for _, name := range slices.Concat(n.GetOutput(), n.GetInput()) {
-			taken[name] = true
-		}
-		for _, a := range n.GetAttribute() {
-			for _, body := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
-				if body != nil && depth < maxDepth {
-					addNames(body, taken, depth+1)
-				}
-			}
-		}
-	}
-}
+func Names(m *onnx.Model) map[string]bool { return names(m) }

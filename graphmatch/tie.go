@@ -6,6 +6,11 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
+// normalisations are the operators whose parameters belong together when layers are tied.
+var normalisations = map[string]bool{
+	"BatchNormalization": true, "LayerNormalization": true, "GroupNormalization": true, "InstanceNormalization": true, "RMSNormalization": true,
+}
+
 // tie joins layers that read one tensor in all models (the package comment says when).
 func (a *Alignment) tie() {
 	owners := map[*onnxpb.TensorProto][]int{} // by the first model's tensor of the first parameter

@@ -58,6 +58,13 @@ func traceSymmetry(v *view) *symmetry {
 	return &t.symmetry
 }
 
+// rankOf returns a function that says how many axes a value of a model has, -1 where the graph does not say.
+func rankOf(v *view) func(*value) int {
+	t := newTracer(v)
+	t.trace()
+	return func(x *value) int { return t.form(x).rank }
+}
+
 // newTracer knows the parameters of a model, and no axes yet.
 func newTracer(v *view) *tracer {
 	t := &tracer{view: v, forms: map[*value]*form{}, params: map[reader]*param{}, owner: map[*param]*unit{}, skip: map[*node]bool{}, computed: map[*value][]number{}}
@@ -166,7 +173,7 @@ func (t *tracer) input(n *node, slot int) *form {
 }
 
 // param is the parameter that a node reads at a slot, nil for data and constants.
-func (t *tracer) param(n *node, slot int) *param { return t.params[reader{n, slot}] }
+func (t *tracer) param(n *node, slot int) *param { return t.params[reader{node: n, slot: slot}] }
 
 // result gives a node's first output its form.
 func (t *tracer) result(n *node, f *form) bool {
@@ -254,7 +261,7 @@ func (t *tracer) skipGroups(u *unit) {
 		return
 	}
 	for slot, in := range u.anchor.in {
-		if t.params[reader{u.anchor, slot}] != nil || in == nil {
+		if t.params[reader{node: u.anchor, slot: slot}] != nil || in == nil {
 			continue
 		}
 		for n := in.from; n != nil && in != u.data[0]; n = in.from {

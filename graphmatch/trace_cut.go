@@ -129,7 +129,7 @@ func (t *tracer) split(n *node) bool {
 	}
 	a := f.at(i)
 	total := a.extent()
-	pieces, ok := (&builder{flow: t.flow}).numbers(n, "split")
+	pieces, ok := t.flow.numbers(n, "split")
 	if !ok && (len(n.out) == 0 || total%len(n.out) != 0) {
 		return false
 	}
@@ -153,7 +153,7 @@ func (t *tracer) split(n *node) bool {
 
 // unstack follows a Split into single positions of a stack.
 func (t *tracer) unstack(n *node, f *form) bool {
-	pieces, given := (&builder{flow: t.flow}).numbers(n, "split")
+	pieces, given := t.flow.numbers(n, "split")
 	if given && slices.ContainsFunc(pieces, func(p int64) bool { return p != 1 }) {
 		return false
 	}

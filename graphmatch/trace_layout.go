@@ -135,7 +135,7 @@ func (f *form) transposed(perm []int64) *form {
 // squeeze drops axes of length one.
 func (t *tracer) squeeze(n *node) bool {
 	f := t.input(n, 0)
-	axes, ok := (&builder{flow: t.flow}).numbers(n, "axes")
+	axes, ok := t.flow.numbers(n, "axes")
 	if !ok || f.rank < 0 {
 		return false
 	}
@@ -160,7 +160,7 @@ func (t *tracer) squeeze(n *node) bool {
 // unsqueeze adds axes of length one.
 func (t *tracer) unsqueeze(n *node) bool {
 	f := t.input(n, 0)
-	axes, ok := (&builder{flow: t.flow}).numbers(n, "axes")
+	axes, ok := t.flow.numbers(n, "axes")
 	if !ok || f.rank < 0 {
 		return false
 	}

@@ -100,7 +100,7 @@ func (t *tracer) compute(v *value) []number {
 
 // storedNumbers reads a constant.
 func (t *tracer) storedNumbers(v *value) []number {
-	list, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, v}}, "")
+	list, ok := t.flow.numbers(&node{in: []*value{nil, v}}, "")
 	if !ok {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (t *tracer) joinNumbers(n *node) []number {
 
 // shapeNumbers are the lengths of an array's axes. Those not known get a symbol of their own.
 func (t *tracer) shapeNumbers(n *node) []number {
-	if n.in[0].maker("Concat") != nil {
+	if n.in[0].madeBy("Concat") != nil {
 		if list := t.numbers(n.in[0]); list != nil { // a vector of whole numbers itself
 			return []number{exactly(len(list))}
 		}
@@ -170,17 +170,17 @@ func (t *tracer) zeros(n *node) []number {
 // turnedPairs follows how PyTorch's exporter turns padding, given as pairs with the last axis first, into all
 // starts and then all ends: Reshape to rows of two, rows reversed by a Slice, Transpose.
 func (t *tracer) turnedPairs(n *node) []number {
-	slice := n.in[0].maker("Slice")
+	slice := n.in[0].madeBy("Slice")
 	if slice == nil || len(slice.in) != 5 || !slices.Equal(intsAttr(n.proto, "perm"), []int64{1, 0}) {
 		return nil
 	}
-	rows := slice.in[0].maker("Reshape")
+	rows := slice.in[0].madeBy("Reshape")
 	for slot, want := range map[int]int{1: -1, 3: 0, 4: -1} {
 		if x := t.numbers(slice.in[slot]); len(x) != 1 || !x[0].same(exactly(want)) {
 			return nil
 		}
 	}
-	ends, ok := (&builder{flow: t.flow}).numbers(&node{in: slice.in[1:3]}, "")
+	ends, ok := t.flow.numbers(&node{in: slice.in[1:3]}, "")
 	if rows == nil || len(rows.in) < 2 || !ok || len(ends) != 1 || ends[0] > -maxNumber {
 		return nil
 	}
@@ -195,14 +195,6 @@ func (t *tracer) turnedPairs(n *node) []number {
 		}
 	}
 	return out
-}
-
-// maker is the node that computes a value if it is one of an operator, else nil.
-func (v *value) maker(op string) *node {
-	if v == nil || v.from == nil || v.from.op != op {
-		return nil
-	}
-	return v.from
 }
 
 // length is an axis' number of positions.
@@ -261,7 +253,7 @@ func (t *tracer) bounds(n *node) (starts, ends []int, ok bool) {
 			return nil, false
 		}
 		if c := n.in[slot].fixed; c != nil { // ends are often the largest number there is
-			given, ok := (&builder{flow: t.flow}).numbers(&node{in: []*value{nil, n.in[slot]}}, "")
+			given, ok := t.flow.numbers(&node{in: []*value{nil, n.in[slot]}}, "")
 			for _, x := range given {
 				list = append(list, int(min(max(x, -maxNumber), maxNumber)))
 			}

@@ -142,6 +142,6 @@ func (t *tracer) uniform(v *value) bool {
 	if v.fixed == nil || !v.fixed.weight() {
 		return false
 	}
-	_, same := (&unit{model: t.model}).fill(v.fixed)
+	_, same := fill(t.model, v.fixed)
 	return same
 }

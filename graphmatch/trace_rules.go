@@ -164,7 +164,7 @@ func (t *tracer) globalPool(n *node) bool {
 // reduce drops axes: sums and extremes do not depend on the order of what they run over.
 func (t *tracer) reduce(n *node) bool {
 	f := t.input(n, 0)
-	axes, given := (&builder{flow: t.flow}).numbers(n, "axes")
+	axes, given := t.flow.numbers(n, "axes")
 	keep := intAttr(n.proto, "keepdims", 1) != 0
 	if !given && (len(n.in) > 1 || f.rank < 0) {
 		return false

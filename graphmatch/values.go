@@ -1,6 +1,10 @@
 package graphmatch
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // Floats appends model j's values of a parameter to dst, in the order of Param.Shape: a tensor that the
 // model stores transposed is turned. The error wraps what reading the tensor returned; a model that lacks
@@ -32,11 +36,28 @@ func oriented[T any](a *Alignment, p *Param, j int, dst []T, read func() ([]T, e
 	if len(out)-start != rows*cols {
 		return nil, fmt.Errorf("%s: %w: %s has %d values, want shape %v", a.labels[j], ErrAlign, p.Role, len(out)-start, p.Shape)
 	}
-	stored := append([]T(nil), out[start:]...)
-	for r := range rows {
-		for c := range cols {
-			out[start+r*cols+c] = stored[c*rows+r]
-		}
-	}
+	copy(out[start:], transposedMatrix(out[start:], cols, rows))
 	return out, nil
+}
+
+// doubles reads a use's values as the model stores them, with a normalisation folded in where one is.
+func (u *Use) doubles(m *onnx.Model, role string, dst []float64) ([]float64, error) {
+	start := len(dst)
+	out, err := m.Tensor(u.Tensor).Doubles(dst)
+	if err != nil || u.fold == nil {
+		return out, err
+	}
+	return out, u.fold.apply(role, u.from.fileShape(), out[start:])
+}
+
+// floats is doubles rounded to float32.
+func (u *Use) floats(m *onnx.Model, role string, dst []float32) ([]float32, error) {
+	if u.fold == nil {
+		return m.Tensor(u.Tensor).Floats(dst)
+	}
+	values, err := u.doubles(m, role, nil)
+	for _, v := range values {
+		dst = append(dst, float32(v))
+	}
+	return dst, err
 }

@@ -109,7 +109,7 @@ func (b *builder) newShape(n *node, shape []int) ([]int, bool) {
 
 // numbers are the whole numbers that a node gets as its second input, or as the attribute that older
 // opsets used.
-func (b *builder) numbers(n *node, attr string) ([]int64, bool) {
+func (f *flow) numbers(n *node, attr string) ([]int64, bool) {
 	if list := intsAttr(n.proto, attr); list != nil {
 		return list, len(list) <= maxNumbers
 	}
@@ -120,7 +120,7 @@ func (b *builder) numbers(n *node, attr string) ([]int64, bool) {
 	if c.tensor == nil || c.elements() > maxNumbers || !c.dataType().IsInteger() {
 		return c.numbers, c.numbers != nil && len(c.numbers) <= maxNumbers
 	}
-	list, err := b.model.Tensor(c.tensor).Ints(nil)
+	list, err := f.model.Tensor(c.tensor).Ints(nil)
 	return list, err == nil
 }
 

@@ -1,8 +1,7 @@
 package graphmatch
 
 import (
-	"fmt"
-	"slices"
+	"math"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -27,43 +26,14 @@ type matchFace struct {
 	a, b  []float32
 }
 
-// run is a set along an axis.
-type run struct {
-	set, start, n int
-	repeat        int // positions of a unit, one after another
-	stride        int // from one unit to the next
-}
-
-// newMatcher reads the weights that the base and model j have in common. Statistics of normalisations
-// are reordered with their channels but say nothing about which is which.
-func (a *Alignment) newMatcher(j int, sym *symmetry) (*matcher, error) {
-	m := &matcher{sets: sym.sets, touch: make([][]*matchFace, len(sym.sets)), known: make([]bool, len(sym.sets)), stale: make([]bool, len(sym.sets))}
+// newMatcher starts with all units as they are and no weights to compare.
+func newMatcher(sym *symmetry) *matcher {
+	n := len(sym.sets)
+	m := &matcher{sets: sym.sets, touch: make([][]*matchFace, n), known: make([]bool, n), stale: make([]bool, n)}
 	for _, h := range sym.sets {
 		m.order = append(m.order, identity(h.size))
 	}
-	partner := map[*unit]*unit{}
-	for _, r := range a.table {
-		if r[j] != nil && r[a.Base] != nil {
-			partner[r[j]] = r[a.Base]
-		}
-	}
-	for _, f := range sym.faces {
-		w := partner[f.unit]
-		if w == nil || f.param.role == "mean" || f.param.role == "var" {
-			continue
-		}
-		q := w.param(f.param.role)
-		if folded := a.folds[w] != nil || a.folds[f.unit] != nil; folded && f.param.role != "weight" {
-			continue // the bias of one means another thing than that of the other
-		}
-		if q == nil || !slices.Equal(w.canonicalShape(q), f.unit.canonicalShape(f.param)) {
-			continue
-		}
-		if err := m.add(a, j, f, w, q); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m
 }
 
 func identity(n int) []int {
@@ -74,33 +44,18 @@ func identity(n int) []int {
 	return list
 }
 
-// add reads one face of both models, the base's in the orientation of the other.
-func (m *matcher) add(a *Alignment, j int, f *face, w *unit, q *param) error {
-	g := &matchFace{shape: f.shape}
-	moves := false
-	for _, x := range f.axes {
-		r := x.resolved()
-		moves = moves || len(r) > 0
-		g.runs = append(g.runs, r)
+// add compares a face's values in the base and in the model, both in the model's orientation: they are the values of
+// the whole parameter, of which the face may be a block. False says that either has fewer values than its shape.
+func (m *matcher) add(f *face, base, model []float32) bool {
+	end := f.first + f.size()
+	if len(base) < end || len(model) < end {
+		return false
 	}
-	if !moves {
-		return nil
-	}
-	size := 1
-	for _, d := range f.shape {
-		size *= d
-	}
-	base, b, err := a.pair(j, f.unit, f.param, w, q)
-	if err != nil {
-		return err
-	}
-	if len(base) < f.first+size || len(b) < f.first+size {
-		return fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, f.param.c.name())
-	}
-	g.a, g.b = base[f.first:f.first+size], b[f.first:f.first+size]
-	m.faces = append(m.faces, g)
+	g := &matchFace{shape: f.shape, a: base[f.first:end], b: model[f.first:end]}
 	seen := map[int]bool{}
-	for _, runs := range g.runs {
+	for _, x := range f.axes {
+		runs := x.resolved()
+		g.runs = append(g.runs, runs)
 		for _, r := range runs {
 			if !seen[r.set] {
 				seen[r.set] = true
@@ -108,64 +63,15 @@ func (m *matcher) add(a *Alignment, j int, f *face, w *unit, q *param) error {
 			}
 		}
 	}
-	return nil
+	m.faces = append(m.faces, g)
+	return true
 }
 
-// pair reads a parameter of model j and the base's, the latter as the model stores it.
-func (a *Alignment) pair(j int, u *unit, p *param, w *unit, q *param) (base, other []float32, err error) {
-	read := func(j int, u *unit, p *param) ([]float32, error) {
-		use := p.use()
-		use.fold = a.folds[u]
-		return use.floats(a.Models[j], p.role, nil)
-	}
-	if other, err = read(j, u, p); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", a.labels[j], err)
-	}
-	if base, err = read(a.Base, w, q); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", a.labels[a.Base], err)
-	}
-	if shape := q.c.fileShape(); len(shape) == 2 && w.flipped(q) != u.flipped(p) {
-		base = transposed(base, shape[0], shape[1])
-	}
-	return base, other, nil
-}
-
-func transposed(x []float32, rows, cols int) []float32 {
-	y := make([]float32, len(x))
-	for i, v := range x {
-		y[i%cols*rows+i/cols] = v
-	}
-	return y
-}
-
-// resolved lists the runs of sets along an axis that may be reordered.
-func (a axis) resolved() []run { return resolveRuns(nil, a.runs, 0, 1) }
-
-// resolveRuns appends the runs of segments whose positions are start, start+stride and so on.
-func resolveRuns(list []run, runs []segment, start, stride int) []run {
-	for _, s := range runs {
-		next := start + s.length()*stride
-		for k, woven := range s.weave {
-			list = resolveRuns(list, woven, start+k*stride, stride*len(s.weave))
-		}
-		if s.set != nil {
-			for _, h := range s.set.leaves() {
-				if h.movable() && s.grain == entire {
-					list = append(list, run{set: h.number, start: start, n: h.size, repeat: s.repeat, stride: stride * s.repeat})
-				}
-				start += h.size * s.repeat * stride
-			}
-		}
-		start = next
-	}
-	return list
-}
-
-// index is the old position at each new position of an axis.
-func (m *matcher) index(g *matchFace, k int) []int {
-	list := identity(g.shape[k])
-	for _, r := range g.runs[k] {
-		for i, old := range m.order[r.set] {
+// positions is the old position at each new position of an axis of length n, along which sets take new orders.
+func positions(n int, runs []run, order [][]int) []int {
+	list := identity(n)
+	for _, r := range runs {
+		for i, old := range order[r.set] {
 			for p := range r.repeat {
 				list[r.start+i*r.stride+p] = r.start + old*r.stride + p
 			}
@@ -180,7 +86,7 @@ func (m *matcher) permuted(g *matchFace, except int) []float32 {
 	outer := 1
 	for k, d := range g.shape {
 		if k != except && len(g.runs[k]) > 0 {
-			out = gather(out, outer, d, m.index(g, k))
+			out = gather(out, outer, d, positions(d, g.runs[k], m.order))
 		}
 		outer *= d
 	}
@@ -262,4 +168,19 @@ func (m *matcher) objective(faces []*matchFace) float64 {
 		}
 	}
 	return total
+}
+
+// cosine is the cosine between the base's weights and the model's in their present order.
+func (m *matcher) cosine() float64 {
+	var aa, bb float64
+	for _, g := range m.faces {
+		for i := range g.a {
+			aa += float64(g.a[i]) * float64(g.a[i])
+			bb += float64(g.b[i]) * float64(g.b[i])
+		}
+	}
+	if aa == 0 || bb == 0 {
+		return 0
+	}
+	return m.objective(m.faces) / math.Sqrt(aa*bb)
 }

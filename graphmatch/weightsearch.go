@@ -6,6 +6,42 @@ import (
 	"slices"
 )
 
+// search improves the order from several starts and keeps the best: one more than restarts says, each of at most
+// rounds sweeps.
+func (m *matcher) search(seed uint64, restarts, rounds int) {
+	var best [][]int
+	top := math.Inf(-1)
+	for start := range restarts + 1 {
+		for i, h := range m.sets {
+			m.order[i], m.known[i] = identity(h.size), false
+		}
+		if start != 1 { // the second search starts from the order as it is
+			m.begin()
+		}
+		m.sweep(rounds, rand.New(rand.NewPCG(seed, uint64(start))))
+		if score := m.objective(m.faces); score > top+tiny*math.Abs(top) || best == nil {
+			top, best = score, nil
+			for _, order := range m.order {
+				best = append(best, slices.Clone(order))
+			}
+		}
+	}
+	m.order = best
+}
+
+// adoptAll orders every set by a matrix of scores, one per set.
+func (m *matcher) adoptAll(scores [][]float64) {
+	for set := range m.sets {
+		if group := m.group(set); slices.Min(group) == set {
+			var list [][]float64
+			for _, s := range group {
+				list = append(list, scores[s])
+			}
+			m.adopt(group, list)
+		}
+	}
+}
+
 // group lists the sets that must be solved together: a set alone, or all whose heads have one order.
 func (m *matcher) group(set int) []int {
 	h := m.sets[set]
