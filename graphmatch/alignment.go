@@ -1,12 +1,13 @@
 package graphmatch
 
 import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // ErrAlign is the kind of every error that says models do not align.
-var ErrAlign = errAlign
+var ErrAlign = flow.ErrAlign
 
 // Status says what became of a layer in the alignment.
 type Status string
@@ -25,13 +26,13 @@ const (
 // Alignment pairs the layers of several models.
 type Alignment struct {
 	Models []*onnx.Model
-	Base   int                // index of the model that gives order, orientation and names
-	Layers []Layer            // in the base's canonical order, then those that the base lacks
-	views  []*view            // one per model
-	labels []string           // the models' names in messages
-	table  []row              // all layers before tied ones are joined
-	folds  map[*unit]*fold    // of units whose normalisation is folded in
-	ranks  []func(*value) int // per model: the number of a value's axes, made when it is asked for
+	Base   int                       // index of the model that gives order, orientation and names
+	Layers []Layer                   // in the base's canonical order, then those that the base lacks
+	views  []*flow.Network           // one per model
+	labels []string                  // the models' names in messages
+	table  []row                     // all layers before tied ones are joined
+	folds  map[*flow.Unit]*flow.Fold // of units whose normalisation is folded in
+	ranks  []func(*flow.Value) int   // per model: the number of a value's axes, made when it is asked for
 	// readers lists the sites that read each tensor of the base.
 	readers map[*onnxpb.TensorProto]map[onnx.Site]bool
 }
@@ -71,8 +72,8 @@ type Use struct {
 	// Transposed says that this tensor's two last axes are swapped against the base's tensor (Gemm with
 	// transB against MatMul, for example); [Alignment.Floats] undoes it.
 	Transposed bool
-	from       *constant
-	fold       *fold // normalisation that the values are read with
+	from       *flow.Constant
+	fold       *flow.Fold // normalisation that the values are read with
 }
 
 // Reads tells whether the model has the parameter.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/pairing"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -28,9 +30,9 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 	if base < 0 || base >= len(models) {
 		return nil, fmt.Errorf("base %d of %d models: want an index of a model", base, len(models))
 	}
-	a := &Alignment{Models: models, Base: base, ranks: make([]func(*value) int, len(models))}
+	a := &Alignment{Models: models, Base: base, ranks: make([]func(*flow.Value) int, len(models))}
 	for _, m := range models {
-		v, err := newView(m)
+		v, err := flow.Read(m)
 		if err != nil {
 			return nil, err
 		}
@@ -58,21 +60,21 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 }
 
 // row is one layer: its unit in each model, nil where the model lacks it.
-type row []*unit
+type row []*flow.Unit
 
 // first is the unit that gives the layer its shape: the base's, else the first there is.
-func (r row) first(base int) *unit {
+func (r row) first(base int) *flow.Unit {
 	if r[base] != nil {
 		return r[base]
 	}
-	return r[slices.IndexFunc(r, func(u *unit) bool { return u != nil })]
+	return r[slices.IndexFunc(r, func(u *flow.Unit) bool { return u != nil })]
 }
 
 // rows pairs all models with the base, and collects what the base lacks by kind and name.
 func (a *Alignment) rows() []row {
 	var rows []row
-	at := map[*unit]row{}
-	for _, u := range a.views[a.Base].units {
+	at := map[*flow.Unit]row{}
+	for _, u := range a.views[a.Base].Units {
 		r := make(row, len(a.Models))
 		r[a.Base], at[u] = u, r
 		rows = append(rows, r)
@@ -82,15 +84,15 @@ func (a *Alignment) rows() []row {
 		if j == a.Base {
 			continue
 		}
-		paired := map[*unit]bool{}
-		for u, w := range pairViews(a.views[a.Base], v) {
+		paired := map[*flow.Unit]bool{}
+		for u, w := range pairing.Pair(a.views[a.Base], v) {
 			at[u][j], paired[w] = w, true
 		}
-		for _, w := range v.units {
+		for _, w := range v.Units {
 			if paired[w] {
 				continue
 			}
-			key := w.kind + " " + w.name
+			key := w.Kind + " " + w.Name
 			if extra[key] == nil || extra[key][j] != nil {
 				extra[key] = make(row, len(a.Models))
 				rows = append(rows, extra[key])
@@ -106,12 +108,12 @@ func (a *Alignment) layer(r row) Layer {
 	u := r.first(a.Base)
 	name := u
 	for _, w := range r {
-		if !name.given && w != nil && w.given {
+		if !name.Given && w != nil && w.Given {
 			name = w
 		}
 	}
-	l := Layer{Name: name.name, Scope: name.scope, Op: u.op, Status: Matched, row: r}
-	l.tags, l.ops = slices.Clone(u.tags), u.operators()
+	l := Layer{Name: name.Name, Scope: name.Scope, Op: u.Op, Status: Matched, row: r}
+	l.tags, l.ops = slices.Clone(u.Tags), u.Operators()
 	for _, role := range r.roles(a.Base) {
 		l.Params = append(l.Params, a.param(r, role))
 	}
@@ -147,9 +149,9 @@ func (r row) roles(base int) []string {
 		if u == nil {
 			continue
 		}
-		for _, p := range u.params {
-			if !slices.Contains(roles, p.role) {
-				roles = append(roles, p.role)
+		for _, p := range u.Params {
+			if !slices.Contains(roles, p.Role) {
+				roles = append(roles, p.Role)
 			}
 		}
 	}
@@ -160,29 +162,29 @@ func (r row) roles(base int) []string {
 func (a *Alignment) param(r row, role string) Param {
 	p := Param{Role: role, Uses: make([]Use, len(r)), ChannelAxis: -1}
 	owner := r.first(a.Base)
-	if owner.param(role) == nil {
-		owner = r[slices.IndexFunc(r, func(u *unit) bool { return u != nil && u.param(role) != nil })]
+	if owner.Param(role) == nil {
+		owner = r[slices.IndexFunc(r, func(u *flow.Unit) bool { return u != nil && u.Param(role) != nil })]
 	}
-	own := owner.param(role)
-	p.Shape, p.Type = own.c.fileShape(), own.c.dataType()
-	p.ChannelAxis = owner.channelAxis(own)
+	own := owner.Param(role)
+	p.Shape, p.Type = own.C.FileShape(), own.C.DataType()
+	p.ChannelAxis = owner.ChannelAxis(own)
 	for j, u := range r {
-		if u == nil || u.param(role) == nil {
+		if u == nil || u.Param(role) == nil {
 			continue
 		}
-		q := u.param(role)
+		q := u.Param(role)
 		p.Uses[j] = useOf(q)
-		p.Uses[j].Transposed = u.flipped(q) != owner.flipped(own)
-		p.Uses[j].fold = u.fold
+		p.Uses[j].Transposed = u.Transposed(q) != owner.Transposed(own)
+		p.Uses[j].fold = u.Fold
 	}
 	return p
 }
 
 // useOf describes a parameter's tensor and where it is read.
-func useOf(p *param) Use {
-	use := Use{Tensor: p.c.tensor, Name: p.c.name(), Reader: p.at[0].node.proto, from: p.c}
-	for _, at := range p.at {
-		use.Sites = append(use.Sites, at.site(p.c))
+func useOf(p *flow.Param) Use {
+	use := Use{Tensor: p.C.Tensor, Name: p.C.Name(), Reader: p.At[0].Node.Proto, from: p.C}
+	for _, at := range p.At {
+		use.Sites = append(use.Sites, at.Site(p.C))
 	}
 	return use
 }
@@ -198,17 +200,17 @@ func (a *Alignment) check(l *Layer, p *Param) {
 			l.fail(Mismatch, "%s: %s has none", p.Role, a.labels[j])
 		}
 	}
-	want := l.row[ref].param(p.Role)
+	want := l.row[ref].Param(p.Role)
 	for j, u := range l.row {
 		if j == ref || !p.Uses[j].Reads() {
 			continue
 		}
-		got := u.param(p.Role)
-		if x, y := u.canonicalShape(got), l.row[ref].canonicalShape(want); !slices.Equal(x, y) {
-			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, a.labels[j], p.Uses[j].shapeText(), a.labels[ref], want.c.fileShape())
-		} else if got.c.dataType() != want.c.dataType() {
-			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, a.labels[j], got.c.dataType(), a.labels[ref], want.c.dataType())
-		} else if len(x) > 2 && !slices.Equal(got.c.axes, want.c.axes) {
+		got := u.Param(p.Role)
+		if x, y := u.CanonicalShape(got), l.row[ref].CanonicalShape(want); !slices.Equal(x, y) {
+			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, a.labels[j], p.Uses[j].shapeText(), a.labels[ref], want.C.FileShape())
+		} else if got.C.DataType() != want.C.DataType() {
+			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, a.labels[j], got.C.DataType(), a.labels[ref], want.C.DataType())
+		} else if len(x) > 2 && !slices.Equal(got.C.Axes, want.C.Axes) {
 			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, a.labels[j], a.labels[ref])
 		}
 	}
@@ -216,7 +218,7 @@ func (a *Alignment) check(l *Layer, p *Param) {
 
 // shapeText is the shape in the orientation of the base's tensor.
 func (u *Use) shapeText() string {
-	shape := u.from.fileShape()
+	shape := u.from.FileShape()
 	if !u.Transposed || shape[0] == shape[1] {
 		return fmt.Sprint(shape)
 	}

@@ -1,6 +1,10 @@
 package graphmatch
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // between matches the layers on paths from one tensor of the base to another, both given by name.
 func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
@@ -9,19 +13,19 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 		return nil, &patternError{pattern: pattern, problem: "needs two tensors: between:FROM,TO"}
 	}
 	v := a.views[a.Base]
-	start, end := v.named[strings.TrimSpace(from)], v.named[strings.TrimSpace(to)]
+	start, end := v.Named[strings.TrimSpace(from)], v.Named[strings.TrimSpace(to)]
 	for _, x := range []struct {
 		name  string
-		value *value
+		value *flow.Value
 	}{{from, start}, {to, end}} {
 		if x.value == nil {
 			return nil, &patternError{pattern: pattern, problem: "names no tensor " + x.name, near: nearestValues(v, x.name)}
 		}
 	}
 	below, above := reach(start, true), reach(end, false)
-	on := map[*unit]bool{}
-	for _, u := range v.units {
-		for _, n := range u.members {
+	on := map[*flow.Unit]bool{}
+	for _, u := range v.Units {
+		for _, n := range u.Members {
 			on[u] = on[u] || below[n] && above[n]
 		}
 	}
@@ -29,9 +33,9 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 }
 
 // reach is the set of nodes that a value flows into, or that it is made by.
-func reach(v *value, forward bool) map[*node]bool {
-	seen := map[*node]bool{}
-	stack := []*value{v}
+func reach(v *flow.Value, forward bool) map[*flow.Node]bool {
+	seen := map[*flow.Node]bool{}
+	stack := []*flow.Value{v}
 	for len(stack) > 0 {
 		v := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -39,16 +43,16 @@ func reach(v *value, forward bool) map[*node]bool {
 			continue
 		}
 		if !forward {
-			if n := v.from; n != nil && !seen[n] {
+			if n := v.From; n != nil && !seen[n] {
 				seen[n] = true
-				stack = append(stack, n.in...)
+				stack = append(stack, n.In...)
 			}
 			continue
 		}
-		for _, r := range v.readers {
-			if !seen[r.node] {
-				seen[r.node] = true
-				stack = append(stack, r.node.out...)
+		for _, r := range v.Readers {
+			if !seen[r.Node] {
+				seen[r.Node] = true
+				stack = append(stack, r.Node.Out...)
 			}
 		}
 	}

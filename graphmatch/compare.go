@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 )
 
 // Compare gives the status Identical to every matched layer whose tensors are bit-equal in all models.
@@ -29,7 +31,7 @@ func (a *Alignment) Compare() error {
 // identical compares a layer's tensors, the smallest first.
 func (a *Alignment) identical(l *Layer) (bool, error) {
 	params := slices.SortedStableFunc(slices.Values(l.Params), func(p, q Param) int {
-		return p.Uses[a.Base].from.elements() - q.Uses[a.Base].from.elements()
+		return p.Uses[a.Base].from.Elements() - q.Uses[a.Base].from.Elements()
 	})
 	for _, p := range params {
 		for j := range a.Models {
@@ -87,13 +89,13 @@ func (r row) exporterConstant() bool {
 		if u == nil {
 			return false
 		}
-		for _, p := range u.params {
-			value, ok := fill(u.model, p.c)
-			known, seen := numbers[p.role]
-			if !ok || !p.c.literal || seen && known != value {
+		for _, p := range u.Params {
+			value, ok := flow.Fill(u.Model, p.C)
+			known, seen := numbers[p.Role]
+			if !ok || !p.C.Literal || seen && known != value {
 				return false
 			}
-			numbers[p.role] = value
+			numbers[p.Role] = value
 		}
 	}
 	return true

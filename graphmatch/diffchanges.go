@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -46,7 +47,7 @@ func (p *nodePairs) changes() (list []NodeChange, renamed int) {
 }
 
 func nodeChange(change string, x *listed, details []Change) NodeChange {
-	return NodeChange{Change: change, Name: onnx.NodeLabel(x.proto), Op: qualified(x.proto), Place: x.place, Details: details}
+	return NodeChange{Change: change, Name: onnx.NodeLabel(x.proto), Op: flow.Qualified(x.proto), Place: x.place, Details: details}
 }
 
 // details lists what differs between two paired nodes.
@@ -68,7 +69,7 @@ func (p *nodePairs) details(x, y *listed) []Change {
 		}
 	}
 	for _, name := range attributeNames(x.proto, y.proto) {
-		a, b := attribute(x.proto, name), attribute(y.proto, name)
+		a, b := flow.Attribute(x.proto, name), flow.Attribute(y.proto, name)
 		if !p.sameAttribute(a, b) {
 			list = append(list, attributeChange(name, a, b))
 		}
@@ -102,7 +103,7 @@ func (o supply) describe() string {
 	if o.node == nil {
 		return o.text
 	}
-	return fmt.Sprintf("output %d of %s (%s)", o.port, onnx.NodeLabel(o.node.proto), qualified(o.node.proto))
+	return fmt.Sprintf("output %d of %s (%s)", o.port, onnx.NodeLabel(o.node.proto), flow.Qualified(o.node.proto))
 }
 
 // attributeNames lists the attributes of two nodes by name.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -97,7 +98,7 @@ func (l *listing) connect() {
 // tensors, is a constant.
 func (l *listing) find(x *listed, name string) supply {
 	o := l.lookUp(x, name)
-	for at, depth := o, 0; depth < maxDepth && at.node != nil && at.node.proto.GetOpType() == "Identity" && len(at.node.proto.GetInput()) == 1; depth++ {
+	for at, depth := o, 0; depth < flow.MaxDepth && at.node != nil && at.node.proto.GetOpType() == "Identity" && len(at.node.proto.GetInput()) == 1; depth++ {
 		if at = l.lookUp(at.node, at.node.proto.GetInput()[0]); at.text == constantText {
 			return at
 		}
@@ -135,15 +136,15 @@ func newNodePairs(al *Alignment) *nodePairs {
 		if r[0] == nil || r[1] == nil {
 			continue
 		}
-		p.match(p.a.of[r[0].anchor.proto], p.b.of[r[1].anchor.proto])
+		p.match(p.a.of[r[0].Anchor.Proto], p.b.of[r[1].Anchor.Proto])
 		byOp := map[string][]*listed{}
-		for _, n := range r[1].members {
-			byOp[n.op] = append(byOp[n.op], p.b.of[n.proto])
+		for _, n := range r[1].Members {
+			byOp[n.Op] = append(byOp[n.Op], p.b.of[n.Proto])
 		}
-		for _, n := range r[0].members {
-			if list := byOp[n.op]; len(list) > 0 {
-				p.match(p.a.of[n.proto], list[0])
-				byOp[n.op] = list[1:]
+		for _, n := range r[0].Members {
+			if list := byOp[n.Op]; len(list) > 0 {
+				p.match(p.a.of[n.Proto], list[0])
+				byOp[n.Op] = list[1:]
 			}
 		}
 	}
@@ -152,7 +153,7 @@ func newNodePairs(al *Alignment) *nodePairs {
 
 // match pairs two nodes of one operator, unless one is paired.
 func (p *nodePairs) match(x, y *listed) bool {
-	if x == nil || y == nil || x.pair != nil || y.pair != nil || qualified(x.proto) != qualified(y.proto) {
+	if x == nil || y == nil || x.pair != nil || y.pair != nil || flow.Qualified(x.proto) != flow.Qualified(y.proto) {
 		return false
 	}
 	x.pair, y.pair = y, x
@@ -198,7 +199,7 @@ func (p *nodePairs) by(key func(*listed) string) {
 		if key(x) == "" {
 			return ""
 		}
-		return x.place + "\x00" + qualified(x.proto) + "\x00" + key(x)
+		return x.place + "\x00" + flow.Qualified(x.proto) + "\x00" + key(x)
 	})
 }
 
@@ -225,7 +226,7 @@ func (p *nodePairs) bySigns(sign func(side int, x *listed) string) {
 func upstream(l *listing) map[*listed]string {
 	signs := map[*listed]string{}
 	for _, x := range l.nodes {
-		parts := []string{"up", x.place, qualified(x.proto)}
+		parts := []string{"up", x.place, flow.Qualified(x.proto)}
 		for _, o := range x.from {
 			parts = append(parts, o.text)
 			if o.node != nil {
@@ -250,7 +251,7 @@ func downstream(l *listing) map[*listed]string {
 			parts = append(parts, reader+" "+strconv.Itoa(r.slot))
 		}
 		slices.Sort(parts)
-		signs[x] = digest(append(parts, "down", x.place, qualified(x.proto)))
+		signs[x] = digest(append(parts, "down", x.place, flow.Qualified(x.proto)))
 	}
 	return signs
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -58,19 +59,19 @@ func (a *Alignment) tensorChanges(counterpart map[string]string) ([]TensorChange
 // before them in b.
 func (a *Alignment) inGraphOrder() []*Layer {
 	var list []*Layer
-	of := map[*unit]*Layer{}
+	of := map[*flow.Unit]*Layer{}
 	for i := range a.Layers {
 		l := &a.Layers[i]
 		of[l.row[1]] = l
-		if w := l.row[1]; w != nil && w.source != nil {
-			of[w.source] = l
+		if w := l.row[1]; w != nil && w.Source != nil {
+			of[w.Source] = l
 		}
 		if l.row[0] != nil {
 			list = append(list, l)
 		}
 	}
 	at := 0
-	for _, u := range a.views[1].units {
+	for _, u := range a.views[1].Units {
 		l := of[u]
 		switch {
 		case l == nil:

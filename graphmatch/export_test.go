@@ -3,40 +3,43 @@ package graphmatch
 import (
 	"math/rand/v2"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/rebasin"
+	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // Scramble puts the hidden units of a model into a random order that leaves what it computes unchanged,
 // and tells the sizes of the sets that it reordered.
 func Scramble(m *onnx.Model, seed uint64) (*onnx.Model, []int, error) {
-	v, err := newView(m)
+	v, err := flow.Read(m)
 	if err != nil {
 		return nil, nil, err
 	}
-	sym := traceSymmetry(v)
+	sym := symmetry.Trace(v)
 	rng := rand.New(rand.NewPCG(seed, 11))
-	heads := map[*blocks][]int{}
+	heads := map[*symmetry.HeadOrder][]int{}
 	var order [][]int
 	var sizes []int
-	for _, h := range sym.sets {
-		sizes = append(sizes, h.size)
-		if h.heads == 0 {
-			order = append(order, rng.Perm(h.size))
+	for _, h := range sym.Sets {
+		sizes = append(sizes, h.Size)
+		if h.Heads == 0 {
+			order = append(order, rng.Perm(h.Size))
 			continue
 		}
-		b := h.block.root()
+		b := h.HeadOrder.Root()
 		if heads[b] == nil {
-			heads[b] = rng.Perm(h.heads)
-			if b.frozen {
-				heads[b] = identity(h.heads)
+			heads[b] = rng.Perm(h.Heads)
+			if b.Frozen {
+				heads[b] = rebasin.Identity(h.Heads)
 			}
 		}
-		d := h.size / h.heads
+		d := h.Size / h.Heads
 		var list []int
 		for _, from := range heads[b] {
 			within := rng.Perm(d)
-			if h.rigid {
-				within = identity(d)
+			if h.Rigid {
+				within = rebasin.Identity(d)
 			}
 			for _, i := range within {
 				list = append(list, from*d+i)
@@ -44,6 +47,6 @@ func Scramble(m *onnx.Model, seed uint64) (*onnx.Model, []int, error) {
 		}
 		order = append(order, list)
 	}
-	w, err := m.With(reorder(v, sym, order)...)
+	w, err := m.With(rebasin.Reorder(v, sym, order)...)
 	return w, sizes, err
 }

@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
 )
 
 // foldRows looks for layers that some models have with a BatchNormalization behind them and others without,
 // as exporters leave it that fold constants. There the layer is matched with the normalisation folded in,
 // and the normalisation's own row goes away. It returns the rows of layers that remain, and says in notes
 // which were folded.
-func (a *Alignment) foldRows() (rows []row, notes map[*unit]string) {
-	at := map[*unit]row{}
+func (a *Alignment) foldRows() (rows []row, notes map[*flow.Unit]string) {
+	at := map[*flow.Unit]row{}
 	for _, r := range a.table {
 		for _, u := range r {
 			if u != nil {
@@ -20,13 +23,13 @@ func (a *Alignment) foldRows() (rows []row, notes map[*unit]string) {
 			}
 		}
 	}
-	a.folds = map[*unit]*fold{}
-	gone, notes := map[*unit]bool{}, map[*unit]string{}
+	a.folds = map[*flow.Unit]*flow.Fold{}
+	gone, notes := map[*flow.Unit]bool{}, map[*flow.Unit]string{}
 	for _, r := range a.table {
 		if folded := a.foldRow(r, at); folded != nil {
 			for _, u := range folded {
-				if u.fold != nil {
-					gone[u.fold.norm], a.folds[u.source] = true, u.fold
+				if u.Fold != nil {
+					gone[u.Fold.Norm], a.folds[u.Source] = true, u.Fold
 				}
 			}
 			notes[folded.first(a.Base)] = a.foldNote(folded)
@@ -35,21 +38,21 @@ func (a *Alignment) foldRows() (rows []row, notes map[*unit]string) {
 		rows = append(rows, r)
 	}
 	rows = slices.DeleteFunc(rows, func(r row) bool {
-		return slices.ContainsFunc(r, func(u *unit) bool { return u != nil && gone[u] })
+		return slices.ContainsFunc(r, func(u *flow.Unit) bool { return u != nil && gone[u] })
 	})
 	return rows, notes
 }
 
 // foldRow is a row with the normalisations of some models folded in, nil where that is not called for or
 // not possible.
-func (a *Alignment) foldRow(r row, at map[*unit]row) row {
+func (a *Alignment) foldRow(r row, at map[*flow.Unit]row) row {
 	if slices.Contains(r, nil) {
 		return nil
 	}
 	var norms row // the one row that all normalisations behind the layer belong to
 	out := slices.Clone(r)
 	for j, u := range r {
-		norm := u.normBehind()
+		norm := u.NormBehind()
 		if norm == nil {
 			continue
 		}
@@ -57,17 +60,17 @@ func (a *Alignment) foldRow(r row, at map[*unit]row) row {
 			return nil
 		}
 		norms = at[norm]
-		out[j] = u.folded(norm)
+		out[j] = u.Folded(norm)
 	}
 	if norms == nil {
 		return nil
 	}
 	plain := 0
 	for j, u := range out {
-		if u.fold == nil && (norms[j] != nil || u.param("bias") == nil) {
+		if u.Fold == nil && (norms[j] != nil || u.Param("bias") == nil) {
 			return nil
 		}
-		if u.fold == nil {
+		if u.Fold == nil {
 			plain++
 		}
 	}
@@ -81,16 +84,16 @@ func (a *Alignment) foldRow(r row, at map[*unit]row) row {
 // match, and names the nodes of the first of each.
 func (a *Alignment) foldNote(r row) string {
 	var without, with []string
-	var plain, folded *unit
+	var plain, folded *flow.Unit
 	for j, u := range r {
-		if u.fold == nil {
+		if u.Fold == nil {
 			without, plain = append(without, a.labels[j]), cmp.Or(plain, u)
 		} else {
 			with, folded = append(with, a.labels[j]), cmp.Or(folded, u)
 		}
 	}
 	return fmt.Sprintf("batchnorm folded in %s; %s folded to match: node %q (%s) against node %q (%s) + node %q (BatchNormalization)",
-		strings.Join(without, ", "), strings.Join(with, ", "), plain.nodeName(), plain.op, folded.nodeName(), folded.op, folded.fold.norm.nodeName())
+		strings.Join(without, ", "), strings.Join(with, ", "), plain.NodeName(), plain.Op, folded.NodeName(), folded.Op, folded.Fold.Norm.NodeName())
 }
 
 // noteFold says how a layer was made to match, and lets patterns find it by its normalisation's names.
@@ -99,8 +102,8 @@ func (l *Layer) noteFold(r row, note string) {
 		l.Reason = note
 	}
 	for _, u := range r {
-		if u.fold != nil {
-			l.tags = append(append(l.tags, u.fold.norm.name), u.fold.norm.tags...)
+		if u.Fold != nil {
+			l.tags = append(append(l.tags, u.Fold.Norm.Name), u.Fold.Norm.Tags...)
 		}
 	}
 }
@@ -109,7 +112,7 @@ func (l *Layer) noteFold(r row, note string) {
 // before it and it cannot be folded in the other models: the files' weights then mean different things,
 // though their shapes agree.
 func (a *Alignment) explainFolds() {
-	layers := map[*unit]*Layer{}
+	layers := map[*flow.Unit]*Layer{}
 	for i := range a.Layers {
 		for _, u := range a.Layers[i].row {
 			if u != nil {
@@ -119,16 +122,16 @@ func (a *Alignment) explainFolds() {
 	}
 	for i := range a.Layers {
 		for j, u := range a.Layers[i].row {
-			norm := u.normBehind()
+			norm := u.NormBehind()
 			if norm == nil || layers[norm] == nil {
 				continue
 			}
 			for k, w := range a.Layers[i].row {
-				if w == nil || w.normBehind() != nil || layers[norm].row[k] != nil {
+				if w == nil || w.NormBehind() != nil || layers[norm].row[k] != nil {
 					continue
 				}
 				const text = "%s has BatchNormalization %q folded into %s %q, %s keeps it as a node after %q, where it cannot be folded: %s"
-				args := []any{a.labels[k], norm.nodeName(), w.op, w.nodeName(), a.labels[j], u.nodeName(), a.refusal(j, u, norm, w)}
+				args := []any{a.labels[k], norm.NodeName(), w.Op, w.NodeName(), a.labels[j], u.NodeName(), a.refusal(j, u, norm, w)}
 				a.Layers[i].explain(Mismatch, text, args...)
 				layers[norm].explain(Missing, text, args...)
 			}
@@ -137,22 +140,22 @@ func (a *Alignment) explainFolds() {
 }
 
 // refusal says why the normalisation norm of model j cannot be folded into u to match w.
-func (a *Alignment) refusal(j int, u, norm, w *unit) string {
+func (a *Alignment) refusal(j int, u, norm, w *flow.Unit) string {
 	if why := a.obstacle(j, u, norm); why != "" {
 		return why
 	}
-	if w.param("bias") == nil {
-		return fmt.Sprintf("%q has no bias", w.nodeName())
+	if w.Param("bias") == nil {
+		return fmt.Sprintf("%q has no bias", w.NodeName())
 	}
 	return "another model differs"
 }
 
 // obstacle says why model j's normalisation norm cannot be folded into u, "" when it can.
-func (a *Alignment) obstacle(j int, u, norm *unit) string {
+func (a *Alignment) obstacle(j int, u, norm *flow.Unit) string {
 	if a.ranks[j] == nil {
-		a.ranks[j] = rankOf(a.views[j])
+		a.ranks[j] = symmetry.Ranks(a.views[j])
 	}
-	return a.views[j].obstacle(u, norm, a.ranks[j])
+	return a.views[j].Obstacle(u, norm, a.ranks[j])
 }
 
 // explain sets a reason that says more than those found before.

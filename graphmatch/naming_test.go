@@ -1,6 +1,8 @@
 package graphmatch
 
-import "testing"
+import (
+	"testing"
+)
 
 // Each exporter has its own way to name tensors and nodes; layers are named alike.
 func TestLayerNames(t *testing.T) {

@@ -3,6 +3,8 @@ package graphmatch
 import (
 	"slices"
 	"strings"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 )
 
 // maxNear is how many names an error suggests.
@@ -16,7 +18,7 @@ func (a *Alignment) nearest(pattern string) []string {
 	distance := map[string]int{}
 	for i := range a.Layers {
 		l := &a.Layers[i]
-		candidates := append([]string{l.Name, l.Scope}, components(l.Name)...)
+		candidates := append([]string{l.Name, l.Scope}, flow.Components(l.Name)...)
 		if isOp {
 			candidates = l.ops
 		}
@@ -34,9 +36,9 @@ func (a *Alignment) nearest(pattern string) []string {
 }
 
 // nearestValues lists the tensors of the main graph whose names are closest to a name.
-func nearestValues(f *view, name string) []string {
+func nearestValues(f *flow.Network, name string) []string {
 	distance := map[string]int{}
-	for n := range f.named {
+	for n := range f.Named {
 		distance[n] = editDistance(name, n)
 	}
 	return closest(distance, len(name))

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/rebasin"
+	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -77,43 +80,43 @@ func Hidden(a *Alignment) (units [][]HiddenUnits, cosines []float64, err error) 
 		if err != nil {
 			return nil, nil, err
 		}
-		units[j], cosines[j] = a.describeUnits(j, sym), m.cosine()
+		units[j], cosines[j] = a.describeUnits(j, sym), m.Cosine()
 	}
 	return units, cosines, nil
 }
 
 // hidden derives what may move in model j, and reads its weights and the base's. Statistics of normalisations
 // are reordered with their channels but say nothing about which is which.
-func (a *Alignment) hidden(j int) (*symmetry, *matcher, error) {
-	sym := traceSymmetry(a.views[j])
-	m := newMatcher(sym)
+func (a *Alignment) hidden(j int) (*symmetry.Symmetry, *rebasin.Matcher, error) {
+	sym := symmetry.Trace(a.views[j])
+	m := rebasin.NewMatcher(sym)
 	partner := a.partners(j)
-	for _, f := range sym.faces {
-		w := partner[f.unit]
-		if w == nil || f.param.role == "mean" || f.param.role == "var" || !f.moves() {
+	for _, f := range sym.Blocks {
+		w := partner[f.Unit]
+		if w == nil || f.Param.Role == "mean" || f.Param.Role == "var" || !f.Movable() {
 			continue
 		}
-		q := w.param(f.param.role)
-		if folded := a.folds[w] != nil || a.folds[f.unit] != nil; folded && f.param.role != "weight" {
+		q := w.Param(f.Param.Role)
+		if folded := a.folds[w] != nil || a.folds[f.Unit] != nil; folded && f.Param.Role != "weight" {
 			continue // the bias of one means another thing than that of the other
 		}
-		if q == nil || !slices.Equal(w.canonicalShape(q), f.unit.canonicalShape(f.param)) {
+		if q == nil || !slices.Equal(w.CanonicalShape(q), f.Unit.CanonicalShape(f.Param)) {
 			continue
 		}
-		base, other, err := a.pair(j, f.unit, f.param, w, q)
+		base, other, err := a.pair(j, f.Unit, f.Param, w, q)
 		if err != nil {
 			return nil, nil, err
 		}
-		if !m.add(f, base, other) {
-			return nil, nil, fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, f.param.c.name())
+		if !m.Add(f, base, other) {
+			return nil, nil, fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, f.Param.C.Name())
 		}
 	}
 	return sym, m, nil
 }
 
 // partners are the base's layers by the layers of model j that stand for them.
-func (a *Alignment) partners(j int) map[*unit]*unit {
-	partner := map[*unit]*unit{}
+func (a *Alignment) partners(j int) map[*flow.Unit]*flow.Unit {
+	partner := map[*flow.Unit]*flow.Unit{}
 	for _, r := range a.table {
 		if r[j] != nil && r[a.Base] != nil {
 			partner[r[j]] = r[a.Base]
@@ -123,11 +126,11 @@ func (a *Alignment) partners(j int) map[*unit]*unit {
 }
 
 // pair reads a parameter of model j and the base's, the latter as the model stores it.
-func (a *Alignment) pair(j int, u *unit, p *param, w *unit, q *param) (base, other []float32, err error) {
-	read := func(j int, u *unit, p *param) ([]float32, error) {
+func (a *Alignment) pair(j int, u *flow.Unit, p *flow.Param, w *flow.Unit, q *flow.Param) (base, other []float32, err error) {
+	read := func(j int, u *flow.Unit, p *flow.Param) ([]float32, error) {
 		use := useOf(p)
 		use.fold = a.folds[u]
-		return use.floats(a.Models[j], p.role, nil)
+		return use.floats(a.Models[j], p.Role, nil)
 	}
 	if other, err = read(j, u, p); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.labels[j], err)
@@ -135,8 +138,8 @@ func (a *Alignment) pair(j int, u *unit, p *param, w *unit, q *param) (base, oth
 	if base, err = read(a.Base, w, q); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.labels[a.Base], err)
 	}
-	if shape := q.c.fileShape(); len(shape) == 2 && w.flipped(q) != u.flipped(p) {
-		base = transposedMatrix(base, shape[0], shape[1])
+	if shape := q.C.FileShape(); len(shape) == 2 && w.Transposed(q) != u.Transposed(p) {
+		base = flow.TransposedMatrix(base, shape[0], shape[1])
 	}
 	return base, other, nil
 }
@@ -147,17 +150,17 @@ func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.M
 	if err != nil {
 		return err
 	}
-	p.Before[j] = m.cosine()
+	p.Before[j] = m.Cosine()
 	units := a.describeUnits(j, sym)
 	if err := a.order(j, m, units, o); err != nil {
 		return err
 	}
-	p.After[j] = m.cosine()
+	p.After[j] = m.Cosine()
 	for i := range units {
-		units[i].Order = m.order[i]
+		units[i].Order = m.Order[i]
 	}
 	p.Units[j] = units
-	models[j], err = a.Models[j].With(reorder(a.views[j], sym, m.order)...)
+	models[j], err = a.Models[j].With(rebasin.Reorder(a.views[j], sym, m.Order)...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.labels[j], err)
 	}
@@ -165,14 +168,14 @@ func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.M
 }
 
 // order orders the units of model j by the caller's similarities, if there are any for all sets, else by its weights.
-func (a *Alignment) order(j int, m *matcher, units []HiddenUnits, o PermuteOptions) error {
+func (a *Alignment) order(j int, m *rebasin.Matcher, units []HiddenUnits, o PermuteOptions) error {
 	if o.Similarity != nil {
 		scores, err := similarities(j, units, o)
 		if err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(scores, func(s []float64) bool { return s == nil }) {
-			m.adoptAll(scores)
+			m.AssignAll(scores)
 			return nil
 		}
 	}
@@ -183,7 +186,7 @@ func (a *Alignment) order(j int, m *matcher, units []HiddenUnits, o PermuteOptio
 	if rounds == 0 {
 		rounds = 50
 	}
-	m.search(o.Seed, max(restarts, 0), rounds)
+	m.Search(o.Seed, max(restarts, 0), rounds)
 	return nil
 }
 
@@ -202,27 +205,27 @@ func similarities(j int, units []HiddenUnits, o PermuteOptions) (scores [][]floa
 }
 
 // describeUnits makes the exported description of all sets.
-func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
-	units := make([]HiddenUnits, len(sym.sets))
+func (a *Alignment) describeUnits(j int, sym *symmetry.Symmetry) []HiddenUnits {
+	units := make([]HiddenUnits, len(sym.Sets))
 	partner := a.partners(j)
-	for i, h := range sym.sets {
-		units[i].Size, units[i].Heads = h.size, h.heads
+	for i, h := range sym.Sets {
+		units[i].Size, units[i].Heads = h.Size, h.Heads
 	}
-	for _, f := range sym.faces {
-		for _, x := range f.axes {
-			for _, r := range x.resolved() {
-				if u := &units[r.set]; !slices.Contains(u.Layers, f.unit.name) {
-					u.Layers = append(u.Layers, f.unit.name)
+	for _, f := range sym.Blocks {
+		for _, x := range f.Axes {
+			for _, r := range x.Spans() {
+				if u := &units[r.Set]; !slices.Contains(u.Layers, f.Unit.Name) {
+					u.Layers = append(u.Layers, f.Unit.Name)
 				}
 			}
 		}
 	}
-	for _, made := range sym.made {
-		w := partner[made.unit]
-		for _, r := range made.axis.resolved() {
+	for _, made := range sym.LayerOutputs {
+		w := partner[made.Unit]
+		for _, r := range made.Axis.Spans() {
 			if w != nil {
-				v := HiddenValues{Base: resultName(w), Model: resultName(made.unit), Axis: made.fromEnd, First: r.start}
-				units[r.set].Values = append(units[r.set].Values, v)
+				v := HiddenValues{Base: resultName(w), Model: resultName(made.Unit), Axis: made.FromEnd, First: r.Start}
+				units[r.Set].Values = append(units[r.Set].Values, v)
 			}
 		}
 	}
@@ -230,13 +233,13 @@ func (a *Alignment) describeUnits(j int, sym *symmetry) []HiddenUnits {
 }
 
 // resultName is the name of the value that a layer computes.
-func resultName(u *unit) string {
-	last := u.members[len(u.members)-1]
-	if u.anchor.op != u.op || len(u.members) == 1 || last.op != "Add" {
-		last = u.anchor
+func resultName(u *flow.Unit) string {
+	last := u.Members[len(u.Members)-1]
+	if u.Anchor.Op != u.Op || len(u.Members) == 1 || last.Op != "Add" {
+		last = u.Anchor
 	}
-	if len(last.proto.GetOutput()) == 0 {
+	if len(last.Proto.GetOutput()) == 0 {
 		return ""
 	}
-	return last.proto.GetOutput()[0]
+	return last.Proto.GetOutput()[0]
 }

@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -128,7 +130,7 @@ func TestRandomNetworksHaveUnits(t *testing.T) {
 	attention, heads, sets := 0, 0, 0
 	for shape := range uint64(150) {
 		m := randomImageNet(t, shape, 1)
-		v, err := newView(load(t, m))
+		v, err := flow.Read(load(t, m))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,9 +139,9 @@ func TestRandomNetworksHaveUnits(t *testing.T) {
 				attention++
 			}
 		}
-		for _, h := range traceSymmetry(v).sets {
+		for _, h := range symmetry.Trace(v).Sets {
 			sets++
-			if h.heads > 0 {
+			if h.Heads > 0 {
 				heads++
 			}
 		}

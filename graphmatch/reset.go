@@ -1,6 +1,9 @@
 package graphmatch
 
-import "github.com/softmerge/softmerge/onnx"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // Reset is a tensor of the base that a merged layer needs at a fixed number, all of its elements alike.
 // Where the base keeps a BatchNormalization that another model has folded into the layer before it, the
@@ -15,21 +18,21 @@ type Reset struct {
 }
 
 // resets are the tensors that have no part in a folded layer.
-func resets(u *unit) []Reset {
-	if u.fold == nil {
+func resets(u *flow.Unit) []Reset {
+	if u.Fold == nil {
 		return nil
 	}
 	list := []Reset{
-		newReset(u.fold.norm.param("scale"), 1),
-		newReset(u.fold.norm.param("mean"), 0),
-		newReset(u.fold.norm.param("var"), 1-u.fold.norm.anchor.epsilon()),
+		newReset(u.Fold.Norm.Param("scale"), 1),
+		newReset(u.Fold.Norm.Param("mean"), 0),
+		newReset(u.Fold.Norm.Param("var"), 1-u.Fold.Norm.Anchor.Epsilon()),
 	}
-	if u.fold.bias != nil {
-		list = append(list, newReset(u.fold.bias, 0))
+	if u.Fold.Bias != nil {
+		list = append(list, newReset(u.Fold.Bias, 0))
 	}
 	return list
 }
 
-func newReset(p *param, number float64) Reset {
-	return Reset{Use: useOf(p), Shape: p.c.fileShape(), Type: p.c.dataType(), Number: number}
+func newReset(p *flow.Param, number float64) Reset {
+	return Reset{Use: useOf(p), Shape: p.C.FileShape(), Type: p.C.DataType(), Number: number}
 }

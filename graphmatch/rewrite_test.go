@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -54,7 +55,7 @@ func renameAll(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	names := map[string]string{"": ""}
 	name := func(s string) string {
 		if _, ok := names[s]; !ok {
-			if names[s] = fmt.Sprintf("%c%x", 'a'+rng.IntN(26), rng.Uint64()); anonymous(s) {
+			if names[s] = fmt.Sprintf("%c%x", 'a'+rng.IntN(26), rng.Uint64()); flow.Anonymous(s) {
 				names[s] = fmt.Sprint(rng.Uint64())
 			}
 		}

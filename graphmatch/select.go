@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 )
 
 // ErrPattern is the kind of errors about patterns: bad syntax, or nothing matched.
@@ -90,7 +92,7 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 	if isOp {
 		glob = op
 	}
-	if len(components(pattern)) == 0 || op == "" || !doublestar.ValidatePattern(glob) {
+	if len(flow.Components(pattern)) == 0 || op == "" || !doublestar.ValidatePattern(glob) {
 		return nil, &patternError{pattern: pattern, problem: "is not a valid glob"}
 	}
 	return func(l *Layer) bool {
@@ -98,14 +100,14 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 			return slices.ContainsFunc(l.ops, func(s string) bool { return doublestar.MatchUnvalidated(glob, s) })
 		}
 		return slices.ContainsFunc(l.names(), func(s string) bool {
-			return doublestar.MatchUnvalidated(glob, strings.Join(components(s), "/"))
+			return doublestar.MatchUnvalidated(glob, strings.Join(flow.Components(s), "/"))
 		})
 	}, nil
 }
 
 // asGlob turns a pattern over name components into a glob over slash-separated paths.
 func asGlob(pattern string) string {
-	glob := strings.Join(components(pattern), "/") + "/**"
+	glob := strings.Join(flow.Components(pattern), "/") + "/**"
 	if strings.HasPrefix(pattern, "/") || strings.HasPrefix(pattern, ".") {
 		return glob
 	}

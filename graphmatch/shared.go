@@ -1,6 +1,7 @@
 package graphmatch
 
 import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -23,27 +24,27 @@ func (a *Alignment) Shared(u *Use) bool {
 
 // tensorSites lists where each tensor of a model is read, dead nodes included. A graph output that is the
 // tensor itself is a site without a node.
-func tensorSites(v *view) map[*onnxpb.TensorProto]map[onnx.Site]bool {
+func tensorSites(v *flow.Network) map[*onnxpb.TensorProto]map[onnx.Site]bool {
 	sites := map[*onnxpb.TensorProto]map[onnx.Site]bool{}
-	add := func(c *constant, s onnx.Site) {
-		if c.tensor == nil {
+	add := func(c *flow.Constant, s onnx.Site) {
+		if c.Tensor == nil {
 			return
 		}
-		if sites[c.tensor] == nil {
-			sites[c.tensor] = map[onnx.Site]bool{}
+		if sites[c.Tensor] == nil {
+			sites[c.Tensor] = map[onnx.Site]bool{}
 		}
-		sites[c.tensor][s] = true
+		sites[c.Tensor][s] = true
 	}
-	for _, n := range v.nodes {
-		for slot, in := range n.in {
-			if in != nil && in.fixed != nil && n.op != "Shape" && n.op != "Size" {
-				add(in.fixed, reader{n, slot}.site(in.fixed))
+	for _, n := range v.Nodes {
+		for slot, in := range n.In {
+			if in != nil && in.Fixed != nil && n.Op != "Shape" && n.Op != "Size" {
+				add(in.Fixed, flow.Reader{Node: n, Slot: slot}.Site(in.Fixed))
 			}
 		}
 	}
-	for i, out := range v.outputs {
-		if out != nil && out.fixed != nil {
-			add(out.fixed, onnx.Site{Input: i})
+	for i, out := range v.Outputs {
+		if out != nil && out.Fixed != nil {
+			add(out.Fixed, onnx.Site{Input: i})
 		}
 	}
 	return sites
@@ -51,4 +52,4 @@ func tensorSites(v *view) map[*onnxpb.TensorProto]map[onnx.Site]bool {
 
 // Names are all names that a model's main graph and the bodies inside it define, as far as one could clash
 // with a new initializer's.
-func Names(m *onnx.Model) map[string]bool { return names(m) }
+func Names(m *onnx.Model) map[string]bool { return flow.Names(m) }

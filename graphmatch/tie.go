@@ -3,6 +3,7 @@ package graphmatch
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -139,7 +140,7 @@ func addNodes(nodes []*onnxpb.NodeProto, function string, inside map[*onnxpb.Nod
 		inside[n] = function
 		for _, a := range n.GetAttribute() {
 			for _, g := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
-				if g != nil && depth < maxDepth {
+				if g != nil && depth < flow.MaxDepth {
 					addNodes(g.GetNode(), function, inside, depth+1)
 				}
 			}

@@ -3,6 +3,7 @@ package graphmatch
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -36,7 +37,7 @@ func oriented[T any](a *Alignment, p *Param, j int, dst []T, read func() ([]T, e
 	if len(out)-start != rows*cols {
 		return nil, fmt.Errorf("%s: %w: %s has %d values, want shape %v", a.labels[j], ErrAlign, p.Role, len(out)-start, p.Shape)
 	}
-	copy(out[start:], transposedMatrix(out[start:], cols, rows))
+	copy(out[start:], flow.TransposedMatrix(out[start:], cols, rows))
 	return out, nil
 }
 
@@ -47,7 +48,7 @@ func (u *Use) doubles(m *onnx.Model, role string, dst []float64) ([]float64, err
 	if err != nil || u.fold == nil {
 		return out, err
 	}
-	return out, u.fold.apply(role, u.from.fileShape(), out[start:])
+	return out, u.fold.Apply(role, u.from.FileShape(), out[start:])
 }
 
 // floats is doubles rounded to float32.

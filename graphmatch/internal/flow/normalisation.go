@@ -1,0 +1,182 @@
+package flow
+
+// absorbNormalisation looks for a normalisation decomposed into elementary operators in front of the Mul
+// by a scale, as exporters write it for opsets that lack the operator:
+//
+//	LayerNormalization  x - mean(x), divided by sqrt(mean((x - mean(x))^2) + eps)
+//	RMSNormalization    x divided by (or times the reciprocal of) sqrt(mean(x^2) + eps)
+//	GroupNormalization  InstanceNormalization over reshaped groups with unit scale
+//
+// Keras scales the reciprocal first: with w = scale/sqrt(...) it computes x*w + (bias - mean(x)*w).
+// The unit then goes by the composed operator, and its data is what the normalisation read.
+func (u *Unit) absorbNormalisation() {
+	from := producer(u.Data[0])
+	if from == nil {
+		return
+	}
+	switch from.Op {
+	case "Div", "Reciprocal":
+		if !u.absorbScaledReciprocal(from) && from.Op == "Div" {
+			u.absorbDivision(from)
+		}
+	case "Mul":
+		u.absorbReciprocal(from)
+	case "InstanceNormalization":
+		if inner := from.Unit; inner != nil && inner.neutral() && from.In[0] != nil {
+			inner.Params = nil
+			u.compose("GroupNormalization", origin(from.In[0]), from)
+		}
+	}
+}
+
+// neutral tells whether a normalisation's own scale is one and its bias zero everywhere.
+func (u *Unit) neutral() bool {
+	scale, bias := u.Param("scale"), u.Param("bias")
+	return scale != nil && bias != nil && filled(u.Model, scale.C, 1) && filled(u.Model, bias.C, 0)
+}
+
+// compose records what was found.
+func (u *Unit) compose(op string, data *Value, members ...*Node) {
+	u.Op, u.Kind = op, op
+	u.Data = []*Value{data}
+	u.Members = append(u.Members, members...)
+}
+
+// absorbDivision recognises x/sqrt(...) with or without x centred.
+func (u *Unit) absorbDivision(div *Node) {
+	if len(div.In) != 2 {
+		return
+	}
+	chain, square := deviation(div.In[1])
+	if chain == nil {
+		return
+	}
+	if sub := producer(div.In[0]); sub != nil && sub.Op == "Sub" && len(sub.In) == 2 {
+		if mean := producer(sub.In[1]); mean != nil && mean.Op == "ReduceMean" {
+			u.compose("LayerNormalization", sub.In[0], append(chain, div, sub, mean)...)
+			u.takeSquare(square, div.In[0])
+			return
+		}
+	}
+	u.compose("RMSNormalization", div.In[0], append(chain, div)...)
+}
+
+// takeSquare adds a second subtraction that an exporter made for the variance alone.
+func (u *Unit) takeSquare(square *Node, centred *Value) {
+	if square == nil || len(square.In) == 0 || square.In[0] == centred {
+		return
+	}
+	if sub := producer(square.In[0]); sub != nil && sub.Op == "Sub" {
+		u.Members = append(u.Members, sub)
+	}
+}
+
+// absorbReciprocal recognises x times Reciprocal(sqrt(...)).
+func (u *Unit) absorbReciprocal(mul *Node) {
+	for slot, in := range mul.In {
+		r := producer(in)
+		if len(mul.In) != 2 {
+			return
+		}
+		if chain, _ := reciprocal(r); chain != nil {
+			u.compose("RMSNormalization", mul.In[1-slot], append(chain, mul)...)
+			return
+		}
+	}
+}
+
+// reciprocal follows 1/sqrt(mean(square) + eps) backwards, as Reciprocal or as Div of a constant; the
+// nodes are nil when it is something else.
+func reciprocal(r *Node) (chain []*Node, square *Node) {
+	if r == nil || r.Op != "Reciprocal" && (r.Op != "Div" || len(r.In) != 2 || r.In[0] == nil || r.In[0].Fixed == nil) || len(r.In) == 0 {
+		return nil, nil
+	}
+	chain, square = deviation(r.In[len(r.In)-1])
+	if chain == nil {
+		return nil, nil
+	}
+	return append(chain, r), square
+}
+
+// absorbScaledReciprocal recognises Keras's form, whose anchor scales the reciprocal r.
+func (u *Unit) absorbScaledReciprocal(r *Node) bool {
+	chain, _ := reciprocal(r)
+	if chain == nil || len(u.Anchor.Out) == 0 {
+		return false
+	}
+	var products []*Node
+	for _, x := range u.Anchor.Out[0].Readers {
+		if x.Node.Live {
+			products = append(products, x.Node)
+		}
+	}
+	if len(products) != 2 {
+		return false
+	}
+	for i, shift := range products {
+		x, mean := u.Anchor.times(products[1-i]), u.Anchor.times(shift)
+		from := producer(mean)
+		sub, _ := shift.next()
+		if x == nil || from == nil || from.Op != "ReduceMean" || len(from.In) == 0 || from.In[0] != x || sub.Node == nil || sub.Node.Op != "Sub" || sub.Slot != 1 || !sub.Node.In[0].Fixed.Weight() {
+			continue
+		}
+		if sum, _ := sub.Node.next(); sum.Node != nil && sum.Node.Op == "Add" {
+			u.Params = append(u.Params, &Param{Role: "bias", At: []Reader{{sub.Node, 0}}, C: sub.Node.In[0].Fixed})
+			u.compose("LayerNormalization", x, append(chain, from, shift, products[1-i], sub.Node, sum.Node)...)
+			return true
+		}
+	}
+	return false
+}
+
+// times is what a product multiplies a node's result with, nil when it is no product of two.
+func (n *Node) times(product *Node) *Value {
+	if product.Op != "Mul" || len(product.In) != 2 {
+		return nil
+	}
+	for slot, in := range product.In {
+		if in == n.Out[0] {
+			return product.In[1-slot]
+		}
+	}
+	return nil
+}
+
+// deviation follows sqrt(mean(square) + eps) backwards; the nodes are nil when it is something else.
+func deviation(v *Value) (chain []*Node, square *Node) {
+	root := producer(v)
+	if root == nil || root.Op != "Sqrt" || len(root.In) != 1 {
+		return nil, nil
+	}
+	add := producer(root.In[0])
+	if add == nil || add.Op != "Add" || len(add.In) != 2 {
+		return nil, nil
+	}
+	for _, in := range add.In {
+		mean := producer(in)
+		if mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 {
+			continue
+		}
+		square = producer(mean.In[0])
+		if square != nil && (square.Op == "Pow" || square.Op == "Mul") {
+			return []*Node{root, add, mean, square}, square
+		}
+	}
+	return nil, nil
+}
+
+// origin is a value before nodes that only change its layout or type.
+func origin(v *Value) *Value {
+	for v.From != nil && layoutOnly[v.From.Op] && len(v.From.In) > 0 && v.From.In[0] != nil {
+		v = v.From.In[0]
+	}
+	return v
+}
+
+// producer is the node that makes a value, seen through nodes that only change layout or type.
+func producer(v *Value) *Node {
+	if v == nil {
+		return nil
+	}
+	return origin(v).From
+}

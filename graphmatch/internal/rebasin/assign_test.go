@@ -1,0 +1,118 @@
+package rebasin
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// best is the greatest sum over all permutations.
+func best(score []float64, n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	top := math.Inf(-1)
+	columns := make([]int, n)
+	for i := range columns {
+		columns[i] = i
+	}
+	var try func(k int, sum float64)
+	try = func(k int, sum float64) {
+		if k == n {
+			top = max(top, sum)
+			return
+		}
+		for i := k; i < n; i++ {
+			columns[k], columns[i] = columns[i], columns[k]
+			try(k+1, sum+score[k*n+columns[k]])
+			columns[k], columns[i] = columns[i], columns[k]
+		}
+	}
+	try(0, 0)
+	return top
+}
+
+func total(score []float64, columns []int) (sum float64) {
+	for i, j := range columns {
+		sum += score[i*len(columns)+j]
+	}
+	return sum
+}
+
+func isPermutation(list []int) bool {
+	sorted := slices.Sorted(slices.Values(list))
+	for i, x := range sorted {
+		if i != x {
+			return false
+		}
+	}
+	return true
+}
+
+func TestAssignIsOptimal(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 8 {
+		for round := range 60 {
+			score := make([]float64, n*n)
+			for i := range score {
+				score[i] = rng.NormFloat64()
+				if round%3 == 0 {
+					score[i] = float64(rng.IntN(3)) // many ties
+				}
+			}
+			got := Assign(score, n)
+			if !isPermutation(got) {
+				t.Fatalf("n=%d: %v is no permutation", n, got)
+			}
+			if s, want := total(score, got), best(score, n); math.Abs(s-want) > 1e-9 {
+				t.Fatalf("n=%d: sum %v, want %v for %v", n, s, want, score)
+			}
+		}
+	}
+}
+
+func TestAssignTiesGoToIdentity(t *testing.T) {
+	if got := Assign(make([]float64, 25), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAssignSurvivesWhatIsNoNumber(t *testing.T) {
+	got := Assign([]float64{math.NaN(), 1, math.Inf(1), math.Inf(-1)}, 2)
+	if !isPermutation(got) {
+		t.Errorf("got %v", got)
+	}
+	if got := Assign([]float64{math.NaN(), math.NaN(), math.NaN(), math.NaN()}, 2); !isPermutation(got) {
+		t.Errorf("all NaN: got %v", got)
+	}
+}
+
+// A hidden permutation of a large matrix is found.
+func TestAssignFindsHiddenPermutation(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const n = 200
+	hidden := rng.Perm(n)
+	score := make([]float64, n*n)
+	for i := range score {
+		score[i] = rng.Float64()
+	}
+	for i, j := range hidden {
+		score[i*n+j] += 1
+	}
+	if got := Assign(score, n); !slices.Equal(got, hidden) {
+		t.Error("the permutation was not found")
+	}
+}
+
+func BenchmarkAssign(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const n = 512
+	score := make([]float64, n*n)
+	for i := range score {
+		score[i] = rng.NormFloat64()
+	}
+	for b.Loop() {
+		Assign(score, n)
+	}
+}
