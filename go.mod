@@ -3,6 +3,7 @@ module github.com/softmerge/softmerge
 go 1.26
 
 require (
+	github.com/agnivade/levenshtein v1.2.1
 	github.com/bmatcuk/doublestar/v4 v4.10.0
 	github.com/chewxy/hm v1.0.0
 	github.com/google/go-cmp v0.7.0

@@ -2,123 +2,159 @@ package onnx
 
 import (
 	"fmt"
+	"iter"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// Attr is an attribute of a node looked up by name. It may be missing: then
-// the getters return the default they are given.
-type Attr struct {
-	node  *onnxpb.NodeProto
-	name  string
-	proto *onnxpb.AttributeProto
+// Attributes reads the attributes of one node by name. Its getters return the default they are given where
+// the attribute is missing, and where it is of another type or stands for an attribute of the function
+// around the node; the first such fault is kept for Err, so that a reader asks for all it needs and then
+// looks once whether the node was well-formed.
+//
+// Lists and messages that the getters return are the node's own: they must not be changed.
+type Attributes struct {
+	node *onnxpb.NodeProto
+	err  error
 }
 
-// NodeAttr looks up an attribute of a node by name.
-func NodeAttr(n *onnxpb.NodeProto, name string) Attr {
-	for _, a := range n.GetAttribute() {
+// NodeAttributes reads the attributes of a node.
+func NodeAttributes(n *onnxpb.NodeProto) *Attributes { return &Attributes{node: n} }
+
+// Err returns the first fault of an attribute that was asked for, of kind [ErrInvalid]; nil if there was none.
+func (r *Attributes) Err() error { return r.err }
+
+// Has says whether the node has an attribute of that name, whatever its type.
+func (r *Attributes) Has(name string) bool { return r.Proto(name) != nil }
+
+// Proto returns an attribute as the file has it, nil if it is missing.
+func (r *Attributes) Proto(name string) *onnxpb.AttributeProto {
+	for _, a := range r.node.GetAttribute() {
 		if a.GetName() == name {
-			return Attr{n, name, a}
+			return a
 		}
 	}
-	return Attr{node: n, name: name}
+	return nil
 }
 
-// Present says whether the node has the attribute.
-func (a Attr) Present() bool { return a.proto != nil }
-
-// Proto returns the attribute's message, nil if it is missing.
-func (a Attr) Proto() *onnxpb.AttributeProto { return a.proto }
-
-// Int returns an integer attribute, def if it is missing. Like the other
-// getters it returns an error if the attribute is of another type or stands
-// for an attribute of the function around the node.
-func (a Attr) Int(def int64) (int64, error) {
-	if a.proto == nil {
-		return def, nil
+// Int returns an integer (INT).
+func (r *Attributes) Int(name string, def int64) int64 {
+	if a := r.typed(name, onnxpb.AttributeProto_INT); a != nil {
+		return a.GetI()
 	}
-	return a.proto.GetI(), a.want(onnxpb.AttributeProto_INT)
+	return def
 }
 
-// Bool returns an integer attribute that is a flag.
-func (a Attr) Bool(def bool) (bool, error) {
-	if a.proto == nil {
-		return def, nil
+// Bool returns an integer (INT) that is a flag: every number but 0 is true.
+func (r *Attributes) Bool(name string, def bool) bool {
+	if a := r.typed(name, onnxpb.AttributeProto_INT); a != nil {
+		return a.GetI() != 0
 	}
-	return a.proto.GetI() != 0, a.want(onnxpb.AttributeProto_INT)
+	return def
 }
 
-// Float returns a float attribute, def if it is missing.
-func (a Attr) Float(def float32) (float32, error) {
-	if a.proto == nil {
-		return def, nil
+// Float returns a float (FLOAT).
+func (r *Attributes) Float(name string, def float32) float32 {
+	if a := r.typed(name, onnxpb.AttributeProto_FLOAT); a != nil {
+		return a.GetF()
 	}
-	return a.proto.GetF(), a.want(onnxpb.AttributeProto_FLOAT)
+	return def
 }
 
-// String returns a string attribute, def if it is missing.
-func (a Attr) String(def string) (string, error) {
-	if a.proto == nil {
-		return def, nil
+// String returns a string (STRING).
+func (r *Attributes) String(name, def string) string {
+	if a := r.typed(name, onnxpb.AttributeProto_STRING); a != nil {
+		return string(a.GetS())
 	}
-	return string(a.proto.GetS()), a.want(onnxpb.AttributeProto_STRING)
+	return def
 }
 
-// Ints returns a list of integers, def if it is missing. It must not be changed.
-func (a Attr) Ints(def []int64) ([]int64, error) {
-	if a.proto == nil {
-		return def, nil
+// Ints returns a list of integers (INTS).
+func (r *Attributes) Ints(name string, def []int64) []int64 {
+	if a := r.typed(name, onnxpb.AttributeProto_INTS); a != nil {
+		return a.GetInts()
 	}
-	return a.proto.GetInts(), a.want(onnxpb.AttributeProto_INTS)
+	return def
 }
 
-// Floats returns a list of floats, def if it is missing. It must not be changed.
-func (a Attr) Floats(def []float32) ([]float32, error) {
-	if a.proto == nil {
-		return def, nil
+// Floats returns a list of floats (FLOATS).
+func (r *Attributes) Floats(name string, def []float32) []float32 {
+	if a := r.typed(name, onnxpb.AttributeProto_FLOATS); a != nil {
+		return a.GetFloats()
 	}
-	return a.proto.GetFloats(), a.want(onnxpb.AttributeProto_FLOATS)
+	return def
 }
 
-// Strings returns a list of strings, def if it is missing.
-func (a Attr) Strings(def []string) ([]string, error) {
-	if a.proto == nil {
-		return def, nil
+// Strings returns a list of strings (STRINGS).
+func (r *Attributes) Strings(name string, def []string) []string {
+	a := r.typed(name, onnxpb.AttributeProto_STRINGS)
+	if a == nil {
+		return def
 	}
-	list := make([]string, len(a.proto.GetStrings()))
-	for i, s := range a.proto.GetStrings() {
+	list := make([]string, len(a.GetStrings()))
+	for i, s := range a.GetStrings() {
 		list[i] = string(s)
 	}
-	return list, a.want(onnxpb.AttributeProto_STRINGS)
+	return list
 }
 
-// Tensor returns a tensor attribute, to be read with Model.Tensor; nil if it
-// is missing.
-func (a Attr) Tensor() (*onnxpb.TensorProto, error) {
-	if a.proto == nil {
-		return nil, nil
-	}
-	return a.proto.GetT(), a.want(onnxpb.AttributeProto_TENSOR)
+// Tensor returns a tensor (TENSOR), to be read with [Model.Tensor]; nil where there is none.
+func (r *Attributes) Tensor(name string) *onnxpb.TensorProto {
+	return r.typed(name, onnxpb.AttributeProto_TENSOR).GetT()
 }
 
-// Graph returns a graph attribute, nil if it is missing.
-func (a Attr) Graph() (*onnxpb.GraphProto, error) {
-	if a.proto == nil {
-		return nil, nil
-	}
-	return a.proto.GetG(), a.want(onnxpb.AttributeProto_GRAPH)
+// Tensors returns a list of tensors (TENSORS).
+func (r *Attributes) Tensors(name string) []*onnxpb.TensorProto {
+	return r.typed(name, onnxpb.AttributeProto_TENSORS).GetTensors()
 }
 
-// want returns an error unless the attribute holds a value of the type.
-func (a Attr) want(t onnxpb.AttributeProto_AttributeType) error {
-	where := fmt.Sprintf("node %q (%s): attribute %q", NodeLabel(a.node), a.node.GetOpType(), a.name)
-	if a.proto.GetRefAttrName() != "" {
-		return invalidf("%s refers to the function's attribute %q", where, a.proto.GetRefAttrName())
+// Graph returns a graph (GRAPH), nil where there is none.
+func (r *Attributes) Graph(name string) *onnxpb.GraphProto {
+	return r.typed(name, onnxpb.AttributeProto_GRAPH).GetG()
+}
+
+// Subgraphs yields the graphs inside a node's attributes, each with its attribute: the bodies of If, Loop,
+// Scan and their like.
+func Subgraphs(n *onnxpb.NodeProto) iter.Seq2[*onnxpb.AttributeProto, *onnxpb.GraphProto] {
+	return func(yield func(*onnxpb.AttributeProto, *onnxpb.GraphProto) bool) {
+		for _, a := range n.GetAttribute() {
+			if a.G != nil && !yield(a, a.G) {
+				return
+			}
+			for _, g := range a.GetGraphs() {
+				if !yield(a, g) {
+					return
+				}
+			}
+		}
 	}
-	if got := attributeType(a.proto); got != t {
-		return invalidf("%s has the type %s, want %s", where, got, t)
+}
+
+// typed returns an attribute that holds a value of the type, nil if it is missing; nil and a fault for Err
+// if it holds another.
+func (r *Attributes) typed(name string, want onnxpb.AttributeProto_AttributeType) *onnxpb.AttributeProto {
+	a := r.Proto(name)
+	if a == nil {
+		return nil
+	}
+	switch got := attributeType(a); {
+	case a.GetRefAttrName() != "":
+		r.fault(name, "refers to the function's attribute %q", a.GetRefAttrName())
+	case got != want:
+		r.fault(name, "has the type %s, want %s", got, want)
+	default:
+		return a
 	}
 	return nil
+}
+
+// fault keeps the first fault.
+func (r *Attributes) fault(name, format string, args ...any) {
+	if r.err == nil {
+		r.err = advice.Errorf(ErrInvalid, "", "node %q (%s): attribute %q %s",
+			NodeLabel(r.node), OpLabel(r.node), name, fmt.Sprintf(format, args...))
+	}
 }
 
 // attributeType returns the type of an attribute; files of IR version 1 do not

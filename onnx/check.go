@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -98,12 +99,7 @@ func (c *checker) bad(name, format string, args ...any) {
 
 // fail reports an error about a value and keeps its hint.
 func (c *checker) fail(name string, err error) {
-	var f *fault
-	v := Violation{Tensor: name, Msg: err.Error()}
-	if errors.As(err, &f) {
-		v.hint = f.hint
-	}
-	c.add(v)
+	c.add(Violation{Tensor: name, Msg: err.Error(), hint: advice.Hint(err)})
 }
 
 // minor is bad for what leaves the meaning clear.
@@ -149,10 +145,7 @@ func (c *checker) model() {
 func (c *checker) imports(list []*onnxpb.OperatorSetIdProto) {
 	seen := map[string]int64{}
 	for _, o := range list {
-		domain := o.GetDomain()
-		if isDefaultDomain(domain) {
-			domain = "ai.onnx"
-		}
+		domain := DomainLabel(o.GetDomain())
 		if o.GetVersion() <= 0 {
 			c.bad("", "operator set %q is imported in version %d", domain, o.GetVersion())
 		}

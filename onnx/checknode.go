@@ -47,11 +47,12 @@ func (c *checker) domain(p *Place, n *onnxpb.NodeProto) {
 	if p.Function != nil {
 		imports = p.Function.GetOpsetImport()
 	}
-	same := func(o *onnxpb.OperatorSetIdProto) bool { return sameDomain(o.GetDomain(), n.GetDomain()) }
+	domain := Domain(n.GetDomain())
+	same := func(o *onnxpb.OperatorSetIdProto) bool { return Domain(o.GetDomain()) == domain }
 	if len(imports) == 0 && p.Function == nil || slices.ContainsFunc(imports, same) {
 		return // an empty list of the model is reported once
 	}
-	if isDefaultDomain(n.GetDomain()) {
+	if domain == "" {
 		c.bad("", "the default operator set is not imported")
 		return
 	}

@@ -2,13 +2,13 @@ package onnx
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"strconv"
 	"sync"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -49,8 +49,8 @@ func externalOf(t *onnxpb.TensorProto) (externalRef, error) {
 		return ref, invalidf("external data has no location")
 	}
 	if !filepath.IsLocal(filepath.FromSlash(ref.location)) {
-		return ref, &fault{kind: ErrInvalid, msg: fmt.Sprintf("external data at %q is outside the model's folder", ref.location),
-			hint: "data files must lie beside the model or below it"}
+		return ref, advice.Errorf(ErrInvalid, "data files must lie beside the model or below it",
+			"external data at %q is outside the model's folder", ref.location)
 	}
 	ref.location = path.Clean(filepath.ToSlash(ref.location))
 	return ref, nil
@@ -90,8 +90,8 @@ func (x *externals) open(location string) (*mapping, error) {
 		return f, nil
 	}
 	if x.dir == "" {
-		return nil, &fault{kind: ErrInvalid, msg: fmt.Sprintf("external data in %q cannot be read: the model has no folder", location),
-			hint: "open the model from its file"}
+		return nil, advice.Errorf(ErrInvalid, "open the model from its file",
+			"external data in %q cannot be read: the model has no folder", location)
 	}
 	f, err := x.openInside(location)
 	if err != nil {
@@ -148,8 +148,8 @@ func unreadable(name string, err error) error {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return &fault{kind: ErrInvalid, msg: fmt.Sprintf("external data file %q cannot be read: %v", name, err),
-		hint: "keep the data files beside the model"}
+	return advice.Errorf(ErrInvalid, "keep the data files beside the model",
+		"external data file %q cannot be read: %v", name, err)
 }
 
 func (x *externals) close() error {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -68,7 +69,7 @@ func FromProto(p *onnxpb.ModelProto) (*Model, error) {
 func newModel(file *mapping, dir string) (*Model, error) {
 	s, err := scanMessage(file.data, rules())
 	if err != nil {
-		return nil, &fault{msg: err.Error(), hint: mistakenFor(file.data), kind: ErrInvalid}
+		return nil, advice.Errorf(ErrInvalid, mistakenFor(file.data), "%w", err)
 	}
 	p := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(s.skeleton, p); err != nil {
@@ -76,7 +77,7 @@ func newModel(file *mapping, dir string) (*Model, error) {
 	}
 	s.skeleton = nil
 	if p.Graph == nil {
-		return nil, &fault{msg: "holds no graph", hint: mistakenFor(file.data), kind: ErrInvalid}
+		return nil, advice.Errorf(ErrInvalid, mistakenFor(file.data), "holds no graph")
 	}
 	src := &source{dir: dir, file: file, scan: *s, external: externals{dir: dir}}
 	if err := src.link(p); err != nil {
@@ -156,24 +157,8 @@ func (m *Model) Proto() *onnxpb.ModelProto { return m.proto }
 // Opset returns the version of an operator domain that the model imports, or 0
 // if it does not; "" and "ai.onnx" are the same domain.
 func (m *Model) Opset(domain string) int64 {
-	return opset(m.proto.GetOpsetImport(), domain)
+	return OpsetVersion(m.proto.GetOpsetImport(), domain)
 }
-
-func opset(imports []*onnxpb.OperatorSetIdProto, domain string) int64 {
-	for _, o := range imports {
-		if sameDomain(o.GetDomain(), domain) {
-			return o.GetVersion()
-		}
-	}
-	return 0
-}
-
-// sameDomain compares operator domains.
-func sameDomain(a, b string) bool {
-	return a == b || isDefaultDomain(a) && isDefaultDomain(b)
-}
-
-func isDefaultDomain(d string) bool { return d == "" || d == "ai.onnx" }
 
 // bytes returns the file's content.
 func (s *source) bytes() ([]byte, error) {

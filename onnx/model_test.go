@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -52,8 +53,7 @@ func TestMistakenFiles(t *testing.T) {
 		}
 		_, err := Open(path)
 		wantInvalid(t, err, path)
-		var hint interface{ Hint() string }
-		if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), want) {
+		if hint := advice.Hint(err); !strings.Contains(hint, want) {
 			t.Errorf("%q: got hint %v, want %q", content, hint, want)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // stage is a temporary folder beside the target. Files are complete there,
@@ -75,14 +77,14 @@ func (s *stage) allow(path string) error {
 	}
 	for _, in := range s.inputs {
 		if os.SameFile(info, in) {
-			return &fault{msg: path + ": is one of the inputs", hint: "write to another file", kind: fs.ErrExist}
+			return advice.Errorf(fs.ErrExist, "write to another file", "%s: is one of the inputs", path)
 		}
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file", path)
 	}
 	if !s.overwrite {
-		return &fault{msg: path + ": the file exists", hint: "write to another file or allow overwriting", kind: fs.ErrExist}
+		return advice.Errorf(fs.ErrExist, "write to another file or allow overwriting", "%s: the file exists", path)
 	}
 	return nil
 }

@@ -106,16 +106,8 @@ func walkPlace(p *Place, fn func(Place, *onnxpb.NodeProto) error) error {
 // subgraphs returns the places inside the attributes of n, which stands in p.
 func (p *Place) subgraphs(n *onnxpb.NodeProto) []*Place {
 	var subs []*Place
-	add := func(a *onnxpb.AttributeProto, g *onnxpb.GraphProto) {
+	for a, g := range Subgraphs(n) {
 		subs = append(subs, &Place{Graph: g, Function: p.Function, Holder: n, Attribute: a.GetName(), Outer: p})
-	}
-	for _, a := range n.GetAttribute() {
-		if a.G != nil {
-			add(a, a.G)
-		}
-		for _, g := range a.GetGraphs() {
-			add(a, g)
-		}
 	}
 	return subs
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -32,7 +33,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 }
 
 func needsFile(format string, args ...any) error {
-	return &fault{msg: "the model needs a data file beside it: " + fmt.Sprintf(format, args...), hint: "write it with WriteFile"}
+	return advice.Errorf(nil, "write it with WriteFile", "the model needs a data file beside it: "+format, args...)
 }
 
 // patched collects the patches of all edits. With a layout, the tensors it

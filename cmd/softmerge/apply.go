@@ -8,6 +8,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/spf13/cobra"
 )
 
@@ -82,7 +83,7 @@ func readRecipe(path string) (*gating.Recipe, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &advised{fmt.Errorf("%s: %w", path, unwrapPath(err)), "the first argument is the file that softmerge merge --recipe wrote"}
+		return nil, advice.With(fmt.Errorf("%s: %w", path, unwrapPath(err)), "the first argument is the file that softmerge merge --recipe wrote")
 	}
 	r, err := gating.ParseRecipe(data)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // Exit codes are a contract: scripts rely on them. "softmerge help exit-codes"
@@ -28,37 +29,20 @@ const (
 
 var errInterrupted = errors.New("interrupted, nothing written")
 
-// usageError is a mistake in the command line.
-type usageError struct{ msg, hint string }
+// errUsage is the kind of a mistake in the command line.
+var errUsage = errors.New("bad command line")
 
-func (e *usageError) Error() string { return e.msg }
-
-// Hint says how to call the command.
-func (e *usageError) Hint() string { return e.hint }
-
+// usagef makes an error of kind errUsage; the hint says how to call the command.
 func usagef(hint, format string, args ...any) error {
-	return &usageError{fmt.Sprintf(format, args...), hint}
+	return advice.Errorf(errUsage, hint, format, args...)
 }
-
-// advised is an error with advice on what to do about it.
-type advised struct {
-	error
-	hint string
-}
-
-// Unwrap returns the error without the advice.
-func (e *advised) Unwrap() error { return e.error }
-
-// Hint returns the advice.
-func (e *advised) Hint() string { return e.hint }
 
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
-	var usage *usageError
 	switch {
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, graphmatch.ErrPattern):
+	case errors.Is(err, errUsage), errors.Is(err, graphmatch.ErrPattern):
 		return exitUsage
 	case errors.Is(err, gating.ErrNoGain):
 		return exitNoGain
@@ -78,7 +62,7 @@ func exitCode(err error) int {
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &advised{fmt.Errorf("internal error: %v", r), "this is a fault of softmerge: please report it with the command line"}
+			err = advice.With(fmt.Errorf("internal error: %v", r), "this is a fault of softmerge: please report it with the command line")
 		}
 	}()
 	return f()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // finish writes what was asked for and prints the result.
@@ -111,8 +112,8 @@ type judged struct {
 func (e *judged) Unwrap() error { return e.error }
 
 func noGain(rep *gating.Report) error {
-	return &judged{rep.Candidates, &advised{
+	return &judged{rep.Candidates, advice.With(
 		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, strings.TrimPrefix(rep.Chosen, "parent:")),
 		"give more data, merge fine-tunes of one start, choose layers with --only, or take the parent with --allow-parent",
-	}}
+	)}
 }

@@ -167,10 +167,7 @@ func printInspection(v *voice, in *inspection) error {
 func opsetList(o map[string]int64) string {
 	var parts []string
 	for d, n := range o {
-		if d == "" {
-			d = "ai.onnx"
-		}
-		parts = append(parts, fmt.Sprintf("%s %d", d, n))
+		parts = append(parts, fmt.Sprintf("%s %d", onnx.DomainLabel(d), n))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/spf13/cobra"
 )
 
@@ -51,28 +52,17 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 	}
 	switch {
 	case t.Matched == 0:
-		return nothingMatchesError{}
+		return errNothingMatches
 	case len(f.only) > 0 && !f.intersection:
 		return s.Strict()
 	}
 	return nil
 }
 
-// nothingMatchesError is the answer when no selected layer matches in all models.
-type nothingMatchesError struct{}
-
-// Error says so.
-func (nothingMatchesError) Error() string {
-	return "models do not align: no selected layer matches in all models"
-}
-
-// Hint says where the reasons are.
-func (nothingMatchesError) Hint() string {
-	return "the column \"reason\" says why; \"softmerge diff\" shows how two networks differ"
-}
-
-// Unwrap makes it an error of kind graphmatch.ErrAlign.
-func (nothingMatchesError) Unwrap() error { return graphmatch.ErrAlign }
+// errNothingMatches is the answer when no selected layer matches in all models.
+var errNothingMatches = advice.Errorf(graphmatch.ErrAlign,
+	"the column \"reason\" says why; \"softmerge diff\" shows how two networks differ",
+	"models do not align: no selected layer matches in all models")
 
 // chosenRows is the table of the selected layers alone.
 func chosenRows(s *graphmatch.Selection) graphmatch.Table {

@@ -12,6 +12,7 @@ import (
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // models opens and checks files; close closes them all.
@@ -37,11 +38,11 @@ func openChecked(path string) (*onnx.Model, error) {
 	m, err := onnx.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &advised{fmt.Errorf("%s: there is no such file", path), "check the path; quote it if it has spaces"}
+		return nil, advice.With(fmt.Errorf("%s: there is no such file", path), "check the path; quote it if it has spaces")
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &advised{fmt.Errorf("%s: %w", path, unwrapPath(err)), "check that you may read the file"}
+		return nil, advice.With(fmt.Errorf("%s: %w", path, unwrapPath(err)), "check that you may read the file")
 	case err != nil && isFolder(path):
-		return nil, &advised{fmt.Errorf("%s: this is a folder", path), "name the .onnx file in it"}
+		return nil, advice.With(fmt.Errorf("%s: this is a folder", path), "name the .onnx file in it")
 	case err != nil:
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, err
 	}
 	if len(a.Layers) == 0 {
-		return nil, &advised{fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign), "softmerge inspect shows what is in a file"}
+		return nil, advice.With(fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign), "softmerge inspect shows what is in a file")
 	}
 	s, err := a.Select(f.only, f.except)
 	if err != nil {

@@ -31,7 +31,7 @@ func operators(m *onnx.Model) []inspectOp {
 		byOp[list[i].Op] = &list[i]
 	}
 	m.Walk(func(_ onnx.Place, n *onnxpb.NodeProto) error {
-		o := byOp[domainPrefix(n)+n.GetOpType()]
+		o := byOp[onnx.OpLabel(n)]
 		if o == nil {
 			return nil
 		}
@@ -42,14 +42,6 @@ func operators(m *onnx.Model) []inspectOp {
 		return nil
 	})
 	return list
-}
-
-// domainPrefix is a node's domain as operator names have it.
-func domainPrefix(n *onnxpb.NodeProto) string {
-	if d := n.GetDomain(); d != "" && d != "ai.onnx" {
-		return d + "."
-	}
-	return ""
 }
 
 // printOps prints a table of operators and what follows from it.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // targets are the files that a command is going to write, each with its flag.
@@ -53,7 +55,7 @@ func checkPlace(flag, path string, force bool) error {
 	}
 	probe, err := os.CreateTemp(dir, ".softmerge-*")
 	if err != nil {
-		return &advised{fmt.Errorf("%s %s: %s cannot be written to: %w", flag, path, dir, unwrapPath(err)), "choose a folder that you may write to"}
+		return advice.With(fmt.Errorf("%s %s: %s cannot be written to: %w", flag, path, dir, unwrapPath(err)), "choose a folder that you may write to")
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
@@ -88,7 +90,8 @@ func writeError(path string, err error) error {
 	default:
 		return err
 	}
-	return &advised{fmt.Errorf("%s cannot be written: %w", path, err), "nothing is left behind; check the free space and your rights in " + filepath.Dir(path)}
+	return advice.With(fmt.Errorf("%s cannot be written: %w", path, err),
+		"nothing is left behind; check the free space and your rights in "+filepath.Dir(path))
 }
 
 // fileSize is a file's size in bytes, 0 if it cannot be had.

@@ -13,6 +13,7 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -33,7 +34,7 @@ func TestExitCodes(t *testing.T) {
 		{errInterrupted, 130},
 		{context.Canceled, 130},
 	} {
-		for _, err := range []error{c.err, fmt.Errorf("in a file: %w", c.err), &advised{c.err, "do"}, errors.Join(errors.New("other"), c.err)} {
+		for _, err := range []error{c.err, fmt.Errorf("in a file: %w", c.err), advice.With(c.err, "do"), errors.Join(errors.New("other"), c.err)} {
 			if got := exitCode(err); got != c.want {
 				t.Errorf("%v: exit code %d, want %d", err, got, c.want)
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/onnx/advice"
 
 	"golang.org/x/term"
 )
@@ -34,11 +35,7 @@ func (v *voice) say(format string, args ...any) {
 
 // fail prints an error and its hint.
 func (v *voice) fail(err error) {
-	var h interface{ Hint() string }
-	hint := ""
-	if errors.As(err, &h) {
-		hint = h.Hint()
-	}
+	hint := advice.Hint(err)
 	fmt.Fprintf(v.err, "softmerge: error: %s\n", strings.ReplaceAll(printable(err.Error()), "\n", "\nsoftmerge: error: "))
 	if hint != "" {
 		fmt.Fprintf(v.err, "softmerge: hint: %s\n", printable(hint))

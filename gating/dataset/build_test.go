@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // npyWith is a .npy file of version 1 with any header text.
@@ -72,23 +74,14 @@ func wantRefusal(t testing.TB, err error, says ...string) {
 	if !errors.Is(err, ErrData) {
 		t.Errorf("%v: not of kind ErrData", err)
 	}
-	var hinter interface{ Hint() string }
-	if !errors.As(err, &hinter) || hinter.Hint() == "" {
+	if advice.Hint(err) == "" {
 		t.Errorf("%v: no hint", err)
 	}
 	for _, s := range says {
-		if !strings.Contains(err.Error()+" | "+hintOf(err), s) {
-			t.Errorf("error %q with hint %q does not say %q", err, hintOf(err), s)
+		if !strings.Contains(err.Error()+" | "+advice.Hint(err), s) {
+			t.Errorf("error %q with hint %q does not say %q", err, advice.Hint(err), s)
 		}
 	}
-}
-
-func hintOf(err error) string {
-	var hinter interface{ Hint() string }
-	if errors.As(err, &hinter) {
-		return hinter.Hint()
-	}
-	return ""
 }
 
 // mustOpen opens a data set that has no fault.

@@ -72,11 +72,8 @@ func (p *plan) fill(b *budget) (err error) {
 
 // checkFinite finds the first value that is not a finite number.
 func checkFinite(values []float32) error {
-	for i, v := range values {
-		// Only NaN and the infinities differ from themselves here; one comparison a value keeps this at memory speed.
-		if v-v != 0 {
-			return &badValue{index: i, what: fmt.Sprintf("the value %v is not a finite float32", v)}
-		}
+	if i := onnx.FirstNonFinite(values); i >= 0 {
+		return &badValue{index: i, what: fmt.Sprintf("the value %v is not a finite float32", values[i])}
 	}
 	return nil
 }

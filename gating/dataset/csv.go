@@ -121,7 +121,7 @@ func (t *table) add(record []string, in *csv.Reader) error {
 	for i, text := range record {
 		text = strings.TrimSpace(text)
 		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || v-v != 0 {
+		if err != nil || !onnx.Finite(v) {
 			line, column := in.FieldPos(i)
 			return fail("cells must be finite numbers: encode text as numbers, and drop or fill rows with gaps",
 				"line %d, column %d (%q): %.40q is not a finite number", line, column, t.names[i], text)

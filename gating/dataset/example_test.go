@@ -7,6 +7,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // A graph with the input "bool" of type float32 is fed a column of booleans: the file's values are converted.
@@ -36,10 +37,7 @@ func ExampleOpen() {
 		Inputs: []dataset.Field{{Name: "fortram", Type: onnx.Float32, Shape: []int{-1, 3, 4}}},
 		Label:  "bool",
 	})
-	var hinter interface{ Hint() string }
-	if errors.As(err, &hinter) {
-		fmt.Println(errors.Is(err, dataset.ErrData), hinter.Hint())
-	}
+	fmt.Println(errors.Is(err, dataset.ErrData), advice.Hint(err))
 	// Output:
 	// true did you mean "fortran"? otherwise save the array under the name "fortram"
 }

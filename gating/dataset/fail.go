@@ -6,27 +6,17 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// ErrData is the kind of every error of this package: the data, not the program, has to change.
-// Errors of this kind have a method Hint() string that says what to do; find it with errors.As.
+// ErrData is the kind of every error of this package: the data, not the program, has to change. Errors of
+// this kind have a hint that says what to do, see [advice.Hint].
 var ErrData = errors.New("bad data")
-
-// failure is an error of kind ErrData.
-type failure struct {
-	what  string
-	hint  string
-	cause error
-}
-
-func (f *failure) Error() string        { return f.what }
-func (f *failure) Hint() string         { return f.hint }
-func (f *failure) Is(target error) bool { return target == ErrData }
-func (f *failure) Unwrap() error        { return f.cause }
 
 // fail makes an error of kind ErrData with what to do about it.
 func fail(hint, format string, args ...any) error {
-	return &failure{what: fmt.Sprintf(format, args...), hint: hint}
+	return advice.Errorf(ErrData, hint, format, args...)
 }
 
 // unreadable makes an error of kind ErrData out of an error of the file system or of a decoder.
@@ -34,11 +24,11 @@ func unreadable(err error) error {
 	if err == nil || errors.Is(err, ErrData) {
 		return err
 	}
-	what := err.Error()
+	const hint = "check that the file exists, is complete and can be read"
 	if at := (*fs.PathError)(nil); errors.As(err, &at) {
-		what = at.Path + ": " + at.Err.Error()
+		return fail(hint, "%s: %w", at.Path, at.Err)
 	}
-	return &failure{what: what, hint: "check that the file exists, is complete and can be read", cause: err}
+	return fail(hint, "%w", err)
 }
 
 // cutShort tells a file that ends too early from other reading errors.
@@ -63,4 +53,13 @@ func quoted(names []string) string {
 		return "none"
 	}
 	return strings.Join(out, ", ")
+}
+
+// didYouMean returns a hint that names the candidate closest to name, or otherwise when none is close.
+func didYouMean(name string, candidates []string, otherwise string) string {
+	near := advice.Nearest(name, candidates, len(name)/2+1, 1)
+	if len(near) == 0 {
+		return otherwise
+	}
+	return fmt.Sprintf("did you mean %q? otherwise %s", near[0], otherwise)
 }

@@ -90,17 +90,3 @@ func fields(names []string) []Field {
 	}
 	return out
 }
-
-func TestEdits(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"label", "lable", 2}, {"kitten", "sitting", 3}, {"input", "input", 0}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q: %d edits, want %d", c.a, c.b, got, c.want)
-		}
-		if got := edits(c.b, c.a); got != c.want {
-			t.Errorf("%q to %q: %d edits, want %d", c.b, c.a, got, c.want)
-		}
-	}
-}
