@@ -378,13 +378,13 @@ func compareLists(t *testing.T, got, want []string) {
 
 // wholeNumber is a whole-number attribute, 0 when the node has none.
 func wholeNumber(n *onnxpb.NodeProto, name string) int64 {
-	return onnx.NodeAttr(n, name).Proto().GetI()
+	return onnx.NodeAttributes(n).Proto(name).GetI()
 }
 
 // scaledGemm tells whether a Gemm multiplies its product or its bias by a number.
 func scaledGemm(n *onnxpb.NodeProto) bool {
 	return slices.ContainsFunc([]string{"alpha", "beta"}, func(name string) bool {
-		a := onnx.NodeAttr(n, name).Proto()
+		a := onnx.NodeAttributes(n).Proto(name)
 		return a != nil && a.GetF() != 1
 	})
 }

@@ -60,7 +60,7 @@ var axesSince = map[string]int64{"Squeeze": 13, "Unsqueeze": 13, "ReduceSum": 13
 func otherOpset(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	ints := storedInts(t, m)
 	for _, n := range m.Graph.Node {
-		axes := onnx.NodeAttr(n, "axes").Proto()
+		axes := onnx.NodeAttributes(n).Proto("axes")
 		switch {
 		case axesSince[n.GetOpType()] == 0 || len(n.Input) > 2:
 		case axes != nil:
@@ -101,7 +101,7 @@ func storedInts(t testing.TB, m *onnxpb.ModelProto) map[string][]int64 {
 	}
 	for _, n := range m.Graph.Node {
 		if n.GetOpType() == "Constant" {
-			add(n.Output[0], onnx.NodeAttr(n, "value").Proto().GetT())
+			add(n.Output[0], onnx.NodeAttributes(n).Proto("value").GetT())
 		}
 	}
 	return list
