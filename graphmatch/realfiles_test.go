@@ -5,33 +5,17 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
-
-// realFiles are models from public repositories, in the folder that REAL_ONNX names.
-func realFiles(t *testing.T) []string {
-	t.Helper()
-	dir := os.Getenv("REAL_ONNX")
-	if dir == "" {
-		t.Skip("set REAL_ONNX to the folder of the real files")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
-	if err != nil || len(files) == 0 {
-		if files, err = filepath.Glob(filepath.Join(dir, "files", "*.onnx")); err != nil || len(files) == 0 {
-			t.Fatalf("no model below %s: %v", dir, err)
-		}
-	}
-	return files
-}
 
 // realInputs draws inputs: floats from the standard normal distribution, integers 0 or 1. First axes of
 // unknown length have length 2, others 4; lengths by file and name of the axis are exceptions.
@@ -108,7 +92,10 @@ func apart(a, b []*network.Tensor) float64 {
 // derived sets say, and matching undoes the reordering.
 func TestReorderedRealFiles(t *testing.T) {
 	ran, moving, sets, restored := 0, 0, 0, 0
-	for _, path := range realFiles(t) {
+	for i, path := range fixtures.RealFiles(t) {
+		if testing.Short() && i%8 > 0 {
+			continue
+		}
 		file := strings.TrimSuffix(filepath.Base(path), ".onnx")
 		m, err := onnx.Open(path)
 		if err != nil {

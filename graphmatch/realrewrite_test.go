@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -19,16 +20,11 @@ import (
 // Every real file with weights aligns with itself rewritten in every way: each layer with the one that holds
 // the same values.
 func TestRewrittenRealFilesAlign(t *testing.T) {
-	dir := os.Getenv("REAL_ONNX")
-	if dir == "" {
-		t.Skip("set REAL_ONNX to the folder of the real files")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no models", err)
-	}
 	aligned, weighted := 0, 0
-	for _, path := range files {
+	for i, path := range fixtures.RealFiles(t) {
+		if testing.Short() && i%8 > 0 {
+			continue
+		}
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -1,13 +1,8 @@
 package onnx
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -145,50 +140,4 @@ func initializer(tb testing.TB, m *Model, name string) *onnxpb.TensorProto {
 // fixed is a source of given values.
 func fixed(values ...float64) Source {
 	return func() ([]float64, error) { return values, nil }
-}
-
-// folder returns a folder named by an environment variable, or the given
-// archive beside the repository, unpacked. It skips the test if neither is there.
-func folder(t *testing.T, variable, archive string) string {
-	t.Helper()
-	if dir := os.Getenv(variable); dir != "" {
-		return dir
-	}
-	beside := filepath.Join("..", "..", "shared", archive)
-	if info, err := os.Stat(beside); err == nil && info.IsDir() {
-		return beside
-	}
-	f, err := os.Open(beside + ".tar.gz")
-	if err != nil {
-		t.Skipf("set %s to the folder of %s", variable, archive)
-	}
-	defer f.Close()
-	dir := t.TempDir()
-	unpack(t, f, dir)
-	return dir
-}
-
-// unpack extracts a tar.gz.
-func unpack(t *testing.T, r io.Reader, dir string) {
-	t.Helper()
-	files := tar.NewReader(must(gzip.NewReader(r))(t))
-	for {
-		h, err := files.Next()
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, filepath.FromSlash(h.Name))
-		if h.Typeflag == tar.TypeDir {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, must(io.ReadAll(files))(t), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

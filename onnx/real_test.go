@@ -3,7 +3,6 @@ package onnx
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -51,25 +51,8 @@ var realMinor = map[string]string{
 	"250.onnx": "no name",
 }
 
-// realFiles are 158 models from public repositories, of 2 to 14 in IR version
-// and from dozens of exporters.
-func realFiles(t *testing.T) []string {
-	dir := folder(t, "REAL_ONNX", "real-onnx")
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if filepath.Ext(path) == ".onnx" {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 func TestRealFiles(t *testing.T) {
-	files := realFiles(t)
+	files := fixtures.RealFiles(t)
 	refused, minor := map[string]string{}, map[string]string{}
 	for _, path := range files {
 		name := filepath.Base(path)
@@ -151,7 +134,7 @@ func readAll(t *testing.T, m *Model) {
 // Every float tensor of every real file takes new values, whatever its field.
 func TestRealFilesTakeNewValues(t *testing.T) {
 	changed := 0
-	for _, path := range realFiles(t) {
+	for _, path := range fixtures.RealFiles(t) {
 		if realRefused[filepath.Base(path)] != "" {
 			continue
 		}

@@ -4,45 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
-
-// realFiles are 158 models from public repositories: those below the folder that
-// REAL_ONNX names, else of ../shared beside the project.
-func realFiles(t *testing.T) []string {
-	t.Helper()
-	dir := os.Getenv("REAL_ONNX")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "real-onnx")
-		if _, err := os.Stat(dir); err != nil {
-			if _, err := os.Stat(dir + ".tar.gz"); err != nil {
-				t.Skip("set REAL_ONNX to the folder of the real files")
-			}
-			dir = untar(t, dir+".tar.gz")
-		}
-	}
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if filepath.Ext(path) == ".onnx" {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no model below %s: %v", dir, err)
-	}
-	return files
-}
 
 // realDims are lengths of symbolic axes, by file and name of the axis (or input and number of the axis where it has
 // no name); other first axes have length 1, others 4.
@@ -142,7 +114,10 @@ type realResult struct {
 func TestRealFiles(t *testing.T) {
 	s := startORT(t)
 	var runs, agree, silent, whole, weighted int
-	for _, path := range realFiles(t) {
+	for i, path := range fixtures.RealFiles(t) {
+		if testing.Short() && i%8 > 0 {
+			continue
+		}
 		file := strings.TrimSuffix(filepath.Base(path), ".onnx")
 		r := runReal(path, file, s)
 		t.Logf("%s: %+v", file, r)

@@ -1,11 +1,8 @@
 package network
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,17 +11,17 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
-	"google.golang.org/protobuf/proto"
 )
 
-// TestNodes runs ONNX's own operator cases: every case of the folder that
-// ONNX_NODE_TESTS names, else of ../shared beside the project, else the subset
-// in fixtures. A case passes, fails, or is unsupported: refused with an error of
-// kind ErrUnsupported. No case may fail.
+// TestNodes runs ONNX's own operator cases. A case passes, fails, or is unsupported: refused with an error of kind
+// ErrUnsupported. No case may fail.
 func TestNodes(t *testing.T) {
-	cases := nodeCases(t)
+	cases := fixtures.NodeCases(t)
 	var passed, failed int
 	refused := map[string][]string{}
 	for _, dir := range cases {
@@ -54,70 +51,6 @@ func listRefused(refused map[string][]string) string {
 	}
 	sort.Strings(lines)
 	return strings.Join(lines, "\n")
-}
-
-// nodeCases returns the folders of the cases.
-func nodeCases(t *testing.T) []string {
-	t.Helper()
-	root := os.Getenv("ONNX_NODE_TESTS")
-	if root == "" {
-		shared := filepath.Join("..", "..", "..", "shared", "onnx-node-tests")
-		root = filepath.Join("..", "..", "fixtures", "onnx-node-tests")
-		if _, err := os.Stat(shared); err == nil {
-			root = shared
-		} else if _, err := os.Stat(shared + ".tar.gz"); err == nil {
-			root = untar(t, shared+".tar.gz")
-		}
-	}
-	var dirs []string
-	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Name() == "model.onnx" {
-			dirs = append(dirs, filepath.Dir(path))
-		}
-		return err
-	})
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no case below %s: %v", root, err)
-	}
-	return dirs
-}
-
-// untar unpacks an archive into a folder of the test's own.
-func untar(t *testing.T, path string) string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return dir
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		to := filepath.Join(dir, filepath.Clean("/"+h.Name))
-		data, err := io.ReadAll(r)
-		if err == nil {
-			err = os.MkdirAll(filepath.Dir(to), 0o755)
-		}
-		if err == nil {
-			err = os.WriteFile(to, data, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // runNodeCase runs all data sets of one case.
