@@ -212,8 +212,8 @@ func (a *Alignment) describeUnits(j int, sym *symmetry.Symmetry) []HiddenUnits {
 		units[i].Size, units[i].Heads = h.Size, h.Heads
 	}
 	for _, f := range sym.Blocks {
-		for _, x := range f.Axes {
-			for _, r := range x.Spans() {
+		for k := range f.Shape {
+			for _, r := range f.Spans(k) {
 				if u := &units[r.Set]; !slices.Contains(u.Layers, f.Unit.Name) {
 					u.Layers = append(u.Layers, f.Unit.Name)
 				}
@@ -222,7 +222,7 @@ func (a *Alignment) describeUnits(j int, sym *symmetry.Symmetry) []HiddenUnits {
 	}
 	for _, made := range sym.LayerOutputs {
 		w := partner[made.Unit]
-		for _, r := range made.Axis.Spans() {
+		for _, r := range made.Spans() {
 			if w != nil {
 				v := HiddenValues{Base: resultName(w), Model: resultName(made.Unit), Axis: made.FromEnd, First: r.Start}
 				units[r.Set].Values = append(units[r.Set].Values, v)

@@ -108,15 +108,23 @@ func (b *builder) newShape(n *Node, shape []int) ([]int, bool) {
 }
 
 // Numbers are the whole numbers that a node gets as its second input, or as the attribute that older
-// opsets used.
+// opsets used; false when they are not stored in the file, or more than MaxNumbers.
 func (f *Graph) Numbers(n *Node, attr string) ([]int64, bool) {
 	if list := IntsAttr(n.Proto, attr); list != nil {
 		return list, len(list) <= MaxNumbers
 	}
-	if len(n.In) < 2 || n.In[1] == nil || n.In[1].Fixed == nil {
+	if len(n.In) < 2 {
 		return nil, false
 	}
-	c := n.In[1].Fixed
+	return f.Stored(n.In[1])
+}
+
+// Stored are the whole numbers of a constant, false when the value is none, or more than MaxNumbers.
+func (f *Graph) Stored(v *Value) ([]int64, bool) {
+	if v == nil || v.Fixed == nil {
+		return nil, false
+	}
+	c := v.Fixed
 	if c.Tensor == nil || c.Elements() > MaxNumbers || !c.DataType().IsInteger() {
 		return c.numbers, c.numbers != nil && len(c.numbers) <= MaxNumbers
 	}

@@ -10,21 +10,21 @@ import (
 )
 
 // Matcher reorders the hidden units of one model so that its weights come close to the base's: it
-// maximises the sum of <A, P(B)> over all faces by solving an assignment for one set of hidden units at
+// maximises the sum of <A, P(B)> over all blocks by solving an assignment for one set of hidden units at
 // a time while the others stay (Git Re-Basin, arXiv 2209.04836, algorithm 1).
 type Matcher struct {
 	sets     []*symmetry.Set
 	blocks   []*blockPair
-	blocksOf [][]*blockPair // faces by set
+	blocksOf [][]*blockPair // blocks by set
 	Order    [][]int        // per set: which old unit comes at each place
 	solved   []bool         // sets that have been solved at least once
 	stale    []bool         // sets whose neighbours have moved since they were solved
 }
 
-// blockPair is a face with the values of both models.
+// blockPair is a block with the values of both models.
 type blockPair struct {
 	shape []int
-	runs  [][]symmetry.Span // per axis, the runs of sets that move
+	spans [][]symmetry.Span // per axis, the sets along it that move
 	a, b  []float32
 }
 
@@ -38,6 +38,7 @@ func NewMatcher(sym *symmetry.Symmetry) *Matcher {
 	return m
 }
 
+// Identity is the order of n units as they are.
 func Identity(n int) []int {
 	list := make([]int, n)
 	for i := range list {
@@ -46,8 +47,8 @@ func Identity(n int) []int {
 	return list
 }
 
-// Add compares a face's values in the base and in the model, both in the model's orientation: they are the values of
-// the whole parameter, of which the face may be a block. False says that either has fewer values than its shape.
+// Add compares a block's values in the base and in the model, both in the model's orientation: they are the values of
+// the whole parameter, of which the block may be a part. False says that either has fewer values than its shape.
 func (m *Matcher) Add(f *symmetry.Block, base, model []float32) bool {
 	end := f.First + f.Size()
 	if len(base) < end || len(model) < end {
@@ -55,10 +56,10 @@ func (m *Matcher) Add(f *symmetry.Block, base, model []float32) bool {
 	}
 	g := &blockPair{shape: f.Shape, a: base[f.First:end], b: model[f.First:end]}
 	seen := map[int]bool{}
-	for _, x := range f.Axes {
-		runs := x.Spans()
-		g.runs = append(g.runs, runs)
-		for _, r := range runs {
+	for k := range f.Shape {
+		spans := f.Spans(k)
+		g.spans = append(g.spans, spans)
+		for _, r := range spans {
 			if !seen[r.Set] {
 				seen[r.Set] = true
 				m.blocksOf[r.Set] = append(m.blocksOf[r.Set], g)
@@ -70,9 +71,9 @@ func (m *Matcher) Add(f *symmetry.Block, base, model []float32) bool {
 }
 
 // positions is the old position at each new position of an axis of length n, along which sets take new orders.
-func positions(n int, runs []symmetry.Span, order [][]int) []int {
+func positions(n int, spans []symmetry.Span, order [][]int) []int {
 	list := Identity(n)
-	for _, r := range runs {
+	for _, r := range spans {
 		for i, old := range order[r.Set] {
 			for p := range r.Repeat {
 				list[r.Start+i*r.Stride+p] = r.Start + old*r.Stride + p
@@ -87,8 +88,8 @@ func (m *Matcher) permuted(g *blockPair, except int) []float32 {
 	out := g.b
 	outer := 1
 	for k, d := range g.shape {
-		if k != except && len(g.runs[k]) > 0 {
-			out = gather(out, outer, d, positions(d, g.runs[k], m.Order))
+		if k != except && len(g.spans[k]) > 0 {
+			out = gather(out, outer, d, positions(d, g.spans[k], m.Order))
 		}
 		outer *= d
 	}
@@ -136,9 +137,9 @@ func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (sco
 	n := m.sets[set].Size
 	sum := make([]float32, n*n)
 	for _, g := range m.blocksOf[set] {
-		for k, runs := range g.runs {
+		for k, spans := range g.spans {
 			var b []float32
-			for _, r := range runs {
+			for _, r := range spans {
 				if r.Set != set || !accept(g, k) {
 					continue
 				}

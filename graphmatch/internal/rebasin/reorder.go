@@ -43,33 +43,33 @@ type copier struct {
 }
 
 // tensor reorders one tensor for all parameters that read it.
-func (c *copier) tensor(t *onnxpb.TensorProto, params []*flow.Param, faces map[*flow.Param][]*symmetry.Block) {
+func (c *copier) tensor(t *onnxpb.TensorProto, params []*flow.Param, blocks map[*flow.Param][]*symmetry.Block) {
 	sites, same := 0, true
 	for _, p := range params {
 		sites += len(p.At)
-		same = same && c.sameOrder(faces[params[0]], faces[p])
+		same = same && c.sameOrder(blocks[params[0]], blocks[p])
 	}
 	if same && sites == c.readers[t] {
-		if moves(faces[params[0]], c.order) {
-			c.edits = append(c.edits, onnx.SetValues(t, reordered(c.view, params[0], faces[params[0]], c.order)))
+		if moves(blocks[params[0]], c.order) {
+			c.edits = append(c.edits, onnx.SetValues(t, reordered(c.view, params[0], blocks[params[0]], c.order)))
 		}
 		return
 	}
 	for _, p := range params {
-		if moves(faces[p], c.order) {
-			c.copy(p, faces[p])
+		if moves(blocks[p], c.order) {
+			c.copy(p, blocks[p])
 		}
 	}
 }
 
-// sameOrder tells whether two lists of faces put a tensor into the same order.
+// sameOrder tells whether two lists of blocks put a tensor into the same order.
 func (c *copier) sameOrder(a, b []*symmetry.Block) bool {
 	return slices.EqualFunc(a, b, func(f, g *symmetry.Block) bool {
 		if f.First != g.First || !slices.Equal(f.Shape, g.Shape) {
 			return false
 		}
 		for k, n := range f.Shape {
-			x, y := positions(n, f.Axes[k].Spans(), c.order), positions(n, g.Axes[k].Spans(), c.order)
+			x, y := positions(n, f.Spans(k), c.order), positions(n, g.Spans(k), c.order)
 			if !slices.Equal(x, y) {
 				return false
 			}
@@ -79,25 +79,25 @@ func (c *copier) sameOrder(a, b []*symmetry.Block) bool {
 }
 
 // copy gives the sites of a parameter a reordered copy of its tensor.
-func (c *copier) copy(p *flow.Param, faces []*symmetry.Block) {
+func (c *copier) copy(p *flow.Param, blocks []*symmetry.Block) {
 	name := p.C.Name() + "_reordered"
 	for n := 2; c.taken[name]; n++ {
 		name = fmt.Sprintf("%s_reordered%d", p.C.Name(), n)
 	}
 	c.taken[name] = true
 	g := c.view.Model.Proto().GetGraph()
-	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.C.DataType(), p.C.FileShape(), reordered(c.view, p, faces, c.order)))
+	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.C.DataType(), p.C.FileShape(), reordered(c.view, p, blocks, c.order)))
 	for _, at := range p.At {
 		s := at.Site(p.C)
 		c.edits = append(c.edits, onnx.SetInput(s.Node, s.Input, name))
 	}
 }
 
-// moves tells whether an order changes anything on faces.
-func moves(faces []*symmetry.Block, order [][]int) bool {
-	for _, f := range faces {
-		for _, a := range f.Axes {
-			for _, r := range a.Spans() {
+// moves tells whether an order changes anything on blocks.
+func moves(blocks []*symmetry.Block, order [][]int) bool {
+	for _, b := range blocks {
+		for k := range b.Shape {
+			for _, r := range b.Spans(k) {
 				if !slices.IsSorted(order[r.Set]) {
 					return true
 				}
@@ -108,17 +108,17 @@ func moves(faces []*symmetry.Block, order [][]int) bool {
 }
 
 // reordered gives the values of a parameter in a new order when they are needed.
-func reordered(v *flow.Network, p *flow.Param, faces []*symmetry.Block, order [][]int) onnx.Source {
+func reordered(v *flow.Network, p *flow.Param, blocks []*symmetry.Block, order [][]int) onnx.Source {
 	return func() ([]float64, error) {
 		values, err := v.Model.Tensor(p.C.Tensor).Doubles(nil)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range faces {
+		for _, f := range blocks {
 			block, outer := values[f.First:f.First+f.Size()], 1
 			for k, d := range f.Shape {
-				if runs := f.Axes[k].Spans(); len(runs) > 0 {
-					copy(block, gather(block, outer, d, positions(d, runs, order)))
+				if spans := f.Spans(k); len(spans) > 0 {
+					copy(block, gather(block, outer, d, positions(d, spans, order)))
 				}
 				outer *= d
 			}

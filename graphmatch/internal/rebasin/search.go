@@ -59,18 +59,18 @@ func (m *Matcher) group(set int) []int {
 	return list
 }
 
-// all accepts every face.
+// all accepts every block.
 func all(*blockPair, int) bool { return true }
 
-// evidence are the scores of all sets of a group, and how many faces they come from.
-func (m *Matcher) evidence(group []int, accept func(*blockPair, int) bool) (scores [][]float64, faces int) {
+// evidence are the scores of all sets of a group, and how many blocks they come from.
+func (m *Matcher) evidence(group []int, accept func(*blockPair, int) bool) (scores [][]float64, blocks int) {
 	scores = make([][]float64, len(group))
 	for i, set := range group {
 		var n int
 		scores[i], n = m.scores(set, accept)
-		faces += n
+		blocks += n
 	}
-	return scores, faces
+	return scores, blocks
 }
 
 // sum is what the present order of a group gives by its scores.
@@ -130,7 +130,7 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 	}
 }
 
-// solveInOrder solves every set once in network order, on the faces whose other axes are settled already: the
+// solveInOrder solves every set once in network order, on the blocks whose other axes are settled already: the
 // inputs' order is given, so the first layer's units can be told apart by their weights, then the next.
 func (m *Matcher) solveInOrder() {
 	for set := range m.sets {
@@ -139,8 +139,8 @@ func (m *Matcher) solveInOrder() {
 		}
 		group := m.group(set)
 		settled := func(g *blockPair, axis int) bool {
-			for k, runs := range g.runs {
-				for _, r := range runs {
+			for k, spans := range g.spans {
+				for _, r := range spans {
 					if k != axis && !m.solved[r.Set] {
 						return false
 					}
@@ -148,8 +148,8 @@ func (m *Matcher) solveInOrder() {
 			}
 			return true
 		}
-		scores, faces := m.evidence(group, settled)
-		if faces == 0 {
+		scores, blocks := m.evidence(group, settled)
+		if blocks == 0 {
 			scores, _ = m.evidence(group, all)
 		}
 		m.assign(group, scores)
@@ -188,7 +188,7 @@ func (m *Matcher) sweep(rounds int, rng *rand.Rand) {
 // tiny is the relative gain below which an order is not worth changing: float32 sums differ by that much.
 const tiny = 1e-6
 
-// improve solves a group again and keeps the result if it is better. A group on two axes of one face (the
+// improve solves a group again and keeps the result if it is better. A group on two axes of one block (the
 // columns and rows of a recurrent matrix) makes the scores approximate: then the objective itself decides.
 func (m *Matcher) improve(group []int) bool {
 	scores, _ := m.evidence(group, all)
@@ -196,15 +196,15 @@ func (m *Matcher) improve(group []int) bool {
 	for i, set := range group {
 		old[i] = slices.Clone(m.Order[set])
 	}
-	faces := m.crossed(group)
+	blocks := m.crossed(group)
 	before := m.sum(group, scores)
-	if faces != nil {
-		before = m.objective(faces)
+	if blocks != nil {
+		before = m.objective(blocks)
 	}
 	m.assign(group, scores)
 	after := m.sum(group, scores)
-	if faces != nil {
-		after = m.objective(faces)
+	if blocks != nil {
+		after = m.objective(blocks)
 	}
 	if after > before+tiny*max(1, math.Abs(before)) {
 		return true
@@ -215,14 +215,14 @@ func (m *Matcher) improve(group []int) bool {
 	return false
 }
 
-// markStale marks the sets that share a face with a group as due again, the group itself only if a face has
+// markStale marks the sets that share a block with a group as due again, the group itself only if a block has
 // it on two axes.
 func (m *Matcher) markStale(group []int) {
 	again := m.crossed(group) != nil
 	for _, set := range group {
 		for _, g := range m.blocksOf[set] {
-			for _, runs := range g.runs {
-				for _, r := range runs {
+			for _, spans := range g.spans {
+				for _, r := range spans {
 					m.stale[r.Set] = m.stale[r.Set] || again || !slices.Contains(group, r.Set)
 				}
 			}
@@ -230,25 +230,25 @@ func (m *Matcher) markStale(group []int) {
 	}
 }
 
-// crossed lists all faces of a group if any of them has it on two axes, nil if none has.
-func (m *Matcher) crossed(group []int) (faces []*blockPair) {
+// crossed lists all blocks of a group if any of them has it on two axes, nil if none has.
+func (m *Matcher) crossed(group []int) (blocks []*blockPair) {
 	twice := false
 	for _, set := range group {
 		for _, g := range m.blocksOf[set] {
 			axes := 0
-			for _, runs := range g.runs {
-				if slices.ContainsFunc(runs, func(r symmetry.Span) bool { return slices.Contains(group, r.Set) }) {
+			for _, spans := range g.spans {
+				if slices.ContainsFunc(spans, func(r symmetry.Span) bool { return slices.Contains(group, r.Set) }) {
 					axes++
 				}
 			}
 			twice = twice || axes > 1
-			if !slices.Contains(faces, g) {
-				faces = append(faces, g)
+			if !slices.Contains(blocks, g) {
+				blocks = append(blocks, g)
 			}
 		}
 	}
 	if !twice {
 		return nil
 	}
-	return faces
+	return blocks
 }

@@ -1,10 +1,9 @@
 package symmetry
 
-import (
-	"github.com/softmerge/softmerge/graphmatch/internal/flow"
-)
+import "github.com/softmerge/softmerge/graphmatch/internal/flow"
 
-// expand broadcasts axes of length one; a parameter (a class token) keeps its own order for what follows.
+// expand broadcasts axes of length one (Expand, opset 13); a parameter (a class token) keeps its own order for what
+// follows.
 func (t *tracer) expand(n *flow.Node) bool {
 	p := t.param(n, 0)
 	if p == nil {
@@ -21,51 +20,45 @@ func (t *tracer) expand(n *flow.Node) bool {
 	return t.result(n, &layout{rank: len(shape), axes: append(make([]axis, len(shape)-1), last)})
 }
 
-// expanded is the input's form with axes of length one as long as asked for.
+// expanded is the input's layout with axes of length one as long as asked for.
 func (t *tracer) expanded(n *flow.Node) *layout {
 	out := t.input(n, 0).copy()
 	if len(n.In) < 2 || out.rank < 0 {
 		return out
 	}
 	want := t.numbers(n.In[1])
-	for i := 1; i <= max(out.rank, len(want)); i++ {
-		a := out.at(i)
-		if i > out.rank {
-			a = axis{size: 1}
-		}
-		if a.size != 1 {
+	if want == nil {
+		return out.expandedUnknown()
+	}
+	asked := shaped(want)
+	for i := 1; i <= max(out.rank, asked.rank); i++ {
+		if i <= out.rank && out.at(i).size != 1 {
 			continue
 		}
-		a = axis{}
-		if i <= len(want) {
-			x := want[len(want)-i]
-			if x.known && x.n > 0 {
-				a.size = x.n
-			} else if x.factor == 1 {
-				a.sym = x.sym
-			}
-		} else if want != nil {
-			a.size = 1
+		if i > asked.rank {
+			out.set(i, axis{size: 1})
+		} else {
+			out.set(i, asked.at(i))
 		}
-		out.set(i, a)
 	}
-	out.rank = max(out.rank, len(want))
-	if want == nil {
-		out.rank = -1
-	}
+	out.rank = max(out.rank, asked.rank)
 	return out
 }
 
-// pad keeps axes that are not padded.
+// expandedUnknown is a layout expanded to a shape of which nothing is known.
+func (f *layout) expandedUnknown() *layout {
+	for i := 1; i <= f.rank; i++ {
+		if f.at(i).size == 1 {
+			f.set(i, axis{})
+		}
+	}
+	f.rank = -1
+	return f
+}
+
+// pad keeps axes that are not padded (Pad, opset 21).
 func (t *tracer) pad(n *flow.Node) bool {
-	f := t.input(n, 0).copy()
-	pads := []number{}
-	for _, p := range flow.IntsAttr(n.Proto, "pads") {
-		pads = append(pads, exactly(int(min(max(p, -maxNumber), maxNumber))))
-	}
-	if len(n.In) > 1 {
-		pads = t.numbers(n.In[1])
-	}
+	f, pads := t.input(n, 0).copy(), t.pads(n)
 	if f.rank < 0 || len(pads) != 2*f.rank || len(n.In) > 3 && n.In[3] != nil {
 		return false
 	}
@@ -74,12 +67,23 @@ func (t *tracer) pad(n *flow.Node) bool {
 		if first.same(exactly(0)) && last.same(exactly(0)) {
 			continue
 		}
-		f.axes[k].freeze()
-		padded := axis{}
-		if size := f.axes[k].extent(); size > 0 && first.known && last.known {
+		a, padded := f.at(f.rank-k), axis{}
+		a.freeze()
+		if size := a.extent(); size > 0 && first.known && last.known {
 			padded.size = max(0, size+first.n+last.n)
 		}
-		f.axes[k] = padded
+		f.set(f.rank-k, padded)
 	}
 	return t.result(n, f)
+}
+
+// pads are the numbers of positions that a Pad adds before each axis, then behind each, nil when they are not known.
+func (t *tracer) pads(n *flow.Node) (list []number) {
+	if len(n.In) > 1 {
+		return t.numbers(n.In[1])
+	}
+	for _, p := range flow.IntsAttr(n.Proto, "pads") {
+		list = append(list, exactly(clamped(p)))
+	}
+	return list
 }

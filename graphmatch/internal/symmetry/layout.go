@@ -1,190 +1,155 @@
 package symmetry
 
-import (
-	"github.com/softmerge/softmerge/graphmatch/internal/flow"
-)
+import "github.com/softmerge/softmerge/graphmatch/internal/flow"
 
-// gather follows a table lookup, whose columns are hidden units, and the choice of fixed positions along
-// an axis in fixed order.
-func (t *tracer) gather(n *flow.Node) bool {
-	p, index := t.param(n, 0), t.input(n, 1)
-	at := int(flow.IntAttr(n.Proto, "axis", 0))
-	if p != nil {
-		if at != 0 || len(p.C.Shape) != 2 {
-			return false
-		}
-		columns := t.newSet(n, p.C.Shape[1], 1)
-		t.record(p, []axis{{}, columns})
-		f := &layout{rank: -1, axes: []axis{columns}}
-		if index.rank >= 0 {
-			f.rank = index.rank + 1
-			for k := 1; k <= index.rank; k++ {
-				f.set(k+1, index.at(k))
-			}
-		}
-		return t.result(n, f)
-	}
-	f := t.input(n, 0)
-	i := f.fromEnd(at)
-	if f.stack != nil {
-		which := t.numbers(n.In[1])
-		count := len(f.stack.layouts)
-		if i != f.stack.at || index.rank != 0 || len(which) != 1 || !which[0].known || which[0].n < -count || which[0].n >= count {
-			return false
-		}
-		return t.result(n, f.pick((which[0].n+count)%count))
-	}
-	if i == 0 || index.rank < 0 || f.rank < 0 || len(f.at(i).segments) > 0 {
-		return false
-	}
-	out := ranked(f.rank - 1 + index.rank)
-	for k := 1; k <= f.rank; k++ {
-		switch {
-		case k < i:
-			out.set(k, f.at(k))
-		case k > i:
-			out.set(k-1+index.rank, f.at(k))
-		}
-	}
-	return t.result(n, out)
+// layout is what is known of an array's axes. They are counted from the end, as broadcasting does: at(1) is the last.
+type layout struct {
+	rank  int // -1 when not known
+	axes  []axis
+	stack *stack
 }
 
-// flatten follows Flatten at axis 1: channels become runs of positions, one per pixel.
-func (t *tracer) flatten(n *flow.Node) bool {
-	f := t.input(n, 0)
-	if f.rank < 1 || flow.IntAttr(n.Proto, "axis", 1) != 1 {
-		return false
-	}
-	return t.result(n, f.flattened())
+// stack says that axes count other units at each position of another axis: the directions of a recurrent layer, or
+// queries, keys and values made by one layer.
+type stack struct {
+	at      int       // the other axis, counted from the end
+	layouts []*layout // what the array is at each position, that axis being of length one
 }
 
-// flattened merges all axes but the first. Only the outermost of them may be in free order.
-func (f *layout) flattened() *layout {
-	out := ranked(2)
-	out.set(2, f.at(f.rank))
-	inner, known := 1, true
-	for i := 1; i < f.rank-1; i++ {
-		f.at(i).freeze()
-		inner *= f.at(i).size
-		known = known && f.at(i).size > 0
+// unknown is the layout of arrays of which nothing is known.
+func unknown() *layout { return &layout{rank: -1} }
+
+// ranked is the layout of an array of known rank in fixed order.
+func ranked(rank int) *layout { return &layout{rank: rank, axes: make([]axis, rank)} }
+
+// shaped is the layout of an array of known shape in fixed order.
+func shaped(want []number) *layout {
+	f := ranked(len(want))
+	for i, x := range want {
+		if x.known {
+			f.axes[i].size = max(0, x.n)
+		} else if x.factor == 1 {
+			f.axes[i].sym = x.sym
+		}
 	}
-	if f.rank < 2 {
-		return out
-	}
-	a := f.at(f.rank - 1)
-	if !known {
-		inner = 0
-	}
-	out.set(1, a.repeatEach(inner))
+	return f
+}
+
+// shapedLike is the layout of a given shape with a known last axis.
+func shapedLike(want []number, last axis) *layout {
+	out := shaped(want)
+	out.set(1, last)
 	return out
 }
 
-// repeatEach repeats every position of an axis, 0 meaning a number not known yet.
-func (a axis) repeatEach(times int) axis {
-	if times == 1 {
-		return a
+// at is the axis counted from the end, 1 for the last; nothing is known of axes beyond those kept.
+func (f *layout) at(fromEnd int) axis {
+	if f == nil || fromEnd < 1 || fromEnd > len(f.axes) {
+		return axis{}
 	}
-	out := axis{size: a.size * times}
-	for _, s := range a.segments {
-		if s.grain != entire || s.interleaved != nil || times == 0 && len(a.segments) > 1 {
-			a.freeze()
-			return axis{size: a.size * times}
-		}
-		s.repeat *= times
-		s.fixed *= times
-		out.segments = append(out.segments, s)
-	}
-	return out
+	return f.axes[len(f.axes)-fromEnd]
 }
 
-// transpose moves axes.
-func (t *tracer) transpose(n *flow.Node) bool {
-	f, perm := t.input(n, 0), flow.IntsAttr(n.Proto, "perm")
-	if perm == nil && f.rank < 0 {
-		return false
+// set replaces an axis counted from the end.
+func (f *layout) set(fromEnd int, a axis) {
+	for len(f.axes) < fromEnd {
+		f.axes = append([]axis{{}}, f.axes...)
 	}
-	if perm == nil {
-		for i := f.rank - 1; i >= 0; i-- {
-			perm = append(perm, int64(i))
-		}
-	}
-	out := f.transposed(perm)
-	if out == nil {
-		return false
-	}
-	return t.result(n, out)
+	f.axes[len(f.axes)-fromEnd] = a
 }
 
-// transposed moves the axes of a form and of the forms stacked in it, nil for a perm that does not fit.
-func (f *layout) transposed(perm []int64) *layout {
-	out := ranked(len(perm))
-	for i, p := range perm {
-		if p < 0 || int(p) >= len(perm) {
-			return nil
-		}
-		out.axes[i] = f.at(len(perm) - int(p))
-		if f.stack != nil && len(perm)-int(p) == f.stack.at {
-			out.stack = &stack{at: len(perm) - i}
-			for _, one := range f.stack.layouts {
-				out.stack.layouts = append(out.stack.layouts, one.transposed(perm))
-			}
-		}
+// fromEnd turns an axis number as operators give it into one counted from the end, 0 if it cannot be.
+func (f *layout) fromEnd(axis int) int {
+	switch {
+	case axis < 0 && axis >= -flow.MaxNumbers && (f.rank < 0 || -axis <= f.rank):
+		return -axis
+	case axis >= 0 && axis < f.rank:
+		return f.rank - axis
 	}
-	if f.stack != nil && out.stack == nil {
-		return nil
-	}
-	return out
+	return 0
 }
 
-// squeeze drops axes of length one.
-func (t *tracer) squeeze(n *flow.Node) bool {
-	f := t.input(n, 0)
-	axes, ok := t.Graph.Numbers(n, "axes")
-	if !ok || f.rank < 0 {
-		return false
+// between lists axes by their numbers counted from the front.
+func (f *layout) between(from, to int) (list []axis) {
+	for i := from; i < to; i++ {
+		list = append(list, f.at(f.rank-i))
 	}
-	drop := map[int]bool{}
-	for _, a := range axes {
-		drop[f.fromEnd(int(a))] = true
+	return list
+}
+
+// free lists the axes in free order, counted from the end.
+func (f *layout) free() (list []int) {
+	for i := 1; i <= len(f.axes); i++ {
+		if f.at(i).free() {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// onlyLast tells whether the last axis is the only one in free order.
+func onlyLast(free []int) bool { return len(free) == 1 && free[0] == 1 }
+
+// copy is a layout that can be changed by itself. Stacks are left out.
+func (f *layout) copy() *layout {
+	g := &layout{rank: f.rank}
+	g.axes = append(g.axes, f.axes...)
+	return g
+}
+
+// freeze fixes all orders along an array.
+func (f *layout) freeze() {
+	if f == nil {
+		return
+	}
+	for _, a := range f.axes {
+		a.freeze()
 	}
 	if f.stack != nil {
-		return false
+		f.stack.freeze()
 	}
-	out := &layout{rank: f.rank - len(axes)}
-	next := 0
-	for i := 1; i <= f.rank; i++ {
-		if !drop[i] {
-			next++
-			out.set(next, f.at(i))
-		}
-	}
-	return !drop[0] && t.result(n, out)
 }
 
-// unsqueeze adds axes of length one.
-func (t *tracer) unsqueeze(n *flow.Node) bool {
-	f := t.input(n, 0)
-	axes, ok := t.Graph.Numbers(n, "axes")
-	if !ok || f.rank < 0 {
-		return false
+// freeze fixes the order along all axes of a stack.
+func (s *stack) freeze() {
+	for _, f := range s.layouts {
+		f.freeze()
 	}
-	out := ranked(f.rank + len(axes))
-	added := map[int]bool{}
-	for _, a := range axes {
-		i := out.fromEnd(int(a))
-		if i < 1 || i > out.rank {
-			return false
-		}
-		added[i] = true
+}
+
+// stacked is the layout of arrays of equal lengths along an axis, counted from the end, each of length one there.
+func stacked(layouts []*layout, at int) *layout {
+	if len(layouts) == 1 {
+		return layouts[0]
 	}
-	from := 0
+	out := layouts[0].copy()
 	for i := 1; i <= out.rank; i++ {
-		if added[i] {
-			out.set(i, axis{size: 1})
-			continue
-		}
-		from++
-		out.set(i, f.at(from))
+		a := out.at(i)
+		out.set(i, axis{size: a.extent(), sym: a.sym})
 	}
-	return t.result(n, out)
+	out.set(at, axis{size: len(layouts)})
+	out.stack = &stack{at: at, layouts: layouts}
+	return out
+}
+
+// pick is the layout left when one position of the stacking axis is taken out.
+func (f *layout) pick(position int) *layout {
+	out := &layout{rank: f.rank - 1}
+	one := f.stack.layouts[position]
+	for i := f.rank; i >= 1; i-- {
+		if i != f.stack.at {
+			out.axes = append(out.axes, one.at(i))
+		}
+	}
+	return out
+}
+
+// concatenated is the stack's units one after another, as a Reshape that merges the two axes has them.
+func (s *stack) concatenated() axis {
+	a := axis{}
+	for _, f := range s.layouts {
+		a.size += f.at(1).extent()
+		a.segments = append(a.segments, f.at(1).segments...)
+	}
+	return a
 }

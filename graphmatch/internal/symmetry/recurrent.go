@@ -1,85 +1,104 @@
 package symmetry
 
 import (
+	"slices"
+
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 )
 
-// gates is the number of gates of a recurrent cell: blocks of hidden units along the first axis of W, R
-// and B (opset 14: LSTM i o f c, GRU z r h, RNN i).
+// gates is the number of gates of a recurrent cell: blocks of hidden units along the first axis of W, R and B (opset
+// 14: LSTM i o f c, GRU z r h, RNN i).
 var gates = map[string]int{"LSTM": 4, "GRU": 3, "RNN": 1}
 
-// recurrent follows a recurrent layer: in every direction, its hidden units appear in every gate's rows,
-// in the columns of R, and in the output.
+// peepholes is the number of blocks of an LSTM's peephole weights P (i o f).
+const peepholes = 3
+
+// Input slots of a recurrent layer.
+const (
+	slotW        = 1
+	slotR        = 2
+	slotB        = 3
+	slotInitialH = 5
+	slotInitialC = 6
+	slotP        = 7
+)
+
+// recurrent follows a recurrent layer: in every direction, its hidden units appear in every gate's rows, in the
+// columns of R, and in the output.
 func (t *tracer) recurrent(n *flow.Node) bool {
-	w, r := t.param(n, 1), t.param(n, 2)
-	if w == nil || r == nil || len(w.C.Shape) != 3 || len(r.C.Shape) != 3 || w.C.Entry != nil || r.C.Entry != nil {
+	w, r := t.param(n, slotW), t.param(n, slotR)
+	if !fitCell(w, r, gates[n.Op]) {
 		return false
 	}
 	directions, size := w.C.Shape[0], r.C.Shape[2]
-	count := gates[n.Op]
-	if w.C.Shape[1] != count*size || r.C.Shape[0] != directions || r.C.Shape[1] != count*size {
-		return false
-	}
 	data := t.input(n, 0)
 	in := data.at(1).sized(w.C.Shape[2])
-	units := make([]axis, directions)
-	for d := range units {
-		units[d] = t.newSet(n, size, 1)
-		if !t.vectors(n, d, units[d]) {
-			units[d].freeze()
+	cells := make([]axis, directions)
+	for d := range cells {
+		cells[d] = t.newSet(n, size, 1)
+		if !t.cellVectors(n, d, cells[d]) {
+			cells[d].freeze()
 		}
-		rows := units[d].blocks(count)
-		t.recordBlock(w, d, []axis{rows, in})
-		t.recordBlock(r, d, []axis{rows, units[d]})
+		rows := cells[d].blocks(gates[n.Op])
+		t.recordDirection(w, d, []axis{rows, in})
+		t.recordDirection(r, d, []axis{rows, cells[d]})
 	}
-	for _, slot := range []int{5, 6} {
+	for _, slot := range []int{slotInitialH, slotInitialC} {
 		if slot < len(n.In) && n.In[slot] != nil && !t.uniform(n.In[slot]) {
-			t.initial(n, slot, units)
+			t.initialState(n, slot, cells)
 		}
 	}
-	t.recurrentResults(n, data, units)
+	t.recurrentResults(n, data, cells)
 	return true
 }
 
-// blocks is an axis with one block of the same units for every gate.
+// fitCell tells whether W [directions, gates*units, inputs] and R [directions, gates*units, units] are parameters that
+// fit each other.
+func fitCell(w, r *flow.Param, gates int) bool {
+	if !hasRank(w, 3) || !hasRank(r, 3) {
+		return false
+	}
+	rows := gates * r.C.Shape[2]
+	return w.C.Shape[1] == rows && r.C.Shape[1] == rows && w.C.Shape[0] == r.C.Shape[0]
+}
+
+// hasRank tells whether a node reads a stored parameter as it is, with a number of axes.
+func hasRank(p *flow.Param, rank int) bool {
+	return p != nil && p.C.Entry == nil && len(p.C.Shape) == rank
+}
+
+// blocks is an axis with a number of blocks of the same units, one after another.
 func (a axis) blocks(count int) axis {
-	b := axis{size: count * a.size}
-	for range count {
-		b.segments = append(b.segments, a.segments...)
-	}
-	return b
+	return axis{size: count * a.extent(), segments: slices.Repeat(a.segments, count)}
 }
 
-// recordBlock records the part of a parameter that belongs to one direction.
-func (t *tracer) recordBlock(p *flow.Param, direction int, axes []axis) {
-	shape := p.C.FileShape()[1:]
-	size := 1
-	for _, d := range shape {
-		size *= d
-	}
-	t.Blocks = append(t.Blocks, &Block{Unit: t.owner[p], Param: p, First: direction * size, Shape: shape, Axes: axes})
+// recordDirection records the part of a parameter that belongs to one direction.
+func (t *tracer) recordDirection(p *flow.Param, direction int, axes []axis) {
+	b := &Block{Unit: t.owner[p], Param: p, Shape: p.C.FileShape()[1:], axes: axes}
+	b.First = direction * b.Size()
+	t.Blocks = append(t.Blocks, b)
 }
 
-// vectors records the bias (two blocks a gate) and the peepholes (three blocks) of one direction; false
-// when one is there and is no parameter.
-func (t *tracer) vectors(n *flow.Node, direction int, unit axis) bool {
-	for _, part := range [][2]int{{3, 2 * gates[n.Op]}, {7, 3}} {
-		slot, count := part[0], part[1]
+// cellVectors records the bias (two blocks a gate) and the peepholes of one direction; false when one is there and is
+// no parameter.
+func (t *tracer) cellVectors(n *flow.Node, direction int, cell axis) bool {
+	for _, part := range []struct{ slot, blocks int }{{slotB, 2 * gates[n.Op]}, {slotP, peepholes}} {
+		slot, count := part.slot, part.blocks
 		if slot >= len(n.In) || n.In[slot] == nil {
 			continue
 		}
 		p := t.param(n, slot)
-		if p == nil || p.C.Entry != nil || len(p.C.Shape) != 2 || p.C.Shape[1] != count*unit.size {
+		if !hasRank(p, 2) || p.C.Shape[1] != count*cell.size {
 			return false
 		}
-		t.recordBlock(p, direction, []axis{unit.blocks(count)})
+		t.recordDirection(p, direction, []axis{cell.blocks(count)})
 	}
 	return true
 }
 
-// recurrentResults gives Y [steps, directions, batch, units] and the last states [directions, batch, units]
-// their forms.
-func (t *tracer) recurrentResults(n *flow.Node, data *layout, units []axis) {
+// recurrentResults gives Y [steps, directions, batch, units] and the last states [directions, batch, units] their
+// layouts.
+func (t *tracer) recurrentResults(n *flow.Node, data *layout, cells []axis) {
 	for port, out := range n.Out {
 		f := ranked(3)
 		if port == 0 {
@@ -88,51 +107,52 @@ func (t *tracer) recurrentResults(n *flow.Node, data *layout, units []axis) {
 		}
 		f.set(3, axis{size: 1})
 		f.set(2, axis{size: data.at(2).size, sym: data.at(2).sym})
-		var forms []*layout
-		for _, u := range units {
+		var directions []*layout
+		for _, cell := range cells {
 			one := f.copy()
-			one.set(1, u)
-			forms = append(forms, one)
+			one.set(1, cell)
+			directions = append(directions, one)
 		}
-		t.layouts[out] = stacked(forms, 3)
+		t.layouts[out] = stacked(directions, 3)
 	}
 }
 
-// stacked is the form of arrays of equal lengths along an axis, counted from the end, each of length one there.
-func stacked(forms []*layout, at int) *layout {
-	if len(forms) == 1 {
-		return forms[0]
+// initialState makes an initial state [directions, batch, units] count the cell's units: those of a parameter, or of
+// the layer that the state comes from.
+func (t *tracer) initialState(n *flow.Node, slot int, cells []axis) {
+	if p := t.param(n, slot); p != nil {
+		t.storedState(p, cells)
+		return
 	}
-	out := forms[0].copy()
-	for i := 1; i <= out.rank; i++ {
-		a := out.at(i)
-		out.set(i, axis{size: a.extent(), sym: a.sym})
-	}
-	out.set(at, axis{size: len(forms)})
-	out.stack = &stack{at: at, layouts: forms}
-	return out
-}
-
-// copying operators take all elements of their result from their first input.
-var copying = map[string]bool{"Expand": true, "Slice": true, "Squeeze": true, "Unsqueeze": true, "Transpose": true, "Reshape": true, "Tile": true, "Gather": true}
-
-// initial makes an initial state [directions, batch, units] count the cell's units: those of a parameter,
-// or of the layer that the state comes from.
-func (t *tracer) initial(n *flow.Node, slot int, units []axis) {
-	p, f := t.param(n, slot), t.input(n, slot)
-	for d, u := range units {
+	f := t.input(n, slot)
+	for d, cell := range cells {
 		switch {
-		case p != nil && p.C.Entry == nil && len(p.C.Shape) == 3 && p.C.Shape[0] == len(units) && p.C.Shape[2] == u.size:
-			t.recordBlock(p, d, []axis{{}, u})
-		case p == nil && f.stack == nil && f.rank == 3 && len(units) == 1:
-			unify(u, f.at(1))
-		case p == nil && f.stack != nil && f.stack.at == 3 && len(f.stack.layouts) == len(units):
-			unify(u, f.stack.layouts[d].at(1))
+		case f.stack == nil && f.rank == 3 && len(cells) == 1:
+			unify(cell, f.at(1))
+		case f.stack != nil && f.stack.at == 3 && len(f.stack.layouts) == len(cells):
+			unify(cell, f.stack.layouts[d].at(1))
 		default:
-			u.freeze()
+			cell.freeze()
 			f.freeze()
 		}
 	}
+}
+
+// storedState records an initial state that is a parameter.
+func (t *tracer) storedState(p *flow.Param, cells []axis) {
+	for d, cell := range cells {
+		if !hasRank(p, 3) || p.C.Shape[0] != len(cells) || p.C.Shape[2] != cell.size {
+			cell.freeze()
+			continue
+		}
+		t.recordDirection(p, d, []axis{{}, cell})
+	}
+}
+
+// copying operators take all elements of their result from their first input.
+var copying = map[string]bool{
+	"Expand": true, "Slice": true, "Squeeze": true, "Unsqueeze": true, "Transpose": true, "Reshape": true, "Tile": true,
+	"Gather": true,
 }
 
 // uniform tells whether a state holds one number throughout, so that it does not depend on any order.

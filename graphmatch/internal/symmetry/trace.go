@@ -4,35 +4,8 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
-	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
-
-// Symmetry is what may be reordered in a model without changing what it computes: sets of hidden units,
-// and the axes of all parameters that count them. It follows from the graph alone, by following every
-// axis that a layer makes until an operator fixes its order (Git Re-Basin, arXiv 2209.04836, section 3,
-// writes these specifications by hand for each network).
-type Symmetry struct {
-	Blocks       []*Block
-	LayerOutputs []LayerOutput
-	Sets         []*Set // leaves that may be reordered, in the order their layers come
-}
-
-// LayerOutput is a layer's output axis.
-type LayerOutput struct {
-	Unit    *flow.Unit
-	Axis    axis
-	FromEnd int
-}
-
-// Block is a parameter, or a block of one, with what its axes count.
-type Block struct {
-	Unit  *flow.Unit
-	Param *flow.Param
-	First int   // offset of the block's first element in the stored tensor
-	Shape []int // of the block; its elements are consecutive
-	Axes  []axis
-}
 
 // tracer follows axes through a model.
 type tracer struct {
@@ -40,10 +13,11 @@ type tracer struct {
 	layouts map[*flow.Value]*layout
 	params  map[flow.Reader]*flow.Param
 	owner   map[*flow.Param]*flow.Unit
-	skip    map[*flow.Node]bool // followed with another node: inside of a composed normalisation, or a shuffle
+	skip    map[*flow.Node]bool // followed with another node: inside of a composed normalisation, or a channel shuffle
 	// What is known of arrays of whole numbers, and how many symbols stand for lengths.
-	computed map[*flow.Value][]number
-	symbols  int
+	computed    map[*flow.Value][]number
+	numberRules map[string]func(*tracer, *flow.Node) []number // a field, since the rules ask for numbers themselves
+	symbols     int
 	Symmetry
 }
 
@@ -68,7 +42,11 @@ func Ranks(v *flow.Network) func(*flow.Value) int {
 
 // newTracer knows the parameters of a model, and no axes yet.
 func newTracer(v *flow.Network) *tracer {
-	t := &tracer{Network: v, layouts: map[*flow.Value]*layout{}, params: map[flow.Reader]*flow.Param{}, owner: map[*flow.Param]*flow.Unit{}, skip: map[*flow.Node]bool{}, computed: map[*flow.Value][]number{}}
+	t := &tracer{
+		Network: v, layouts: map[*flow.Value]*layout{}, params: map[flow.Reader]*flow.Param{},
+		owner: map[*flow.Param]*flow.Unit{}, skip: map[*flow.Node]bool{},
+		computed: map[*flow.Value][]number{}, numberRules: numberRules,
+	}
 	for _, u := range v.Units {
 		for _, p := range u.Params {
 			if p.C.Elements() == 0 {
@@ -146,7 +124,9 @@ func (t *tracer) leavesOutputUnknown(n *flow.Node) bool {
 }
 
 // unstacking operators have rules that know what to do with a stack.
-var unstacking = map[string]bool{"Gather": true, "Transpose": true, "Reshape": true, "Shape": true, "Split": true, "Concat": true}
+var unstacking = map[string]bool{
+	"Gather": true, "Transpose": true, "Reshape": true, "Shape": true, "Split": true, "Concat": true,
+}
 
 // layout is what is known of a value's axes.
 func (t *tracer) layout(v *flow.Value) *layout {
@@ -188,100 +168,9 @@ func (t *tracer) result(n *flow.Node, f *layout) bool {
 
 // newSet makes a set of hidden units, the output of a node's layer along an axis.
 func (t *tracer) newSet(n *flow.Node, size, fromEnd int) axis {
-	a := axis{size: size, segments: []segment{{set: &Set{Size: size}, repeat: 1}}}
+	a := axisOf(&Set{Size: size}, size)
 	if n.Unit != nil {
-		t.LayerOutputs = append(t.LayerOutputs, LayerOutput{n.Unit, a, fromEnd})
+		t.LayerOutputs = append(t.LayerOutputs, LayerOutput{Unit: n.Unit, FromEnd: fromEnd, axis: a})
 	}
 	return a
-}
-
-// record records what the axes of a parameter count, given for the axes that the reader sees.
-func (t *tracer) record(p *flow.Param, seen []axis) {
-	f := &Block{Unit: t.owner[p], Param: p, Shape: p.C.FileShape()}
-	f.Axes = make([]axis, len(f.Shape))
-	for i, a := range seen {
-		k := p.C.TensorAxis(i)
-		if k < 0 || p.C.Shape[i] != f.Shape[k] {
-			a.freeze()
-			continue
-		}
-		f.Axes[k] = a
-	}
-	t.Blocks = append(t.Blocks, f)
-}
-
-// freezeConflicts freezes what the faces contradict: runs of unknown length, axes that count heads, and a constant
-// that two parameters read through one and the same node, which no edit could reorder for one alone.
-func (t *tracer) freezeConflicts() {
-	first := map[onnx.Site]*Block{}
-	for _, f := range t.Blocks {
-		for i, a := range f.Axes {
-			if slices.ContainsFunc(a.segments, func(s segment) bool { return s.grain != entire }) || len(a.segments) > 0 && (axis{segments: a.segments}).extent() != f.Shape[i] {
-				a.freeze()
-			}
-		}
-		for _, at := range f.Param.At {
-			site := at.Site(f.Param.C)
-			if g := first[site]; g == nil {
-				first[site] = f
-			} else if g.Param != f.Param {
-				f.freeze()
-				g.freeze()
-			}
-		}
-	}
-}
-
-// freeze fixes the order along all axes of a face.
-func (f *Block) freeze() {
-	for _, a := range f.Axes {
-		a.freeze()
-	}
-}
-
-// collect lists the sets that may be reordered, each once.
-func (t *tracer) collect() {
-	seen := map[*Set]bool{}
-	for _, f := range t.Blocks {
-		for _, a := range f.Axes {
-			for _, set := range a.sets() {
-				for _, h := range set.leaves() {
-					if !seen[h] && h.movable() {
-						seen[h] = true
-						h.number = len(t.Sets)
-						t.Sets = append(t.Sets, h)
-					}
-				}
-			}
-		}
-	}
-}
-
-// skipGroups marks the nodes inside a group normalisation that an exporter composed of reshapes and an
-// InstanceNormalization; the scale that follows takes its axes from what they read.
-func (t *tracer) skipGroups(u *flow.Unit) {
-	if u.Op != "GroupNormalization" || u.Anchor.Op != "Mul" {
-		return
-	}
-	for slot, in := range u.Anchor.In {
-		if t.params[flow.Reader{Node: u.Anchor, Slot: slot}] != nil || in == nil {
-			continue
-		}
-		for n := in.From; n != nil && in != u.Data[0]; n = in.From {
-			t.skip[n] = true
-			in = n.In[0]
-		}
-	}
-}
-
-// groups is the number of groups of a group normalisation, 0 when the file does not say.
-func (t *tracer) groups(u *flow.Unit) int {
-	if u.Anchor.Op != "Mul" {
-		return int(flow.IntAttr(u.Anchor.Proto, "num_groups", 0))
-	}
-	i := slices.IndexFunc(u.Members, func(n *flow.Node) bool { return n.Op == "InstanceNormalization" })
-	if i < 0 || u.Members[i].In[1] == nil || u.Members[i].In[1].Fixed == nil {
-		return 0
-	}
-	return u.Members[i].In[1].Fixed.Elements()
 }
