@@ -39,8 +39,10 @@ type Alignment struct {
 
 // Layer is one layer of the network with its tensors in every model.
 type Layer struct {
-	Name   string // unique among the layers, such as "layer1.0.conv1"
-	Op     string // ONNX operator type of the node that reads the weight; the composed operator for decomposed normalisations
+	Name string // unique among the layers, such as "layer1.0.conv1"
+	// Op is the ONNX operator type of the node that reads the weight; the composed operator of a normalisation that an
+	// exporter decomposed.
+	Op     string
 	Scope  string // Name without its last component: the module that contains the layer
 	Params []Param
 	Status Status

@@ -206,12 +206,15 @@ func (a *Alignment) check(l *Layer, p *Param) {
 			continue
 		}
 		got := u.Param(p.Role)
-		if x, y := u.CanonicalShape(got), l.row[ref].CanonicalShape(want); !slices.Equal(x, y) {
-			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, a.labels[j], p.Uses[j].shapeText(), a.labels[ref], want.C.FileShape())
-		} else if got.C.DataType() != want.C.DataType() {
-			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, a.labels[j], got.C.DataType(), a.labels[ref], want.C.DataType())
-		} else if len(x) > 2 && !slices.Equal(got.C.Axes, want.C.Axes) {
-			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, a.labels[j], a.labels[ref])
+		x, y := u.CanonicalShape(got), l.row[ref].CanonicalShape(want)
+		switch mine, other := a.labels[j], a.labels[ref]; {
+		case !slices.Equal(x, y):
+			shape := p.Uses[j].shapeText()
+			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, mine, shape, other, want.C.FileShape())
+		case got.C.DataType() != want.C.DataType():
+			l.fail(Mismatch, "%s: %s has type %v, %s has %v", p.Role, mine, got.C.DataType(), other, want.C.DataType())
+		case len(x) > 2 && !slices.Equal(got.C.Axes, want.C.Axes):
+			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, mine, other)
 		}
 	}
 }

@@ -19,7 +19,8 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 		value *flow.Value
 	}{{from, start}, {to, end}} {
 		if x.value == nil {
-			return nil, &patternError{pattern: pattern, problem: "names no tensor " + x.name, near: nearestValues(v, x.name)}
+			problem := "names no tensor " + x.name
+			return nil, &patternError{pattern: pattern, problem: problem, near: nearestValues(v, x.name)}
 		}
 	}
 	below, above := reach(start, true), reach(end, false)

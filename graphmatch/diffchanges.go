@@ -47,7 +47,9 @@ func (p *nodePairs) changes() (list []NodeChange, renamed int) {
 }
 
 func nodeChange(change string, x *listed, details []Change) NodeChange {
-	return NodeChange{Change: change, Name: onnx.NodeLabel(x.proto), Op: flow.Qualified(x.proto), Place: x.place, Details: details}
+	return NodeChange{
+		Change: change, Name: onnx.NodeLabel(x.proto), Op: flow.Qualified(x.proto), Place: x.place, Details: details,
+	}
 }
 
 // details lists what differs between two paired nodes.

@@ -98,7 +98,11 @@ func (l *listing) connect() {
 // tensors, is a constant.
 func (l *listing) find(x *listed, name string) supply {
 	o := l.lookUp(x, name)
-	for at, depth := o, 0; depth < flow.MaxDepth && at.node != nil && at.node.proto.GetOpType() == "Identity" && len(at.node.proto.GetInput()) == 1; depth++ {
+	at := o
+	for range flow.MaxDepth {
+		if at.node == nil || at.node.proto.GetOpType() != "Identity" || len(at.node.proto.GetInput()) != 1 {
+			break
+		}
 		if at = l.lookUp(at.node, at.node.proto.GetInput()[0]); at.text == constantText {
 			return at
 		}
@@ -127,7 +131,8 @@ type nodePairs struct {
 
 // newNodePairs starts with the nodes of the layers that are aligned.
 func newNodePairs(al *Alignment) *nodePairs {
-	p := &nodePairs{weights: map[*onnxpb.TensorProto]bool{}, a: newListing(0, al.Models[0]), b: newListing(1, al.Models[1])}
+	a, b := newListing(0, al.Models[0]), newListing(1, al.Models[1])
+	p := &nodePairs{a: a, b: b, weights: map[*onnxpb.TensorProto]bool{}}
 	for i := range al.Layers {
 		for _, param := range al.Layers[i].Params {
 			p.weights[param.Uses[0].Tensor], p.weights[param.Uses[1].Tensor] = true, true

@@ -112,7 +112,9 @@ func (a *Alignment) paramChange(l *Layer, p *Param) (TensorChange, error) {
 }
 
 // otherTensors compares the initializers that are no layer's parameters, in the order of the files.
-func (a *Alignment) otherTensors(seen map[*onnxpb.TensorProto]bool, counterpart map[string]string) ([]TensorChange, error) {
+func (a *Alignment) otherTensors(
+	seen map[*onnxpb.TensorProto]bool, counterpart map[string]string,
+) ([]TensorChange, error) {
 	byName := map[string]*onnxpb.TensorProto{}
 	for _, t := range a.Models[1].Proto().GetGraph().GetInitializer() {
 		if !seen[t] {

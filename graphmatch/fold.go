@@ -92,8 +92,10 @@ func (a *Alignment) foldNote(r row) string {
 			with, folded = append(with, a.labels[j]), cmp.Or(folded, u)
 		}
 	}
-	return fmt.Sprintf("batchnorm folded in %s; %s folded to match: node %q (%s) against node %q (%s) + node %q (BatchNormalization)",
-		strings.Join(without, ", "), strings.Join(with, ", "), plain.NodeName(), plain.Op, folded.NodeName(), folded.Op, folded.Fold.Norm.NodeName())
+	nodes := fmt.Sprintf("node %q (%s) against node %q (%s) + node %q (BatchNormalization)",
+		plain.NodeName(), plain.Op, folded.NodeName(), folded.Op, folded.Fold.Norm.NodeName())
+	return fmt.Sprintf("batchnorm folded in %s; %s folded to match: %s",
+		strings.Join(without, ", "), strings.Join(with, ", "), nodes)
 }
 
 // noteFold says how a layer was made to match, and lets patterns find it by its normalisation's names.
@@ -130,10 +132,11 @@ func (a *Alignment) explainFolds() {
 				if w == nil || w.NormBehind() != nil || layers[norm].row[k] != nil {
 					continue
 				}
-				const text = "%s has BatchNormalization %q folded into %s %q, %s keeps it as a node after %q, where it cannot be folded: %s"
-				args := []any{a.labels[k], norm.NodeName(), w.Op, w.NodeName(), a.labels[j], u.NodeName(), a.refusal(j, u, norm, w)}
-				a.Layers[i].explain(Mismatch, text, args...)
-				layers[norm].explain(Missing, text, args...)
+				text := fmt.Sprintf("%s has BatchNormalization %q folded into %s %q, %s keeps it as a node after %q, "+
+					"where it cannot be folded: %s", a.labels[k], norm.NodeName(), w.Op, w.NodeName(), a.labels[j],
+					u.NodeName(), a.refusal(j, u, norm, w))
+				a.Layers[i].explain(Mismatch, text)
+				layers[norm].explain(Missing, text)
 			}
 		}
 	}
@@ -159,7 +162,4 @@ func (a *Alignment) obstacle(j int, u, norm *flow.Unit) string {
 }
 
 // explain sets a reason that says more than those found before.
-func (l *Layer) explain(s Status, format string, args ...any) {
-	l.Status, l.Reason = s, ""
-	l.fail(s, format, args...)
-}
+func (l *Layer) explain(s Status, reason string) { l.Status, l.Reason = s, reason }

@@ -51,7 +51,8 @@ type Permuted struct {
 // model's own graph. With no evidence (all weights different in shape) a model stays as it is.
 // The error wraps what reading a tensor, an edit, or Similarity returned.
 func Permute(a *Alignment, o PermuteOptions) (*Permuted, error) {
-	p := &Permuted{Units: make([][]HiddenUnits, len(a.Models)), Before: make([]float64, len(a.Models)), After: make([]float64, len(a.Models))}
+	n := len(a.Models)
+	p := &Permuted{Units: make([][]HiddenUnits, n), Before: make([]float64, n), After: make([]float64, n)}
 	models := slices.Clone(a.Models)
 	for j := range models {
 		if j == a.Base {
@@ -108,7 +109,8 @@ func (a *Alignment) hidden(j int) (*symmetry.Symmetry, *rebasin.Matcher, error) 
 			return nil, nil, err
 		}
 		if !m.Add(f, base, other) {
-			return nil, nil, fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, f.Param.C.Name())
+			name := f.Param.C.Name()
+			return nil, nil, fmt.Errorf("%s: %w: %q has fewer values than its shape", a.labels[j], ErrAlign, name)
 		}
 	}
 	return sym, m, nil
@@ -126,7 +128,9 @@ func (a *Alignment) partners(j int) map[*flow.Unit]*flow.Unit {
 }
 
 // pair reads a parameter of model j and the base's, the latter as the model stores it.
-func (a *Alignment) pair(j int, u *flow.Unit, p *flow.Param, w *flow.Unit, q *flow.Param) (base, other []float32, err error) {
+func (a *Alignment) pair(
+	j int, u *flow.Unit, p *flow.Param, w *flow.Unit, q *flow.Param,
+) (base, other []float32, err error) {
 	read := func(j int, u *flow.Unit, p *flow.Param) ([]float32, error) {
 		use := useOf(p)
 		use.fold = a.folds[u]
@@ -198,7 +202,8 @@ func similarities(j int, units []HiddenUnits, o PermuteOptions) (scores [][]floa
 			return nil, err
 		}
 		if n := units[i].Size; scores[i] != nil && len(scores[i]) != n*n {
-			return nil, fmt.Errorf("similarity of %d hidden units of %v has %d numbers, want %d", n, units[i].Layers, len(scores[i]), n*n)
+			return nil, fmt.Errorf("similarity of %d hidden units of %v has %d numbers, want %d",
+				n, units[i].Layers, len(scores[i]), n*n)
 		}
 	}
 	return scores, nil

@@ -24,7 +24,8 @@ func (s *Selection) Strict() error {
 	if count > maxListed {
 		bad = append(bad[:maxListed], fmt.Sprintf("and %d more", count-maxListed))
 	}
-	return &alignError{fmt.Sprintf("%d of %d selected layers do not align: %s", count, len(s.Layers), strings.Join(bad, "; "))}
+	list := strings.Join(bad, "; ")
+	return &alignError{fmt.Sprintf("%d of %d selected layers do not align: %s", count, len(s.Layers), list)}
 }
 
 // Intersection is the part of a selection that can be merged.
@@ -46,7 +47,8 @@ func (e *alignError) Error() string { return e.message }
 
 // Hint says what to do about them.
 func (e *alignError) Hint() string {
-	return "leave them out with --except, merge only what matches with --intersection, or see all with \"softmerge match\""
+	return "leave them out with --except, merge only what matches with --intersection, " +
+		"or see all with \"softmerge match\""
 }
 
 // Unwrap makes the error one of kind ErrAlign.

@@ -31,7 +31,8 @@ func (a *Alignment) Table() Table {
 	t := Table{Layers: make([]TableRow, 0, len(a.Layers))}
 	for i := range a.Layers {
 		l := &a.Layers[i]
-		row := TableRow{Name: l.Name, Op: l.Op, Status: l.Status, Reason: l.Reason, Tensors: make([]TableTensor, 0, len(l.Params))}
+		row := TableRow{Name: l.Name, Op: l.Op, Status: l.Status, Reason: l.Reason}
+		row.Tensors = make([]TableTensor, 0, len(l.Params))
 		for k := range l.Params {
 			row.Tensors = append(row.Tensors, l.Params[k].row())
 		}

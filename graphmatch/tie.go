@@ -9,7 +9,8 @@ import (
 
 // normalisations are the operators whose parameters belong together when layers are tied.
 var normalisations = map[string]bool{
-	"BatchNormalization": true, "LayerNormalization": true, "GroupNormalization": true, "InstanceNormalization": true, "RMSNormalization": true,
+	"BatchNormalization": true, "LayerNormalization": true, "GroupNormalization": true, "InstanceNormalization": true,
+	"RMSNormalization": true,
 }
 
 // tie joins layers that read one tensor in all models (the package comment says when).
@@ -50,7 +51,9 @@ func (l *Layer) tiedTo(m *Layer) bool {
 
 // sameTensors tells whether two parameters are one tensor in every model.
 func sameTensors(p, q *Param) bool {
-	return slices.EqualFunc(p.Uses, q.Uses, func(u, v Use) bool { return u.Reads() && u.Tensor == v.Tensor && u.fold == v.fold })
+	return slices.EqualFunc(p.Uses, q.Uses, func(u, v Use) bool {
+		return u.Reads() && u.Tensor == v.Tensor && u.fold == v.fold
+	})
 }
 
 // take moves the parameters that m shares with l to l, and m's names if nothing of m remains.
@@ -96,7 +99,8 @@ func (a *Alignment) refuseSharedViews() {
 				key := place{s.Node, s.Input}
 				if k, ok := by[key]; ok && k != i {
 					for _, l := range []*Layer{&a.Layers[i], &a.Layers[k]} {
-						l.fail(Mismatch, "%s: %s reads it for several layers through node %q, another model does not", p.Role, a.labels[a.Base], s.Node.GetName())
+						l.fail(Mismatch, "%s: %s reads it for several layers through node %q, another model does not",
+							p.Role, a.labels[a.Base], s.Node.GetName())
 					}
 				}
 				by[key] = i
@@ -120,7 +124,8 @@ func (a *Alignment) refuseSharedInFunctions() {
 		refuse := func(role string, u *Use) {
 			for _, s := range u.Sites {
 				if name, ok := inside[s.Node]; ok && a.Shared(u) {
-					l.fail(Mismatch, "%s: %s reads it for several layers inside function %q, another model does not", role, a.labels[a.Base], name)
+					l.fail(Mismatch, "%s: %s reads it for several layers inside function %q, another model does not",
+						role, a.labels[a.Base], name)
 					return
 				}
 			}

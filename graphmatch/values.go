@@ -35,7 +35,8 @@ func oriented[T any](a *Alignment, p *Param, j int, dst []T, read func() ([]T, e
 	}
 	rows, cols := p.Shape[0], p.Shape[1]
 	if len(out)-start != rows*cols {
-		return nil, fmt.Errorf("%s: %w: %s has %d values, want shape %v", a.labels[j], ErrAlign, p.Role, len(out)-start, p.Shape)
+		return nil, fmt.Errorf("%s: %w: %s has %d values, want shape %v",
+			a.labels[j], ErrAlign, p.Role, len(out)-start, p.Shape)
 	}
 	copy(out[start:], flow.TransposedMatrix(out[start:], cols, rows))
 	return out, nil

@@ -42,11 +42,11 @@ func newCanon(v *Network) *Canonical {
 			b.add(n)
 		}
 	}
-	g := &Canonical{}
+	g, seen := &Canonical{}, map[*CanonicalNode]bool{}
 	for i, out := range v.Outputs {
 		end := &CanonicalNode{Op: fmt.Sprintf("output %d", i), Ordered: true}
 		b.connect(end, out)
-		g.collect(end)
+		g.collect(end, seen)
 	}
 	g.LinkOutputs()
 	return g
@@ -57,24 +57,30 @@ type canonBuilder struct {
 	made  map[*Value]Edge // where each value comes from
 }
 
-// add enters one node of the flow.
+// add enters one node of the flow: as a part of its layer, as what it reads if it changes the layout only, or by
+// itself.
 func (b *canonBuilder) add(n *Node) {
-	if n.Unit != nil && len(n.Unit.Params) > 0 {
-		c := b.units[n.Unit]
-		if c == nil {
+	var c *CanonicalNode
+	switch {
+	case n.Unit != nil && len(n.Unit.Params) > 0:
+		if c = b.units[n.Unit]; c == nil {
 			c = b.addUnit(n.Unit)
 		}
-		for _, out := range n.Out {
-			b.made[out] = Edge{c, out.port}
-		}
-		return
-	}
-	if layoutOnly[n.Op] && len(n.In) > 0 && n.In[0] != nil {
+	case layoutOnly[n.Op] && len(n.In) > 0 && n.In[0] != nil:
 		for _, out := range n.Out {
 			b.made[out] = b.made[n.In[0]]
 		}
 		return
+	default:
+		c = b.addOperator(n)
 	}
+	for _, out := range n.Out {
+		b.made[out] = Edge{c, out.port}
+	}
+}
+
+// addOperator enters a node that belongs to no layer.
+func (b *canonBuilder) addOperator(n *Node) *CanonicalNode {
 	c := &CanonicalNode{Op: n.Op + n.attributes(), Ordered: !commutative[n.Op]}
 	for slot, in := range n.In {
 		if in == nil || !carriesData(n, slot) {
@@ -85,9 +91,7 @@ func (b *canonBuilder) add(n *Node) {
 		}
 		b.connect(c, in)
 	}
-	for _, out := range n.Out {
-		b.made[out] = Edge{c, out.port}
-	}
+	return c
 }
 
 // addUnit enters a layer as one node.
@@ -110,12 +114,8 @@ func (b *canonBuilder) connect(c *CanonicalNode, v *Value) {
 	}
 }
 
-// collect appends the nodes that an end needs, inputs before readers.
-func (g *Canonical) collect(end *CanonicalNode) {
-	seen := map[*CanonicalNode]bool{}
-	for _, c := range g.Nodes {
-		seen[c] = true
-	}
+// collect appends the nodes that an end needs and that have not been seen, inputs before readers.
+func (g *Canonical) collect(end *CanonicalNode, seen map[*CanonicalNode]bool) {
 	type frame struct {
 		c    *CanonicalNode
 		next int

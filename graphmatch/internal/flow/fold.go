@@ -72,7 +72,8 @@ func (f *Fold) affine() (s, t []float64, err error) {
 			return nil, nil, err
 		}
 		if len(v[i]) == 0 || len(v[i]) != len(v[0]) {
-			return nil, nil, fmt.Errorf("%w: %s of BatchNormalization %q has %d values, want %d", ErrAlign, role, f.Norm.NodeName(), len(v[i]), len(v[0]))
+			return nil, nil, fmt.Errorf("%w: %s of BatchNormalization %q has %d values, want %d",
+				ErrAlign, role, f.Norm.NodeName(), len(v[i]), len(v[0]))
 		}
 	}
 	epsilon := f.Norm.Anchor.Epsilon()

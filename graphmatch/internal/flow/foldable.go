@@ -9,28 +9,31 @@ import (
 // them can go into both.
 var foldable = map[string]bool{"Conv": true, "ConvTranspose": true, "Gemm": true, "MatMul": true}
 
+// foldableKinds are the layers that a BatchNormalization may be folded into.
+var foldableKinds = map[string]bool{"Conv": true, "ConvTranspose": true, "Linear": true}
+
 // maxEpsilon bounds the epsilon of a folded BatchNormalization: the variance 1-epsilon is written for it.
 const maxEpsilon = 0.5
 
-// NormBehind is the BatchNormalization that reads what a convolution or linear layer computes, nil when
-// there is none, or when it is folded in already.
+// NormBehind is the BatchNormalization that reads what a convolution or linear layer computes, nil when there is none,
+// or when it is folded in already. Conversions may lie between.
 func (u *Unit) NormBehind() *Unit {
-	if u == nil || u.Fold != nil || u.Param("weight") == nil || u.Kind != "Conv" && u.Kind != "ConvTranspose" && u.Kind != "Linear" {
+	if u == nil || u.Fold != nil || u.Param("weight") == nil || !foldableKinds[u.Kind] {
 		return nil
 	}
-	for n := u.Members[len(u.Members)-1]; len(n.Out) > 0; {
-		var cast *Node
-		for _, x := range n.Out[0].Readers {
-			switch {
-			case x.Slot != 0 || !x.Node.Live:
-			case x.Node.Op == "BatchNormalization":
-				return x.Node.Unit
-			case x.Node.Op == "Cast":
-				cast = x.Node
-			}
+	for n := u.Members[len(u.Members)-1]; n != nil && len(n.Out) > 0; n = n.Out[0].readBy("Cast") {
+		if norm := n.Out[0].readBy("BatchNormalization"); norm != nil {
+			return norm.Unit
 		}
-		if n = cast; n == nil {
-			break
+	}
+	return nil
+}
+
+// readBy is the first live node of an operator that reads a value as its first input, nil when there is none.
+func (v *Value) readBy(op string) *Node {
+	for _, x := range v.Readers {
+		if x.Slot == 0 && x.Node.Live && x.Node.Op == op {
+			return x.Node
 		}
 	}
 	return nil
@@ -66,7 +69,8 @@ func (u *Unit) misfit(norm *Unit) string {
 			return fmt.Sprintf("its %s is no stored tensor", role)
 		}
 		if p.C.Elements() != channels {
-			return fmt.Sprintf("its %s has %d elements, %q has %d outputs", role, p.C.Elements(), u.NodeName(), channels)
+			return fmt.Sprintf("its %s has %d elements, %q has %d outputs",
+				role, p.C.Elements(), u.NodeName(), channels)
 		}
 	}
 	if own := u.Param("bias"); own != nil && own.C.Elements() != channels {
@@ -103,7 +107,8 @@ func (n *Node) trains() bool {
 		return IntAttr(n.Proto, "training_mode", 0) != 0
 	}
 	outs := n.Proto.GetOutput()
-	return IntAttr(n.Proto, "spatial", 1) == 0 || len(outs) > 1 && slices.ContainsFunc(outs[1:], func(s string) bool { return s != "" })
+	named := func(s string) bool { return s != "" }
+	return IntAttr(n.Proto, "spatial", 1) == 0 || len(outs) > 1 && slices.ContainsFunc(outs[1:], named)
 }
 
 // Epsilon is a BatchNormalization's epsilon, by default 1e-5.

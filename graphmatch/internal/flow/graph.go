@@ -73,7 +73,14 @@ func (s *scope) find(name string) (v *Value, known bool) {
 
 // inner is a scope for a subgraph, which sees the names around it.
 func (s *scope) inner(where string) *scope {
-	return &scope{outer: s, values: map[string]*Value{}, where: s.where + where + "/", depth: s.depth + 1, opsets: s.opsets}
+	in := s.apart(where, s.opsets)
+	in.outer = s
+	return in
+}
+
+// apart is a scope for a function's body, which sees nothing around it and has operator versions of its own.
+func (s *scope) apart(where string, opsets []*onnxpb.OperatorSetIdProto) *scope {
+	return &scope{values: map[string]*Value{}, where: s.where + where + "/", depth: s.depth + 1, opsets: opsets}
 }
 
 // builder makes the flow of one model.
@@ -107,7 +114,7 @@ func newGraph(m *onnx.Model) (*Graph, error) {
 	for _, out := range g.GetOutput() {
 		v, known := top.find(out.GetName())
 		if !known {
-			return nil, fmt.Errorf("%s: %w: nothing produces output %q", m.Path(), onnx.ErrInvalid, out.GetName())
+			return nil, b.invalid("nothing produces output %q", out.GetName())
 		}
 		b.Outputs = append(b.Outputs, v)
 	}
@@ -118,6 +125,11 @@ func newGraph(m *onnx.Model) (*Graph, error) {
 	}
 	b.markLive()
 	return b.Graph, nil
+}
+
+// invalid is an error that says what is wrong with the file.
+func (b *builder) invalid(format string, args ...any) error {
+	return fmt.Errorf("%s: %w: %s", b.Model.Path(), onnx.ErrInvalid, fmt.Sprintf(format, args...))
 }
 
 // initializers enters a graph's stored tensors into its scope.
@@ -137,11 +149,11 @@ func (b *builder) initializers(g *onnxpb.GraphProto, s *scope) {
 // body adds the nodes of a graph or function.
 func (b *builder) body(nodes []*onnxpb.NodeProto, s *scope) error {
 	if s.depth > MaxDepth {
-		return fmt.Errorf("%s: %w: subgraphs or functions nested deeper than %d", b.Model.Path(), onnx.ErrInvalid, MaxDepth)
+		return b.invalid("subgraphs or functions nested deeper than %d", MaxDepth)
 	}
 	for _, p := range inOrder(nodes) {
 		if len(b.Nodes) > maxNodes {
-			return fmt.Errorf("%s: %w: more than %d nodes once functions are expanded", b.Model.Path(), onnx.ErrInvalid, maxNodes)
+			return b.invalid("more than %d nodes once functions are expanded", maxNodes)
 		}
 		if err := b.node(p, s); err != nil {
 			return err
@@ -156,7 +168,7 @@ func (b *builder) node(p *onnxpb.NodeProto, s *scope) error {
 	for _, name := range p.GetInput() {
 		v, known := s.find(name)
 		if !known && name != "" {
-			return fmt.Errorf("%s: %w: node %q (%s) reads %q, which nothing produces", b.Model.Path(), onnx.ErrInvalid, p.GetName(), n.Op, name)
+			return b.invalid("node %q (%s) reads %q, which nothing produces", p.GetName(), n.Op, name)
 		}
 		n.In = append(n.In, v)
 	}
@@ -197,7 +209,7 @@ func (b *builder) add(n *Node, s *scope) {
 // expand adds the body of a local function. Tensors handed to it enter at the call, which is where an
 // edit can give one call another tensor.
 func (b *builder) expand(n *Node, f *onnxpb.FunctionProto, s *scope) error {
-	in := &scope{values: map[string]*Value{}, where: s.where + n.Proto.GetName() + "/", depth: s.depth + 1, opsets: f.GetOpsetImport()}
+	in := s.apart(n.Proto.GetName(), f.GetOpsetImport())
 	for i, name := range f.GetInput() {
 		in.values[name] = nil
 		if i >= len(n.In) || n.In[i] == nil {
@@ -216,7 +228,7 @@ func (b *builder) expand(n *Node, f *onnxpb.FunctionProto, s *scope) error {
 		if i < len(n.Proto.GetOutput()) {
 			v, known := in.find(name)
 			if !known {
-				return fmt.Errorf("%s: %w: function %s does not produce its output %q", b.Model.Path(), onnx.ErrInvalid, f.GetName(), name)
+				return b.invalid("function %s does not produce its output %q", f.GetName(), name)
 			}
 			s.values[n.Proto.GetOutput()[i]] = v
 		}

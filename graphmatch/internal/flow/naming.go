@@ -29,7 +29,8 @@ func Anonymous(name string) bool { return madeUp.MatchString(name) }
 var variable = regexp.MustCompile(`^(ReadVariableOp(_\d+)?|resource|read)$`)
 
 // inner matches parts that TensorFlow puts between a layer and its variables.
-var inner = regexp.MustCompile(`^(BiasAdd|MatMul|Conv2D|depthwise|Tensordot|FusedBatchNormV3|batchnorm|mul|add)(_\d+)?$`)
+var inner = regexp.MustCompile(
+	`^(BiasAdd|MatMul|Conv2D|depthwise|Tensordot|FusedBatchNormV3|batchnorm|mul|add)(_\d+)?$`)
 
 // parentOf is the scope of a tensor with the given path.
 func parentOf(path []string) []string {

@@ -51,7 +51,7 @@ func (u *Unit) absorbDivision(div *Node) {
 	if chain == nil {
 		return
 	}
-	if sub := producer(div.In[0]); sub != nil && sub.Op == "Sub" && len(sub.In) == 2 {
+	if sub := producerIf(div.In[0], "Sub", 2); sub != nil {
 		if mean := producer(sub.In[1]); mean != nil && mean.Op == "ReduceMean" {
 			u.compose("LayerNormalization", sub.In[0], append(chain, div, sub, mean)...)
 			u.takeSquare(square, div.In[0])
@@ -88,7 +88,7 @@ func (u *Unit) absorbReciprocal(mul *Node) {
 // reciprocal follows 1/sqrt(mean(square) + eps) backwards, as Reciprocal or as Div of a constant; the
 // nodes are nil when it is something else.
 func reciprocal(r *Node) (chain []*Node, square *Node) {
-	if r == nil || r.Op != "Reciprocal" && (r.Op != "Div" || len(r.In) != 2 || r.In[0] == nil || r.In[0].Fixed == nil) || len(r.In) == 0 {
+	if !r.inverts() {
 		return nil, nil
 	}
 	chain, square = deviation(r.In[len(r.In)-1])
@@ -98,35 +98,60 @@ func reciprocal(r *Node) (chain []*Node, square *Node) {
 	return append(chain, r), square
 }
 
+// inverts tells whether a node divides a constant by its last input.
+func (n *Node) inverts() bool {
+	switch {
+	case n == nil || len(n.In) == 0:
+		return false
+	case n.Op == "Div":
+		return len(n.In) == 2 && n.In[0] != nil && n.In[0].Fixed != nil
+	}
+	return n.Op == "Reciprocal"
+}
+
 // absorbScaledReciprocal recognises Keras's form, whose anchor scales the reciprocal r.
 func (u *Unit) absorbScaledReciprocal(r *Node) bool {
 	chain, _ := reciprocal(r)
 	if chain == nil || len(u.Anchor.Out) == 0 {
 		return false
 	}
-	var products []*Node
-	for _, x := range u.Anchor.Out[0].Readers {
-		if x.Node.Live {
-			products = append(products, x.Node)
-		}
-	}
+	products := u.Anchor.Out[0].liveReaders()
 	if len(products) != 2 {
 		return false
 	}
-	for i, shift := range products {
-		x, mean := u.Anchor.times(products[1-i]), u.Anchor.times(shift)
-		from := producer(mean)
-		sub, _ := shift.next()
-		if x == nil || from == nil || from.Op != "ReduceMean" || len(from.In) == 0 || from.In[0] != x || sub.Node == nil || sub.Node.Op != "Sub" || sub.Slot != 1 || !sub.Node.In[0].Fixed.Weight() {
-			continue
-		}
-		if sum, _ := sub.Node.next(); sum.Node != nil && sum.Node.Op == "Add" {
-			u.Params = append(u.Params, &Param{Role: "bias", At: []Reader{{sub.Node, 0}}, C: sub.Node.In[0].Fixed})
-			u.compose("LayerNormalization", x, append(chain, from, shift, products[1-i], sub.Node, sum.Node)...)
-			return true
+	return u.absorbShift(chain, products[1], products[0]) || u.absorbShift(chain, products[0], products[1])
+}
+
+// absorbShift recognises the rest of Keras's form: scaled is x*w, shift is mean(x)*w, and what follows is
+// scaled + (bias - shift). The chain of nodes leads to w.
+func (u *Unit) absorbShift(chain []*Node, scaled, shift *Node) bool {
+	x := u.Anchor.times(scaled)
+	mean := producer(u.Anchor.times(shift))
+	if x == nil || mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 || mean.In[0] != x {
+		return false
+	}
+	sub, _ := shift.next()
+	if sub.Node == nil || sub.Node.Op != "Sub" || sub.Slot != 1 || sub.Node.In[0] == nil {
+		return false
+	}
+	bias := sub.Node.In[0].Fixed
+	sum, _ := sub.Node.next()
+	if !bias.Weight() || sum.Node == nil || sum.Node.Op != "Add" {
+		return false
+	}
+	u.Params = append(u.Params, &Param{Role: "bias", At: []Reader{{sub.Node, 0}}, C: bias})
+	u.compose("LayerNormalization", x, append(chain, mean, shift, scaled, sub.Node, sum.Node)...)
+	return true
+}
+
+// liveReaders are the nodes that read a value, once for each slot, without dead ones.
+func (v *Value) liveReaders() (list []*Node) {
+	for _, x := range v.Readers {
+		if x.Node.Live {
+			list = append(list, x.Node)
 		}
 	}
-	return false
+	return list
 }
 
 // times is what a product multiplies a node's result with, nil when it is no product of two.
@@ -144,12 +169,12 @@ func (n *Node) times(product *Node) *Value {
 
 // deviation follows sqrt(mean(square) + eps) backwards; the nodes are nil when it is something else.
 func deviation(v *Value) (chain []*Node, square *Node) {
-	root := producer(v)
-	if root == nil || root.Op != "Sqrt" || len(root.In) != 1 {
+	root := producerIf(v, "Sqrt", 1)
+	if root == nil {
 		return nil, nil
 	}
-	add := producer(root.In[0])
-	if add == nil || add.Op != "Add" || len(add.In) != 2 {
+	add := producerIf(root.In[0], "Add", 2)
+	if add == nil {
 		return nil, nil
 	}
 	for _, in := range add.In {
@@ -163,6 +188,14 @@ func deviation(v *Value) (chain []*Node, square *Node) {
 		}
 	}
 	return nil, nil
+}
+
+// producerIf is the producer of a value if it is one of an operator with a number of inputs, else nil.
+func producerIf(v *Value, op string, inputs int) *Node {
+	if n := producer(v); n != nil && n.Op == op && len(n.In) == inputs {
+		return n
+	}
+	return nil
 }
 
 // origin is a value before nodes that only change its layout or type.

@@ -10,10 +10,12 @@ var sideInputs = map[string][]int{
 	"Reshape": {1}, "Expand": {1}, "Tile": {1}, "Slice": {1, 2, 3, 4}, "Pad": {1, 2, 3}, "Resize": {1, 2, 3},
 	"Upsample": {1}, "Unsqueeze": {1}, "Squeeze": {1}, "Split": {1}, "TopK": {1}, "Clip": {1, 2}, "Dropout": {1, 2},
 	"OneHot": {1, 2}, "Range": {0, 1, 2}, "CumSum": {1}, "Trilu": {1}, "CenterCropPad": {1}, "Col2Im": {1, 2},
-	"ConstantOfShape": {0}, "Shape": {0}, "Size": {0}, "EyeLike": {0}, "RandomNormalLike": {0}, "RandomUniformLike": {0},
-	"MaxUnpool": {2}, "NonMaxSuppression": {2, 3, 4}, "AffineGrid": {1}, "LSTM": {4}, "GRU": {4}, "RNN": {4},
-	"QuantizeLinear": {1, 2}, "DequantizeLinear": {1, 2}, "BlackmanWindow": {0}, "HannWindow": {0}, "HammingWindow": {0},
-	"QLinearConv": {1, 2, 4, 5, 6, 7}, "QLinearMatMul": {1, 2, 4, 5, 6, 7}, "DFT": {1, 2}, "STFT": {1, 3}, "Loop": {0},
+	"ConstantOfShape": {0}, "Shape": {0}, "Size": {0}, "EyeLike": {0}, "RandomNormalLike": {0},
+	"RandomUniformLike": {0},
+	"MaxUnpool":         {2}, "NonMaxSuppression": {2, 3, 4}, "AffineGrid": {1}, "LSTM": {4}, "GRU": {4}, "RNN": {4},
+	"QuantizeLinear": {1, 2}, "DequantizeLinear": {1, 2}, "BlackmanWindow": {0}, "HannWindow": {0},
+	"HammingWindow": {0},
+	"QLinearConv":   {1, 2, 4, 5, 6, 7}, "QLinearMatMul": {1, 2, 4, 5, 6, 7}, "DFT": {1, 2}, "STFT": {1, 3}, "Loop": {0},
 }
 
 // carriesData tells whether data of the network flows into an input slot.
@@ -30,11 +32,17 @@ func carriesData(n *Node, slot int) bool {
 }
 
 // commutative operators give the same result whatever the order of their inputs, and exporters differ in it.
-var commutative = map[string]bool{"Add": true, "Mul": true, "Max": true, "Min": true, "Sum": true, "Mean": true, "And": true, "Or": true, "Xor": true, "Equal": true}
+var commutative = map[string]bool{
+	"Add": true, "Mul": true, "Max": true, "Min": true, "Sum": true, "Mean": true, "And": true, "Or": true, "Xor": true,
+	"Equal": true,
+}
 
 // layoutOnly operators change the layout or type of data only. Exporters add and leave them out freely
 // (a Linear over three axes is a MatMul, or a Gemm between two Reshapes), so signatures look through them.
-var layoutOnly = map[string]bool{"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Expand": true, "Cast": true, "CastLike": true}
+var layoutOnly = map[string]bool{
+	"Reshape": true, "Flatten": true, "Squeeze": true, "Unsqueeze": true, "Expand": true, "Cast": true,
+	"CastLike": true,
+}
 
 // distinguishing lists the attributes that distinguish nodes of one operator in a signature, with their defaults.
 // Attributes whose form changed between opsets are left out.
@@ -69,12 +77,14 @@ var roles = map[string][]slotRole{
 	"RNN":                   {{1, "W"}, {2, "R"}, {3, "B"}, {5, "initial_h"}},
 	"PRelu":                 {{1, "slope"}},
 
-	"com.microsoft.FusedConv":                        {{1, "weight"}, {2, "bias"}},
-	"com.microsoft.FusedGemm":                        {{1, "weight"}, {2, "bias"}},
-	"com.microsoft.FusedMatMul":                      {{1, "weight"}},
-	"com.microsoft.Attention":                        {{1, "weight"}, {2, "bias"}},
-	"com.microsoft.SkipLayerNormalization":           {{2, "scale"}, {3, "bias"}, {4, "value"}},
-	"com.microsoft.EmbedLayerNormalization":          {{2, "table"}, {3, "position_table"}, {4, "segment_table"}, {5, "scale"}, {6, "bias"}},
+	"com.microsoft.FusedConv":              {{1, "weight"}, {2, "bias"}},
+	"com.microsoft.FusedGemm":              {{1, "weight"}, {2, "bias"}},
+	"com.microsoft.FusedMatMul":            {{1, "weight"}},
+	"com.microsoft.Attention":              {{1, "weight"}, {2, "bias"}},
+	"com.microsoft.SkipLayerNormalization": {{2, "scale"}, {3, "bias"}, {4, "value"}},
+	"com.microsoft.EmbedLayerNormalization": {
+		{2, "table"}, {3, "position_table"}, {4, "segment_table"}, {5, "scale"}, {6, "bias"},
+	},
 	"SimplifiedLayerNormalization":                   {{1, "scale"}},
 	"com.microsoft.SkipSimplifiedLayerNormalization": {{2, "scale"}, {3, "value"}},
 }

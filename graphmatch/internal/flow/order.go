@@ -47,7 +47,9 @@ func inOrder(nodes []*onnxpb.NodeProto) []*onnxpb.NodeProto {
 
 // release writes a node and, one after another, the earlier nodes that waited for nothing but what has
 // been written. Nodes on a cycle are never written, so whoever reads them says so.
-func release(first int, nodes []*onnxpb.NodeProto, waits []int, wakes [][]int, out []*onnxpb.NodeProto) []*onnxpb.NodeProto {
+func release(
+	first int, nodes []*onnxpb.NodeProto, waits []int, wakes [][]int, out []*onnxpb.NodeProto,
+) []*onnxpb.NodeProto {
 	for queue := []int{first}; len(queue) > 0; queue = queue[1:] {
 		i := queue[0]
 		out = append(out, nodes[i])

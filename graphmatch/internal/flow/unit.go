@@ -173,7 +173,10 @@ func (u *Unit) absorbAdd(fits func(*Constant) bool) {
 	}
 	slot := 1 - add.Slot
 	other := add.Node.In[slot]
-	if other == nil || !other.Fixed.Weight() || !fits(other.Fixed) || other.Fixed.Elements() == 1 && !other.Fixed.bare() {
+	if other == nil || !other.Fixed.Weight() || !fits(other.Fixed) {
+		return
+	}
+	if other.Fixed.Elements() == 1 && !other.Fixed.bare() {
 		return
 	}
 	u.Params = append(u.Params, &Param{Role: "bias", At: []Reader{{add.Node, slot}}, C: other.Fixed})

@@ -71,14 +71,19 @@ func literal(p *onnxpb.NodeProto) *Constant {
 				return newConstant(a.GetT(), name, true)
 			}
 		case "value_floats":
-			return &Constant{names: []string{name}, Literal: true, Shape: []int{len(a.GetFloats())}, Axes: []int{0}}
+			return literalList(name, len(a.GetFloats()), nil)
 		case "value_ints":
-			return &Constant{names: []string{name}, Literal: true, Shape: []int{len(a.GetInts())}, Axes: []int{0}, numbers: a.GetInts()}
+			return literalList(name, len(a.GetInts()), a.GetInts())
 		case "value_int":
 			return &Constant{names: []string{name}, Literal: true, numbers: []int64{a.GetI()}}
 		}
 	}
 	return &Constant{names: []string{name}, Literal: true}
+}
+
+// literalList is a list that a Constant node gives as an attribute, with its values if they are whole numbers.
+func literalList(name string, length int, numbers []int64) *Constant {
+	return &Constant{names: []string{name}, Literal: true, Shape: []int{length}, Axes: []int{0}, numbers: numbers}
 }
 
 // newShape is the shape that a reshaping node gives to a constant, false when the node does not say so by

@@ -22,7 +22,9 @@ func Assign(score []float64, n int) []int {
 		}
 		cost[i] = high - s
 	}
-	a := &assignment{n: n, cost: cost, row: make([]int, n), column: make([]int, n), u: make([]float64, n), v: make([]float64, n)}
+	a := &assignment{
+		n: n, cost: cost, row: make([]int, n), column: make([]int, n), u: make([]float64, n), v: make([]float64, n),
+	}
 	for i := range n {
 		a.row[i], a.column[i] = -1, -1
 	}

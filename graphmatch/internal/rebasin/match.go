@@ -149,8 +149,10 @@ func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (sco
 				faces++
 				x, y := g.rows(g.a, k, r), g.rows(b, k, r)
 				width := len(x) / n
-				blas32.Gemm(blas.NoTrans, blas.Trans, 1, blas32.General{Rows: n, Cols: width, Stride: max(1, width), Data: x},
-					blas32.General{Rows: n, Cols: width, Stride: max(1, width), Data: y}, 1, blas32.General{Rows: n, Cols: n, Stride: n, Data: sum})
+				left := blas32.General{Rows: n, Cols: width, Stride: max(1, width), Data: x}
+				right := blas32.General{Rows: n, Cols: width, Stride: max(1, width), Data: y}
+				total := blas32.General{Rows: n, Cols: n, Stride: n, Data: sum}
+				blas32.Gemm(blas.NoTrans, blas.Trans, 1, left, right, 1, total)
 			}
 		}
 	}

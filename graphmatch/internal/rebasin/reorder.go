@@ -86,7 +86,8 @@ func (c *copier) copy(p *flow.Param, blocks []*symmetry.Block) {
 	}
 	c.taken[name] = true
 	g := c.view.Model.Proto().GetGraph()
-	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.C.DataType(), p.C.FileShape(), reordered(c.view, p, blocks, c.order)))
+	values := reordered(c.view, p, blocks, c.order)
+	c.edits = append(c.edits, onnx.AddInitializer(g, name, p.C.DataType(), p.C.FileShape(), values))
 	for _, at := range p.At {
 		s := at.Site(p.C)
 		c.edits = append(c.edits, onnx.SetInput(s.Node, s.Input, name))

@@ -69,7 +69,8 @@ func (t *tracer) groupedConv(n *flow.Node, w *flow.Param, in axis, group int) (a
 		return axis{size: shape[0]}, false
 	}
 	for g, set := range out.segments[0].set.parts {
-		b := &Block{Unit: t.owner[w], Param: w, Shape: append([]int{rows}, shape[1:]...), axes: make([]axis, len(shape))}
+		b := &Block{Unit: t.owner[w], Param: w, Shape: append([]int{rows}, shape[1:]...)}
+		b.axes = make([]axis, len(shape))
 		b.First = g * b.Size()
 		b.axes[0], b.axes[1] = axisOf(set, rows), inputs[g]
 		t.Blocks = append(t.Blocks, b)

@@ -7,5 +7,6 @@
 // units are joined. Concatenation, slicing, groups and heads divide sets or string them together. Lengths that the
 // graph computes from shapes are followed as far as they are certain.
 //
-// The result lists the sets that are free ([Set]) and every parameter, or block of one, whose axes count them ([Block]).
+// The result lists the sets that are free ([Set]) and every parameter, or block of one, whose axes count them
+// ([Block]).
 package symmetry

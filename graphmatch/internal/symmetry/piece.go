@@ -67,8 +67,8 @@ func (h *Set) piece(from, to int) (out []segment, ok bool) {
 	return out, true
 }
 
-// interleavedPiece is the part of interleaved segments from one position to another: the one that the first position belongs to
-// comes first.
+// interleavedPiece is the part of interleaved segments from one position to another: the one that the first position
+// belongs to comes first.
 func (s segment) interleavedPiece(from, to int) ([]segment, bool) {
 	count := len(s.interleaved)
 	out := segment{}

@@ -9,18 +9,18 @@ type rule func(*tracer, *flow.Node) bool
 // rules are the operators that are followed.
 var rules = byOperator([]operators{
 	{(*tracer).same, []string{
-		"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "HardSigmoid", "HardSwish",
-		"Mish", "Gelu", "Swish", "ThresholdedRelu", "Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Neg", "Abs", "Sin", "Cos",
-		"Floor", "Ceil", "Round", "Sign", "Not", "Clip", "Cast", "CastLike", "Softmax", "LogSoftmax", "Shrink", "IsNaN",
-		"Identity", "Dropout",
+		"Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Swish", "HardSwish",
+		"Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "Softmax", "LogSoftmax", "Shrink", "Clip",
+		"Erf", "Exp", "Log", "Sqrt", "Reciprocal", "Neg", "Abs", "Sin", "Cos", "Floor", "Ceil", "Round", "Sign",
+		"Not", "IsNaN", "Cast", "CastLike", "Identity", "Dropout",
 	}},
 	{(*tracer).elementwise, []string{
-		"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "Greater", "Less", "Equal", "PRelu", "And",
-		"Or", "GreaterOrEqual", "LessOrEqual",
+		"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "PRelu", "Where",
+		"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "And", "Or",
 	}},
 	{(*tracer).reduce, []string{
-		"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp",
-		"ReduceProd",
+		"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
+		"ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp",
 	}},
 	{(*tracer).conv, []string{"Conv", "com.microsoft.FusedConv"}},
 	{(*tracer).convTranspose, []string{"ConvTranspose"}},

@@ -20,7 +20,8 @@ func appendSpans(list []Span, segments []segment, start, stride int) []Span {
 		if s.set != nil {
 			for _, h := range s.set.leaves() {
 				if h.movable() && s.counts == units {
-					list = append(list, Span{Set: h.number, Start: start, N: h.Size, Repeat: s.repeat, Stride: stride * s.repeat})
+					span := Span{Set: h.number, Start: start, N: h.Size, Repeat: s.repeat, Stride: stride * s.repeat}
+					list = append(list, span)
 				}
 				start += h.Size * s.repeat * stride
 			}

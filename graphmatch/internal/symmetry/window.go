@@ -9,16 +9,19 @@ import (
 // windowSizes gives the axes that a convolution's or pool's window slides over the lengths that follow from its
 // attributes (ONNX Conv, opset 22); lengths that are not certain stay unknown.
 func (t *tracer) windowSizes(n *flow.Node, data, out *layout, kernel []int) {
-	if a := flow.Attribute(n.Proto, "auto_pad"); a != nil && string(a.GetS()) != "NOTSET" && len(a.GetS()) > 0 || flow.IntAttr(n.Proto, "ceil_mode", 0) != 0 {
+	auto := string(flow.Attribute(n.Proto, "auto_pad").GetS())
+	if auto != "" && auto != "NOTSET" || flow.IntAttr(n.Proto, "ceil_mode", 0) != 0 {
 		return
 	}
 	space := len(kernel)
-	strides, pads, dilations := flow.IntsAttr(n.Proto, "strides"), flow.IntsAttr(n.Proto, "pads"), flow.IntsAttr(n.Proto, "dilations")
+	strides, dilations := flow.IntsAttr(n.Proto, "strides"), flow.IntsAttr(n.Proto, "dilations")
+	pads := flow.IntsAttr(n.Proto, "pads")
 	for i := range kernel {
 		fromEnd := space - i
 		in := data.at(fromEnd).size
-		stride, dilation, pad := intAt(strides, i, 1), intAt(dilations, i, 1), intAt(pads, i, 0)+intAt(pads, i+space, 0)
-		if in == 0 || stride < 1 || min(stride, dilation, pad) < 0 || max(stride, dilation, pad, kernel[i]) > math.MaxInt16 {
+		stride, dilation := intAt(strides, i, 1), intAt(dilations, i, 1)
+		pad := intAt(pads, i, 0) + intAt(pads, i+space, 0)
+		if in == 0 || stride < 1 || min(dilation, pad) < 0 || max(stride, dilation, pad, kernel[i]) > math.MaxInt16 {
 			continue
 		}
 		if left := in + pad - dilation*(kernel[i]-1) - 1; left >= 0 {
