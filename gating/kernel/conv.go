@@ -31,31 +31,31 @@ func (c *Conv) OutDims() []int {
 }
 
 // Forward computes y from x, weights and bias (one value per output channel, or nil for none).
-func (c *Conv) Forward(w *Workers, x, weight, bias, y []float32) {
+func (c *Conv) Forward(w *Workers, y, x, weight, bias []float32) {
 	g := c.sizes()
 	c.check(g, x, weight, y)
 	if bias != nil {
-		need("bias", len(bias), c.OutChannels)
+		requireLen("bias", len(bias), c.OutChannels)
 	}
-	s := borrow()
-	defer s.giveBack()
+	s := getScratch()
+	defer s.release()
 	job := correlation{batch: c.Batch, groups: c.Groups, channels: g.in, rows: g.out, axes: c.forwardAxes(),
 		src: x, dst: y, bias: bias}
-	rows, cols := ramp(&s.leftRows, g.in*g.taps, 1), ramp(&s.leftCols, g.out, g.in*g.taps)
-	job.left = func(i int) grid {
-		return grid{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
+	rows, cols := arange(&s.leftRows, g.in*g.taps, 1), arange(&s.leftCols, g.out, g.in*g.taps)
+	job.left = func(i int) operand {
+		return operand{data: weight[i*g.out*g.in*g.taps:], rows: rows, cols: cols, upright: true}
 	}
 	correlate(w, job)
 }
 
 // BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy. The elements of dx that are
 // a stride apart are themselves a convolution of dy with every stride-th weight: one pass for each offset, no product is wasted.
-func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
+func (c *Conv) BackwardInput(w *Workers, dx, dy, weight []float32) {
 	g := c.sizes()
 	c.check(g, dx, weight, dy)
-	s := borrow()
-	defer s.giveBack()
-	turned := c.turn(w, g, weight, s)
+	s := getScratch()
+	defer s.release()
+	turned := c.transposeWeight(w, g, weight, s)
 	var jobs []correlation
 	c.eachPhase(func(axes [3]axis) {
 		jobs = append(jobs, correlation{batch: c.Batch, groups: c.Groups, channels: g.out, rows: g.in, axes: axes,
@@ -65,7 +65,7 @@ func (c *Conv) BackwardInput(w *Workers, weight, dy, dx []float32) {
 }
 
 // only returns, for each group, the rows of g that belong to the taps of axes.
-func (g grid) only(axes *[3]axis, c convSizes) func(group int) grid {
+func (g operand) only(axes *[3]axis, c convSizes) func(group int) operand {
 	var rows []int
 	for o := range c.out {
 		eachTap(axes, func(tap, _ [3]int) {
@@ -73,18 +73,18 @@ func (g grid) only(axes *[3]axis, c convSizes) func(group int) grid {
 		})
 	}
 	g.rows = rows
-	return func(group int) grid {
+	return func(group int) operand {
 		part := g
 		part.data = g.data[group*c.taps*c.out*c.in:]
 		return part
 	}
 }
 
-// turn returns the weights of the first group with (output channel, tap) as rows and input channels as columns. Where strides
+// transposeWeight returns the weights of the first group with (output channel, tap) as rows and input channels as columns. Where strides
 // split the taps, stretches of them are too short to be transposed while they are packed, so all are transposed before. The
-// tables live as long as s is borrowed.
-func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) grid {
-	rows := resize(&s.turnedRows, g.out*g.taps)
+// tables live as long as s is held.
+func (c *Conv) transposeWeight(w *Workers, g convSizes, weight []float32, s *scratch) operand {
+	rows := resize(&s.transposedRows, g.out*g.taps)
 	split := g.taps > 1 && slices.Max(c.Stride) > 1
 	for i := range rows {
 		rows[i] = i/g.taps*g.in*g.taps + i%g.taps
@@ -93,11 +93,11 @@ func (c *Conv) turn(w *Workers, g convSizes, weight []float32, s *scratch) grid 
 		}
 	}
 	if !split {
-		return grid{data: weight, rows: rows, cols: ramp(&s.leftCols, g.in, g.taps), upright: g.taps > 1}
+		return operand{data: weight, rows: rows, cols: arange(&s.leftCols, g.in, g.taps), upright: g.taps > 1}
 	}
-	turned := resize(&s.turned, c.OutChannels*g.in*g.taps)
+	turned := resize(&s.transposed, c.OutChannels*g.in*g.taps)
 	Permute(w, turned, weight, []int{c.OutChannels, g.in, g.taps}, []int{0, 2, 1})
-	return grid{data: turned, rows: rows, cols: ramp(&s.leftCols, g.in, 1)}
+	return operand{data: turned, rows: rows, cols: arange(&s.leftCols, g.in, 1)}
 }
 
 // convSizes are counts that every pass needs; in and out are channels of one group.
@@ -116,9 +116,9 @@ func (c *Conv) sizes() convSizes {
 }
 
 func (c *Conv) check(g convSizes, x, weight, y []float32) {
-	need("x", len(x), c.Batch*c.InChannels*g.inVolume)
-	need("weights", len(weight), c.OutChannels*g.in*g.taps)
-	need("y", len(y), c.Batch*c.OutChannels*g.outVolume)
+	requireLen("x", len(x), c.Batch*c.InChannels*g.inVolume)
+	requireLen("weights", len(weight), c.OutChannels*g.in*g.taps)
+	requireLen("y", len(y), c.Batch*c.OutChannels*g.outVolume)
 }
 
 func volume(dims []int) int {

@@ -42,7 +42,7 @@ type batched struct {
 	left     *panels
 	width    int
 	src, dst []float32
-	lines    []line
+	segments []segment
 }
 
 // contribution is one tap's to one output: the place that it reads, and whether no earlier tap contributes to the output.
@@ -52,11 +52,11 @@ type contribution struct {
 }
 
 func (c *correlation) runBatched(w *Workers) {
-	s := borrow()
-	defer s.giveBack()
+	s := getScratch()
+	defer s.release()
 	left := &c.packLefts(w, s)[0]
-	b := batched{correlation: c, left: left, width: tileWidth(min(c.batch, simd.wide)), lines: c.outputRows()}
-	b.src = resize(&s.slab, c.inVolume*c.channels*b.width)
+	b := batched{correlation: c, left: left, width: tileWidth(min(c.batch, simd.wide)), segments: c.outputRows()}
+	b.src = resize(&s.padded, c.inVolume*c.channels*b.width)
 	b.dst = resize(&s.sums, c.outVolume*c.rows*b.width)
 	blocks := b.blocks()
 	for image := 0; image < c.batch; image += b.width {
@@ -72,8 +72,8 @@ func (c *correlation) runBatched(w *Workers) {
 			}
 		})
 		w.For(c.rows, 4, func(lo, hi int) {
-			s := borrow()
-			defer s.giveBack()
+			s := getScratch()
+			defer s.release()
 			for r := lo; r < hi; r++ {
 				b.store(r, image, images, s)
 			}
@@ -120,16 +120,16 @@ func (c *correlation) tapsOf(lo, hi int) [][]contribution {
 }
 
 // outputRows lists where each row of outputs lies in the target's plane.
-func (c *correlation) outputRows() []line {
+func (c *correlation) outputRows() []segment {
 	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
-	lines := make([]line, 0, x.out*y.out)
+	segments := make([]segment, 0, x.out*y.out)
 	for i := range x.out {
 		for j := range y.out {
-			lines = append(lines, line{from: (i*y.out + j) * z.out, n: z.out,
+			segments = append(segments, segment{from: (i*y.out + j) * z.out, n: z.out,
 				to: ((x.first+i*x.stride)*y.target+y.first+j*y.stride)*z.target + z.first})
 		}
 	}
-	return lines
+	return segments
 }
 
 // load brings one channel of some images into panels, one for each place.
@@ -176,6 +176,6 @@ func (b *batched) store(row, image, images int, s *scratch) {
 		transpose(planes[o:], b.outVolume, 0, b.dst, &rows, min(16, b.outVolume-o), images)
 	}
 	for i := range images {
-		deal(b.correlation.dst[((image+i)*b.rows+row)*b.target:], planes[i*b.outVolume:], b.lines, b.axes[2].stride)
+		scatterSegments(b.correlation.dst[((image+i)*b.rows+row)*b.target:], planes[i*b.outVolume:], b.segments, b.axes[2].stride)
 	}
 }

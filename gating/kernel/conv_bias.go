@@ -1,10 +1,10 @@
 package kernel
 
 // BackwardBias computes dbias, the sum of dy over batch and space for each output channel.
-func (c *Conv) BackwardBias(w *Workers, dy, dbias []float32) {
+func (c *Conv) BackwardBias(w *Workers, dbias, dy []float32) {
 	size := volume(c.OutDims())
-	need("dy", len(dy), c.Batch*c.OutChannels*size)
-	need("dbias", len(dbias), c.OutChannels)
+	requireLen("dy", len(dy), c.Batch*c.OutChannels*size)
+	requireLen("dbias", len(dbias), c.OutChannels)
 	w.For(c.OutChannels, 1, func(lo, hi int) {
 		for o := lo; o < hi; o++ {
 			var total float64

@@ -1,7 +1,7 @@
 package kernel
 
-// pixels is what a box of outputs reads, padded, with the channels of a pixel side by side.
-type pixels struct {
+// channelsLast is what a box of outputs reads, padded, with the channels of a pixel side by side.
+type channelsLast struct {
 	axes  *[3]axis
 	low   [3]int
 	size  [3]int
@@ -11,8 +11,8 @@ type pixels struct {
 	image int    // floats an image
 }
 
-func newPixels(axes *[3]axis, b box, channels int) *pixels {
-	p := &pixels{axes: axes, depth: channels, next: channels}
+func newChannelsLast(axes *[3]axis, b box, channels int) *channelsLast {
+	p := &channelsLast{axes: axes, depth: channels, next: channels}
 	if channels%64 == 0 {
 		p.next += 16 // pixels a power of two apart would share few places in the cache
 	}
@@ -30,7 +30,7 @@ func newPixels(axes *[3]axis, b box, channels int) *pixels {
 }
 
 // columns lists where every tap and channel lies, relative to its output.
-func (p *pixels) columns(b *box, cols []int) []int {
+func (p *channelsLast) columns(b *box, cols []int) []int {
 	eachTap(p.axes, func(_, shift [3]int) {
 		at := 0
 		for d := range p.axes {
@@ -44,7 +44,7 @@ func (p *pixels) columns(b *box, cols []int) []int {
 }
 
 // fillRow writes one row of pixels from the planes in src.
-func (p *pixels) fillRow(dst, src []float32, row int) {
+func (p *channelsLast) fillRow(dst, src []float32, row int) {
 	x, y, z := &p.axes[0], &p.axes[1], &p.axes[2]
 	dst = dst[:p.size[2]*p.next]
 	i, j := p.low[0]+row/p.size[1], p.low[1]+row%p.size[1]

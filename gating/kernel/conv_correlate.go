@@ -8,7 +8,7 @@ type correlation struct {
 	channels, rows int // of one group
 	axes           [3]axis
 	src, dst, bias []float32
-	left           func(group int) grid // weights: p runs over channels and, fastest, taps
+	left           func(group int) operand // weights: p runs over channels and, fastest, taps
 
 	outVolume, inVolume, target, depth int
 	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
@@ -55,14 +55,14 @@ func correlate(w *Workers, jobs ...correlation) {
 		return
 	}
 	if rest[0].rows == 1 {
-		runThin(w, rest)
+		runDepthwise(w, rest)
 		return
 	}
 	lead := rest[0]
 	lead.cut(w)
 	for _, c := range rest {
-		s := borrow()
-		defer s.giveBack()
+		s := getScratch()
+		defer s.release()
 		c.lefts = c.packLefts(w, s)
 		c.images, c.boxes, c.down = lead.images, lead.boxes, lead.down
 		for b := range c.boxes {
@@ -71,8 +71,8 @@ func correlate(w *Workers, jobs ...correlation) {
 	}
 	pieces := (lead.batch + lead.images - 1) / lead.images
 	w.For(lead.groups*pieces*lead.boxes*lead.down, 1, func(lo, hi int) {
-		s := borrow()
-		defer s.giveBack()
+		s := getScratch()
+		defer s.release()
 		for t := lo; t < hi; t++ {
 			part, at := t%lead.down, t/lead.down
 			b, at := at%lead.boxes, at/lead.boxes
@@ -102,16 +102,16 @@ func (c *correlation) packLefts(w *Workers, s *scratch) []panels {
 	return lefts
 }
 
-// cut decides on pieces: enough columns that weights are read rarely, a slab that fits the cache, something for every thread.
+// cut decides on pieces: enough columns that weights are read rarely, a padded source that fits the cache, something for every thread.
 func (c *correlation) cut(w *Workers) {
-	const columns, slabLimit = 128, 1 << 18
+	const columns, sourceLimit = 128, 1 << 18
 	enough := 4 * w.Threads()
 	c.images = max(1, min(c.batch, columns/c.outVolume))
 	if c.images == 1 {
-		c.images = c.fullest(slabLimit)
+		c.images = c.fullest(sourceLimit)
 	}
 	pieces := (c.batch + c.images - 1) / c.images * c.groups
-	c.boxes = max(1, c.channels*c.inVolume/slabLimit)
+	c.boxes = max(1, c.channels*c.inVolume/sourceLimit)
 	if pieces*c.boxes < enough && w.Threads() > 1 {
 		c.boxes = max(c.boxes, min((enough+pieces-1)/pieces, c.outVolume/columns))
 	}
@@ -123,9 +123,9 @@ func (c *correlation) cut(w *Workers) {
 }
 
 // fullest is how many images, up to four, fill the last panel of a piece best.
-func (c *correlation) fullest(slabLimit int) int {
+func (c *correlation) fullest(sourceLimit int) int {
 	best, empty := 1, 1.0
-	for images := 1; images <= min(4, c.batch) && images*c.channels*c.inVolume <= slabLimit; images++ {
+	for images := 1; images <= min(4, c.batch) && images*c.channels*c.inVolume <= sourceLimit; images++ {
 		n := images * c.outVolume
 		if rest := float64(-n&(simd.narrow-1)) / float64(n); rest < empty-0.01 {
 			best, empty = images, rest
@@ -142,7 +142,7 @@ func (c *correlation) piece(group, image int, p *patches, part int, s *scratch) 
 		src = p.load(src, images, s)
 	}
 	job := product{left: left, ldc: c.target, at: p.at, out: c.dst[(image*c.groups+group)*c.rows*c.target:],
-		right: grid{data: src, rows: p.rows, cols: p.cols, near: !p.view.whole}}
+		right: operand{data: src, rows: p.rows, cols: p.cols, near: !p.view.whole}}
 	if c.bias != nil {
 		job.bias = c.bias[group*c.rows:]
 	}
@@ -154,7 +154,7 @@ func (c *correlation) piece(group, image int, p *patches, part int, s *scratch) 
 }
 
 // columns computes rows of panels i0..i1 in columns j0..j1. Columns that do not lie side by side are computed in a dense
-// copy first, which is then dealt out line by line.
+// copy first, which is then scattered segment by segment.
 func (c *correlation) columns(job *product, i0, i1, j0, j1 int, s *scratch) {
 	if job.at[j1-1]-job.at[j0] == j1-1-j0 {
 		job.run(i0, i1, j0, j1, s)
@@ -164,20 +164,20 @@ func (c *correlation) columns(job *product, i0, i1, j0, j1 int, s *scratch) {
 	_, last := job.left.rows(i1 - 1)
 	dense, n := *job, j1-j0
 	sums := resize(&s.sums, c.rows*n)
-	dense.out, dense.ldc, dense.at = sums, n, ramp(&s.dense, n, 1)
+	dense.out, dense.ldc, dense.at = sums, n, arange(&s.dense, n, 1)
 	dense.right.cols = job.right.cols[j0:j1]
 	dense.run(i0, i1, 0, n, s)
 	step := c.axes[2].stride
-	lines := findRuns(job.at[j0:j1], step, resize(&s.lines, n)[:0])
+	segments := findSegments(job.at[j0:j1], step, resize(&s.segments, n)[:0])
 	for r := first; r < last; r++ {
-		deal(job.out[r*job.ldc:], sums[r*n:], lines, step)
+		scatterSegments(job.out[r*job.ldc:], sums[r*n:], segments, step)
 	}
 }
 
 // constant writes the bias, or zero, to every output: there is nothing to sum.
 func (c *correlation) constant(w *Workers) {
 	b := split(&c.axes, 0, 1)
-	_, at := c.columnTables(newSlab(&c.axes, b), b, 1, 0)
+	_, at := c.columnTables(newPadded(&c.axes, b), b, 1, 0)
 	w.For(c.batch*c.groups*c.rows, 16, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			var v float32

@@ -1,8 +1,8 @@
 package kernel
 
-// ConvInts is [Conv.Forward] on integers, exact as long as the sums fit in 64 bits. It is a plain loop: quantised
-// networks are evaluated, not trained, here.
-func ConvInts(w *Workers, c *Conv, x, weight, y []int64) {
+// ForwardInts is [Conv.Forward] on integers and without bias, exact as long as the sums fit in 64 bits. It is a plain
+// loop: quantised networks are evaluated, not trained, here.
+func (c *Conv) ForwardInts(w *Workers, y, x, weight []int64) {
 	in, kernel, out := volume(c.In), volume(c.Kernel), volume(c.OutDims())
 	perGroup := c.InChannels / c.Groups
 	w.For(c.Batch*c.OutChannels, 1, func(lo, hi int) {

@@ -4,7 +4,7 @@ package kernel
 // one a channel and tap, and columns, one an output of each image, lie in it.
 type patches struct {
 	*correlation
-	view     *slab
+	view     *padded
 	outputs  int // of one image
 	rows     []int
 	cols, at []int // where each column is read, relative to its row, and written
@@ -26,7 +26,7 @@ func newPatches(c *correlation, b box) *patches {
 }
 
 // columnTables lists where each output of a box reads, for some images next apart, and where it is written.
-func (c *correlation) columnTables(view *slab, b box, images, next int) (cols, at []int) {
+func (c *correlation) columnTables(view *padded, b box, images, next int) (cols, at []int) {
 	x, y, z := &c.axes[0], &c.axes[1], &c.axes[2]
 	cols, at = make([]int, 0, images*b.volume()), make([]int, 0, images*b.volume())
 	for img := range images {
@@ -45,7 +45,7 @@ func (c *correlation) columnTables(view *slab, b box, images, next int) (cols, a
 
 // load copies what some images' outputs read, from the first channel of the first image on.
 func (p *patches) load(src []float32, images int, s *scratch) []float32 {
-	buf := resize(&s.slab, images*p.channels*p.view.plane+simd.lanes)
+	buf := resize(&s.padded, images*p.channels*p.view.plane+simd.lanes)
 	clear(buf)
 	for i := range images * p.channels {
 		from := (i/p.channels*p.groups*p.channels + i%p.channels) * p.inVolume

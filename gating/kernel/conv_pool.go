@@ -19,14 +19,14 @@ func (g *Window) axes() [3]axis {
 }
 
 func (g *Window) check(x, y []float32) {
-	need("x", len(x), g.Planes*volume(g.In))
-	need("y", len(y), g.Planes*volume(g.Out))
+	requireLen("x", len(x), g.Planes*volume(g.In))
+	requireLen("y", len(y), g.Planes*volume(g.Out))
 }
 
 // GlobalAveragePool writes the mean of each of planes runs of size elements of x to y.
-func GlobalAveragePool(w *Workers, planes, size int, x, y []float32) {
-	need("x", len(x), planes*size)
-	need("y", len(y), planes)
+func GlobalAveragePool(w *Workers, y, x []float32, planes, size int) {
+	requireLen("x", len(x), planes*size)
+	requireLen("y", len(y), planes)
 	w.For(planes, 1+streamGrain/(size+1), func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			y[p] = float32(sum(x[p*size:(p+1)*size]) / float64(size))
@@ -35,9 +35,9 @@ func GlobalAveragePool(w *Workers, planes, size int, x, y []float32) {
 }
 
 // GlobalAveragePoolBackward writes dy[p]/size to every element of plane p of dx.
-func GlobalAveragePoolBackward(w *Workers, planes, size int, dy, dx []float32) {
-	need("dx", len(dx), planes*size)
-	need("dy", len(dy), planes)
+func GlobalAveragePoolBackward(w *Workers, dx, dy []float32, planes, size int) {
+	requireLen("dx", len(dx), planes*size)
+	requireLen("dy", len(dy), planes)
 	w.For(planes, 1+streamGrain/(size+1), func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			share := dy[p] / float32(size)

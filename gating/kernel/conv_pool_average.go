@@ -1,7 +1,7 @@
 package kernel
 
 // AveragePool writes the mean of every window to y. A window without any element gives 0.
-func (g *Window) AveragePool(w *Workers, x, y []float32) {
+func (g *Window) AveragePool(w *Workers, y, x []float32) {
 	g.check(x, y)
 	shares, out, in := g.shares(), volume(g.Out), volume(g.In)
 	axes := g.axes()
@@ -18,14 +18,14 @@ func (g *Window) AveragePool(w *Workers, x, y []float32) {
 }
 
 // AveragePoolBackward spreads every element of dy evenly over its window; dx is overwritten.
-func (g *Window) AveragePoolBackward(w *Workers, dy, dx []float32) {
+func (g *Window) AveragePoolBackward(w *Workers, dx, dy []float32) {
 	g.check(dx, dy)
 	shares, out, in := g.shares(), volume(g.Out), volume(g.In)
 	conv := Conv{In: g.In, Kernel: g.Kernel, Stride: g.Stride, Dilation: g.Dilation, PadBegin: g.PadBegin, Out: g.Out}
 	w.For(g.Planes, 1+streamGrain/(in+1), func(lo, hi int) {
-		s := borrow()
-		defer s.giveBack()
-		scaled := resize(&s.turned, (hi-lo)*out)
+		s := getScratch()
+		defer s.release()
+		scaled := resize(&s.transposed, (hi-lo)*out)
 		for i := range scaled {
 			scaled[i] = dy[lo*out+i] * shares[i%out]
 		}
@@ -36,9 +36,9 @@ func (g *Window) AveragePoolBackward(w *Workers, dy, dx []float32) {
 // ones convolves planes with weights of one.
 func ones(axes [3]axis, planes int, src, dst []float32) {
 	taps := axes[0].taps() * axes[1].taps() * axes[2].taps()
-	weights := grid{data: []float32{1}, rows: make([]int, taps), cols: []int{0}}
+	weights := operand{data: []float32{1}, rows: make([]int, taps), cols: []int{0}}
 	correlate(nil, correlation{batch: planes, groups: 1, channels: 1, rows: 1, axes: axes, src: src, dst: dst,
-		left: func(int) grid { return weights }})
+		left: func(int) operand { return weights }})
 }
 
 // shares returns one over the number of elements that each window of a plane counts.

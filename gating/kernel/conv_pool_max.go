@@ -4,10 +4,10 @@ import "math"
 
 // MaxPool writes the greatest element of every window to y and its flat index inside the plane to arg (as long as y).
 // The first of equal elements wins; NaN wins over all others. A window without any element gives -Inf and index -1.
-func (g *Window) MaxPool(w *Workers, x, y []float32, arg []int32) {
+func (g *Window) MaxPool(w *Workers, y []float32, arg []int32, x []float32) {
 	g.check(x, y)
 	in, out := volume(g.In), volume(g.Out)
-	need("indices", len(arg), g.Planes*out)
+	requireLen("indices", len(arg), g.Planes*out)
 	if g.Planes*out == 0 {
 		return
 	}
@@ -20,9 +20,9 @@ func (g *Window) MaxPool(w *Workers, x, y []float32, arg []int32) {
 	}
 	m := newMaxPool(&axes, g.Planes)
 	w.For((g.Planes+m.images-1)/m.images, 1, func(lo, hi int) {
-		s := borrow()
-		defer s.giveBack()
-		src := resize(&s.slab, m.images*m.view.plane+2*block)
+		s := getScratch()
+		defer s.release()
+		src := resize(&s.padded, m.images*m.view.plane+2*block)
 		for i := range src {
 			src[i] = float32(math.Inf(-1))
 		}
@@ -32,19 +32,19 @@ func (g *Window) MaxPool(w *Workers, x, y []float32, arg []int32) {
 	})
 }
 
-// maxPool is a thin layout padded with -Inf, and where each tap of each output lies in the plane.
+// maxPool is a depthwise layout padded with -Inf, and where each tap of each output lies in the plane.
 type maxPool struct {
-	thin
+	depthwise
 	axes  *[3]axis
-	runs  []line
+	runs  []segment
 	first []int32 // flat index that tap 0 of each output has, were the plane endless
 	taps  []int32 // how far each tap is from there
 	tap   [][3]int
 }
 
 func newMaxPool(axes *[3]axis, planes int) *maxPool {
-	m := &maxPool{thin: newThin(axes, planes, 1), axes: axes}
-	m.runs = m.thin.runs(axes)
+	m := &maxPool{depthwise: newDepthwise(axes, planes, 1), axes: axes}
+	m.runs = m.depthwise.runs(axes)
 	x, y, z := &axes[0], &axes[1], &axes[2]
 	flat := func(i, j, k int) int32 { return int32((i*y.in+j)*z.in + k) }
 	eachTap(axes, func(tap, shift [3]int) {
@@ -72,7 +72,7 @@ func (m *maxPool) pool(src []float32, planes int, x, y []float32, arg []int32, s
 	simd.maxTaps(n, best, tap, src, m.offsets)
 	for i := range planes {
 		y, arg := y[i*out:(i+1)*out], arg[i*out:(i+1)*out]
-		simd.copyLines(y, best[i*plane:], m.runs)
+		simd.copySegments(y, best[i*plane:], m.runs)
 		for _, l := range m.runs {
 			from := tap[i*plane+l.from:][:l.n]
 			first := m.first[l.to:][:l.n]
@@ -80,12 +80,12 @@ func (m *maxPool) pool(src []float32, planes int, x, y []float32, arg []int32, s
 				arg[l.to+k] = first[k] + m.taps[t]
 			}
 		}
-		m.settle(y, arg)
+		m.resolvePadding(y, arg)
 	}
 }
 
-// settle gives outputs of -Inf, whose winner may have been padding, the first element of their window.
-func (m *maxPool) settle(y []float32, arg []int32) {
+// resolvePadding gives outputs of -Inf, whose winner may have been padding, the first element of their window.
+func (m *maxPool) resolvePadding(y []float32, arg []int32) {
 	for o, v := range y {
 		if v >= -math.MaxFloat32 || v != v {
 			continue
@@ -107,10 +107,10 @@ func (m *maxPool) settle(y []float32, arg []int32) {
 }
 
 // MaxPoolBackward adds every element of dy to the element of dx that MaxPool chose; dx is overwritten.
-func (g *Window) MaxPoolBackward(w *Workers, dy []float32, arg []int32, dx []float32) {
+func (g *Window) MaxPoolBackward(w *Workers, dx, dy []float32, arg []int32) {
 	g.check(dx, dy)
 	in, out := volume(g.In), volume(g.Out)
-	need("indices", len(arg), g.Planes*out)
+	requireLen("indices", len(arg), g.Planes*out)
 	w.For(g.Planes, 1+streamGrain/(in+1), func(lo, hi int) {
 		clear(dx[lo*in : hi*in])
 		for p := lo; p < hi; p++ {

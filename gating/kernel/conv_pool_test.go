@@ -62,8 +62,8 @@ func (g *Window) testMax(t *testing.T, w *Workers, x, dy []float32) {
 	t.Helper()
 	in, out := volume(g.In), volume(g.Out)
 	y, arg, dx := make([]float32, g.Planes*out), make([]int32, g.Planes*out), make([]float32, g.Planes*in)
-	g.MaxPool(w, x, y, arg)
-	g.MaxPoolBackward(w, dy, arg, dx)
+	g.MaxPool(w, y, arg, x)
+	g.MaxPoolBackward(w, dx, dy, arg)
 	want := make([]float32, len(dx))
 	for i := range y {
 		best, at := float32(math.Inf(-1)), int32(-1)
@@ -88,8 +88,8 @@ func (g *Window) testAverage(t *testing.T, w *Workers, x, dy []float32) {
 	t.Helper()
 	in, out := volume(g.In), volume(g.Out)
 	y, dx := make([]float32, g.Planes*out), make([]float32, g.Planes*in)
-	g.AveragePool(w, x, y)
-	g.AveragePoolBackward(w, dy, dx)
+	g.AveragePool(w, y, x)
+	g.AveragePoolBackward(w, dx, dy)
 	wantY, scaleY := make([]float64, len(y)), make([]float64, len(y))
 	wantX, scaleX := make([]float64, len(dx)), make([]float64, len(dx))
 	for i := range y {
@@ -131,8 +131,8 @@ func TestGlobalAveragePool(t *testing.T) {
 			planes, size := s[0], s[1]
 			x, dy := randoms(r, planes*size), randoms(r, planes)
 			y, dx := make([]float32, planes), make([]float32, planes*size)
-			GlobalAveragePool(w, planes, size, x, y)
-			GlobalAveragePoolBackward(w, planes, size, dy, dx)
+			GlobalAveragePool(w, y, x, planes, size)
+			GlobalAveragePoolBackward(w, dx, dy, planes, size)
 			want, scale := make([]float64, planes), make([]float64, planes)
 			for i, v := range x {
 				want[i/size] += float64(v) / float64(size)
@@ -159,7 +159,7 @@ func BenchmarkMaxPool(b *testing.B) {
 			n := g.Planes * volume(g.Out)
 			x, y, arg := randoms(rand.New(rand.NewPCG(1, 1)), g.Planes*volume(g.In)), make([]float32, n), make([]int32, n)
 			for b.Loop() {
-				g.MaxPool(w, x, y, arg)
+				g.MaxPool(w, y, arg, x)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/output")
 		})

@@ -46,10 +46,10 @@ func (c *Conv) passes(t *testing.T, w *Workers, seed uint64, check bool) []float
 		return s
 	}
 	y, dx, dw, db := dirty(ny), dirty(nx), dirty(nw), dirty(c.OutChannels)
-	c.Forward(w, x, wt, bias, y)
-	c.BackwardInput(w, wt, dy, dx)
-	c.BackwardWeight(w, x, dy, dw)
-	c.BackwardBias(w, dy, db)
+	c.Forward(w, y, x, wt, bias)
+	c.BackwardInput(w, dx, dy, wt)
+	c.BackwardWeight(w, dw, dy, x)
+	c.BackwardBias(w, db, dy)
 	all := append(append(append(append([]float32{}, y...), dx...), dw...), db...)
 	if !check {
 		return all
@@ -218,9 +218,9 @@ func BenchmarkConv(b *testing.B) {
 			name string
 			run  func()
 		}{
-			{"forward", func() { c.conv.Forward(w, x, wt, bias, y) }},
-			{"input", func() { c.conv.BackwardInput(w, wt, y, dx) }},
-			{"weight", func() { c.conv.BackwardWeight(w, x, y, dw) }},
+			{"forward", func() { c.conv.Forward(w, y, x, wt, bias) }},
+			{"input", func() { c.conv.BackwardInput(w, dx, y, wt) }},
+			{"weight", func() { c.conv.BackwardWeight(w, dw, y, x) }},
 		}
 		for _, p := range passes {
 			b.Run(c.name+"/"+p.name, func(b *testing.B) {

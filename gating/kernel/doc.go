@@ -2,9 +2,28 @@
 // convolution, pooling, permutation and the vector sums that mixing weights needs, beside element-wise
 // functions, reductions and normalisations.
 //
-// Kernels work on plain slices in row-major order and know nothing of graphs or files. Every kernel takes
-// the [Workers] that may share its loop first; nil means the caller's goroutine alone. Slices that are too
+// Kernels work on plain slices in row-major order and know nothing of graphs or files. Slices that are too
 // short for the stated shape are a programming error and panic; sizes of zero are not.
+//
+// # Arguments
+//
+// Every kernel takes its arguments in one order: the [Workers] that may share its loop (nil means the caller's
+// goroutine alone), then what it writes, then what it reads, then sizes, plans and numbers. A slice whose rows lie
+// apart is followed by their distance. Backward kernels write the gradient of one operand (dx, dweight, ...); they read
+// dy, the gradient of the result, first, and then what the forward kernel read or wrote.
+//
+// # Map
+//
+// A file's name begins with what it belongs to:
+//
+//	gemm_     the matrix product: operands, packing, register tiles, batches of products
+//	conv_     convolution and pooling, which share the layouts of padded planes
+//	elem_     functions of single elements, broadcast arithmetic, and sums of long vectors (Mix, Dots)
+//	row_      what joins the elements of rows: reductions, softmax, normalisations
+//	move_     copies: permutation, remapping, runs, and resampling along an axis
+//	rnn_      recurrent layers: RNN, GRU, LSTM
+//	simd_     the sets of inner loops and which of them this processor runs
+//	workers_  goroutines that share loops, and their scratch memory
 //
 // # Reproducibility
 //

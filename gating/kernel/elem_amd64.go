@@ -57,15 +57,15 @@ func divIntoAVX512(n int, dst *float32, a *float32, b *float32, p float32, q flo
 //go:noescape
 func sqrtAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// sqrtGradientAVX512 writes a / 2b.
+// sqrtBackwardAVX512 writes a / 2b.
 //
 //go:noescape
-func sqrtGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func sqrtBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// reciprocalGradientAVX512 writes -a·b².
+// reciprocalBackwardAVX512 writes -a·b².
 //
 //go:noescape
-func reciprocalGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func reciprocalBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // addRowsAVX512 computes lines of n elements of a and b.
 //
@@ -122,50 +122,50 @@ func divIntoRowsAVX512(rows int, n int, dst *float32, a *float32, b *float32, da
 //go:noescape
 func reluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// reluGradientAVX512 writes a where b > 0, else 0.
+// reluBackwardAVX512 writes a where b > 0, else 0.
 //
 //go:noescape
-func reluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func reluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // clipAVX512 writes min(max(a, p), q).
 //
 //go:noescape
 func clipAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// clipGradientAVX512 writes a where p <= b <= q, else 0.
+// clipBackwardAVX512 writes a where p <= b <= q, else 0.
 //
 //go:noescape
-func clipGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func clipBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // leakyReluAVX512 writes a where a >= 0, else p·a.
 //
 //go:noescape
 func leakyReluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// leakyReluGradientAVX512 writes a where b > 0, else p·a.
+// leakyReluBackwardAVX512 writes a where b > 0, else p·a.
 //
 //go:noescape
-func leakyReluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func leakyReluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // hardSigmoidAVX512 writes max(0, min(1, p·a + q)).
 //
 //go:noescape
 func hardSigmoidAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// hardSigmoidGradientAVX512 writes p·a where 0 < b < 1, else 0.
+// hardSigmoidBackwardAVX512 writes p·a where 0 < b < 1, else 0.
 //
 //go:noescape
-func hardSigmoidGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func hardSigmoidBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // hardSwishAVX512 writes a·max(0, min(1, a/6 + 1/2)).
 //
 //go:noescape
 func hardSwishAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// hardSwishGradientAVX512 writes a times the slope of hardSwish at b.
+// hardSwishBackwardAVX512 writes a times the slope of hardSwish at b.
 //
 //go:noescape
-func hardSwishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func hardSwishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // expAVX512 writes e^a.
 //
@@ -177,40 +177,40 @@ func expAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32
 //go:noescape
 func sigmoidAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// sigmoidGradientAVX512 writes a·b·(1-b).
+// sigmoidBackwardAVX512 writes a·b·(1-b).
 //
 //go:noescape
-func sigmoidGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func sigmoidBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // tanhAVX512 writes the hyperbolic tangent of a.
 //
 //go:noescape
 func tanhAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// tanhGradientAVX512 writes a·(1-b²).
+// tanhBackwardAVX512 writes a·(1-b²).
 //
 //go:noescape
-func tanhGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func tanhBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // swishAVX512 writes a/(1+e^(-p·a)).
 //
 //go:noescape
 func swishAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// swishGradientAVX512 writes a times the slope of swish at b.
+// swishBackwardAVX512 writes a times the slope of swish at b.
 //
 //go:noescape
-func swishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func swishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // mishAVX512 writes a·tanh(ln(1+e^a)).
 //
 //go:noescape
 func mishAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// mishGradientAVX512 writes a times the slope of mish at b.
+// mishBackwardAVX512 writes a times the slope of mish at b.
 //
 //go:noescape
-func mishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func mishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // softplusAVX512 writes ln(1+e^a).
 //
@@ -222,40 +222,40 @@ func softplusAVX512(n int, dst *float32, a *float32, b *float32, p float32, q fl
 //go:noescape
 func eluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// eluGradientAVX512 writes a where b > 0, else a·p·e^(q·b).
+// eluBackwardAVX512 writes a where b > 0, else a·p·e^(q·b).
 //
 //go:noescape
-func eluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func eluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // erfAVX512 writes the error function of a.
 //
 //go:noescape
 func erfAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// erfGradientAVX512 writes a·2/√π·e^(-b²).
+// erfBackwardAVX512 writes a·2/√π·e^(-b²).
 //
 //go:noescape
-func erfGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func erfBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // geluAVX512 writes a/2·(1+erf(a/√2)).
 //
 //go:noescape
 func geluAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// geluGradientAVX512 writes a times the slope of gelu at b.
+// geluBackwardAVX512 writes a times the slope of gelu at b.
 //
 //go:noescape
-func geluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func geluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // geluTanhAVX512 writes a/2·(1+tanh(√(2/π)·(a + 0.044715·a³))).
 //
 //go:noescape
 func geluTanhAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// geluTanhGradientAVX512 writes a times the slope of geluTanh at b.
+// geluTanhBackwardAVX512 writes a times the slope of geluTanh at b.
 //
 //go:noescape
-func geluTanhGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func geluTanhBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // addAVX2 writes a + b.
 //
@@ -312,15 +312,15 @@ func divIntoAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float
 //go:noescape
 func sqrtAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// sqrtGradientAVX2 writes a / 2b.
+// sqrtBackwardAVX2 writes a / 2b.
 //
 //go:noescape
-func sqrtGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func sqrtBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// reciprocalGradientAVX2 writes -a·b².
+// reciprocalBackwardAVX2 writes -a·b².
 //
 //go:noescape
-func reciprocalGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func reciprocalBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // addRowsAVX2 computes lines of n elements of a and b.
 //
@@ -377,50 +377,50 @@ func divIntoRowsAVX2(rows int, n int, dst *float32, a *float32, b *float32, da i
 //go:noescape
 func reluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// reluGradientAVX2 writes a where b > 0, else 0.
+// reluBackwardAVX2 writes a where b > 0, else 0.
 //
 //go:noescape
-func reluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func reluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // clipAVX2 writes min(max(a, p), q).
 //
 //go:noescape
 func clipAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// clipGradientAVX2 writes a where p <= b <= q, else 0.
+// clipBackwardAVX2 writes a where p <= b <= q, else 0.
 //
 //go:noescape
-func clipGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func clipBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // leakyReluAVX2 writes a where a >= 0, else p·a.
 //
 //go:noescape
 func leakyReluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// leakyReluGradientAVX2 writes a where b > 0, else p·a.
+// leakyReluBackwardAVX2 writes a where b > 0, else p·a.
 //
 //go:noescape
-func leakyReluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func leakyReluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // hardSigmoidAVX2 writes max(0, min(1, p·a + q)).
 //
 //go:noescape
 func hardSigmoidAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// hardSigmoidGradientAVX2 writes p·a where 0 < b < 1, else 0.
+// hardSigmoidBackwardAVX2 writes p·a where 0 < b < 1, else 0.
 //
 //go:noescape
-func hardSigmoidGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func hardSigmoidBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // hardSwishAVX2 writes a·max(0, min(1, a/6 + 1/2)).
 //
 //go:noescape
 func hardSwishAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// hardSwishGradientAVX2 writes a times the slope of hardSwish at b.
+// hardSwishBackwardAVX2 writes a times the slope of hardSwish at b.
 //
 //go:noescape
-func hardSwishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func hardSwishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // expAVX2 writes e^a.
 //
@@ -432,40 +432,40 @@ func expAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 //go:noescape
 func sigmoidAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// sigmoidGradientAVX2 writes a·b·(1-b).
+// sigmoidBackwardAVX2 writes a·b·(1-b).
 //
 //go:noescape
-func sigmoidGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func sigmoidBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // tanhAVX2 writes the hyperbolic tangent of a.
 //
 //go:noescape
 func tanhAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// tanhGradientAVX2 writes a·(1-b²).
+// tanhBackwardAVX2 writes a·(1-b²).
 //
 //go:noescape
-func tanhGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func tanhBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // swishAVX2 writes a/(1+e^(-p·a)).
 //
 //go:noescape
 func swishAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// swishGradientAVX2 writes a times the slope of swish at b.
+// swishBackwardAVX2 writes a times the slope of swish at b.
 //
 //go:noescape
-func swishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func swishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // mishAVX2 writes a·tanh(ln(1+e^a)).
 //
 //go:noescape
 func mishAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// mishGradientAVX2 writes a times the slope of mish at b.
+// mishBackwardAVX2 writes a times the slope of mish at b.
 //
 //go:noescape
-func mishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func mishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // softplusAVX2 writes ln(1+e^a).
 //
@@ -477,37 +477,37 @@ func softplusAVX2(n int, dst *float32, a *float32, b *float32, p float32, q floa
 //go:noescape
 func eluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// eluGradientAVX2 writes a where b > 0, else a·p·e^(q·b).
+// eluBackwardAVX2 writes a where b > 0, else a·p·e^(q·b).
 //
 //go:noescape
-func eluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func eluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // erfAVX2 writes the error function of a.
 //
 //go:noescape
 func erfAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// erfGradientAVX2 writes a·2/√π·e^(-b²).
+// erfBackwardAVX2 writes a·2/√π·e^(-b²).
 //
 //go:noescape
-func erfGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func erfBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // geluAVX2 writes a/2·(1+erf(a/√2)).
 //
 //go:noescape
 func geluAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// geluGradientAVX2 writes a times the slope of gelu at b.
+// geluBackwardAVX2 writes a times the slope of gelu at b.
 //
 //go:noescape
-func geluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func geluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
 // geluTanhAVX2 writes a/2·(1+tanh(√(2/π)·(a + 0.044715·a³))).
 //
 //go:noescape
 func geluTanhAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 
-// geluTanhGradientAVX2 writes a times the slope of geluTanh at b.
+// geluTanhBackwardAVX2 writes a times the slope of geluTanh at b.
 //
 //go:noescape
-func geluTanhGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+func geluTanhBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)

@@ -397,9 +397,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sqrtGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func sqrtBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sqrtGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·sqrtBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -434,9 +434,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reciprocalGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func reciprocalBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·reciprocalGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·reciprocalBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -1058,9 +1058,9 @@ DATA element00000000<>+56(SB)/4, $0x00000000
 DATA element00000000<>+60(SB)/4, $0x00000000
 GLOBL element00000000<>(SB), RODATA|NOPTR, $64
 
-// func reluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func reluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·reluGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·reluBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -1134,9 +1134,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func clipGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func clipBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·clipGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·clipBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -1219,9 +1219,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func leakyReluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func leakyReluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·leakyReluGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·leakyReluBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -1324,9 +1324,9 @@ DATA element3f800000<>+56(SB)/4, $0x3f800000
 DATA element3f800000<>+60(SB)/4, $0x3f800000
 GLOBL element3f800000<>(SB), RODATA|NOPTR, $64
 
-// func hardSigmoidGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func hardSigmoidBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·hardSigmoidGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·hardSigmoidBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -1455,9 +1455,9 @@ DATA element3f000000<>+56(SB)/4, $0x3f000000
 DATA element3f000000<>+60(SB)/4, $0x3f000000
 GLOBL element3f000000<>(SB), RODATA|NOPTR, $64
 
-// func hardSwishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func hardSwishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·hardSwishGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·hardSwishBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -1960,9 +1960,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sigmoidGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func sigmoidBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sigmoidGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·sigmoidBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -2146,9 +2146,9 @@ DATA element40000000<>+56(SB)/4, $0x40000000
 DATA element40000000<>+60(SB)/4, $0x40000000
 GLOBL element40000000<>(SB), RODATA|NOPTR, $64
 
-// func tanhGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func tanhBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·tanhGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·tanhBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -2297,9 +2297,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func swishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func swishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·swishGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·swishBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -2546,9 +2546,9 @@ DATA element42200000<>+56(SB)/4, $0x42200000
 DATA element42200000<>+60(SB)/4, $0x42200000
 GLOBL element42200000<>(SB), RODATA|NOPTR, $64
 
-// func mishGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func mishBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·mishGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·mishBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -3139,9 +3139,9 @@ DATA elementc2200000<>+56(SB)/4, $0xc2200000
 DATA elementc2200000<>+60(SB)/4, $0xc2200000
 GLOBL elementc2200000<>(SB), RODATA|NOPTR, $64
 
-// func eluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func eluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·eluGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·eluBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -3755,9 +3755,9 @@ DATA element3e0ef8e3<>+56(SB)/4, $0x3e0ef8e3
 DATA element3e0ef8e3<>+60(SB)/4, $0x3e0ef8e3
 GLOBL element3e0ef8e3<>(SB), RODATA|NOPTR, $64
 
-// func erfGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func erfBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·erfGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·erfBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -4037,9 +4037,9 @@ DATA elementbf000000<>+56(SB)/4, $0xbf000000
 DATA elementbf000000<>+60(SB)/4, $0xbf000000
 GLOBL elementbf000000<>(SB), RODATA|NOPTR, $64
 
-// func geluGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func geluBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·geluGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -4409,9 +4409,9 @@ DATA element3e5b33b6<>+56(SB)/4, $0x3e5b33b6
 DATA element3e5b33b6<>+60(SB)/4, $0x3e5b33b6
 GLOBL element3e5b33b6<>(SB), RODATA|NOPTR, $64
 
-// func geluTanhGradientAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func geluTanhBackwardAVX512(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·geluTanhGradientAVX512(SB), NOSPLIT, $0-40
+TEXT ·geluTanhBackwardAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -4936,9 +4936,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sqrtGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func sqrtBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·sqrtGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·sqrtBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -4974,9 +4974,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reciprocalGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func reciprocalBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2
-TEXT ·reciprocalGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·reciprocalBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -5584,9 +5584,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func reluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·reluGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·reluBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -5662,9 +5662,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func clipGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func clipBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·clipGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·clipBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -5749,9 +5749,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func leakyReluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func leakyReluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·leakyReluGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·leakyReluBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -5838,9 +5838,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func hardSigmoidGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func hardSigmoidBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·hardSigmoidGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·hardSigmoidBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -5935,9 +5935,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func hardSwishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func hardSwishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, FMA3
-TEXT ·hardSwishGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·hardSwishBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -6191,9 +6191,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sigmoidGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func sigmoidBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX
-TEXT ·sigmoidGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·sigmoidBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -6325,9 +6325,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func tanhGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func tanhBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, FMA3
-TEXT ·tanhGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·tanhBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -6478,9 +6478,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func swishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func swishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·swishGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·swishBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -6711,9 +6711,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func mishGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func mishBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·mishGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·mishBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -7127,9 +7127,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func eluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func eluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·eluGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·eluBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         a+16(FP), DX
@@ -7403,9 +7403,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func erfGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func erfBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·erfGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·erfBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -7651,9 +7651,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func geluBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX
@@ -7935,9 +7935,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluTanhGradientAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
+// func geluTanhBackwardAVX2(n int, dst *float32, a *float32, b *float32, p float32, q float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluTanhGradientAVX2(SB), NOSPLIT, $0-40
+TEXT ·geluTanhBackwardAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), AX
 	MOVQ dst+8(FP), CX
 	MOVQ a+16(FP), DX

@@ -46,29 +46,29 @@ func loopPair(both, right, left loopKind) *Pair[float32, float32] {
 }
 
 // Scale computes dst = factor·src. The two may be the same slice.
-func Scale(w *Workers, factor float32, dst, src []float32) {
-	run(w, loopMulOne, elementGrain, dst, src, nil, factor, 0)
+func Scale(w *Workers, dst, src []float32, factor float32) {
+	runLoop(w, dst, src, nil, loopMulOne, elementGrain, factor, 0)
 }
 
 // Product computes dst = a·b of equally long slices. dst may be a or b.
-func Product(w *Workers, dst, a, b []float32) { run(w, loopMul, elementGrain, dst, a, b, 0, 0) }
+func Product(w *Workers, dst, a, b []float32) { runLoop(w, dst, a, b, loopMul, elementGrain, 0, 0) }
 
 // Sqrt computes dst[i] = √src[i].
-func Sqrt(w *Workers, dst, src []float32) { run(w, loopSqrt, elementGrain, dst, src, nil, 0, 0) }
+func Sqrt(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopSqrt, elementGrain, 0, 0) }
 
-// SqrtGradient computes dx = dy/2y for y of [Sqrt].
-func SqrtGradient(w *Workers, dx, dy, y []float32) {
-	run(w, loopSqrtGradient, elementGrain, dx, dy, y, 0, 0)
+// SqrtBackward computes dx = dy/2y for y of [Sqrt].
+func SqrtBackward(w *Workers, dx, dy, y []float32) {
+	runLoop(w, dx, dy, y, loopSqrtBackward, elementGrain, 0, 0)
 }
 
 // Reciprocal computes dst[i] = 1/src[i].
 func Reciprocal(w *Workers, dst, src []float32) {
-	run(w, loopDivInto, elementGrain, dst, src, nil, 1, 0)
+	runLoop(w, dst, src, nil, loopDivInto, elementGrain, 1, 0)
 }
 
-// ReciprocalGradient computes dx = -dy·y² for y of [Reciprocal].
-func ReciprocalGradient(w *Workers, dx, dy, y []float32) {
-	run(w, loopReciprocalGradient, elementGrain, dx, dy, y, 0, 0)
+// ReciprocalBackward computes dx = -dy·y² for y of [Reciprocal].
+func ReciprocalBackward(w *Workers, dx, dy, y []float32) {
+	runLoop(w, dx, dy, y, loopReciprocalBackward, elementGrain, 0, 0)
 }
 
 // Map computes dst[i] = f(src[i]); f is called once an element.
@@ -80,8 +80,8 @@ func Map[T, U any](w *Workers, dst []U, src []T, f func(T) U) {
 	})
 }
 
-// MapGradient computes dx[i] = dy[i]·slope(x[i], y[i]) for y = f(x), where slope is the derivative of f in terms of both.
-func MapGradient(w *Workers, dx, dy, x, y []float32, slope func(x, y float32) float32) {
+// MapBackward computes dx[i] = dy[i]·slope(x[i], y[i]) for y = f(x), where slope is the derivative of f in terms of both.
+func MapBackward(w *Workers, dx, dy, x, y []float32, slope func(x, y float32) float32) {
 	w.For(len(dx), elementGrain, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			dx[i] = dy[i] * slope(x[i], y[i])

@@ -160,9 +160,9 @@ func PairOf[T, U any](f func(a, b T) U) *Pair[T, U] {
 }
 
 // Combine computes dst = f(a, b) with a and b broadcast to dst as the plan of these two inputs says.
-func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b []T) {
+func Combine[T, U any](w *Workers, dst []U, a, b []T, plan *Broadcast, f *Pair[T, U]) {
 	if f.lines[0] != nil && len(plan.dims) > 0 && plan.step[0]+plan.step[1] > 0 {
-		combineLines(w, plan, f, dst, a, b)
+		combineLines(w, dst, a, b, plan, f)
 		return
 	}
 	switch {
@@ -181,7 +181,7 @@ func Combine[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b
 }
 
 // combineLines is Combine for functions with loops over several rows, for plans of several rows.
-func combineLines[T, U any](w *Workers, plan *Broadcast, f *Pair[T, U], dst []U, a, b []T) {
+func combineLines[T, U any](w *Workers, dst []U, a, b []T, plan *Broadcast, f *Pair[T, U]) {
 	form, first, second := 0, 0, 1
 	switch {
 	case plan.step[1] == 0:
@@ -206,7 +206,7 @@ func repeat[T any](run []T) {
 
 // SumTo adds src of shape from up to dst of shape to, which broadcasts to from: the gradient of broadcasting.
 // Sums are formed in double precision.
-func SumTo(w *Workers, dst []float32, to []int, src []float32, from []int) {
+func SumTo(w *Workers, dst, src []float32, to, from []int) {
 	switch volume(from) {
 	case 0:
 		clear(dst)
@@ -221,5 +221,5 @@ func SumTo(w *Workers, dst []float32, to []int, src []float32, from []int) {
 			axes = append(axes, a)
 		}
 	}
-	NewReduction(from, axes).Fold(w, FoldSum, src, dst, func(_ int, sum float64) float32 { return float32(sum) })
+	NewReduction(from, axes).Fold(w, dst, src, FoldSum, func(_ int, sum float64) float32 { return float32(sum) })
 }

@@ -76,7 +76,7 @@ func TestCombineBroadcasts(t *testing.T) {
 			sa, sb := narrowed(r, out), narrowed(r, out)
 			a, b := numbers(r, volume(sa)), numbers(r, volume(sb))
 			got := make([]float32, volume(out))
-			Combine(w, NewBroadcast(out, sa, sb), c.pair, got, a, b)
+			Combine(w, got, a, b, NewBroadcast(out, sa, sb), c.pair)
 			for e, v := range got {
 				if want := c.f(a[source(e, out, sa)], b[source(e, out, sb)]); v != want {
 					t.Fatalf("%s: %v from %v and %v: element %d is %g, want %g", c.name, out, sa, sb, e, v, want)
@@ -108,7 +108,7 @@ func TestSumToAddsWhatReadsTheSame(t *testing.T) {
 		from := randomShape(r)
 		to := narrowed(r, from)
 		src, got, want := numbers(r, volume(from)), numbers(r, volume(to)), make([]float64, volume(to))
-		SumTo(nil, got, to, src, from)
+		SumTo(nil, got, src, to, from)
 		for e, v := range src {
 			want[source(e, from, to)] += float64(v)
 		}
@@ -152,8 +152,8 @@ func TestThreadsDoNotChangeSums(t *testing.T) {
 	} {
 		src := numbers(r, volume(c[1]))
 		one, many := make([]float32, volume(c[0])), make([]float32, volume(c[0]))
-		SumTo(nil, one, c[0], src, c[1])
-		SumTo(w, many, c[0], src, c[1])
+		SumTo(nil, one, src, c[0], c[1])
+		SumTo(w, many, src, c[0], c[1])
 		if !slices.Equal(one, many) {
 			t.Errorf("%v to %v: threads change the sums", c[1], c[0])
 		}
@@ -171,13 +171,13 @@ func BenchmarkCombine(b *testing.B) {
 		b.Run(fmt.Sprintf("add%v", shape), func(b *testing.B) {
 			b.SetBytes(int64(8 * len(z)))
 			for b.Loop() {
-				Combine(w, plan, Add, z, x, y)
+				Combine(w, z, x, y, plan, Add)
 			}
 		})
 		b.Run(fmt.Sprintf("sumto%v", shape), func(b *testing.B) {
 			b.SetBytes(int64(4 * len(z)))
 			for b.Loop() {
-				SumTo(w, y, shape, x, out)
+				SumTo(w, y, x, shape, out)
 			}
 		})
 	}

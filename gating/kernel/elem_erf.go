@@ -3,27 +3,29 @@ package kernel
 import "math"
 
 // Erf computes the error function of src. The two may be the same slice.
-func Erf(w *Workers, dst, src []float32) { run(w, loopErf, costlyGrain, dst, src, nil, 0, 0) }
+func Erf(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopErf, costlyGrain, 0, 0) }
 
-// ErfGradient computes dx = dy·2/√π·e^(-x²).
-func ErfGradient(w *Workers, dx, dy, x []float32) {
-	run(w, loopErfGradient, costlyGrain, dx, dy, x, 0, 0)
+// ErfBackward computes dx = dy·2/√π·e^(-x²).
+func ErfBackward(w *Workers, dx, dy, x []float32) {
+	runLoop(w, dx, dy, x, loopErfBackward, costlyGrain, 0, 0)
 }
 
 // Gelu computes dst[i] = x/2·(1+erf(x/√2)) for x = src[i] (arXiv 1606.08415).
-func Gelu(w *Workers, dst, src []float32) { run(w, loopGelu, costlyGrain, dst, src, nil, 0, 0) }
+func Gelu(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopGelu, costlyGrain, 0, 0) }
 
-// GeluGradient computes dx = dy·(Φ(x) + x·φ(x)) with Φ and φ the normal distribution and its density.
-func GeluGradient(w *Workers, dx, dy, x []float32) {
-	run(w, loopGeluGradient, costlyGrain, dx, dy, x, 0, 0)
+// GeluBackward computes dx = dy·(Φ(x) + x·φ(x)) with Φ and φ the normal distribution and its density.
+func GeluBackward(w *Workers, dx, dy, x []float32) {
+	runLoop(w, dx, dy, x, loopGeluBackward, costlyGrain, 0, 0)
 }
 
 // GeluTanh computes dst[i] = x/2·(1+tanh(√(2/π)·(x + 0.044715·x³))) for x = src[i].
-func GeluTanh(w *Workers, dst, src []float32) { run(w, loopGeluTanh, costlyGrain, dst, src, nil, 0, 0) }
+func GeluTanh(w *Workers, dst, src []float32) {
+	runLoop(w, dst, src, nil, loopGeluTanh, costlyGrain, 0, 0)
+}
 
-// GeluTanhGradient computes dx = dy times the slope of [GeluTanh] at x.
-func GeluTanhGradient(w *Workers, dx, dy, x []float32) {
-	run(w, loopGeluTanhGradient, costlyGrain, dx, dy, x, 0, 0)
+// GeluTanhBackward computes dx = dy times the slope of [GeluTanh] at x.
+func GeluTanhBackward(w *Workers, dx, dy, x []float32) {
+	runLoop(w, dx, dy, x, loopGeluTanhBackward, costlyGrain, 0, 0)
 }
 
 // erf is x·P(x²)/Q(x²) on [-4, 4], the rational function of least relative error, 2.5e-8, there; beyond, erf is ±1 in float32.

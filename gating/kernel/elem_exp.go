@@ -3,53 +3,57 @@ package kernel
 import "math"
 
 // Exp computes dst[i] = e^src[i] to 1.5 units in the last place. The two may be the same slice.
-func Exp(w *Workers, dst, src []float32) { run(w, loopExp, costlyGrain, dst, src, nil, 0, 0) }
+func Exp(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopExp, costlyGrain, 0, 0) }
 
 // Sigmoid computes dst[i] = 1/(1+e^-src[i]). The two may be the same slice.
-func Sigmoid(w *Workers, dst, src []float32) { run(w, loopSigmoid, costlyGrain, dst, src, nil, 0, 0) }
+func Sigmoid(w *Workers, dst, src []float32) {
+	runLoop(w, dst, src, nil, loopSigmoid, costlyGrain, 0, 0)
+}
 
-// SigmoidGradient computes dx = dy·y·(1-y) for y of [Sigmoid].
-func SigmoidGradient(w *Workers, dx, dy, y []float32) {
-	run(w, loopSigmoidGradient, elementGrain, dx, dy, y, 0, 0)
+// SigmoidBackward computes dx = dy·y·(1-y) for y of [Sigmoid].
+func SigmoidBackward(w *Workers, dx, dy, y []float32) {
+	runLoop(w, dx, dy, y, loopSigmoidBackward, elementGrain, 0, 0)
 }
 
 // Tanh computes the hyperbolic tangent of src. The two may be the same slice.
-func Tanh(w *Workers, dst, src []float32) { run(w, loopTanh, costlyGrain, dst, src, nil, 0, 0) }
+func Tanh(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopTanh, costlyGrain, 0, 0) }
 
-// TanhGradient computes dx = dy·(1-y²) for y of [Tanh].
-func TanhGradient(w *Workers, dx, dy, y []float32) {
-	run(w, loopTanhGradient, elementGrain, dx, dy, y, 0, 0)
+// TanhBackward computes dx = dy·(1-y²) for y of [Tanh].
+func TanhBackward(w *Workers, dx, dy, y []float32) {
+	runLoop(w, dx, dy, y, loopTanhBackward, elementGrain, 0, 0)
 }
 
 // Swish computes dst[i] = x·sigmoid(alpha·x) for x = src[i]; with alpha 1 it is SiLU.
-func Swish(w *Workers, alpha float32, dst, src []float32) {
-	run(w, loopSwish, costlyGrain, dst, src, nil, alpha, 0)
+func Swish(w *Workers, dst, src []float32, alpha float32) {
+	runLoop(w, dst, src, nil, loopSwish, costlyGrain, alpha, 0)
 }
 
-// SwishGradient computes dx = dy times the slope of [Swish] at x.
-func SwishGradient(w *Workers, alpha float32, dx, dy, x []float32) {
-	run(w, loopSwishGradient, costlyGrain, dx, dy, x, alpha, 0)
+// SwishBackward computes dx = dy times the slope of [Swish] at x.
+func SwishBackward(w *Workers, dx, dy, x []float32, alpha float32) {
+	runLoop(w, dx, dy, x, loopSwishBackward, costlyGrain, alpha, 0)
 }
 
 // Mish computes dst[i] = x·tanh(ln(1+e^x)) for x = src[i] (arXiv 1908.08681).
-func Mish(w *Workers, dst, src []float32) { run(w, loopMish, costlyGrain, dst, src, nil, 0, 0) }
+func Mish(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopMish, costlyGrain, 0, 0) }
 
-// MishGradient computes dx = dy times the slope of [Mish] at x.
-func MishGradient(w *Workers, dx, dy, x []float32) {
-	run(w, loopMishGradient, costlyGrain, dx, dy, x, 0, 0)
+// MishBackward computes dx = dy times the slope of [Mish] at x.
+func MishBackward(w *Workers, dx, dy, x []float32) {
+	runLoop(w, dx, dy, x, loopMishBackward, costlyGrain, 0, 0)
 }
 
 // Softplus computes dst[i] = ln(1+e^src[i]).
-func Softplus(w *Workers, dst, src []float32) { run(w, loopSoftplus, costlyGrain, dst, src, nil, 0, 0) }
-
-// Elu computes dst[i] = x where x = src[i] is positive, else alpha·(e^(rate·x) - 1), for rate > 0.
-func Elu(w *Workers, alpha, rate float32, dst, src []float32) {
-	run(w, loopElu, costlyGrain, dst, src, nil, alpha, rate)
+func Softplus(w *Workers, dst, src []float32) {
+	runLoop(w, dst, src, nil, loopSoftplus, costlyGrain, 0, 0)
 }
 
-// EluGradient computes dx = dy where x > 0, else dy·alpha·rate·e^(rate·x): dy times the slope of [Elu] at x.
-func EluGradient(w *Workers, alpha, rate float32, dx, dy, x []float32) {
-	run(w, loopEluGradient, costlyGrain, dx, dy, x, alpha*rate, rate)
+// Elu computes dst[i] = x where x = src[i] is positive, else alpha·(e^(rate·x) - 1), for rate > 0.
+func Elu(w *Workers, dst, src []float32, alpha, rate float32) {
+	runLoop(w, dst, src, nil, loopElu, costlyGrain, alpha, rate)
+}
+
+// EluBackward computes dx = dy where x > 0, else dy·alpha·rate·e^(rate·x): dy times the slope of [Elu] at x.
+func EluBackward(w *Workers, dx, dy, x []float32, alpha, rate float32) {
+	runLoop(w, dx, dy, x, loopEluBackward, costlyGrain, alpha*rate, rate)
 }
 
 // Expm1Of returns e^x - 1, exact for small x too.

@@ -9,7 +9,7 @@ type elementwise func(dst, a, b []float32, p, q float32)
 // loopKind names a loop.
 type loopKind int
 
-// The loops. A gradient takes dy in a, and in b the function's input, or its output where the comment says so.
+// The loops. A backward loop takes dy in a, and in b the function's input, or its output where the comment says so.
 const (
 	loopAdd     loopKind = iota // a + b
 	loopAddOne                  // a + p
@@ -22,36 +22,36 @@ const (
 	loopDivOne                  // a / p
 	loopDivInto                 // p / a
 	loopSqrt
-	loopSqrtGradient        // b is the output
-	loopReciprocalGradient  // b is the output
+	loopSqrtBackward        // b is the output
+	loopReciprocalBackward  // b is the output
 	loopRelu                // max(a, 0)
-	loopReluGradient        // b is the output
+	loopReluBackward        // b is the output
 	loopClip                // min(max(a, p), q)
-	loopClipGradient        // a where p <= b <= q, else 0
+	loopClipBackward        // a where p <= b <= q, else 0
 	loopLeakyRelu           // slope p below 0
-	loopLeakyReluGradient   // slope p at 0 and below
+	loopLeakyReluBackward   // slope p at 0 and below
 	loopHardSigmoid         // max(0, min(1, p·a + q))
-	loopHardSigmoidGradient // b is the output
+	loopHardSigmoidBackward // b is the output
 	loopHardSwish           // a·max(0, min(1, a/6 + 1/2))
-	loopHardSwishGradient
+	loopHardSwishBackward
 	loopExp
 	loopSigmoid
-	loopSigmoidGradient // b is the output
+	loopSigmoidBackward // b is the output
 	loopTanh
-	loopTanhGradient // b is the output
+	loopTanhBackward // b is the output
 	loopSwish        // a·sigmoid(p·a)
-	loopSwishGradient
+	loopSwishBackward
 	loopMish
-	loopMishGradient
+	loopMishBackward
 	loopSoftplus
 	loopElu         // p·(e^(q·a)-1) below 0
-	loopEluGradient // p·e^(q·b) at 0 and below
+	loopEluBackward // p·e^(q·b) at 0 and below
 	loopErf
-	loopErfGradient
+	loopErfBackward
 	loopGelu
-	loopGeluGradient
+	loopGeluBackward
 	loopGeluTanh
-	loopGeluTanhGradient
+	loopGeluTanhBackward
 	loopCount
 )
 
@@ -63,7 +63,7 @@ var loops = fastLoops(simd.name)
 type lineLoop func(rows, n int, dst, a, b []float32, da, db int)
 
 // run shares a loop out. b may be nil.
-func run(w *Workers, kind loopKind, grain int, dst, a, b []float32, p, q float32) {
+func runLoop(w *Workers, dst, a, b []float32, kind loopKind, grain int, p, q float32) {
 	if b == nil {
 		b = a
 	}
@@ -88,38 +88,38 @@ var plainLoops = [loopCount]elementwise{
 	loopDivInto: func(dst, a, _ []float32, p, _ float32) { divLeft(dst, p, a) },
 
 	loopSqrt:               plainUnary(func(x, _, _ float32) float32 { return float32(math.Sqrt(float64(x))) }),
-	loopSqrtGradient:       func(dst, a, b []float32, _, _ float32) { divBoth(dst, a, b); mulRight(dst, dst, 0.5) },
-	loopReciprocalGradient: plainGradient(func(y, _, _ float32) float32 { return -y * y }),
+	loopSqrtBackward:       func(dst, a, b []float32, _, _ float32) { divBoth(dst, a, b); mulRight(dst, dst, 0.5) },
+	loopReciprocalBackward: plainBackward(func(y, _, _ float32) float32 { return -y * y }),
 
 	loopRelu:                plainUnary(func(x, _, _ float32) float32 { return max(x, 0) }),
-	loopReluGradient:        plainGradient(func(y, _, _ float32) float32 { return step(y > 0, 1, 0) }),
+	loopReluBackward:        plainBackward(func(y, _, _ float32) float32 { return step(y > 0, 1, 0) }),
 	loopClip:                plainUnary(func(x, p, q float32) float32 { return min(max(x, p), q) }),
-	loopClipGradient:        plainGradient(func(x, p, q float32) float32 { return step(x >= p && x <= q, 1, 0) }),
+	loopClipBackward:        plainBackward(func(x, p, q float32) float32 { return step(x >= p && x <= q, 1, 0) }),
 	loopLeakyRelu:           plainUnary(func(x, p, _ float32) float32 { return x * step(x < 0, p, 1) }),
-	loopLeakyReluGradient:   plainGradient(func(x, p, _ float32) float32 { return step(x > 0, 1, p) }),
+	loopLeakyReluBackward:   plainBackward(func(x, p, _ float32) float32 { return step(x > 0, 1, p) }),
 	loopHardSigmoid:         plainUnary(func(x, p, q float32) float32 { return max(0, min(1, p*x+q)) }),
-	loopHardSigmoidGradient: plainGradient(func(y, p, _ float32) float32 { return step(y > 0 && y < 1, p, 0) }),
+	loopHardSigmoidBackward: plainBackward(func(y, p, _ float32) float32 { return step(y > 0 && y < 1, p, 0) }),
 	loopHardSwish:           plainUnary(func(x, _, _ float32) float32 { return x * max(0, min(1, x/6+0.5)) }),
-	loopHardSwishGradient:   plainGradient(hardSwishSlope),
+	loopHardSwishBackward:   plainBackward(hardSwishSlope),
 
 	loopExp:              plainUnary(func(x, _, _ float32) float32 { return exp(x) }),
 	loopSigmoid:          plainUnary(func(x, _, _ float32) float32 { return sigmoid(x) }),
-	loopSigmoidGradient:  plainGradient(func(y, _, _ float32) float32 { return y * (1 - y) }),
+	loopSigmoidBackward:  plainBackward(func(y, _, _ float32) float32 { return y * (1 - y) }),
 	loopTanh:             plainUnary(func(x, _, _ float32) float32 { return tanh(x) }),
-	loopTanhGradient:     plainGradient(func(y, _, _ float32) float32 { return 1 - y*y }),
+	loopTanhBackward:     plainBackward(func(y, _, _ float32) float32 { return 1 - y*y }),
 	loopSwish:            plainUnary(func(x, p, _ float32) float32 { return x * sigmoid(p*x) }),
-	loopSwishGradient:    plainGradient(swishSlope),
+	loopSwishBackward:    plainBackward(swishSlope),
 	loopMish:             plainUnary(func(x, _, _ float32) float32 { return x * float32(mishGate(float64(x))) }),
-	loopMishGradient:     plainGradient(mishSlope),
+	loopMishBackward:     plainBackward(mishSlope),
 	loopSoftplus:         plainUnary(softplus),
 	loopElu:              plainUnary(exponentialUnit),
-	loopEluGradient:      plainGradient(eluSlope),
+	loopEluBackward:      plainBackward(eluSlope),
 	loopErf:              plainUnary(func(x, _, _ float32) float32 { return float32(erf(float64(x))) }),
-	loopErfGradient:      plainGradient(erfSlope),
+	loopErfBackward:      plainBackward(erfSlope),
 	loopGelu:             plainUnary(gelu),
-	loopGeluGradient:     plainGradient(geluSlope),
+	loopGeluBackward:     plainBackward(geluSlope),
 	loopGeluTanh:         plainUnary(geluTanh),
-	loopGeluTanhGradient: plainGradient(geluTanhSlope),
+	loopGeluTanhBackward: plainBackward(geluTanhSlope),
 }
 
 // plainUnary is the loop of a function of one element and the two numbers.
@@ -131,8 +131,8 @@ func plainUnary(f func(x, p, q float32) float32) elementwise {
 	}
 }
 
-// plainGradient is the loop of dy, in a, times a slope at b. An element without slope gets 0 whatever dy is.
-func plainGradient(slope func(x, p, q float32) float32) elementwise {
+// plainBackward is the loop of dy, in a, times a slope at b. An element without slope gets 0 whatever dy is.
+func plainBackward(slope func(x, p, q float32) float32) elementwise {
 	return func(dst, a, b []float32, p, q float32) {
 		for i, v := range b[:len(dst)] {
 			s := slope(v, p, q)

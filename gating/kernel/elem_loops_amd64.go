@@ -44,36 +44,36 @@ var assemblyLoops = [loopCount][2]assembly{
 	loopDivOne:              {divOneAVX2, divOneAVX512},
 	loopDivInto:             {divIntoAVX2, divIntoAVX512},
 	loopRelu:                {reluAVX2, reluAVX512},
-	loopReluGradient:        {reluGradientAVX2, reluGradientAVX512},
+	loopReluBackward:        {reluBackwardAVX2, reluBackwardAVX512},
 	loopClip:                {clipAVX2, clipAVX512},
-	loopClipGradient:        {clipGradientAVX2, clipGradientAVX512},
+	loopClipBackward:        {clipBackwardAVX2, clipBackwardAVX512},
 	loopLeakyRelu:           {leakyReluAVX2, leakyReluAVX512},
-	loopLeakyReluGradient:   {leakyReluGradientAVX2, leakyReluGradientAVX512},
+	loopLeakyReluBackward:   {leakyReluBackwardAVX2, leakyReluBackwardAVX512},
 	loopHardSigmoid:         {hardSigmoidAVX2, hardSigmoidAVX512},
-	loopHardSigmoidGradient: {hardSigmoidGradientAVX2, hardSigmoidGradientAVX512},
+	loopHardSigmoidBackward: {hardSigmoidBackwardAVX2, hardSigmoidBackwardAVX512},
 	loopHardSwish:           {hardSwishAVX2, hardSwishAVX512},
-	loopHardSwishGradient:   {hardSwishGradientAVX2, hardSwishGradientAVX512},
+	loopHardSwishBackward:   {hardSwishBackwardAVX2, hardSwishBackwardAVX512},
 	loopExp:                 {expAVX2, expAVX512},
 	loopSigmoid:             {sigmoidAVX2, sigmoidAVX512},
-	loopSigmoidGradient:     {sigmoidGradientAVX2, sigmoidGradientAVX512},
+	loopSigmoidBackward:     {sigmoidBackwardAVX2, sigmoidBackwardAVX512},
 	loopTanh:                {tanhAVX2, tanhAVX512},
-	loopTanhGradient:        {tanhGradientAVX2, tanhGradientAVX512},
+	loopTanhBackward:        {tanhBackwardAVX2, tanhBackwardAVX512},
 	loopSwish:               {swishAVX2, swishAVX512},
-	loopSwishGradient:       {swishGradientAVX2, swishGradientAVX512},
+	loopSwishBackward:       {swishBackwardAVX2, swishBackwardAVX512},
 	loopMish:                {mishAVX2, mishAVX512},
-	loopMishGradient:        {mishGradientAVX2, mishGradientAVX512},
+	loopMishBackward:        {mishBackwardAVX2, mishBackwardAVX512},
 	loopErf:                 {erfAVX2, erfAVX512},
-	loopErfGradient:         {erfGradientAVX2, erfGradientAVX512},
+	loopErfBackward:         {erfBackwardAVX2, erfBackwardAVX512},
 	loopGelu:                {geluAVX2, geluAVX512},
-	loopGeluGradient:        {geluGradientAVX2, geluGradientAVX512},
+	loopGeluBackward:        {geluBackwardAVX2, geluBackwardAVX512},
 	loopGeluTanh:            {geluTanhAVX2, geluTanhAVX512},
-	loopGeluTanhGradient:    {geluTanhGradientAVX2, geluTanhGradientAVX512},
+	loopGeluTanhBackward:    {geluTanhBackwardAVX2, geluTanhBackwardAVX512},
 	loopSqrt:                {sqrtAVX2, sqrtAVX512},
-	loopSqrtGradient:        {sqrtGradientAVX2, sqrtGradientAVX512},
-	loopReciprocalGradient:  {reciprocalGradientAVX2, reciprocalGradientAVX512},
+	loopSqrtBackward:        {sqrtBackwardAVX2, sqrtBackwardAVX512},
+	loopReciprocalBackward:  {reciprocalBackwardAVX2, reciprocalBackwardAVX512},
 	loopSoftplus:            {softplusAVX2, softplusAVX512},
 	loopElu:                 {eluAVX2, eluAVX512},
-	loopEluGradient:         {eluGradientAVX2, eluGradientAVX512},
+	loopEluBackward:         {eluBackwardAVX2, eluBackwardAVX512},
 }
 
 // lineAssembly is the signature of the generated loops over lines.
@@ -92,13 +92,13 @@ func lines(kind loopKind) lineLoop {
 		if rows == 0 || n == 0 {
 			return
 		}
-		need("dst", len(dst), rows*n)
-		need("a", len(a), (rows-1)*da+n)
+		requireLen("dst", len(dst), rows*n)
+		requireLen("a", len(a), (rows-1)*da+n)
 		last := 1
 		if vector {
 			last = n
 		}
-		need("b", len(b), (rows-1)*db+last)
+		requireLen("b", len(b), (rows-1)*db+last)
 		f(rows, n, &dst[0], &a[0], &b[0], da, db)
 	}
 }

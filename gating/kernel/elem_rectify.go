@@ -1,31 +1,31 @@
 package kernel
 
 // Relu computes dst[i] = max(src[i], 0); NaN stays NaN.
-func Relu(w *Workers, dst, src []float32) { run(w, loopRelu, elementGrain, dst, src, nil, 0, 0) }
+func Relu(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopRelu, elementGrain, 0, 0) }
 
-// ReluGradient computes dx = dy where y, the output of [Relu], is positive, and 0 elsewhere. x is not read.
-func ReluGradient(w *Workers, dx, dy, x, y []float32) {
-	run(w, loopReluGradient, elementGrain, dx, dy, y, 0, 0)
+// ReluBackward computes dx = dy where y, the output of [Relu], is positive, and 0 elsewhere.
+func ReluBackward(w *Workers, dx, dy, y []float32) {
+	runLoop(w, dx, dy, y, loopReluBackward, elementGrain, 0, 0)
 }
 
 // Clip computes dst[i] = min(max(src[i], low), high); NaN stays NaN.
-func Clip(w *Workers, low, high float32, dst, src []float32) {
-	run(w, loopClip, elementGrain, dst, src, nil, low, high)
+func Clip(w *Workers, dst, src []float32, low, high float32) {
+	runLoop(w, dst, src, nil, loopClip, elementGrain, low, high)
 }
 
-// ClipGradient computes dx = dy where low <= x <= high, and 0 elsewhere.
-func ClipGradient(w *Workers, low, high float32, dx, dy, x []float32) {
-	run(w, loopClipGradient, elementGrain, dx, dy, x, low, high)
+// ClipBackward computes dx = dy where low <= x <= high, and 0 elsewhere.
+func ClipBackward(w *Workers, dx, dy, x []float32, low, high float32) {
+	runLoop(w, dx, dy, x, loopClipBackward, elementGrain, low, high)
 }
 
 // LeakyRelu computes dst[i] = x where x = src[i] is not negative, else alpha·x.
-func LeakyRelu(w *Workers, alpha float32, dst, src []float32) {
-	run(w, loopLeakyRelu, elementGrain, dst, src, nil, alpha, 0)
+func LeakyRelu(w *Workers, dst, src []float32, alpha float32) {
+	runLoop(w, dst, src, nil, loopLeakyRelu, elementGrain, alpha, 0)
 }
 
-// LeakyReluGradient computes dx = dy where x > 0, else alpha·dy.
-func LeakyReluGradient(w *Workers, alpha float32, dx, dy, x []float32) {
-	run(w, loopLeakyReluGradient, elementGrain, dx, dy, x, alpha, 0)
+// LeakyReluBackward computes dx = dy where x > 0, else alpha·dy.
+func LeakyReluBackward(w *Workers, dx, dy, x []float32, alpha float32) {
+	runLoop(w, dx, dy, x, loopLeakyReluBackward, elementGrain, alpha, 0)
 }
 
 // PRelu is x where x is not negative, else slope·x, for [Combine] of x and slope.
@@ -44,24 +44,24 @@ func pReluPair() *Pair[float32, float32] {
 }
 
 // HardSigmoid computes dst[i] = max(0, min(1, alpha·src[i] + beta)).
-func HardSigmoid(w *Workers, alpha, beta float32, dst, src []float32) {
-	run(w, loopHardSigmoid, elementGrain, dst, src, nil, alpha, beta)
+func HardSigmoid(w *Workers, dst, src []float32, alpha, beta float32) {
+	runLoop(w, dst, src, nil, loopHardSigmoid, elementGrain, alpha, beta)
 }
 
-// HardSigmoidGradient computes dx = alpha·dy where 0 < y < 1 for y of [HardSigmoid], and 0 elsewhere.
-func HardSigmoidGradient(w *Workers, alpha float32, dx, dy, y []float32) {
-	run(w, loopHardSigmoidGradient, elementGrain, dx, dy, y, alpha, 0)
+// HardSigmoidBackward computes dx = alpha·dy where 0 < y < 1 for y of [HardSigmoid], and 0 elsewhere.
+func HardSigmoidBackward(w *Workers, dx, dy, y []float32, alpha float32) {
+	runLoop(w, dx, dy, y, loopHardSigmoidBackward, elementGrain, alpha, 0)
 }
 
 // HardSwish computes dst[i] = x·max(0, min(1, x/6 + 1/2)) for x = src[i].
 func HardSwish(w *Workers, dst, src []float32) {
-	run(w, loopHardSwish, elementGrain, dst, src, nil, 0, 0)
+	runLoop(w, dst, src, nil, loopHardSwish, elementGrain, 0, 0)
 }
 
-// HardSwishGradient computes dx = dy times the slope of [HardSwish] at x: 0 below -3, 1 above 3, and x/3 + 1/2 from
+// HardSwishBackward computes dx = dy times the slope of [HardSwish] at x: 0 below -3, 1 above 3, and x/3 + 1/2 from
 // one to the other.
-func HardSwishGradient(w *Workers, dx, dy, x []float32) {
-	run(w, loopHardSwishGradient, elementGrain, dx, dy, x, 0, 0)
+func HardSwishBackward(w *Workers, dx, dy, x []float32) {
+	runLoop(w, dx, dy, x, loopHardSwishBackward, elementGrain, 0, 0)
 }
 
 func hardSwishSlope(x, _, _ float32) float32 {

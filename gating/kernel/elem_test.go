@@ -51,10 +51,10 @@ var functions = []struct {
 	{"tanh", Tanh, math.Tanh, 200, 3, 0},
 	{"erf", Erf, math.Erf, 200, 2.5, 0},
 	{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 200, 2, 0},
-	{"elu", func(w *Workers, dst, src []float32) { Elu(w, 1.5, 0.5, dst, src) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }, 200, 4, 0},
+	{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1.5, 0.5) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }, 200, 4, 0},
 	{"sqrt", func(w *Workers, dst, src []float32) { Sqrt(w, dst, src) }, math.Sqrt, 200, 0.51, 0},
 	{"reciprocal", Reciprocal, func(x float64) float64 { return 1 / x }, 200, 0.51, 0},
-	{"swish", func(w *Workers, dst, src []float32) { Swish(w, 1, dst, src) }, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 200, 4, 1e-35},
+	{"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) }, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 200, 4, 1e-35},
 	{"gelu", Gelu, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, 200, 8, 1e-9},
 	{"gelu tanh", GeluTanh, geluTanhReference, 200, 16, 4e-9},
 	{"mish", Mish, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }, 200, 6, 1e-35},
@@ -93,8 +93,8 @@ func TestFunctionsAtTheEdges(t *testing.T) {
 	}{
 		{"exp", Exp, 0, inf32}, {"sigmoid", Sigmoid, 0, 1}, {"tanh", Tanh, -1, 1}, {"erf", Erf, -1, 1}, {"relu", Relu, 0, inf32},
 		{"softplus", Softplus, 0, inf32}, {"gelu", Gelu, nan, inf32}, {"gelu tanh", GeluTanh, nan, inf32}, {"mish", Mish, nan, inf32},
-		{"hard swish", HardSwish, nan, inf32}, {"swish", func(w *Workers, dst, src []float32) { Swish(w, 1, dst, src) }, nan, inf32},
-		{"elu", func(w *Workers, dst, src []float32) { Elu(w, 1, 1, dst, src) }, -1, inf32}, {"sqrt", Sqrt, nan, inf32}, {"reciprocal", Reciprocal, 0, 0},
+		{"hard swish", HardSwish, nan, inf32}, {"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) }, nan, inf32},
+		{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1, 1) }, -1, inf32}, {"sqrt", Sqrt, nan, inf32}, {"reciprocal", Reciprocal, 0, 0},
 	} {
 		src := []float32{-inf32, inf32, nan}
 		got := make([]float32, 3)
@@ -137,12 +137,12 @@ func TestGradientKernels(t *testing.T) {
 		run  func(w *Workers, dx, dy, x []float32)
 		want func(x float64) float64
 	}{
-		{"gelu", GeluGradient, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }},
-		{"gelu tanh", GeluTanhGradient, geluTanhReference},
-		{"mish", MishGradient, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }},
-		{"elu", func(w *Workers, dx, dy, x []float32) { EluGradient(w, 1.5, 0.5, dx, dy, x) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }},
-		{"erf", ErfGradient, math.Erf},
-		{"swish", func(w *Workers, dx, dy, x []float32) { SwishGradient(w, 1.5, dx, dy, x) }, func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }},
+		{"gelu", GeluBackward, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }},
+		{"gelu tanh", GeluTanhBackward, geluTanhReference},
+		{"mish", MishBackward, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }},
+		{"elu", func(w *Workers, dx, dy, x []float32) { EluBackward(w, dx, dy, x, 1.5, 0.5) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }},
+		{"erf", ErfBackward, math.Erf},
+		{"swish", func(w *Workers, dx, dy, x []float32) { SwishBackward(w, dx, dy, x, 1.5) }, func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }},
 	} {
 		var x []float32
 		for v := float32(-30); v < 30; v += 0.0913 {
@@ -167,10 +167,10 @@ func TestGradientsFromOutputs(t *testing.T) {
 		run  func(w *Workers, dx, dy, y []float32)
 		want func(y float64) float64
 	}{
-		{"sigmoid", SigmoidGradient, func(y float64) float64 { return y * (1 - y) }},
-		{"tanh", TanhGradient, func(y float64) float64 { return 1 - y*y }},
-		{"sqrt", SqrtGradient, func(y float64) float64 { return 0.5 / y }},
-		{"reciprocal", ReciprocalGradient, func(y float64) float64 { return -y * y }},
+		{"sigmoid", SigmoidBackward, func(y float64) float64 { return y * (1 - y) }},
+		{"tanh", TanhBackward, func(y float64) float64 { return 1 - y*y }},
+		{"sqrt", SqrtBackward, func(y float64) float64 { return 0.5 / y }},
+		{"reciprocal", ReciprocalBackward, func(y float64) float64 { return -y * y }},
 		{"product", Product, func(y float64) float64 { return y }},
 	} {
 		r := rand.New(rand.NewPCG(22, 1))
@@ -193,15 +193,15 @@ func TestClipKernels(t *testing.T) {
 	nan := float32(math.NaN())
 	x, dy := []float32{-2, -1, 0, 1, 2, nan}, []float32{1, 2, 3, 4, 5, 6}
 	y, dx := make([]float32, 6), make([]float32, 6)
-	Clip(nil, -1, 1, y, x)
-	ClipGradient(nil, -1, 1, dx, dy, x)
+	Clip(nil, y, x, -1, 1)
+	ClipBackward(nil, dx, dy, x, -1, 1)
 	if want := []float32{-1, -1, 0, 1, 1}; !slices.Equal(y[:5], want) || y[5] == y[5] {
 		t.Errorf("clip gives %v, want %v and NaN", y, want)
 	}
 	if want := []float32{0, 2, 3, 4, 0, 0}; !slices.Equal(dx, want) {
 		t.Errorf("its gradient is %v, want %v", dx, want)
 	}
-	Clip(nil, 1, -1, y, x)
+	Clip(nil, y, x, 1, -1)
 	if want := []float32{-1, -1, -1, -1, -1}; !slices.Equal(y[:5], want) {
 		t.Errorf("with bounds crossed clip gives %v, want %v", y, want)
 	}
@@ -212,7 +212,7 @@ func TestReluKernels(t *testing.T) {
 	x, dy := []float32{-2, minus0, 0, 1e-45, 2, nan}, []float32{1, 2, 3, 4, 5, 6}
 	y, dx := make([]float32, 6), make([]float32, 6)
 	Relu(nil, y, x)
-	ReluGradient(nil, dx, dy, x, y)
+	ReluBackward(nil, dx, dy, y)
 	if want := []float32{0, 0, 0, 1e-45, 2}; !slices.Equal(y[:5], want) || y[5] == y[5] {
 		t.Errorf("relu gives %v, want %v and NaN", y, want)
 	}
@@ -241,7 +241,7 @@ func BenchmarkElement(b *testing.B) {
 	})
 	b.Run("gelu gradient", func(b *testing.B) {
 		for b.Loop() {
-			GeluGradient(w, y, dy, x)
+			GeluBackward(w, y, dy, x)
 		}
 	})
 }

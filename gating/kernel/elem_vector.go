@@ -4,12 +4,12 @@ package kernel
 const streamGrain = 1 << 14
 
 // Axpy computes y += alpha·x over len(y) elements.
-func Axpy(w *Workers, alpha float32, x, y []float32) {
-	need("x", len(x), len(y))
+func Axpy(w *Workers, y, x []float32, alpha float32) {
+	requireLen("x", len(x), len(y))
 	w.For(len(y), streamGrain, func(lo, hi int) {
 		whole := lo + (hi-lo)&^(block-1)
 		if whole > lo {
-			simd.axpy(alpha, x[lo:whole], y[lo:whole])
+			simd.axpy(y[lo:whole], x[lo:whole], alpha)
 		}
 		for i := whole; i < hi; i++ {
 			y[i] += alpha * x[i]
@@ -40,16 +40,16 @@ func Mix(w *Workers, dst []float32, coefs []float32, ws [][]float32) {
 }
 
 func checkParents(n, count int, ws [][]float32) {
-	need("list of operands", len(ws), count)
+	requireLen("list of operands", len(ws), count)
 	for _, v := range ws[:count] {
-		need("operand", len(v), n)
+		requireLen("operand", len(v), n)
 	}
 }
 
 // Dot returns the sum of x[i]·y[i] over len(x) elements. See Dots for how it is added up.
 func Dot(w *Workers, x, y []float32) float32 {
 	var out [1]float64
-	Dots(w, x, [][]float32{y}, out[:])
+	Dots(w, out[:], x, [][]float32{y})
 	return float32(out[0])
 }
 
@@ -60,7 +60,7 @@ const (
 
 // Dots computes out[j] = sum over i of dw[i]·ws[j][i] for j below len(out), in one pass over dw. Chunks of fixed length
 // are summed in lanes of single precision, the chunks in double precision and in order.
-func Dots(w *Workers, dw []float32, ws [][]float32, out []float64) {
+func Dots(w *Workers, out []float64, dw []float32, ws [][]float32) {
 	checkParents(len(dw), len(out), ws)
 	spans := (len(dw) + dotSpan - 1) / dotSpan
 	sums := make([]float64, spans*len(out))
@@ -91,7 +91,7 @@ func sum(x []float32) float64 {
 	for len(x) >= block {
 		var lanes [16]float32
 		n := min(len(x)&^(block-1), dotChunk)
-		simd.sum(x[:n], &lanes)
+		simd.sum(&lanes, x[:n])
 		total += sumLanes(&lanes)
 		x = x[n:]
 	}

@@ -40,8 +40,8 @@ func testVectors(t *testing.T, r *rand.Rand, n, parents int, two, five *Workers)
 	Mix(five, again, coefs, ws)
 	compare(t, "Mix", got, mixed, mixedScale)
 	out, outAgain := make([]float64, parents), make([]float64, parents)
-	Dots(two, dw, ws, out)
-	Dots(five, dw, ws, outAgain)
+	Dots(two, out, dw, ws)
+	Dots(five, outAgain, dw, ws)
 	for j := range out {
 		if math.Abs(out[j]-dots[j]) > 1e-6*dotsScale[j] || out[j] != outAgain[j] {
 			t.Fatalf("n %d: dot %d is %v and %v, want %v", n, j, out[j], outAgain[j], dots[j])
@@ -54,7 +54,7 @@ func testVectors(t *testing.T, r *rand.Rand, n, parents int, two, five *Workers)
 		return
 	}
 	y := append([]float32{}, dw...)
-	Axpy(two, coefs[0], ws[0], y)
+	Axpy(two, y, ws[0], coefs[0])
 	for i := range y {
 		p := float64(coefs[0]) * float64(ws[0][i])
 		axpy[i], axpyScale[i] = float64(dw[i])+p, math.Abs(float64(dw[i]))+math.Abs(p)
@@ -74,7 +74,7 @@ func TestVectorBitsDoNotDependOnRegisters(t *testing.T) {
 	for _, set := range available() {
 		if simd = set; set != generic {
 			var out [1]float64
-			Dots(nil, x, [][]float32{y}, out[:])
+			Dots(nil, out[:], x, [][]float32{y})
 			sums, dots = append(sums, sum(x)), append(dots, out[0])
 		}
 	}
@@ -88,12 +88,14 @@ func TestVectorBitsDoNotDependOnRegisters(t *testing.T) {
 func TestShortSlicesPanicBeforeAssemblyReadsThem(t *testing.T) {
 	short, long := make([]float32, 99), make([]float32, 100)
 	for name, call := range map[string]func(){
-		"Axpy":    func() { Axpy(nil, 1, short, long) },
-		"Mix":     func() { Mix(nil, long, []float32{1}, [][]float32{short}) },
-		"Dots":    func() { Dots(nil, long, [][]float32{short}, make([]float64, 1)) },
-		"Gemm":    func() { Gemm(nil, false, false, 10, 10, 10, 1, short, 10, long, 10, 0, long, 10) },
+		"Axpy": func() { Axpy(nil, long, short, 1) },
+		"Mix":  func() { Mix(nil, long, []float32{1}, [][]float32{short}) },
+		"Dots": func() { Dots(nil, make([]float64, 1), long, [][]float32{short}) },
+		"Gemm": func() {
+			Gemm(nil, NewMatrix(long, 10, 10, 10), NewMatrix(short, 10, 10, 10), NewMatrix(long, 10, 10, 10), 1, 0)
+		},
 		"Permute": func() { Permute(nil, short, long, []int{10, 10}, []int{1, 0}) },
-		"Conv":    func() { square(1, 1, 1, 1, 10, 3, 1).Forward(nil, long, long, nil, short) },
+		"Conv":    func() { square(1, 1, 1, 1, 10, 3, 1).Forward(nil, short, long, long, nil) },
 	} {
 		func() {
 			defer func() {
@@ -120,7 +122,7 @@ func BenchmarkMix(b *testing.B) {
 	b.Run("dots", func(b *testing.B) {
 		b.SetBytes(4 * 4 * n)
 		for b.Loop() {
-			Dots(w, dst, ws, make([]float64, 3))
+			Dots(w, make([]float64, 3), dst, ws)
 		}
 	})
 }

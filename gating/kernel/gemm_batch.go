@@ -1,24 +1,35 @@
 package kernel
 
-// BatchGemm computes Gemm for batch matrices, each strideA, strideB and strideC elements after the one before.
-// A stride of zero for A or B shares that operand.
-func BatchGemm(w *Workers, batch int, transA, transB bool, m, n, k int, alpha float32, a []float32, lda, strideA int,
-	b []float32, ldb, strideB int, beta float32, c []float32, ldc, strideC int) {
-	if batch <= 0 || m <= 0 || n <= 0 {
+// Batch is a sequence of matrices of one shape: the first is Matrix, and each begins Step elements after the one before.
+// A Step of zero repeats one matrix.
+type Batch struct {
+	Matrix
+	Step int
+}
+
+// at returns matrix i.
+func (b *Batch) at(i int) Matrix {
+	m := b.Matrix
+	m.Data = m.Data[min(i*b.Step, len(m.Data)):]
+	return m
+}
+
+// BatchGemm computes [Gemm] for count triples of matrices. The matrices of c must not overlap; those of a and b may be
+// one, repeated.
+func BatchGemm(w *Workers, c, a, b Batch, count int, alpha, beta float32) {
+	work := c.Rows * c.Cols * max(a.Cols, 1)
+	if count <= 0 || c.Rows <= 0 || c.Cols <= 0 {
 		return
 	}
-	one := func(w *Workers, i int) {
-		Gemm(w, transA, transB, m, n, k, alpha, a[min(i*strideA, len(a)):], lda, b[min(i*strideB, len(b)):], ldb, beta, c[i*strideC:], ldc)
-	}
-	if batch < w.Threads() || m*n*max(k, 1) > largeProduct {
-		for i := range batch {
-			one(w, i)
+	if count < w.Threads() || work > largeProduct {
+		for i := range count {
+			Gemm(w, c.at(i), a.at(i), b.at(i), alpha, beta)
 		}
 		return
 	}
-	w.For(batch, max(1, serialWork/4/(m*n*max(k, 1))), func(lo, hi int) {
+	w.For(count, max(1, serialWork/4/work), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			one(nil, i)
+			Gemm(nil, c.at(i), a.at(i), b.at(i), alpha, beta)
 		}
 	})
 }

@@ -3,25 +3,24 @@ package kernel
 // dotWidth is how many rows or columns a product may have for dot products to beat packing.
 const dotWidth = 2
 
-// fewDots says whether both operands have their summation index side by side and one of them is so thin that bringing
+// prefersDots says whether both operands have their summation index side by side and one of them has so few rows or columns that bringing
 // the other into panels would cost more than the product.
-func fewDots(transA, transB bool, m, n, ldb int) bool {
-	return !transA && (transB || n == 1 && ldb == 1) && min(m, n) <= dotWidth
+func prefersDots(a, b *Matrix) bool {
+	return !a.Transposed && (b.Transposed || b.Cols == 1 && b.Stride == 1) && min(a.Rows, b.Cols) <= dotWidth
 }
 
 // gemmDots computes every element of C by itself.
-func gemmDots(w *Workers, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, add bool, c []float32, ldc int) {
-	if n == 1 {
-		ldb = k
-	}
+func gemmDots(w *Workers, c, a, b *Matrix, alpha float32, add bool) {
+	m, n, k := c.Rows, c.Cols, a.Cols
 	w.For(m*n, 1+streamGrain/k, func(lo, hi int) {
 		for e := lo; e < hi; e++ {
 			i, j := e/n, e%n
-			v := alpha * float32(dot(a[i*lda:i*lda+k], b[j*ldb:j*ldb+k]))
+			at := i*c.Stride + j
+			v := alpha * float32(dot(a.Data[i*a.Stride:][:k], b.Data[j*b.Stride:][:k]))
 			if add {
-				v += c[i*ldc+j]
+				v += c.Data[at]
 			}
-			c[i*ldc+j] = v
+			c.Data[at] = v
 		}
 	})
 }
@@ -32,7 +31,7 @@ func dot(x, y []float32) float64 {
 	for len(x) >= block {
 		var lanes [16]float32
 		n := min(len(x)&^(block-1), dotChunk)
-		simd.dot(x[:n], y[:n], &lanes)
+		simd.dot(&lanes, x[:n], y[:n])
 		total += sumLanes(&lanes)
 		x, y = x[n:], y[n:]
 	}

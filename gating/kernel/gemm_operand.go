@@ -1,8 +1,8 @@
 package kernel
 
-// grid is one operand of a product, indexed by the summation index p and by a row or column j of the result: element
-// (p, j) is data[rows[p]+cols[j]]. A matrix is a grid, stored either way round, and so are the patches of an image.
-type grid struct {
+// operand is one side of a product, indexed by the summation index p and by a row or column j of the result: element
+// (p, j) is data[rows[p]+cols[j]]. A matrix is an operand, stored either way round, and so are the patches of an image.
+type operand struct {
 	data       []float32
 	rows, cols []int
 	// upright means that consecutive p, not consecutive j, mostly lie side by side in data.
@@ -11,18 +11,19 @@ type grid struct {
 	near bool
 }
 
-// matrix fills g as the k×n grid of a row-major matrix: op(B) as stored, or transposed.
-func (g *grid) matrix(data []float32, k, n, ld int, trans bool, rows, cols *[]int) {
+// matrix fills g from a matrix whose rows are the summation index.
+func (g *operand) matrix(m *Matrix, rows, cols *[]int) {
 	const small = 1 << 14 // floats that stay in the nearest caches
-	down, across := ld, 1
-	if trans {
-		down, across = 1, ld
+	down, across := m.Stride, 1
+	if m.Transposed {
+		down, across = 1, m.Stride
 	}
-	*g = grid{data: data, rows: ramp(rows, k, down), cols: ramp(cols, n, across), upright: trans, near: k*ld <= small}
+	*g = operand{data: m.Data, rows: arange(rows, m.Rows, down), cols: arange(cols, m.Cols, across),
+		upright: m.Transposed, near: m.Rows*m.Stride <= small}
 }
 
-// ramp returns 0, step, 2·step, ... in the memory of s.
-func ramp(s *[]int, n, step int) []int {
+// arange returns 0, step, 2·step, ... in the memory of s.
+func arange(s *[]int, n, step int) []int {
 	out := resize(s, n)
 	for i := range out {
 		out[i] = i * step
@@ -32,7 +33,7 @@ func ramp(s *[]int, n, step int) []int {
 
 // pack copies rows p0..p1 of columns j0..j1 to dst, where rows are stride apart. It writes no further than the last element, but may
 // leave anything between the last column and the stride.
-func (g *grid) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
+func (g *operand) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	if p0 >= p1 || j0 >= j1 {
 		return
 	}
@@ -47,7 +48,7 @@ func (g *grid) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 
 // packFlat copies runs of neighbouring columns by whole vectors. A vector may write past the end of its run, which the next run
 // or row corrects; the last row, and rows so near the end of data that a vector would read past it, are copied exactly.
-func (g *grid) packFlat(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
+func (g *operand) packFlat(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	moves, reach := vectorMoves(g.cols[j0:j1], simd.lanes, resize(&s.moves, j1-j0)[:0])
 	rows := g.rows[p0:p1]
 	done := 0
@@ -62,7 +63,7 @@ func (g *grid) packFlat(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	}
 }
 
-func (g *grid) packRow(dst []float32, row, j0, j1 int) {
+func (g *operand) packRow(dst []float32, row, j0, j1 int) {
 	data := g.data[row:]
 	for j, c := range g.cols[j0:j1] {
 		dst[j] = data[c]
@@ -83,7 +84,7 @@ func vectorMoves(cols []int, lanes int, moves [][2]int) ([][2]int, int) {
 }
 
 // packUpright transposes up to sixteen columns, each stretch of neighbouring p by itself; room is what is left of the stride.
-func (g *grid) packUpright(dst []float32, stride, room, p0, p1, j0, j1 int) {
+func (g *operand) packUpright(dst []float32, stride, room, p0, p1, j0, j1 int) {
 	var cols [16]int
 	for i := range cols {
 		cols[i] = g.cols[min(j0+i, j1-1)]

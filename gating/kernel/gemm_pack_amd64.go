@@ -22,17 +22,17 @@ func transpose8AVX2(dst *float32, stride int, src *float32, rows *int, n int)
 //go:noescape
 func transpose16AVX512(dst *float32, stride int, src *float32, rows *int, n int)
 
-// copyLinesAVX2 copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.
+// copySegmentsAVX2 copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.
 //
 //go:noescape
-func copyLinesAVX2(dst *float32, src *float32, list *int, count int)
+func copySegmentsAVX2(dst *float32, src *float32, list *int, count int)
 
-// pickLinesAVX2 copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.
+// gatherStride2AVX2 copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.
 //
 //go:noescape
-func pickLinesAVX2(dst *float32, src *float32, list *int, count int)
+func gatherStride2AVX2(dst *float32, src *float32, list *int, count int)
 
-// dealLinesAVX2 copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.
+// scatterStride2AVX2 copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.
 //
 //go:noescape
-func dealLinesAVX2(dst *float32, src *float32, list *int, count int)
+func scatterStride2AVX2(dst *float32, src *float32, list *int, count int)

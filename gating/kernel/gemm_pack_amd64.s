@@ -374,9 +374,9 @@ blocks:
 	VZEROUPPER
 	RET
 
-// func copyLinesAVX2(dst *float32, src *float32, list *int, count int)
+// func copySegmentsAVX2(dst *float32, src *float32, list *int, count int)
 // Requires: AVX
-TEXT ·copyLinesAVX2(SB), NOSPLIT, $0-32
+TEXT ·copySegmentsAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ list+16(FP), DX
@@ -434,9 +434,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func pickLinesAVX2(dst *float32, src *float32, list *int, count int)
+// func gatherStride2AVX2(dst *float32, src *float32, list *int, count int)
 // Requires: AVX, AVX2
-TEXT ·pickLinesAVX2(SB), NOSPLIT, $0-32
+TEXT ·gatherStride2AVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ list+16(FP), DX
@@ -479,9 +479,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func dealLinesAVX2(dst *float32, src *float32, list *int, count int)
+// func scatterStride2AVX2(dst *float32, src *float32, list *int, count int)
 // Requires: AVX, AVX2
-TEXT ·dealLinesAVX2(SB), NOSPLIT, $0-32
+TEXT ·scatterStride2AVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ list+16(FP), DX

@@ -9,7 +9,7 @@ const sumBlock = 384
 // leftLimit bounds the packed left operand, in floats.
 const leftLimit = 1 << 20
 
-// panels is a left operand, packed: rows are dealt evenly to as few tiles as possible, and each tile's rows are stored
+// panels is a left operand, packed: rows are divided evenly among as few tiles as possible, and each tile's rows are stored
 // p by p, so a range of p is a range of every panel.
 type panels struct {
 	data []float32
@@ -27,12 +27,12 @@ func (l *panels) rows(i int) (lo, hi int) {
 func (l *panels) at(i, p int) []float32 { return l.data[(i*l.k+p)*simd.stride:] }
 
 // packPanels fills l with columns j0..j0+m and rows p0..p0+k of g, times alpha.
-func packPanels(w *Workers, l *panels, g *grid, p0, k, j0, m int, alpha float32, buf *[]float32) {
+func packPanels(w *Workers, l *panels, g *operand, p0, k, j0, m int, alpha float32, buf *[]float32) {
 	*l = panels{m: m, k: k}
 	l.data = resize(buf, l.count()*k*simd.stride)
 	w.For(l.count(), 1, func(lo, hi int) {
-		s := borrow()
-		defer s.giveBack()
+		s := getScratch()
+		defer s.release()
 		for i := lo; i < hi; i++ {
 			r0, r1 := l.rows(i)
 			dst := l.at(i, 0)[:k*simd.stride]
@@ -49,7 +49,7 @@ func packPanels(w *Workers, l *panels, g *grid, p0, k, j0, m int, alpha float32,
 // product is C = left·right, or C += left·right when add is set, plus a bias for each row of C when bias is not nil.
 type product struct {
 	left  panels
-	right grid
+	right operand
 	p0    int // the row of right that belongs to the first k of left
 	add   bool
 	bias  []float32
@@ -120,7 +120,7 @@ func (c *product) runPanel(i, panels, p, k int, mode tileMode, right []float32, 
 			continue
 		}
 		tile := resize(&s.tile, simd.tall*simd.wide)
-		simd.tile(r1-r0, width, left, simd.stride, b, rows, tile, width, fresh(mode), bias)
+		simd.tile(r1-r0, width, left, simd.stride, b, rows, tile, width, storeMode(mode), bias)
 		c.scatter(tile, width, r0, r1, j, end, mode == tileAdd)
 	}
 }
@@ -139,7 +139,7 @@ var rowTables = func() (tables [6][sumBlock]int) {
 }()
 
 // fresh is the mode of a tile that goes to scratch first.
-func fresh(mode tileMode) tileMode {
+func storeMode(mode tileMode) tileMode {
 	if mode == tileAdd {
 		return tileStore
 	}
@@ -177,8 +177,8 @@ func (c *product) runAll(w *Workers, n int) {
 		down = 1
 	}
 	w.For(across*down, 1, func(lo, hi int) {
-		s := borrow()
-		defer s.giveBack()
+		s := getScratch()
+		defer s.release()
 		for t := lo; t < hi; t++ {
 			i, j := t%down, t/down*width*simd.wide
 			c.run(i*c.left.count()/down, (i+1)*c.left.count()/down, j, min(j+width*simd.wide, n), s)

@@ -51,7 +51,7 @@ func (g gemmCase) run(t *testing.T, w *Workers, seed uint64, check bool) []float
 		if trans {
 			rows, cols = cols, rows
 		}
-		return randoms(r, extent(rows, cols, cols+pad)), cols + pad
+		return randoms(r, rows*(cols+pad)), cols + pad
 	}
 	a, lda := shape(g.transA, g.m, g.k, g.padA)
 	b, ldb := shape(g.transB, g.k, g.n, g.padB)
@@ -63,7 +63,9 @@ func (g gemmCase) run(t *testing.T, w *Workers, seed uint64, check bool) []float
 			c[i] = float32(math.NaN())
 		}
 	}
-	Gemm(w, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a, lda, b, ldb, g.beta, c, ldc)
+	left := Matrix{Data: a, Rows: g.m, Cols: g.k, Stride: lda, Transposed: g.transA}
+	right := Matrix{Data: b, Rows: g.k, Cols: g.n, Stride: ldb, Transposed: g.transB}
+	Gemm(w, NewMatrix(c, g.m, g.n, ldc), left, right, g.alpha, g.beta)
 	if !check {
 		return c
 	}
@@ -179,9 +181,12 @@ func TestBatchGemm(t *testing.T) {
 			strideA, strideB := m*k*r.IntN(2), k*n*r.IntN(2)
 			a, b := randoms(r, m*k+max(batch-1, 0)*strideA), randoms(r, k*n+max(batch-1, 0)*strideB)
 			got, want := make([]float32, batch*m*n), make([]float32, batch*m*n)
-			BatchGemm(w, batch, transA, transB, m, n, k, 1, a, lda, strideA, b, ldb, strideB, 0, got, n, m*n)
+			left := Matrix{Data: a, Rows: m, Cols: k, Stride: lda, Transposed: transA}
+			right := Matrix{Data: b, Rows: k, Cols: n, Stride: ldb, Transposed: transB}
+			BatchGemm(w, Batch{NewMatrix(got, m, n, n), m * n}, Batch{left, strideA}, Batch{right, strideB}, batch, 1, 0)
 			for i := range batch {
-				Gemm(nil, transA, transB, m, n, k, 1, a[i*strideA:], lda, b[i*strideB:], ldb, 0, want[i*m*n:], n)
+				left.Data, right.Data = a[i*strideA:], b[i*strideB:]
+				Gemm(nil, NewMatrix(want[i*m*n:], m, n, n), left, right, 1, 0)
 			}
 			if !equalBits(got, want) {
 				t.Fatalf("batch %d of %d×%d×%d (%v, %v; strides %d, %d) differs from single products", batch, m, n, k, transA, transB, strideA, strideB)
@@ -197,7 +202,7 @@ func BenchmarkGemm(b *testing.B) {
 		b.Run(fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]), func(b *testing.B) {
 			x, y, z := make([]float32, s[0]*s[2]), make([]float32, s[1]*s[2]), make([]float32, s[0]*s[1])
 			for b.Loop() {
-				Gemm(w, false, false, s[0], s[1], s[2], 1, x, s[2], y, s[1], 0, z, s[1])
+				Gemm(w, NewMatrix(z, s[0], s[1], s[1]), NewMatrix(x, s[0], s[2], s[2]), NewMatrix(y, s[2], s[1], s[1]), 1, 0)
 			}
 			b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})

@@ -5,8 +5,8 @@ package kernel
 func Permute[T any](w *Workers, dst, src []T, shape, perm []int) {
 	dims, strides := foldAxes(shape, perm)
 	total := volume(dims)
-	need("source", len(src), total)
-	need("target", len(dst), total)
+	requireLen("source", len(src), total)
+	requireLen("target", len(dst), total)
 	if total == 0 {
 		return
 	}

@@ -111,7 +111,7 @@ func (a *axisMap) invert() bool {
 }
 
 // Copy writes the output of the remapping m to dst.
-func Copy[T any](w *Workers, m *Remap, dst, src []T, fill T) {
+func Copy[T any](w *Workers, dst, src []T, m *Remap, fill T) {
 	rows := 1
 	for _, a := range m.outer {
 		rows *= a.out
@@ -131,7 +131,7 @@ func Copy[T any](w *Workers, m *Remap, dst, src []T, fill T) {
 			case at == before:
 				copy(row, dst[(r-1)*n:])
 			default:
-				copyRow(m, row, src[at:at+m.last.in*m.run], fill)
+				copyRow(row, src[at:at+m.last.in*m.run], m, fill)
 			}
 			before = at
 		}
@@ -156,7 +156,7 @@ func (m *Remap) source(r int) int {
 	return at
 }
 
-func copyRow[T any](m *Remap, dst, src []T, fill T) {
+func copyRow[T any](dst, src []T, m *Remap, fill T) {
 	if m.element {
 		for o, i := range m.last.from {
 			if i >= 0 {
@@ -183,9 +183,9 @@ func setRun[T any](s []T, v T) {
 	}
 }
 
-// CopyAdjoint writes to dx the sum of the elements of dy that read each element of the input. Sums are in double
+// CopyBackward writes to dx the sum of the elements of dy that read each element of the input. Sums are in double
 // precision and in the order of the output.
-func CopyAdjoint(w *Workers, m *Remap, dx, dy []float32) {
+func CopyBackward(w *Workers, dx, dy []float32, m *Remap) {
 	rows, n := 1, m.last.in*m.run
 	for _, a := range m.outer {
 		rows *= a.in
@@ -204,11 +204,11 @@ func CopyAdjoint(w *Workers, m *Remap, dx, dy []float32) {
 			row := dx[r*n : (r+1)*n]
 			if m.distinct {
 				clear(row)
-				m.readers(0, index, 0, func(o int) { m.copyBack(row, dy[o:]) })
+				m.readers(0, index, 0, func(o int) { m.backwardCopy(row, dy[o:]) })
 				continue
 			}
 			clear(sums)
-			m.readers(0, index, 0, func(o int) { m.addBack(sums, dy[o:]) })
+			m.readers(0, index, 0, func(o int) { m.backwardAdd(sums, dy[o:]) })
 			for i, s := range sums {
 				row[i] = float32(s)
 			}
@@ -240,8 +240,8 @@ func (m *Remap) readers(k int, index []int, row int, visit func(at int)) {
 	}
 }
 
-// copyBack undoes copyRow where no element is read twice.
-func (m *Remap) copyBack(dx, dy []float32) {
+// backwardCopy undoes copyRow where no element is read twice.
+func (m *Remap) backwardCopy(dx, dy []float32) {
 	if m.element {
 		for o, i := range m.last.from {
 			if i >= 0 {
@@ -257,8 +257,8 @@ func (m *Remap) copyBack(dx, dy []float32) {
 	}
 }
 
-// addBack adds a row of the output to the sums of the input row that it reads.
-func (m *Remap) addBack(sums []float64, dy []float32) {
+// backwardAdd adds a row of the output to the sums of the input row that it reads.
+func (m *Remap) backwardAdd(sums []float64, dy []float32) {
 	if m.element {
 		for o, i := range m.last.from {
 			if i >= 0 {

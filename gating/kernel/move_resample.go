@@ -33,7 +33,7 @@ func (t *Taps) Transpose() *Taps {
 }
 
 // Resample applies t along the middle axis of src [outer, t.In, inner] and writes dst [outer, t.Out(), inner].
-func Resample(w *Workers, t *Taps, outer, inner int, dst, src []float32) {
+func Resample(w *Workers, dst, src []float32, t *Taps, outer, inner int) {
 	m := t.Out()
 	if inner == 1 {
 		w.For(outer, max(1, copyGrain/16/max(1, m)), func(lo, hi int) {

@@ -3,7 +3,7 @@ package kernel
 // CopyBlocks copies count blocks of n elements each: block b from src[b*srcStep:] to dst[b*dstStep:]. It is one
 // input of a concatenation or one output of a split, with all axes before the joined one folded into count and all
 // axes behind it into n.
-func CopyBlocks[T any](w *Workers, count, n int, dst []T, dstStep int, src []T, srcStep int) {
+func CopyBlocks[T any](w *Workers, dst []T, dstStep int, src []T, srcStep, count, n int) {
 	if n == 0 || count == 0 {
 		return
 	}
@@ -18,7 +18,7 @@ func CopyBlocks[T any](w *Workers, count, n int, dst []T, dstStep int, src []T, 
 const copyGrain = 1 << 14
 
 // GatherRuns copies len(at) runs of n elements each: run i from src[at[i]:] to dst[i*n:].
-func GatherRuns[T any](w *Workers, n int, dst, src []T, at []int) {
+func GatherRuns[T any](w *Workers, dst, src []T, at []int, n int) {
 	if n == 0 {
 		return
 	}
@@ -37,7 +37,7 @@ func GatherRuns[T any](w *Workers, n int, dst, src []T, at []int) {
 
 // ScatterRuns copies len(at) runs of n elements each, in order: run i from src[i*n:] to dst[at[i]:]. Where runs
 // meet, the last one stays.
-func ScatterRuns[T any](n int, dst, src []T, at []int) {
+func ScatterRuns[T any](dst, src []T, at []int, n int) {
 	for i, to := range at {
 		copy(dst[to:to+n], src[i*n:(i+1)*n])
 	}
@@ -45,7 +45,7 @@ func ScatterRuns[T any](n int, dst, src []T, at []int) {
 
 // ScatterAddRuns adds len(at) runs of n elements each: run i of src to dst[at[i]:]. It is the adjoint of
 // GatherRuns. Workers share the columns of the runs, never the order in which they are added.
-func ScatterAddRuns(w *Workers, n int, dst, src []float32, at []int) {
+func ScatterAddRuns(w *Workers, dst, src []float32, at []int, n int) {
 	if n == 1 {
 		for i, to := range at {
 			dst[to] += src[i]

@@ -85,8 +85,8 @@ func TestRemapIsItsDefinition(t *testing.T) {
 			dx[i] = float32(math.NaN())
 		}
 		m := NewRemap(shape, maps)
-		Copy(w, m, dst, src, -7)
-		CopyAdjoint(w, m, dx, dy)
+		Copy(w, dst, src, m, -7)
+		CopyBackward(w, dx, dy, m)
 		for o, got := range dst {
 			if at := sourceOf(o, shape, maps); at < 0 && got != -7 || at >= 0 && got != src[at] {
 				t.Fatalf("shape %v, maps %v: element %d is %g", shape, maps, o, got)
@@ -118,13 +118,13 @@ func TestRemapRefusesIndicesOutOfRange(t *testing.T) {
 func TestCopyBlocksJoinsAndSplits(t *testing.T) {
 	a, b := []int64{1, 2, 3, 4}, []int64{8, 9}
 	joined := make([]int64, 6)
-	CopyBlocks(nil, 2, 2, joined, 3, a, 2)
-	CopyBlocks(nil, 2, 1, joined[2:], 3, b, 1)
+	CopyBlocks(nil, joined, 3, a, 2, 2, 2)
+	CopyBlocks(nil, joined[2:], 3, b, 1, 2, 1)
 	if want := []int64{1, 2, 8, 3, 4, 9}; !slices.Equal(joined, want) {
 		t.Fatalf("joined %v, want %v", joined, want)
 	}
 	clear(a)
-	CopyBlocks(nil, 2, 2, a, 2, joined, 3)
+	CopyBlocks(nil, a, 2, joined, 3, 2, 2)
 	if want := []int64{1, 2, 3, 4}; !slices.Equal(a, want) {
 		t.Errorf("split %v, want %v", a, want)
 	}
@@ -141,9 +141,9 @@ func TestRuns(t *testing.T) {
 			}
 			at := []int{4 * n, 0, 4 * n, 2 * n}
 			got, sum, last := make([]float32, len(at)*n), make([]float32, len(src)), make([]float32, len(src))
-			GatherRuns(w, n, got, src, at)
-			ScatterAddRuns(w, n, sum, got, at)
-			ScatterRuns(n, last, got, at)
+			GatherRuns(w, got, src, at, n)
+			ScatterAddRuns(w, sum, got, at, n)
+			ScatterRuns(last, got, at, n)
 			w.Close()
 			for i, v := range src {
 				times := []float32{1, 0, 1, 0, 2}[i/n]
@@ -175,8 +175,8 @@ func TestResampleIsAMatrixProduct(t *testing.T) {
 		taps := randomTaps(r, in, out)
 		x, dy := normals(r.Uint64(), outer*in*inner), normals(r.Uint64(), outer*out*inner)
 		y, dx := make([]float32, len(dy)), make([]float32, len(x))
-		Resample(w, taps, outer, inner, y, x)
-		Resample(w, taps.Transpose(), outer, inner, dx, dy)
+		Resample(w, y, x, taps, outer, inner)
+		Resample(w, dx, dy, taps.Transpose(), outer, inner)
 		w.Close()
 		want := make([]float64, len(y))
 		for b := range outer {
@@ -239,13 +239,13 @@ func BenchmarkRemap(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(4 * len(y)))
 			for b.Loop() {
-				Copy(w, m, y, x, 0)
+				Copy(w, y, x, m, 0)
 			}
 		})
 		b.Run(c.name+" adjoint", func(b *testing.B) {
 			b.SetBytes(int64(4 * len(y)))
 			for b.Loop() {
-				CopyAdjoint(w, m, x, y)
+				CopyBackward(w, x, y, m)
 			}
 		})
 		w.Close()
@@ -266,7 +266,7 @@ func BenchmarkResample(b *testing.B) {
 		b.Run(fmt.Sprintf("inner %d", inner), func(b *testing.B) {
 			b.SetBytes(int64(4 * len(y)))
 			for b.Loop() {
-				Resample(w, t, 32*64, inner, y, x)
+				Resample(w, y, x, t, 32*64, inner)
 			}
 		})
 	}
@@ -283,6 +283,6 @@ func BenchmarkScatterAddRuns(b *testing.B) {
 	w := NewWorkers(2)
 	defer w.Close()
 	for b.Loop() {
-		ScatterAddRuns(w, n, dst, src, at)
+		ScatterAddRuns(w, dst, src, at, n)
 	}
 }

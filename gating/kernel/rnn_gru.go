@@ -38,16 +38,18 @@ func (r *Recurrent) gruRow(gates []float32, t, b int) gruRow {
 
 func (g *GRU) forward(w *Workers, r *Recurrent, t int, p *Parameters) {
 	n := r.Hidden
-	pre, h, last := r.gates(r.pre, t), r.state(r.H, t), p.Recurrent[2*n*n:]
-	Gemm(w, false, true, r.Batch, 2*n, n, 1, h, n, p.Recurrent, n, 1, pre, 3*n)
+	pre, h, last := r.gates(r.pre, t), r.state(r.H, t), NewMatrix(p.Recurrent[2*n*n:], n, n, n)
+	state := NewMatrix(h, r.Batch, n, n)
+	Gemm(w, NewMatrix(pre, r.Batch, 2*n, 3*n), state, NewMatrix(p.Recurrent, 2*n, n, n).T(), 1, 1)
 	extra := r.state(r.extra, t)
 	if g.ResetLast {
 		r.startExtra(extra, p.Bias)
-		Gemm(w, false, true, r.Batch, n, n, 1, h, n, last, n, 1, extra, n)
+		Gemm(w, NewMatrix(extra, r.Batch, n, n), state, last.T(), 1, 1)
 	}
 	r.rows(w, func(b int) { g.reset(r, t, b) })
 	if !g.ResetLast {
-		Gemm(w, false, true, r.Batch, n, n, 1, extra, n, last, n, 1, pre[min(2*n, len(pre)):], 3*n)
+		hidden := NewMatrix(pre[min(2*n, len(pre)):], r.Batch, n, 3*n)
+		Gemm(w, hidden, NewMatrix(extra, r.Batch, n, n), last.T(), 1, 1)
 	}
 	r.rows(w, func(b int) { g.update(r, t, b) })
 }
@@ -92,20 +94,20 @@ func (g *GRU) update(r *Recurrent, t, b int) {
 
 func (g *GRU) backward(w *Workers, r *Recurrent, t int, p *Parameters) {
 	n := r.Hidden
-	d, last := r.gates(r.dpre, t), p.Recurrent[2*n*n:]
-	r.rows(w, func(b int) { g.updateBack(r, t, b) })
+	d, last, dh := r.gates(r.dpre, t), NewMatrix(p.Recurrent[2*n*n:], n, n, n), NewMatrix(r.dh, r.Batch, n, n)
+	r.rows(w, func(b int) { g.backwardUpdate(r, t, b) })
 	if g.ResetLast {
-		Gemm(w, false, false, r.Batch, n, n, 1, r.state(r.dextra, t), n, last, n, 1, r.dh, n)
+		Gemm(w, dh, NewMatrix(r.state(r.dextra, t), r.Batch, n, n), last, 1, 1)
 	} else {
-		Gemm(w, false, false, r.Batch, n, n, 1, d[min(2*n, len(d)):], 3*n, last, n, 0, r.dmid, n)
-		r.rows(w, func(b int) { g.resetBack(r, t, b) })
+		Gemm(w, NewMatrix(r.dmid, r.Batch, n, n), NewMatrix(d[min(2*n, len(d)):], r.Batch, n, 3*n), last, 1, 0)
+		r.rows(w, func(b int) { g.backwardReset(r, t, b) })
 	}
-	Gemm(w, false, false, r.Batch, n, 2*n, 1, d, 3*n, p.Recurrent, n, 1, r.dh, n)
+	Gemm(w, dh, NewMatrix(d, r.Batch, 2*n, 3*n), NewMatrix(p.Recurrent, 2*n, n, n), 1, 1)
 }
 
-// updateBack sets the gradients of update and hidden gate, and with ResetLast of the reset gate; dh becomes what
+// backwardUpdate sets the gradients of update and hidden gate, and with ResetLast of the reset gate; dh becomes what
 // flows to the state before through the update gate's product.
-func (g *GRU) updateBack(r *Recurrent, t, b int) {
+func (g *GRU) backwardUpdate(r *Recurrent, t, b int) {
 	pre, act, d := r.gruRow(r.pre, t, b), r.gruRow(r.act, t, b), r.gruRow(r.dpre, t, b)
 	if !r.live(t, b) {
 		for _, gate := range [][]float32{d.z, d.r, d.g, d.dmore} {
@@ -125,8 +127,8 @@ func (g *GRU) updateBack(r *Recurrent, t, b int) {
 	}
 }
 
-// resetBack takes the gradient of the state after the reset gate apart into those of gate and state.
-func (g *GRU) resetBack(r *Recurrent, t, b int) {
+// backwardReset takes the gradient of the state after the reset gate apart into those of gate and state.
+func (g *GRU) backwardReset(r *Recurrent, t, b int) {
 	if !r.live(t, b) {
 		return
 	}
@@ -137,12 +139,13 @@ func (g *GRU) resetBack(r *Recurrent, t, b int) {
 	}
 }
 
-func (g *GRU) gradient(w *Workers, r *Recurrent, dst []float32) {
+func (g *GRU) backwardRecurrent(w *Workers, r *Recurrent, dst []float32) {
 	n := r.Hidden
-	r.stateGradient(w, 0, 2*n, r.H, dst)
+	r.backwardRows(w, dst, r.H, 0, 2*n)
 	if g.ResetLast {
-		Gemm(w, true, false, n, n, r.Steps*r.Batch, 1, r.dextra, n, r.H, n, 0, dst[2*n*n:], n)
+		steps := r.Steps * r.Batch
+		Gemm(w, NewMatrix(dst[2*n*n:], n, n, n), NewMatrix(r.dextra, steps, n, n).T(), NewMatrix(r.H, steps, n, n), 1, 0)
 		return
 	}
-	r.stateGradient(w, 2*n, 3*n, r.extra, dst)
+	r.backwardRows(w, dst, r.extra, 2*n, 3*n)
 }

@@ -13,15 +13,15 @@ type Recurrent struct {
 	// H holds the hidden states [Steps+1,Batch,Hidden] and C the cell states of an LSTM, beginning with the initial ones.
 	H, C []float32
 
-	*Backprop // where Backward leaves its gradients; another one may be set before it, so that both are kept
+	*BackwardPass // where Backward leaves its gradients; another one may be set before it, so that both are kept
 
 	pre   []float32 // [Steps,Batch,Gates*Hidden] sums that go into the activations, before they are clipped
 	act   []float32 // the same after them
 	extra []float32 // [Steps,Batch,Hidden] what else the cell keeps
 }
 
-// Backprop is the memory of one way back through a [Recurrent].
-type Backprop struct {
+// BackwardPass is the memory of one way back through a [Recurrent].
+type BackwardPass struct {
 	dpre, dextra []float32 // gradients of pre and extra
 	dh, dc, dmid []float32 // gradients of the state before the step that Backward has come to
 	dp           []float64 // gradient of the peepholes
@@ -37,8 +37,8 @@ type Cell interface {
 	forward(w *Workers, r *Recurrent, t int, p *Parameters)
 	// backward turns dh and dc of state t+1 into those of state t and sets step t of dpre.
 	backward(w *Workers, r *Recurrent, t int, p *Parameters)
-	// gradient writes the gradient of the recurrent weights, [G*H,H], once all steps are done.
-	gradient(w *Workers, r *Recurrent, dst []float32)
+	// backwardRecurrent writes the gradient of the recurrent weights, [G*H,H], once all steps are done.
+	backwardRecurrent(w *Workers, r *Recurrent, dst []float32)
 }
 
 // Parameters are the weights of one direction, in ONNX's order of gates: Weight [G*H,I], Recurrent [G*H,H], Bias
@@ -71,13 +71,15 @@ func (r *Recurrent) Forward(w *Workers, x, h0, c0 []float32, p *Parameters) {
 	r.pre, r.act = sized(r.pre, r.Steps*r.Batch*width), sized(r.act, r.Steps*r.Batch*width)
 	r.H, r.C = sized(r.H, (r.Steps+1)*n), sized(r.C, (r.Steps+1)*n)
 	r.extra = sized(r.extra, r.Steps*n)
-	if r.Backprop == nil {
-		r.Backprop = &Backprop{}
+	if r.BackwardPass == nil {
+		r.BackwardPass = &BackwardPass{}
 	}
 	begin(r.state(r.H, 0), h0)
 	begin(r.state(r.C, 0), c0)
 	r.addBias(p.Bias)
-	Gemm(w, false, true, r.Steps*r.Batch, width, r.Input, 1, x, r.Input, p.Weight, r.Input, 1, r.pre, width)
+	steps := r.Steps * r.Batch
+	Gemm(w, NewMatrix(r.pre, steps, width, width), NewMatrix(x, steps, r.Input, r.Input),
+		NewMatrix(p.Weight, width, r.Input, r.Input).T(), 1, 1)
 	for t := range r.Steps {
 		r.Cell.forward(w, r, t, p)
 	}
@@ -130,8 +132,8 @@ func (r *Recurrent) Backward(w *Workers, dy, dh, dc []float32, p *Parameters) {
 	}
 }
 
-// StateGradient returns the gradients of the initial states after Backward.
-func (r *Recurrent) StateGradient() (dh0, dc0 []float32) { return r.dh, r.dc }
+// BackwardState returns the gradients of the initial states after Backward.
+func (r *Recurrent) BackwardState() (dh0, dc0 []float32) { return r.dh, r.dc }
 
 // addLive adds the gradient of the states after step t, of the samples that have such a step.
 func (r *Recurrent) addLive(t int, dy []float32) {
@@ -145,44 +147,49 @@ func (r *Recurrent) addLive(t int, dy []float32) {
 	}
 }
 
-// InputGradient writes the gradient of x after Backward.
-func (r *Recurrent) InputGradient(w *Workers, p *Parameters, dx []float32) {
-	Gemm(w, false, false, r.Steps*r.Batch, r.Input, r.width(), 1, r.dpre, r.width(), p.Weight, r.Input, 0, dx, r.Input)
+// BackwardInput writes the gradient of x after Backward.
+func (r *Recurrent) BackwardInput(w *Workers, dx []float32, p *Parameters) {
+	steps, width := r.Steps*r.Batch, r.width()
+	Gemm(w, NewMatrix(dx, steps, r.Input, r.Input), NewMatrix(r.dpre, steps, width, width),
+		NewMatrix(p.Weight, width, r.Input, r.Input), 1, 0)
 }
 
-// WeightGradient writes the gradient of the input weights after Backward.
-func (r *Recurrent) WeightGradient(w *Workers, x, dst []float32) {
-	Gemm(w, true, false, r.width(), r.Input, r.Steps*r.Batch, 1, r.dpre, r.width(), x, r.Input, 0, dst, r.Input)
+// BackwardWeight writes the gradient of the input weights after Backward.
+func (r *Recurrent) BackwardWeight(w *Workers, dst, x []float32) {
+	steps, width := r.Steps*r.Batch, r.width()
+	Gemm(w, NewMatrix(dst, width, r.Input, r.Input), NewMatrix(r.dpre, steps, width, width).T(),
+		NewMatrix(x, steps, r.Input, r.Input), 1, 0)
 }
 
-// RecurrentGradient writes the gradient of the recurrent weights after Backward.
-func (r *Recurrent) RecurrentGradient(w *Workers, dst []float32) { r.Cell.gradient(w, r, dst) }
+// BackwardRecurrent writes the gradient of the recurrent weights after Backward.
+func (r *Recurrent) BackwardRecurrent(w *Workers, dst []float32) { r.Cell.backwardRecurrent(w, r, dst) }
 
-// stateGradient writes the gradient of the rows lo to hi of the recurrent weights from states [Steps,Batch,Hidden].
-func (r *Recurrent) stateGradient(w *Workers, lo, hi int, states, dst []float32) {
+// backwardRows writes the gradient of the rows lo to hi of the recurrent weights from states [Steps,Batch,Hidden].
+func (r *Recurrent) backwardRows(w *Workers, dst, states []float32, lo, hi int) {
 	n := r.Hidden
 	from := r.dpre[min(lo, len(r.dpre)):]
-	Gemm(w, true, false, hi-lo, n, r.Steps*r.Batch, 1, from, r.width(), states, n, 0, dst[lo*n:], n)
+	steps := r.Steps * r.Batch
+	Gemm(w, NewMatrix(dst[lo*n:], hi-lo, n, n), NewMatrix(from, steps, hi-lo, r.width()).T(), NewMatrix(states, steps, n, n), 1, 0)
 }
 
-// BiasGradient writes the gradient of both biases after Backward.
-func (r *Recurrent) BiasGradient(w *Workers, dst []float32) {
+// BackwardBias writes the gradient of both biases after Backward.
+func (r *Recurrent) BackwardBias(w *Workers, dst []float32) {
 	width := r.width()
 	sums := make([]float64, width)
-	ChannelDots(w, r.Steps*r.Batch, width, 1, r.dpre, nil, sums)
+	ChannelDots(w, sums, r.dpre, nil, r.Steps*r.Batch, width, 1)
 	for i, v := range sums {
 		dst[i], dst[width+i] = float32(v), float32(v)
 	}
 	if r.Cell.split() {
-		ChannelDots(w, r.Steps*r.Batch, r.Hidden, 1, r.dextra, nil, sums[:r.Hidden])
+		ChannelDots(w, sums[:r.Hidden], r.dextra, nil, r.Steps*r.Batch, r.Hidden, 1)
 		for i, v := range sums[:r.Hidden] {
 			dst[2*width-r.Hidden+i] = float32(v)
 		}
 	}
 }
 
-// PeepholeGradient writes the gradient of the peepholes after Backward.
-func (r *Recurrent) PeepholeGradient(dst []float32) {
+// BackwardPeephole writes the gradient of the peepholes after Backward.
+func (r *Recurrent) BackwardPeephole(dst []float32) {
 	for i, v := range r.dp {
 		dst[i] = float32(v)
 	}

@@ -14,7 +14,9 @@ func (*LSTM) split() bool { return false }
 
 func (l *LSTM) forward(w *Workers, r *Recurrent, t int, p *Parameters) {
 	pre, width := r.gates(r.pre, t), r.width()
-	Gemm(w, false, true, r.Batch, width, r.Hidden, 1, r.state(r.H, t), r.Hidden, p.Recurrent, r.Hidden, 1, pre, width)
+	n := r.Hidden
+	Gemm(w, NewMatrix(pre, r.Batch, width, width), NewMatrix(r.state(r.H, t), r.Batch, n, n),
+		NewMatrix(p.Recurrent, width, n, n).T(), 1, 1)
 	r.rows(w, func(b int) { l.row(r, t, b, p.Peephole) })
 }
 
@@ -77,15 +79,15 @@ func addProduct(dst, a, b []float32) {
 }
 
 func (l *LSTM) backward(w *Workers, r *Recurrent, t int, p *Parameters) {
-	r.rows(w, func(b int) { l.rowBack(r, t, b, p.Peephole) })
+	r.rows(w, func(b int) { l.backwardRow(r, t, b, p.Peephole) })
 	if p.Peephole != nil {
 		r.addPeepholes(t)
 	}
-	r.stateBack(w, t, p)
+	r.backwardState(w, t, p)
 }
 
-// rowBack sets one sample's gradients of the gates and turns dc into that of the state before.
-func (l *LSTM) rowBack(r *Recurrent, t, b int, peephole []float32) {
+// backwardRow sets one sample's gradients of the gates and turns dc into that of the state before.
+func (l *LSTM) backwardRow(r *Recurrent, t, b int, peephole []float32) {
 	n := r.Hidden
 	pre, act, d := r.lstmRow(r.pre, t, b), r.lstmRow(r.act, t, b), r.lstmRow(r.dpre, t, b)
 	if !r.live(t, b) {
@@ -131,18 +133,19 @@ func (r *Recurrent) addPeepholes(t int) {
 	}
 }
 
-// stateBack sets dh to the gradient of state t where all gates read it through the recurrent weights alone;
+// backwardState sets dh to the gradient of state t where all gates read it through the recurrent weights alone;
 // a sample without such a step keeps what it has.
-func (r *Recurrent) stateBack(w *Workers, t int, p *Parameters) {
+func (r *Recurrent) backwardState(w *Workers, t int, p *Parameters) {
 	n, width := r.Hidden, r.width()
 	for b := range r.Batch {
 		if r.live(t, b) {
 			clear(r.dh[b*n : (b+1)*n])
 		}
 	}
-	Gemm(w, false, false, r.Batch, n, width, 1, r.gates(r.dpre, t), width, p.Recurrent, n, 1, r.dh, n)
+	Gemm(w, NewMatrix(r.dh, r.Batch, n, n), NewMatrix(r.gates(r.dpre, t), r.Batch, width, width),
+		NewMatrix(p.Recurrent, width, n, n), 1, 1)
 }
 
-func (*LSTM) gradient(w *Workers, r *Recurrent, dst []float32) {
-	r.stateGradient(w, 0, r.width(), r.H, dst)
+func (*LSTM) backwardRecurrent(w *Workers, r *Recurrent, dst []float32) {
+	r.backwardRows(w, dst, r.H, 0, r.width())
 }

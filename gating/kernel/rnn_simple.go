@@ -11,7 +11,7 @@ func (*RNN) split() bool { return false }
 func (l *RNN) forward(w *Workers, r *Recurrent, t int, p *Parameters) {
 	n := r.Hidden
 	pre, act, h, next := r.state(r.pre, t), r.state(r.act, t), r.state(r.H, t), r.state(r.H, t+1)
-	Gemm(w, false, true, r.Batch, n, n, 1, h, n, p.Recurrent, n, 1, pre, n)
+	Gemm(w, NewMatrix(pre, r.Batch, n, n), NewMatrix(h, r.Batch, n, n), NewMatrix(p.Recurrent, n, n, n).T(), 1, 1)
 	r.rows(w, func(b int) {
 		lo, hi := b*n, (b+1)*n
 		if !r.live(t, b) {
@@ -36,9 +36,9 @@ func (l *RNN) backward(w *Workers, r *Recurrent, t int, p *Parameters) {
 			d[k] = r.dh[k] * l.F.slopeAt(r.Clip, pre[k], act[k])
 		}
 	})
-	r.stateBack(w, t, p)
+	r.backwardState(w, t, p)
 }
 
-func (*RNN) gradient(w *Workers, r *Recurrent, dst []float32) {
-	r.stateGradient(w, 0, r.Hidden, r.H, dst)
+func (*RNN) backwardRecurrent(w *Workers, r *Recurrent, dst []float32) {
+	r.backwardRows(w, dst, r.H, 0, r.Hidden)
 }

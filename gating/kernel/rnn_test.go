@@ -88,9 +88,9 @@ func TestRecurrentThreads(t *testing.T) {
 			r.Forward(w, x, nil, nil, p)
 			r.Backward(w, scaledNormals(5, 5*40*35, 1), nil, nil, p)
 			dst := make([]float32, len(p.Recurrent))
-			r.RecurrentGradient(w, dst)
+			r.BackwardRecurrent(w, dst)
 			dx := make([]float32, len(x))
-			r.InputGradient(w, p, dx)
+			r.BackwardInput(w, dx, p)
 			runs[i] = slices.Concat(r.H, dst, dx)
 		}
 		if !slices.Equal(runs[0], runs[1]) {
@@ -149,9 +149,9 @@ func BenchmarkRecurrent(b *testing.B) {
 			r.Forward(w, x, nil, nil, p)
 			for b.Loop() {
 				r.Backward(w, dy, nil, nil, p)
-				r.WeightGradient(w, x, dst)
-				r.RecurrentGradient(w, dst)
-				r.InputGradient(w, p, dx)
+				r.BackwardWeight(w, dst, x)
+				r.BackwardRecurrent(w, dst)
+				r.BackwardInput(w, dx, p)
 			}
 		})
 	}

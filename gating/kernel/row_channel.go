@@ -4,9 +4,9 @@ package kernel
 const affineChunk = 4096
 
 // ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel. x may be y.
-func ScaleShift(w *Workers, batch, channels, inner int, x, scale, shift, y []float32) {
+func ScaleShift(w *Workers, y, x, scale, shift []float32, batch, channels, inner int) {
 	if inner < lineBlock {
-		scaleShiftRows(w, batch, channels, inner, x, scale, shift, y)
+		scaleShiftRows(w, y, x, scale, shift, batch, channels, inner)
 		return
 	}
 	w.For(batch*channels, max(1, pieceElements/inner), func(lo, hi int) {
@@ -22,7 +22,7 @@ func ScaleShift(w *Workers, batch, channels, inner int, x, scale, shift, y []flo
 }
 
 // scaleShiftRows is ScaleShift where channels alternate quickly.
-func scaleShiftRows(w *Workers, batch, channels, inner int, x, scale, shift, y []float32) {
+func scaleShiftRows(w *Workers, y, x, scale, shift []float32, batch, channels, inner int) {
 	w.For(batch, max(1, pieceElements/max(1, channels*inner)), func(lo, hi int) {
 		for b := lo; b < hi; b++ {
 			at := b * channels * inner
@@ -45,9 +45,9 @@ func scaleShiftRows(w *Workers, batch, channels, inner int, x, scale, shift, y [
 
 // ChannelDots writes the sum of a·b over batch and inner for every channel of batch×channels×inner tensors,
 // added up in double precision. With b nil it is the sum of a.
-func ChannelDots(w *Workers, batch, channels, inner int, a, b []float32, out []float64) {
+func ChannelDots(w *Workers, out []float64, a, b []float32, batch, channels, inner int) {
 	if inner < lineBlock {
-		channelDotsRows(w, batch, channels, inner, a, b, out)
+		channelDotsRows(w, out, a, b, batch, channels, inner)
 		return
 	}
 	w.For(channels, max(1, pieceElements/max(1, batch*inner)), func(lo, hi int) {
@@ -67,7 +67,7 @@ func ChannelDots(w *Workers, batch, channels, inner int, a, b []float32, out []f
 }
 
 // channelDotsRows is ChannelDots where channels alternate quickly. Channels are cut, so that no sum is shared.
-func channelDotsRows(w *Workers, batch, channels, inner int, a, b []float32, out []float64) {
+func channelDotsRows(w *Workers, out []float64, a, b []float32, batch, channels, inner int) {
 	grain := max(lineBlock, pieceElements/max(1, batch*inner))
 	w.For(channels, grain, func(lo, hi int) {
 		clear(out[lo:hi])

@@ -9,27 +9,27 @@ const rowBlock32 = 32
 // rowBlock32. Sums are 8 partial ones of 32 lanes, whatever the processor. Here they are in plain Go; calls go
 // through functions, not variables, so that lanes stay on the stack.
 
-func plainRowSum(x []float32, lanes *[8]float64) {
+func plainRowSum(lanes *[8]float64, x []float32) {
 	var acc [rowBlock32]float64
 	for ; len(x) > 0; x = x[rowBlock32:] {
 		for i, v := range x[:rowBlock32] {
 			acc[i] += float64(v)
 		}
 	}
-	foldLanes(&acc, lanes)
+	foldLanes(lanes, &acc)
 }
 
-func plainRowDot(x, y []float32, lanes *[8]float64) {
+func plainRowDot(lanes *[8]float64, x, y []float32) {
 	var acc [rowBlock32]float64
 	for ; len(x) > 0; x, y = x[rowBlock32:], y[rowBlock32:] {
 		for i, v := range x[:rowBlock32] {
 			acc[i] += float64(v) * float64(y[i])
 		}
 	}
-	foldLanes(&acc, lanes)
+	foldLanes(lanes, &acc)
 }
 
-func plainRowSquares(x []float32, mean float64, lanes *[8]float64) {
+func plainRowSquares(lanes *[8]float64, x []float32, mean float64) {
 	var acc [rowBlock32]float64
 	for ; len(x) > 0; x = x[rowBlock32:] {
 		for i, v := range x[:rowBlock32] {
@@ -37,24 +37,24 @@ func plainRowSquares(x []float32, mean float64, lanes *[8]float64) {
 			acc[i] += d * d
 		}
 	}
-	foldLanes(&acc, lanes)
+	foldLanes(lanes, &acc)
 }
 
-func plainRowMax(x []float32, lanes *[8]float32) {
+func plainRowMax(lanes *[8]float32, x []float32) {
 	copy(lanes[:], x)
 	for i, v := range x {
 		lanes[i%8] = max(lanes[i%8], v)
 	}
 }
 
-func plainRowAdd(x []float32, acc []float64) {
+func plainRowAdd(acc []float64, x []float32) {
 	for i, v := range x {
 		acc[i] += float64(v)
 	}
 }
 
 // foldLanes adds 32 lanes up to 8.
-func foldLanes(acc *[rowBlock32]float64, lanes *[8]float64) {
+func foldLanes(lanes *[8]float64, acc *[rowBlock32]float64) {
 	for half := rowBlock32 / 2; half >= len(lanes); half /= 2 {
 		for i := range half {
 			acc[i] += acc[i+half]
@@ -72,7 +72,7 @@ func total(l *[8]float64) float64 {
 func sumRun(x []float32) (sum float64) {
 	if whole := len(x) &^ (rowBlock32 - 1); whole > 0 {
 		var lanes [8]float64
-		rowSum(x[:whole], &lanes)
+		rowSum(&lanes, x[:whole])
 		sum, x = total(&lanes), x[whole:]
 	}
 	for _, v := range x {
@@ -86,7 +86,7 @@ func dotRun(x, y []float32) (sum float64) {
 	y = y[:len(x)]
 	if whole := len(x) &^ (rowBlock32 - 1); whole > 0 {
 		var lanes [8]float64
-		rowDot(x[:whole], y, &lanes)
+		rowDot(&lanes, x[:whole], y)
 		sum, x, y = total(&lanes), x[whole:], y[whole:]
 	}
 	for i, v := range x {
@@ -99,7 +99,7 @@ func dotRun(x, y []float32) (sum float64) {
 func squaresAround(x []float32, mean float64) (sum float64) {
 	if whole := len(x) &^ (rowBlock32 - 1); whole > 0 {
 		var lanes [8]float64
-		rowSquares(x[:whole], mean, &lanes)
+		rowSquares(&lanes, x[:whole], mean)
 		sum, x = total(&lanes), x[whole:]
 	}
 	for _, v := range x {
@@ -114,7 +114,7 @@ func greatestOf(x []float32) float32 {
 	top := float32(math.Inf(-1))
 	if whole := len(x) &^ (rowBlock32 - 1); whole > 0 {
 		var lanes [8]float32
-		rowMax(x[:whole], &lanes)
+		rowMax(&lanes, x[:whole])
 		for _, v := range lanes {
 			if v > top {
 				top = v
@@ -135,7 +135,7 @@ func addRow(acc []float64, x []float32) {
 	acc = acc[:len(x)]
 	whole := len(x) &^ (rowBlock32 - 1)
 	if whole > 0 {
-		rowAdd(x[:whole], acc)
+		rowAdd(acc, x[:whole])
 	}
 	for i := whole; i < len(x); i++ {
 		acc[i] += float64(x[i])

@@ -2,12 +2,12 @@
 
 package kernel
 
-func rowSum(x []float32, lanes *[8]float64) { plainRowSum(x, lanes) }
+func rowSum(lanes *[8]float64, x []float32) { plainRowSum(lanes, x) }
 
-func rowDot(x, y []float32, lanes *[8]float64) { plainRowDot(x, y, lanes) }
+func rowDot(lanes *[8]float64, x, y []float32) { plainRowDot(lanes, x, y) }
 
-func rowSquares(x []float32, mean float64, lanes *[8]float64) { plainRowSquares(x, mean, lanes) }
+func rowSquares(lanes *[8]float64, x []float32, mean float64) { plainRowSquares(lanes, x, mean) }
 
-func rowMax(x []float32, lanes *[8]float32) { plainRowMax(x, lanes) }
+func rowMax(lanes *[8]float32, x []float32) { plainRowMax(lanes, x) }
 
-func rowAdd(x []float32, acc []float64) { plainRowAdd(x, acc) }
+func rowAdd(acc []float64, x []float32) { plainRowAdd(acc, x) }

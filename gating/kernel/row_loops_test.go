@@ -16,27 +16,27 @@ func TestRowLoopsAgree(t *testing.T) {
 				t.Errorf("%s of %d: %v, want %v", what, n, got, want)
 			}
 		}
-		rowSum(x, &got)
-		plainRowSum(x, &want)
+		rowSum(&got, x)
+		plainRowSum(&want, x)
 		check("sum")
-		rowDot(x, y, &got)
-		plainRowDot(x, y, &want)
+		rowDot(&got, x, y)
+		plainRowDot(&want, x, y)
 		check("dot")
-		rowSquares(x, 0.3, &got)
-		plainRowSquares(x, 0.3, &want)
+		rowSquares(&got, x, 0.3)
+		plainRowSquares(&want, x, 0.3)
 		check("squares")
 		var top, best [8]float32
-		rowMax(x, &top)
-		plainRowMax(x, &best)
+		rowMax(&top, x)
+		plainRowMax(&best, x)
 		for i := range top {
 			got[i], want[i] = float64(top[i]), float64(best[i])
 		}
 		check("maxima")
 		acc, sums := make([]float64, n), make([]float64, n)
-		rowAdd(x, acc)
-		rowAdd(y, acc)
-		plainRowAdd(x, sums)
-		plainRowAdd(y, sums)
+		rowAdd(acc, x)
+		rowAdd(acc, y)
+		plainRowAdd(sums, x)
+		plainRowAdd(sums, y)
 		for i, v := range sums {
 			if acc[i] != v {
 				t.Errorf("column %d of %d is %g, want %g", i, n, acc[i], v)

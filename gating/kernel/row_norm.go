@@ -15,7 +15,7 @@ type Norm struct {
 }
 
 // Forward computes y, and the mean and 1/√(variance + Epsilon) of every row. A nil scale is 1, a nil bias 0.
-func (n *Norm) Forward(w *Workers, x, scale, bias, y []float32, mean, inv []float64) {
+func (n *Norm) Forward(w *Workers, y []float32, mean, inv []float64, x, scale, bias []float32) {
 	if n.Size == 0 {
 		clear(mean)
 		clear(inv)
@@ -52,8 +52,8 @@ func (n *Norm) affine(r int, x, scale, bias, y []float32, mean, inv float32) {
 	for at := 0; at < len(x); at += n.Inner {
 		p := (r*n.Size + at) / n.Inner % n.Params
 		to := y[at : at+n.Inner]
-		centre(to, x[at:at+n.Inner], mean, at1(scale, p, 1)*inv)
-		loops[loopAddOne](to, to, to, at1(bias, p, 0), 0)
+		centre(to, x[at:at+n.Inner], mean, valueAt(scale, p, 1)*inv)
+		loops[loopAddOne](to, to, to, valueAt(bias, p, 0), 0)
 	}
 }
 
@@ -74,7 +74,7 @@ func scaleRow(y, scale, bias []float32, first int) {
 }
 
 // at1 returns list[i], or def where there is no list.
-func at1(list []float32, i int, def float32) float32 {
+func valueAt(list []float32, i int, def float32) float32 {
 	if list == nil {
 		return def
 	}
@@ -83,7 +83,7 @@ func at1(list []float32, i int, def float32) float32 {
 
 // BackwardInput computes dx from dy and the statistics of Forward. With g = dy·scale and z the normalised x,
 // dx = inv·(g - mean(g) - z·mean(g·z)); without centring, mean(g) is left out.
-func (n *Norm) BackwardInput(w *Workers, x, scale []float32, mean, inv []float64, dy, dx []float32) {
+func (n *Norm) BackwardInput(w *Workers, dx, dy, x, scale []float32, mean, inv []float64) {
 	if n.Size == 0 {
 		return
 	}
@@ -112,14 +112,14 @@ func (n *Norm) scaled(r int, dy, scale, g []float32) {
 		return
 	}
 	for at := 0; at < len(dy); at += n.Inner {
-		s := at1(scale, (r*n.Size+at)/n.Inner%n.Params, 1)
+		s := valueAt(scale, (r*n.Size+at)/n.Inner%n.Params, 1)
 		from := dy[at : at+n.Inner]
 		loops[loopMulOne](g[at:at+n.Inner], from, from, s, 0)
 	}
 }
 
 // BackwardScale computes dscale, the sum of dy times the normalised x over all elements that share a scale.
-func (n *Norm) BackwardScale(w *Workers, x []float32, mean, inv []float64, dy, dscale []float32) {
+func (n *Norm) BackwardScale(w *Workers, dscale, dy, x []float32, mean, inv []float64) {
 	n.sums(w, dscale, func(acc []float64, z []float32, at, count int) {
 		for count > 0 {
 			r := at / n.Size
@@ -140,7 +140,7 @@ func (n *Norm) BackwardScale(w *Workers, x []float32, mean, inv []float64, dy, d
 }
 
 // BackwardBias computes dbias, the sum of dy over all elements that share a bias.
-func (n *Norm) BackwardBias(w *Workers, dy, dbias []float32) {
+func (n *Norm) BackwardBias(w *Workers, dbias, dy []float32) {
 	n.sums(w, dbias, func(acc []float64, _ []float32, at, count int) {
 		if n.Inner > 1 {
 			acc[0] += sumRun(dy[at : at+count])

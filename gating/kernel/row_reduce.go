@@ -99,20 +99,20 @@ func (r *Reduction) Count() int {
 }
 
 // Fold folds x into y. finish makes the number of output at from the folded one.
-func (r *Reduction) Fold(w *Workers, f Fold, x, y []float32, finish func(at int, acc float64) float32) {
-	need("x", len(x), r.inputs)
-	need("y", len(y), r.outputs)
+func (r *Reduction) Fold(w *Workers, y, x []float32, f Fold, finish func(at int, acc float64) float32) {
+	requireLen("x", len(x), r.inputs)
+	requireLen("y", len(y), r.outputs)
 	switch {
 	case r.outputs == 0:
 	case r.byRow:
-		r.foldRows(w, f, x, y, finish)
+		r.foldRows(w, y, x, f, finish)
 	default:
-		r.foldRuns(w, f, x, y, finish)
+		r.foldRuns(w, y, x, f, finish)
 	}
 }
 
 // foldRuns folds contiguous runs, each into one number. The runs of an output are cut into pieces.
-func (r *Reduction) foldRuns(w *Workers, f Fold, x, y []float32, finish func(int, float64) float32) {
+func (r *Reduction) foldRuns(w *Workers, y, x []float32, f Fold, finish func(int, float64) float32) {
 	runs := count(r.folded)
 	perRun := max(1, (r.inner+pieceElements-1)/pieceElements)
 	pieces := 1
@@ -142,7 +142,7 @@ func (r *Reduction) foldRuns(w *Workers, f Fold, x, y []float32, finish func(int
 }
 
 // foldRows folds rows element by element. The rows of an output are cut into pieces.
-func (r *Reduction) foldRows(w *Workers, f Fold, x, y []float32, finish func(int, float64) float32) {
+func (r *Reduction) foldRows(w *Workers, y, x []float32, f Fold, finish func(int, float64) float32) {
 	rows, blocks := count(r.folded), (r.inner+rowBlock-1)/rowBlock
 	tasks := r.outputs / r.inner * blocks
 	pieces := 1
@@ -150,8 +150,8 @@ func (r *Reduction) foldRows(w *Workers, f Fold, x, y []float32, finish func(int
 		pieces = max(1, min(rows*min(r.inner, rowBlock)/pieceElements, 64))
 	}
 	width := min(r.inner, rowBlock)
-	s := borrow()
-	defer s.giveBack()
+	s := getScratch()
+	defer s.release()
 	part := resize(&s.partial, tasks*pieces*width)
 	grain := max(1, pieceElements/max(1, rows*width/pieces))
 	w.For(tasks*pieces, grain, func(lo, hi int) {
@@ -188,9 +188,9 @@ func (r *Reduction) finishRows(f Fold, task int, part []float64, y []float32, fi
 	}
 }
 
-// Spread calls body for contiguous stretches of the input, each input element once: n elements from x on belong
+// EachRun calls body for contiguous stretches of the input, each input element once: n elements from x on belong
 // to output y alone, or, when row is set, to the n outputs from y on. Calls come from several goroutines.
-func (r *Reduction) Spread(w *Workers, body func(x, y, n int, row bool)) {
+func (r *Reduction) EachRun(w *Workers, body func(x, y, n int, row bool)) {
 	if r.inputs == 0 {
 		return
 	}
@@ -212,14 +212,14 @@ func (r *Reduction) Spread(w *Workers, body func(x, y, n int, row bool)) {
 	})
 }
 
-// Stretch writes factor times y, repeated along the folded axes, to x: the gradient of a sum.
-func (r *Reduction) Stretch(w *Workers, factor float32, y, x []float32) {
-	r.Spread(w, func(at, o, n int, row bool) {
+// BackwardSum writes factor times dy, repeated along the folded axes, to dx: the gradient of factor times a sum.
+func (r *Reduction) BackwardSum(w *Workers, dx, dy []float32, factor float32) {
+	r.EachRun(w, func(at, o, n int, row bool) {
 		if row {
-			loops[loopMulOne](x[at:at+n], y[o:o+n], y[o:o+n], factor, 0)
+			loops[loopMulOne](dx[at:at+n], dy[o:o+n], dy[o:o+n], factor, 0)
 			return
 		}
-		v, run := factor*y[o], x[at:at+n]
+		v, run := factor*dy[o], dx[at:at+n]
 		for i := range run {
 			run[i] = v
 		}

@@ -7,16 +7,16 @@ import "math"
 const lineBlock = 64
 
 // Softmax writes exp(x)/sum exp(x) along the middle axis of outer×n×inner tensors, computed from x minus its maximum.
-func Softmax(w *Workers, outer, n, inner int, x, y []float32) {
-	eachLine(w, outer, n, inner, [][]float32{x}, y, func(in [][]float32, y []float32) {
+func Softmax(w *Workers, y, x []float32, outer, n, inner int) {
+	eachLine(w, y, [][]float32{x}, outer, n, inner, func(in [][]float32, y []float32) {
 		_, sum := expLine(in[0], y)
 		loops[loopMulOne](y, y, y, float32(1/sum), 0)
 	})
 }
 
 // LogSoftmax writes x - log(sum exp(x)) along the middle axis of outer×n×inner tensors.
-func LogSoftmax(w *Workers, outer, n, inner int, x, y []float32) {
-	eachLine(w, outer, n, inner, [][]float32{x}, y, func(in [][]float32, y []float32) {
+func LogSoftmax(w *Workers, y, x []float32, outer, n, inner int) {
+	eachLine(w, y, [][]float32{x}, outer, n, inner, func(in [][]float32, y []float32) {
 		top, sum := expLine(in[0], y)
 		loops[loopAddOne](y, in[0], in[0], -top, 0)
 		loops[loopAddOne](y, y, y, float32(-math.Log(sum)), 0)
@@ -24,8 +24,8 @@ func LogSoftmax(w *Workers, outer, n, inner int, x, y []float32) {
 }
 
 // SoftmaxBackward writes dx = y·(dy - sum(y·dy)) for y of [Softmax].
-func SoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
-	eachLine(w, outer, n, inner, [][]float32{y, dy}, dx, func(in [][]float32, dx []float32) {
+func SoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
+	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(in [][]float32, dx []float32) {
 		y, dy := in[0], in[1]
 		loops[loopAddOne](dx, dy, dy, float32(-dotRun(y, dy)), 0)
 		loops[loopMul](dx, dx, y, 0, 0)
@@ -33,8 +33,8 @@ func SoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
 }
 
 // LogSoftmaxBackward writes dx = dy - exp(y)·sum(dy) for y of [LogSoftmax].
-func LogSoftmaxBackward(w *Workers, outer, n, inner int, y, dy, dx []float32) {
-	eachLine(w, outer, n, inner, [][]float32{y, dy}, dx, func(in [][]float32, dx []float32) {
+func LogSoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
+	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(in [][]float32, dx []float32) {
 		y, dy := in[0], in[1]
 		loops[loopExp](dx, y, y, 0, 0)
 		loops[loopMulOne](dx, dx, dx, float32(sumRun(dy)), 0)
@@ -53,12 +53,12 @@ func expLine(x, y []float32) (top float32, sum float64) {
 // eachLine calls body for every line along the middle axis of outer×n×inner tensors, from several goroutines:
 // the line of each input, to be read, and of the output, to be written. Lines whose elements lie apart are
 // gathered into contiguous memory first.
-func eachLine(w *Workers, outer, n, inner int, in [][]float32, out []float32, body func(in [][]float32, out []float32)) {
+func eachLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body func(in [][]float32, out []float32)) {
 	if n == 0 || inner == 0 {
 		return
 	}
 	if inner > 1 {
-		eachGatheredLine(w, outer, n, inner, in, out, body)
+		eachGatheredLine(w, out, in, outer, n, inner, body)
 		return
 	}
 	w.For(outer, max(1, pieceElements/(8*n)), func(lo, hi int) {
@@ -73,7 +73,7 @@ func eachLine(w *Workers, outer, n, inner int, in [][]float32, out []float32, bo
 }
 
 // eachGatheredLine is eachLine for lines with a stride of inner elements.
-func eachGatheredLine(w *Workers, outer, n, inner int, in [][]float32, out []float32, body func(in [][]float32, out []float32)) {
+func eachGatheredLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body func(in [][]float32, out []float32)) {
 	blocks := (inner + lineBlock - 1) / lineBlock
 	w.For(outer*blocks, max(1, pieceElements/(8*n*lineBlock)), func(lo, hi int) {
 		memory := make([]float32, (len(in)+1)*n*lineBlock)

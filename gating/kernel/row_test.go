@@ -62,7 +62,7 @@ func TestReduction(t *testing.T) {
 			name := fmt.Sprint("fold ", f, " of ", c.shape, " over ", c.axes)
 			got := onWorkers(t, name, func(w *Workers) []float32 {
 				y := make([]float32, r.Outputs())
-				r.Fold(w, f, x, y, func(_ int, acc float64) float32 { return float32(acc) })
+				r.Fold(w, y, x, f, func(_ int, acc float64) float32 { return float32(acc) })
 				return y
 			})
 			near(t, name, got, naiveFold(f, c.shape, c.axes, x), 1e-6)
@@ -109,12 +109,12 @@ func TestStretch(t *testing.T) {
 		y := normals(5, r.Outputs())
 		got := onWorkers(t, "stretch", func(w *Workers) []float32 {
 			x := make([]float32, 60)
-			r.Stretch(w, 2, y, x)
+			r.BackwardSum(w, x, y, 2)
 			return x
 		})
 		// Folding what was stretched gives every element as often as it was repeated.
 		back := make([]float32, r.Outputs())
-		r.Fold(nil, FoldSum, got, back, func(_ int, acc float64) float32 { return float32(acc / float64(2*r.Count())) })
+		r.Fold(nil, back, got, FoldSum, func(_ int, acc float64) float32 { return float32(acc / float64(2*r.Count())) })
 		near(t, "stretch", back, naiveFold(FoldSum, []int{r.Outputs()}, nil, y), 1e-6)
 	}
 }
@@ -124,7 +124,7 @@ func TestReductionOfNothing(t *testing.T) {
 		r := NewReduction(c.shape, c.axes)
 		for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {
 			y := make([]float32, 3)
-			r.Fold(nil, f, nil, y, func(_ int, acc float64) float32 { return float32(acc) })
+			r.Fold(nil, y, nil, f, func(_ int, acc float64) float32 { return float32(acc) })
 			if float64(y[0]) != want || float64(y[2]) != want {
 				t.Errorf("fold %d of nothing, %v over %v, is %v, want %g", f, c.shape, c.axes, y, want)
 			}
@@ -143,10 +143,10 @@ func TestSoftmaxKernels(t *testing.T) {
 				return y
 			})
 		}
-		y := run("softmax", func(w *Workers, y []float32) { Softmax(w, outer, n, inner, x, y) })
-		ly := run("log softmax", func(w *Workers, y []float32) { LogSoftmax(w, outer, n, inner, x, y) })
-		dx := run("softmax gradient", func(w *Workers, dx []float32) { SoftmaxBackward(w, outer, n, inner, y, dy, dx) })
-		ldx := run("log softmax gradient", func(w *Workers, dx []float32) { LogSoftmaxBackward(w, outer, n, inner, ly, dy, dx) })
+		y := run("softmax", func(w *Workers, y []float32) { Softmax(w, y, x, outer, n, inner) })
+		ly := run("log softmax", func(w *Workers, y []float32) { LogSoftmax(w, y, x, outer, n, inner) })
+		dx := run("softmax gradient", func(w *Workers, dx []float32) { SoftmaxBackward(w, dx, dy, y, outer, n, inner) })
+		ldx := run("log softmax gradient", func(w *Workers, dx []float32) { LogSoftmaxBackward(w, dx, dy, ly, outer, n, inner) })
 		want := make([][]float64, 4)
 		for i := range want {
 			want[i] = make([]float64, len(x))
@@ -182,7 +182,7 @@ func TestChannelKernels(t *testing.T) {
 		x, y, scale, shift := normals(1, batch*channels*inner), normals(2, batch*channels*inner), normals(3, channels), normals(4, channels)
 		got := onWorkers(t, fmt.Sprint("scale and shift ", s), func(w *Workers) []float32 {
 			out := make([]float32, len(x))
-			ScaleShift(w, batch, channels, inner, x, scale, shift, out)
+			ScaleShift(w, out, x, scale, shift, batch, channels, inner)
 			return out
 		})
 		want, dots, sums := make([]float64, len(x)), make([]float64, channels), make([]float64, channels)
@@ -196,7 +196,7 @@ func TestChannelKernels(t *testing.T) {
 		for _, other := range [][]float32{y, nil} {
 			got := onWorkers(t, fmt.Sprint("channel sums ", s), func(w *Workers) []float32 {
 				out, narrow := make([]float64, channels), make([]float32, channels)
-				ChannelDots(w, batch, channels, inner, x, other, out)
+				ChannelDots(w, out, x, other, batch, channels, inner)
 				for i, v := range out {
 					narrow[i] = float32(v)
 				}
@@ -256,10 +256,10 @@ func TestNorm(t *testing.T) {
 			y, dx := make([]float32, len(x)), make([]float32, len(x))
 			mean, inv := make([]float64, n.Rows), make([]float64, n.Rows)
 			ds, db := make([]float32, n.Params), make([]float32, n.Params)
-			n.Forward(w, x, scale, bias, y, mean, inv)
-			n.BackwardInput(w, x, scale, mean, inv, dy, dx)
-			n.BackwardScale(w, x, mean, inv, dy, ds)
-			n.BackwardBias(w, dy, db)
+			n.Forward(w, y, mean, inv, x, scale, bias)
+			n.BackwardInput(w, dx, dy, x, scale, mean, inv)
+			n.BackwardScale(w, ds, dy, x, mean, inv)
+			n.BackwardBias(w, db, dy)
 			return slices.Concat(y, dx, ds, db)
 		})
 		want := naiveNorm(n, x, dy, scale, bias)
@@ -287,23 +287,23 @@ func BenchmarkRows(b *testing.B) {
 	scale, bias := normals(3, 768), normals(4, 768)
 	mean, inv, sums := make([]float64, 4096), make([]float64, 4096), make([]float64, 768)
 	ln := Norm{Rows: 4096, Size: 768, Params: 768, Inner: 1, Epsilon: 1e-5}
-	run("layernorm", n, func() { ln.Forward(w, x, scale, bias, y, mean, inv) })
-	run("layernorm-dx", n, func() { ln.BackwardInput(w, x, scale, mean, inv, dy, y) })
-	run("layernorm-dscale", n, func() { ln.BackwardScale(w, x, mean, inv, dy, make([]float32, 768)) })
-	run("layernorm-dbias", n, func() { ln.BackwardBias(w, dy, make([]float32, 768)) })
-	run("softmax", n, func() { Softmax(w, n/128, 128, 1, x, y) })
-	run("softmax-dx", n, func() { SoftmaxBackward(w, n/128, 128, 1, x, dy, y) })
-	run("softmax-axis1", n, func() { Softmax(w, 64, 64, 768, x, y) })
-	run("logsoftmax", n, func() { LogSoftmax(w, n/768, 768, 1, x, y) })
-	run("batchnorm", n, func() { ScaleShift(w, 64, 64, 768, x, scale, bias, y) })
-	run("batchnorm-2d", n, func() { ScaleShift(w, 4096, 768, 1, x, scale, bias, y) })
-	run("channel-sums", n, func() { ChannelDots(w, 64, 64, 768, x, nil, sums) })
-	run("channel-dots", n, func() { ChannelDots(w, 64, 64, 768, x, dy, sums) })
+	run("layernorm", n, func() { ln.Forward(w, y, mean, inv, x, scale, bias) })
+	run("layernorm-dx", n, func() { ln.BackwardInput(w, y, dy, x, scale, mean, inv) })
+	run("layernorm-dscale", n, func() { ln.BackwardScale(w, make([]float32, 768), dy, x, mean, inv) })
+	run("layernorm-dbias", n, func() { ln.BackwardBias(w, make([]float32, 768), dy) })
+	run("softmax", n, func() { Softmax(w, y, x, n/128, 128, 1) })
+	run("softmax-dx", n, func() { SoftmaxBackward(w, y, dy, x, n/128, 128, 1) })
+	run("softmax-axis1", n, func() { Softmax(w, y, x, 64, 64, 768) })
+	run("logsoftmax", n, func() { LogSoftmax(w, y, x, n/768, 768, 1) })
+	run("batchnorm", n, func() { ScaleShift(w, y, x, scale, bias, 64, 64, 768) })
+	run("batchnorm-2d", n, func() { ScaleShift(w, y, x, scale, bias, 4096, 768, 1) })
+	run("channel-sums", n, func() { ChannelDots(w, sums, x, nil, 64, 64, 768) })
+	run("channel-dots", n, func() { ChannelDots(w, sums, x, dy, 64, 64, 768) })
 	for _, c := range []struct {
 		name        string
 		shape, axes []int
 	}{{"sum-last", []int{4096, 768}, []int{1}}, {"sum-first", []int{4096, 768}, []int{0}}, {"sum-all", []int{4096, 768}, []int{0, 1}}, {"sum-nhw", []int{64, 64, 768}, []int{0, 2}}} {
 		r := NewReduction(c.shape, c.axes)
-		run(c.name, n, func() { r.Fold(w, FoldSum, x, y, func(_ int, acc float64) float32 { return float32(acc) }) })
+		run(c.name, n, func() { r.Fold(w, y, x, FoldSum, func(_ int, acc float64) float32 { return float32(acc) }) })
 	}
 }

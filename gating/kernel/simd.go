@@ -23,23 +23,23 @@ type instructions struct {
 	// transpose16 is the same for sixteen rows; nil where registers are too short for it.
 	transpose16 func(dst []float32, stride int, src []float32, rows *[16]int, n int)
 
-	// copyLines copies dst[to:to+n] = src[from:from+n], pickLines dst[to+i] = src[from+2i] and dealLines dst[to+2i] = src[from+i]
+	// copySegments copies dst[to:to+n] = src[from:from+n], gatherStride2 dst[to+i] = src[from+2i] and scatterStride2 dst[to+2i] = src[from+i]
 	// for i below n, for all lines.
-	copyLines, pickLines, dealLines func(dst, src []float32, lines []line)
+	copySegments, gatherStride2, scatterStride2 func(dst, src []float32, lines []segment)
 
 	// The following take lengths that are positive multiples of 64.
 
-	axpy func(alpha float32, x, y []float32)
+	axpy func(y, x []float32, alpha float32) // adds alpha·x to y
 	mix  func(lo, hi int, dst, coefs []float32, ws [][]float32)
-	dot  func(x, y []float32, lanes *[16]float32) // adds 16 partial sums to lanes
-	sum  func(x []float32, lanes *[16]float32)    // adds 16 partial sums to lanes
+	dot  func(lanes *[16]float32, x, y []float32) // adds 16 partial sums to lanes
+	sum  func(lanes *[16]float32, x []float32)    // adds 16 partial sums to lanes
 	taps func(n int, dst, src []float32, offsets []int, weights []float32, bias float32)
 	// maxTaps writes the greatest of src[i+offsets[t]] and its first t; a NaN counts as greater than all but a NaN.
 	maxTaps func(n int, best []float32, tap []int32, src []float32, offsets []int)
 }
 
 // line is a stretch of n elements, n > 0, on its way from one layout to another.
-type line struct{ to, from, n int }
+type segment struct{ to, from, n int }
 
 // tileMode says what a tile does with what C holds.
 type tileMode int

@@ -41,13 +41,13 @@ func avx512() *instructions {
 		transpose16: func(dst []float32, stride int, src []float32, rows *[16]int, n int) {
 			transpose16AVX512(&dst[0], stride, &src[0], &rows[0], n)
 		},
-		copyLines: copyLines, pickLines: pickLines, dealLines: dealLines,
-		axpy: func(alpha float32, x, y []float32) { axpyAVX512(len(y), alpha, &x[0], &y[0]) },
+		copySegments: copySegments, gatherStride2: gatherSegments, scatterStride2: scatterStride2,
+		axpy: func(y, x []float32, alpha float32) { axpyAVX512(len(y), alpha, &x[0], &y[0]) },
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX512(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot:     func(x, y []float32, lanes *[16]float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
-		sum:     func(x []float32, lanes *[16]float32) { sumAVX512(len(x), &x[0], &lanes[0]) },
+		dot:     func(lanes *[16]float32, x, y []float32) { dotAVX512(len(x), &x[0], &y[0], &lanes[0]) },
+		sum:     func(lanes *[16]float32, x []float32) { sumAVX512(len(x), &x[0], &lanes[0]) },
 		maxTaps: maxTaps,
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX512(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
@@ -68,14 +68,14 @@ func avx2() *instructions {
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
 			gatherAVX2(&dst[0], stride, &src[0], &rows[0], len(rows), &moves[0][0], len(moves))
 		},
-		transpose8: transposeAVX2,
-		copyLines:  copyLines, pickLines: pickLines, dealLines: dealLines,
-		axpy: func(alpha float32, x, y []float32) { axpyAVX2(len(y), alpha, &x[0], &y[0]) },
+		transpose8:   transposeAVX2,
+		copySegments: copySegments, gatherStride2: gatherSegments, scatterStride2: scatterStride2,
+		axpy: func(y, x []float32, alpha float32) { axpyAVX2(len(y), alpha, &x[0], &y[0]) },
 		mix: func(lo, hi int, dst, coefs []float32, ws [][]float32) {
 			mixAVX2(lo, hi, &dst[0], &coefs[0], &ws[0], len(coefs))
 		},
-		dot:     func(x, y []float32, lanes *[16]float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
-		sum:     func(x []float32, lanes *[16]float32) { sumAVX2(len(x), &x[0], &lanes[0]) },
+		dot:     func(lanes *[16]float32, x, y []float32) { dotAVX2(len(x), &x[0], &y[0], &lanes[0]) },
+		sum:     func(lanes *[16]float32, x []float32) { sumAVX2(len(x), &x[0], &lanes[0]) },
 		maxTaps: maxTaps,
 		taps: func(n int, dst, src []float32, offsets []int, weights []float32, bias float32) {
 			tapsAVX2(n, &dst[0], &src[0], &offsets[0], &weights[0], len(weights), bias)
@@ -87,16 +87,16 @@ func maxTaps(n int, best []float32, tap []int32, src []float32, offsets []int) {
 	maxTapsAVX2(n, &best[0], &tap[0], &src[0], &offsets[0], len(offsets))
 }
 
-func copyLines(dst, src []float32, list []line) {
-	copyLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
+func copySegments(dst, src []float32, list []segment) {
+	copySegmentsAVX2(&dst[0], &src[0], &list[0].to, len(list))
 }
 
-func pickLines(dst, src []float32, list []line) {
-	pickLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
+func gatherSegments(dst, src []float32, list []segment) {
+	gatherStride2AVX2(&dst[0], &src[0], &list[0].to, len(list))
 }
 
-func dealLines(dst, src []float32, list []line) {
-	dealLinesAVX2(&dst[0], &src[0], &list[0].to, len(list))
+func scatterStride2(dst, src []float32, list []segment) {
+	scatterStride2AVX2(&dst[0], &src[0], &list[0].to, len(list))
 }
 
 func transposeAVX2(dst []float32, stride int, src []float32, rows *[8]int, n int) {

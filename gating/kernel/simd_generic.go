@@ -4,7 +4,7 @@ package kernel
 var generic = &instructions{
 	name: "generic", lanes: 4, tall: 4, stride: 4, narrow: 4, wide: 8,
 	tile: genericTile, gather: genericGather, transpose8: genericTranspose8,
-	copyLines: genericCopyLines, pickLines: genericPickLines, dealLines: genericDealLines,
+	copySegments: genericCopySegments, gatherStride2: genericGatherStride2, scatterStride2: genericScatterStride2,
 	axpy: genericAxpy, mix: genericMix, dot: genericDot, sum: genericSum, maxTaps: genericMaxTaps, taps: genericTaps,
 }
 
@@ -76,7 +76,7 @@ func genericTranspose8(dst []float32, stride int, src []float32, rows *[8]int, n
 	}
 }
 
-func genericAxpy(alpha float32, x, y []float32) {
+func genericAxpy(y, x []float32, alpha float32) {
 	for i, v := range x[:len(y)] {
 		y[i] += alpha * v
 	}
@@ -86,11 +86,11 @@ func genericMix(lo, hi int, dst, coefs []float32, ws [][]float32) {
 	dst = dst[lo:hi]
 	clear(dst)
 	for j, c := range coefs {
-		genericAxpy(c, ws[j][lo:hi], dst)
+		genericAxpy(dst, ws[j][lo:hi], c)
 	}
 }
 
-func genericDot(x, y []float32, lanes *[16]float32) {
+func genericDot(lanes *[16]float32, x, y []float32) {
 	for ; len(x) >= 16; x, y = x[16:], y[16:] {
 		u, v := (*[16]float32)(x), (*[16]float32)(y)
 		for l := range lanes {
@@ -99,7 +99,7 @@ func genericDot(x, y []float32, lanes *[16]float32) {
 	}
 }
 
-func genericSum(x []float32, lanes *[16]float32) {
+func genericSum(lanes *[16]float32, x []float32) {
 	for ; len(x) >= 16; x = x[16:] {
 		for l, v := range (*[16]float32)(x) {
 			lanes[l] += v
@@ -119,13 +119,13 @@ func genericMaxTaps(n int, best []float32, tap []int32, src []float32, offsets [
 	}
 }
 
-func genericCopyLines(dst, src []float32, lines []line) {
+func genericCopySegments(dst, src []float32, lines []segment) {
 	for _, l := range lines {
 		copy(dst[l.to:l.to+l.n], src[l.from:])
 	}
 }
 
-func genericPickLines(dst, src []float32, lines []line) {
+func genericGatherStride2(dst, src []float32, lines []segment) {
 	for _, l := range lines {
 		from := src[l.from:]
 		for i := range l.n {
@@ -134,7 +134,7 @@ func genericPickLines(dst, src []float32, lines []line) {
 	}
 }
 
-func genericDealLines(dst, src []float32, lines []line) {
+func genericScatterStride2(dst, src []float32, lines []segment) {
 	for _, l := range lines {
 		to := dst[l.to:]
 		for i, v := range src[l.from : l.from+l.n] {
@@ -149,6 +149,6 @@ func genericTaps(n int, dst, src []float32, offsets []int, weights []float32, bi
 		dst[i] = bias
 	}
 	for t, c := range weights {
-		genericAxpy(c, src[offsets[t]:offsets[t]+n], dst)
+		genericAxpy(dst, src[offsets[t]:offsets[t]+n], c)
 	}
 }

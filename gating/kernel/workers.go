@@ -50,7 +50,7 @@ func (w *Workers) Close() {
 		return
 	}
 	for _, h := range w.helpers {
-		h.give(&loop{last: true})
+		h.offerLoop(&loop{last: true})
 	}
 }
 
@@ -71,11 +71,11 @@ func (w *Workers) For(n, grain int, body func(lo, hi int)) {
 	helpers := w.helpers[:min(len(w.helpers), (n-1)/grain)]
 	l.pending.Add(len(helpers))
 	for _, h := range helpers {
-		h.give(l)
+		h.offerLoop(l)
 	}
 	l.run()
 	for _, h := range helpers {
-		h.takeBack(l)
+		h.withdraw(l)
 	}
 	l.pending.Wait()
 	if l.failed.Load() {
@@ -125,7 +125,7 @@ func (l *loop) run() {
 }
 
 // need panics unless a slice has at least want elements: assembly checks no bounds.
-func need(what string, have, want int) {
+func requireLen(what string, have, want int) {
 	if have < want {
 		panic(fmt.Sprintf("kernel: %s has %d elements, need %d", what, have, want))
 	}

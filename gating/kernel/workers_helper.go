@@ -20,7 +20,7 @@ const (
 )
 
 // give offers a loop and wakes the helper if it sleeps.
-func (h *helper) give(l *loop) {
+func (h *helper) offerLoop(l *loop) {
 	h.offer.Store(l)
 	if h.asleep.CompareAndSwap(true, false) {
 		h.wake <- struct{}{}
@@ -28,7 +28,7 @@ func (h *helper) give(l *loop) {
 }
 
 // takeBack withdraws an offer that the helper has not taken yet: then nobody need wait for it.
-func (h *helper) takeBack(l *loop) {
+func (h *helper) withdraw(l *loop) {
 	if h.offer.CompareAndSwap(l, nil) {
 		l.pending.Done()
 	}
@@ -36,7 +36,7 @@ func (h *helper) takeBack(l *loop) {
 
 func (h *helper) serve() {
 	for {
-		l := h.look()
+		l := h.poll()
 		if l == nil {
 			h.sleep()
 			continue
@@ -50,7 +50,7 @@ func (h *helper) serve() {
 }
 
 // look returns the next loop, or nil when none came for a while.
-func (h *helper) look() *loop {
+func (h *helper) poll() *loop {
 	for round := 0; ; round++ {
 		for range spinLooks {
 			if h.offer.Load() != nil {

@@ -83,7 +83,7 @@ func (p *Param) gradient(workers *kernel.Workers, dw []float32, dc []float64) {
 			for i, v := range values {
 				run[i] = v[lo : lo+inner]
 			}
-			kernel.Dots(workers, dw[lo:lo+inner], run, part)
+			kernel.Dots(workers, part, dw[lo:lo+inner], run)
 			for i, j := range from {
 				dc[j*units+u] += part[i]
 			}

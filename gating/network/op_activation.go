@@ -9,12 +9,12 @@ import (
 // activationOps are the activation functions of ONNX: element-wise, of one float input.
 var activationOps = family{
 	{"", "Relu", 1, gradFull, buildUnary(&unary{f: kernel.Relu, d: ofOutput(reluGradient), ints: func(v int64) int64 { return max(v, 0) }})},
-	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: ofOutput(kernel.SigmoidGradient)})},
-	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: ofOutput(kernel.TanhGradient)})},
+	{"", "Sigmoid", 1, gradFull, buildUnary(&unary{f: kernel.Sigmoid, d: ofOutput(kernel.SigmoidBackward)})},
+	{"", "Tanh", 1, gradFull, buildUnary(&unary{f: kernel.Tanh, d: ofOutput(kernel.TanhBackward)})},
 	{"", "Softplus", 1, gradFull, buildUnary(&unary{f: kernel.Softplus, d: ofInput(softplusGradient)})},
 	{"", "Softsign", 1, gradFull, buildUnary(softsign)},
-	{"", "Mish", 18, gradFull, buildUnary(&unary{f: kernel.Mish, d: ofInput(kernel.MishGradient)})},
-	{"", "HardSwish", 14, gradFull, buildUnary(&unary{f: kernel.HardSwish, d: ofInput(kernel.HardSwishGradient)})},
+	{"", "Mish", 18, gradFull, buildUnary(&unary{f: kernel.Mish, d: ofInput(kernel.MishBackward)})},
+	{"", "HardSwish", 14, gradFull, buildUnary(&unary{f: kernel.HardSwish, d: ofInput(kernel.HardSwishBackward)})},
 	{"", "LeakyRelu", 1, gradFull, buildWith(leakyRelu)},
 	{"", "ThresholdedRelu", 1, gradFull, buildWith(thresholdedRelu)},
 	{"", "HardSigmoid", 1, gradFull, buildWith(hardSigmoid)},
@@ -35,12 +35,12 @@ var softsign = &unary{
 }
 
 var (
-	exactGelu = &unary{f: kernel.Gelu, d: ofInput(kernel.GeluGradient)}
-	tanhGelu  = &unary{f: kernel.GeluTanh, d: ofInput(kernel.GeluTanhGradient)}
+	exactGelu = &unary{f: kernel.Gelu, d: ofInput(kernel.GeluBackward)}
+	tanhGelu  = &unary{f: kernel.GeluTanh, d: ofInput(kernel.GeluTanhBackward)}
 )
 
 // reluGradient finds the slope in the output, which lives on anyway as the input of what follows.
-func reluGradient(w *kernel.Workers, dx, dy, y []float32) { kernel.ReluGradient(w, dx, dy, nil, y) }
+func reluGradient(w *kernel.Workers, dx, dy, y []float32) { kernel.ReluBackward(w, dx, dy, y) }
 
 func softplusGradient(w *kernel.Workers, dx, dy, x []float32) {
 	kernel.Sigmoid(w, dx, x)
@@ -51,8 +51,8 @@ func softplusGradient(w *kernel.Workers, dx, dy, x []float32) {
 func leakyRelu(c *call) *unary {
 	alpha := c.float("alpha", 0.01)
 	return &unary{
-		f: func(w *kernel.Workers, y, x []float32) { kernel.LeakyRelu(w, alpha, y, x) },
-		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.LeakyReluGradient(w, alpha, dx, dy, x) }),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.LeakyRelu(w, y, x, alpha) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.LeakyReluBackward(w, dx, dy, x, alpha) }),
 	}
 }
 
@@ -74,8 +74,8 @@ func thresholdedRelu(c *call) *unary {
 func hardSigmoid(c *call) *unary {
 	alpha, beta := c.float("alpha", 0.2), c.float("beta", 0.5)
 	return &unary{
-		f: func(w *kernel.Workers, y, x []float32) { kernel.HardSigmoid(w, alpha, beta, y, x) },
-		d: ofOutput(func(w *kernel.Workers, dx, dy, y []float32) { kernel.HardSigmoidGradient(w, alpha, dx, dy, y) }),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.HardSigmoid(w, y, x, alpha, beta) },
+		d: ofOutput(func(w *kernel.Workers, dx, dy, y []float32) { kernel.HardSigmoidBackward(w, dx, dy, y, alpha) }),
 	}
 }
 
@@ -90,8 +90,8 @@ func celu(c *call) *unary {
 
 func eluOf(alpha, rate float32) *unary {
 	return &unary{
-		f: func(w *kernel.Workers, y, x []float32) { kernel.Elu(w, alpha, rate, y, x) },
-		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.EluGradient(w, alpha, rate, dx, dy, x) }),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.Elu(w, y, x, alpha, rate) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.EluBackward(w, dx, dy, x, alpha, rate) }),
 	}
 }
 
@@ -100,12 +100,12 @@ func selu(c *call) *unary {
 	alpha, gamma := c.float("alpha", 1.67326319217681884765625), c.float("gamma", 1.05070102214813232421875)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) {
-			kernel.Elu(w, alpha, 1, y, x)
-			kernel.Scale(w, gamma, y, y)
+			kernel.Elu(w, y, x, alpha, 1)
+			kernel.Scale(w, y, y, gamma)
 		},
 		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
-			kernel.EluGradient(w, alpha, 1, dx, dy, x)
-			kernel.Scale(w, gamma, dx, dx)
+			kernel.EluBackward(w, dx, dy, x, alpha, 1)
+			kernel.Scale(w, dx, dx, gamma)
 		}),
 	}
 }
@@ -137,8 +137,8 @@ func quickGelu(c *call) *unary { return swishOf(c.float("alpha", 1.702)) }
 
 func swishOf(alpha float32) *unary {
 	return &unary{
-		f: func(w *kernel.Workers, y, x []float32) { kernel.Swish(w, alpha, y, x) },
-		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.SwishGradient(w, alpha, dx, dy, x) }),
+		f: func(w *kernel.Workers, y, x []float32) { kernel.Swish(w, y, x, alpha) },
+		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) { kernel.SwishBackward(w, dx, dy, x, alpha) }),
 	}
 }
 

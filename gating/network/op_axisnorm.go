@@ -41,7 +41,7 @@ func buildLpNormalization(c *call) (Operator, []Spec, error) {
 
 // Forward computes y.
 func (l *lpNormalization) Forward(x *Context, in, out []*Tensor) error {
-	l.Fold(x.Workers, l.fold, in[0].F, l.norm, func(_ int, acc float64) float32 { return float32(l.finish(acc, 0)) })
+	l.Fold(x.Workers, l.norm, in[0].F, l.fold, func(_ int, acc float64) float32 { return float32(l.finish(acc, 0)) })
 	l.each(x, func(i, o int) { out[0].F[i] = ratio(in[0].F[i], l.norm[o]) })
 	return nil
 }
@@ -50,7 +50,7 @@ func (l *lpNormalization) Forward(x *Context, in, out []*Tensor) error {
 func (l *lpNormalization) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tensor) error {
 	y := out[0].F
 	l.each(x, func(i, _ int) { dx.F[i] = y[i] * dy.F[i] })
-	l.Fold(x.Workers, kernel.FoldSum, dx.F, l.along, func(_ int, acc float64) float32 { return float32(acc) })
+	l.Fold(x.Workers, l.along, dx.F, kernel.FoldSum, func(_ int, acc float64) float32 { return float32(acc) })
 	l.each(x, func(i, o int) {
 		s := y[i]
 		if l.reduceKind == reduceL1 {
@@ -86,7 +86,7 @@ func buildMeanVariance(c *call) (Operator, []Spec, error) {
 // average hands the mean of x over the axes to set.
 func (m *meanVariance) average(x *Context, f kernel.Fold, from []float32, set func(o int, mean float64)) {
 	n := float64(m.Count())
-	m.Fold(x.Workers, f, from, make([]float32, m.Outputs()), func(o int, acc float64) float32 {
+	m.Fold(x.Workers, make([]float32, m.Outputs()), from, f, func(o int, acc float64) float32 {
 		set(o, acc/n)
 		return 0
 	})

@@ -49,7 +49,7 @@ func buildScaleShift(c *call) (Operator, []Spec, error) {
 
 // Forward computes y.
 func (s *scaleShift) Forward(x *Context, in, out []*Tensor) error {
-	kernel.ScaleShift(x.Workers, s.batch, s.count, s.inner, in[0].F, in[1].F, in[2].F, out[0].F)
+	kernel.ScaleShift(x.Workers, out[0].F, in[0].F, in[1].F, in[2].F, s.batch, s.count, s.inner)
 	return nil
 }
 
@@ -57,7 +57,7 @@ func (s *scaleShift) Forward(x *Context, in, out []*Tensor) error {
 func (s *scaleShift) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	switch i {
 	case 0:
-		kernel.ScaleShift(x.Workers, s.batch, s.count, s.inner, dy.F, in[1].F, make([]float32, s.count), dx.F)
+		kernel.ScaleShift(x.Workers, dx.F, dy.F, in[1].F, make([]float32, s.count), s.batch, s.count, s.inner)
 	case 1:
 		s.sums(x, dy.F, in[0].F, func(c int, sum float64) { dx.F[c] = float32(sum) })
 	case 2:
@@ -69,7 +69,7 @@ func (s *scaleShift) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Ten
 // sums hands the sum of a*b over each channel, or of a where b is nil, to set.
 func (l channels) sums(x *Context, a, b []float32, set func(c int, sum float64)) {
 	list := make([]float64, l.count)
-	kernel.ChannelDots(x.Workers, l.batch, l.count, l.inner, a, b, list)
+	kernel.ChannelDots(x.Workers, list, a, b, l.batch, l.count, l.inner)
 	for c, v := range list {
 		set(c, v)
 	}
@@ -133,7 +133,7 @@ func (b *batchNorm) invStd(in []*Tensor, c int) float64 {
 // Forward computes y.
 func (b *batchNorm) Forward(x *Context, in, out []*Tensor) error {
 	b.fold(in)
-	kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, in[0].F, b.scale, b.shift, out[0].F)
+	kernel.ScaleShift(x.Workers, out[0].F, in[0].F, b.scale, b.shift, b.batch, b.count, b.inner)
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (b *batchNorm) Forward(x *Context, in, out []*Tensor) error {
 func (b *batchNorm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	if i == 0 {
 		b.fold(in)
-		kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, dy.F, b.scale, make([]float32, b.count), dx.F)
+		kernel.ScaleShift(x.Workers, dx.F, dy.F, b.scale, make([]float32, b.count), b.batch, b.count, b.inner)
 		return nil
 	}
 	sum := make([]float64, b.count)

@@ -43,7 +43,7 @@ func (b *batchNormTraining) Forward(x *Context, in, out []*Tensor) error {
 		b.scale[c], b.shift[c] = float32(s), float32(float64(in[2].F[c])-s*b.mean[c])
 	}
 	if out[0] != nil {
-		kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, in[0].F, b.scale, b.shift, out[0].F)
+		kernel.ScaleShift(x.Workers, out[0].F, in[0].F, b.scale, b.shift, b.batch, b.count, b.inner)
 	}
 	for k := 1; k < len(out); k++ {
 		if out[k] == nil {
@@ -91,7 +91,7 @@ func (b *batchNormTraining) inputGradient(x *Context, sum, dot []float64, in, dy
 		along := float64(s) * dot[c] / n / math.Sqrt(b.variance[c]+b.epsilon)
 		slope[c], shift[c] = float32(-along), float32(along*b.mean[c]-float64(s)*sum[c]/n)
 	}
-	kernel.ScaleShift(x.Workers, b.batch, b.count, b.inner, dy, b.scale, shift, dx)
+	kernel.ScaleShift(x.Workers, dx, dy, b.scale, shift, b.batch, b.count, b.inner)
 	x.Workers.For(b.batch*b.count, rowGrain(b.inner), func(lo, hi int) {
 		for p := lo; p < hi; p++ {
 			s, from := slope[p%b.count], in[p*b.inner:(p+1)*b.inner]

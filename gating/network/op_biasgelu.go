@@ -35,7 +35,7 @@ func (c *call) biasGelu(gelu *unary) (Operator, []Spec, error) {
 // Forward computes the Gelu of the sum.
 func (b *biasGelu) Forward(x *Context, in, out []*Tensor) error {
 	b.sum = resize(b.sum, out[0].Len())
-	kernel.Combine(x.Workers, b.plan, kernel.Add, b.sum, in[0].F, in[1].F)
+	kernel.Combine(x.Workers, b.sum, in[0].F, in[1].F, b.plan, kernel.Add)
 	b.gelu.f(x.Workers, out[0].F, b.sum)
 	return nil
 }
@@ -43,8 +43,8 @@ func (b *biasGelu) Forward(x *Context, in, out []*Tensor) error {
 // Backward sums the Gelu's gradient to the input's shape.
 func (b *biasGelu) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tensor) error {
 	b.sum, b.dsum = resize(b.sum, dy.Len()), resize(b.dsum, dy.Len())
-	kernel.Combine(x.Workers, b.plan, kernel.Add, b.sum, in[0].F, in[1].F)
+	kernel.Combine(x.Workers, b.sum, in[0].F, in[1].F, b.plan, kernel.Add)
 	b.gelu.d.run(x.Workers, b.dsum, dy.F, b.sum, out[0].F)
-	kernel.SumTo(x.Workers, dx.F, b.shapes[i], b.dsum, b.out)
+	kernel.SumTo(x.Workers, dx.F, b.dsum, b.shapes[i], b.out)
 	return nil
 }

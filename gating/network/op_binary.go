@@ -140,12 +140,12 @@ func (c *call) broadcast(shapes ...[]int) ([]int, error) {
 // Forward computes f of the broadcast operands.
 func (b *binary) Forward(x *Context, in, out []*Tensor) error {
 	if out[0].Spec().IsFloat() {
-		kernel.Combine(x.Workers, b.plan, b.f, out[0].F, in[0].F, in[1].F)
+		kernel.Combine(x.Workers, out[0].F, in[0].F, in[1].F, b.plan, b.f)
 		return nil
 	}
 	t := out[0].Type
 	f := b.ints(t)
-	kernel.Combine(x.Workers, b.plan, kernel.PairOf(func(p, q int64) int64 { return wrapInt(t, f(p, q)) }), out[0].I, in[0].I, in[1].I)
+	kernel.Combine(x.Workers, out[0].I, in[0].I, in[1].I, b.plan, kernel.PairOf(func(p, q int64) int64 { return wrapInt(t, f(p, q)) }))
 	return nil
 }
 
@@ -161,10 +161,10 @@ func (b *binary) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tenso
 		b.d(b, x, i, in, out, dy.F, full)
 	}
 	if b.d == nil || !same {
-		kernel.SumTo(x.Workers, dx.F, b.shapes[i], full, b.out)
+		kernel.SumTo(x.Workers, dx.F, full, b.shapes[i], b.out)
 	}
 	if b.negate[i] {
-		kernel.Scale(x.Workers, -1, dx.F, dx.F)
+		kernel.Scale(x.Workers, dx.F, dx.F, -1)
 	}
 	return nil
 }
@@ -174,7 +174,7 @@ func resize[T any](m []T, n int) []T { return slices.Grow(m[:0], n)[:n] }
 
 // mulGradient is dy times the other operand.
 func mulGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float32) {
-	kernel.Combine(x.Workers, b.sides[1-i], kernel.Mul, dst, dy, in[1-i].F)
+	kernel.Combine(x.Workers, dst, dy, in[1-i].F, b.sides[1-i], kernel.Mul)
 }
 
 // divGradient is dy/b, and for the divisor dy·y/b, the negative of the gradient.
@@ -183,7 +183,7 @@ func divGradient(b *binary, x *Context, i int, in, out []*Tensor, dy, dst []floa
 		kernel.Product(x.Workers, dst, dy, out[0].F)
 		dy = dst
 	}
-	kernel.Combine(x.Workers, b.sides[1], kernel.Div, dst, dy, in[1].F)
+	kernel.Combine(x.Workers, dst, dy, in[1].F, b.sides[1], kernel.Div)
 }
 
 // gradientOf makes d of a rule from the derivatives with respect to each operand, in terms of both and of y.
@@ -294,7 +294,7 @@ func preluGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []floa
 				dst[o+j] = dy[o+j] * min(v, 0)
 			}
 		case step == 0 || n == 1:
-			kernel.LeakyReluGradient(nil, slopes[at[1]], dst[o:o+n], dy[o:o+n], v)
+			kernel.LeakyReluBackward(nil, dst[o:o+n], dy[o:o+n], v, slopes[at[1]])
 		default:
 			for j, v := range v {
 				if dst[o+j] = dy[o+j]; !(v > 0) {

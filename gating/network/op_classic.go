@@ -47,14 +47,14 @@ func buildScaler(c *call) (Operator, []Spec, error) {
 
 // Forward shifts and scales.
 func (s *scaler) Forward(x *Context, in, out []*Tensor) error {
-	kernel.Combine(x.Workers, s.sub, kernel.Sub, out[0].F, asFloats(in[0]), s.offset)
-	kernel.Combine(x.Workers, s.mul, kernel.Mul, out[0].F, out[0].F, s.scale)
+	kernel.Combine(x.Workers, out[0].F, asFloats(in[0]), s.offset, s.sub, kernel.Sub)
+	kernel.Combine(x.Workers, out[0].F, out[0].F, s.scale, s.mul, kernel.Mul)
 	return nil
 }
 
 // Backward scales dy.
 func (s *scaler) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	kernel.Combine(x.Workers, s.mul, kernel.Mul, dx.F, dy.F, s.scale)
+	kernel.Combine(x.Workers, dx.F, dy.F, s.scale, s.mul, kernel.Mul)
 	return nil
 }
 

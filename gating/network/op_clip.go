@@ -48,7 +48,7 @@ func (k *clip) bounds(in []*Tensor) (low, high float32) {
 func (k *clip) Forward(x *Context, in, out []*Tensor) error {
 	if in[0].Spec().IsFloat() {
 		low, high := k.bounds(in)
-		kernel.Clip(x.Workers, low, high, out[0].F, in[0].F)
+		kernel.Clip(x.Workers, out[0].F, in[0].F, low, high)
 		return nil
 	}
 	flip := int64(0)
@@ -71,7 +71,7 @@ func (k *clip) Forward(x *Context, in, out []*Tensor) error {
 func (k *clip) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	low, high := k.bounds(in)
 	if i == 0 {
-		kernel.ClipGradient(x.Workers, low, high, dx.F, dy.F, in[0].F)
+		kernel.ClipBackward(x.Workers, dx.F, dy.F, in[0].F, low, high)
 		return nil
 	}
 	var sum float64

@@ -63,14 +63,14 @@ func (c *call) pair() (*binary, error) {
 // Forward compares.
 func (k *comparison) Forward(x *Context, in, out []*Tensor) error {
 	if in[0].Spec().IsFloat() {
-		kernel.Combine(x.Workers, k.plan, k.floats, out[0].I, in[0].F, in[1].F)
+		kernel.Combine(x.Workers, out[0].I, in[0].F, in[1].F, k.plan, k.floats)
 		return nil
 	}
 	a, b := in[0].I, in[1].I
 	if k.flip != 0 {
 		a, b = flipped(a, k.flip), flipped(b, k.flip)
 	}
-	kernel.Combine(x.Workers, k.plan, k.ints, out[0].I, a, b)
+	kernel.Combine(x.Workers, out[0].I, a, b, k.plan, k.ints)
 	return nil
 }
 

@@ -58,9 +58,9 @@ func (op *concat) Forward(x *Context, in, out []*Tensor) error {
 		if w, at := op.width[i], op.offset[i]; w == 0 || op.count == 0 {
 			continue
 		} else if t.Spec().IsFloat() {
-			kernel.CopyBlocks(x.Workers, op.count, w, out[0].F[at:], op.step, t.F, w)
+			kernel.CopyBlocks(x.Workers, out[0].F[at:], op.step, t.F, w, op.count, w)
 		} else {
-			kernel.CopyBlocks(x.Workers, op.count, w, out[0].I[at:], op.step, t.I, w)
+			kernel.CopyBlocks(x.Workers, out[0].I[at:], op.step, t.I, w, op.count, w)
 		}
 	}
 	return nil
@@ -69,7 +69,7 @@ func (op *concat) Forward(x *Context, in, out []*Tensor) error {
 // Backward copies input i's columns of dy.
 func (op *concat) Backward(x *Context, i, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
 	if dx.Len() > 0 {
-		kernel.CopyBlocks(x.Workers, op.count, op.width[i], dx.F, op.width[i], dy.F[op.offset[i]:], op.step)
+		kernel.CopyBlocks(x.Workers, dx.F, op.width[i], dy.F[op.offset[i]:], op.step, op.count, op.width[i])
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (c *call) checkBias(i, channels int) error {
 
 // Forward computes Y.
 func (v *conv) Forward(x *Context, in, out []*Tensor) error {
-	v.geometry.Forward(x.Workers, in[0].F, in[1].F, optional(in, 2), out[0].F)
+	v.geometry.Forward(x.Workers, out[0].F, in[0].F, in[1].F, optional(in, 2))
 	return nil
 }
 
@@ -97,11 +97,11 @@ func optional(in []*Tensor, i int) []float32 {
 func (v *conv) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	switch i {
 	case 0:
-		v.geometry.BackwardInput(x.Workers, in[1].F, dy.F, dx.F)
+		v.geometry.BackwardInput(x.Workers, dx.F, dy.F, in[1].F)
 	case 1:
-		v.geometry.BackwardWeight(x.Workers, in[0].F, dy.F, dx.F)
+		v.geometry.BackwardWeight(x.Workers, dx.F, dy.F, in[0].F)
 	default:
-		v.geometry.BackwardBias(x.Workers, dy.F, dx.F)
+		v.geometry.BackwardBias(x.Workers, dx.F, dy.F)
 	}
 	return nil
 }

@@ -138,13 +138,13 @@ func (c *call) wantedShape(axes int) ([]int, error) {
 // Forward computes Y.
 func (t *convTranspose) Forward(x *Context, in, out []*Tensor) error {
 	y := out[0].F
-	t.geometry.BackwardInput(x.Workers, in[1].F, in[0].F, y)
+	t.geometry.BackwardInput(x.Workers, y, in[0].F, in[1].F)
 	if bias := optional(in, 2); bias != nil {
 		ones := make([]float32, t.layout.count)
 		for i := range ones {
 			ones[i] = 1
 		}
-		kernel.ScaleShift(x.Workers, t.layout.batch, t.layout.count, t.layout.inner, y, ones, bias, y)
+		kernel.ScaleShift(x.Workers, y, y, ones, bias, t.layout.batch, t.layout.count, t.layout.inner)
 	}
 	return nil
 }
@@ -153,9 +153,9 @@ func (t *convTranspose) Forward(x *Context, in, out []*Tensor) error {
 func (t *convTranspose) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	switch i {
 	case 0:
-		t.geometry.Forward(x.Workers, dy.F, in[1].F, nil, dx.F)
+		t.geometry.Forward(x.Workers, dx.F, dy.F, in[1].F, nil)
 	case 1:
-		t.geometry.BackwardWeight(x.Workers, dy.F, in[0].F, dx.F)
+		t.geometry.BackwardWeight(x.Workers, dx.F, in[0].F, dy.F)
 	default:
 		t.layout.sums(x, dy.F, nil, func(c int, sum float64) { dx.F[c] = float32(sum) })
 	}

@@ -190,7 +190,8 @@ func (v *deformConv) Forward(x *Context, in, out []*Tensor) error {
 		v.fill(x, in, n)
 		for g := range v.group {
 			y := out[0].F[(n*v.maps+g*maps)*area:]
-			kernel.Gemm(x.Workers, false, false, maps, area, rows, 1, in[deformW].F[g*maps*rows:], rows, v.columns[g*rows*area:], area, 0, y, area)
+			kernel.Gemm(x.Workers, kernel.NewMatrix(y, maps, area, area), kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows),
+				kernel.NewMatrix(v.columns[g*rows*area:], rows, area, area), 1, 0)
 		}
 		for m, b := range optional(in, deformB) {
 			y := out[0].F[(n*v.maps+m)*area : (n*v.maps+m+1)*area]

@@ -20,9 +20,11 @@ func (v *deformConv) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Ten
 		for g := range v.group {
 			dy := dy.F[(n*v.maps+g*maps)*area:]
 			if i == deformW {
-				kernel.Gemm(x.Workers, false, true, maps, rows, area, 1, dy, area, v.columns[g*rows*area:], area, 1, dx.F[g*maps*rows:], rows)
+				kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F[g*maps*rows:], maps, rows, rows), kernel.NewMatrix(dy, maps, area, area),
+					kernel.NewMatrix(v.columns[g*rows*area:], rows, area, area).T(), 1, 1)
 			} else {
-				kernel.Gemm(x.Workers, true, false, rows, area, maps, 1, in[deformW].F[g*maps*rows:], rows, dy, area, 0, v.slopes[g*rows*area:], area)
+				kernel.Gemm(x.Workers, kernel.NewMatrix(v.slopes[g*rows*area:], rows, area, area),
+					kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows).T(), kernel.NewMatrix(dy, maps, area, area), 1, 0)
 			}
 		}
 		switch i {

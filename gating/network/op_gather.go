@@ -61,9 +61,9 @@ func (op gather) Forward(x *Context, in, out []*Tensor) error {
 		return err
 	}
 	if out[0].Spec().IsFloat() {
-		kernel.GatherRuns(x.Workers, op.run, out[0].F, in[0].F, op.at)
+		kernel.GatherRuns(x.Workers, out[0].F, in[0].F, op.at, op.run)
 	} else {
-		kernel.GatherRuns(x.Workers, op.run, out[0].I, in[0].I, op.at)
+		kernel.GatherRuns(x.Workers, out[0].I, in[0].I, op.at, op.run)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (op gather) Backward(x *Context, _, _ int, in, _ []*Tensor, dy, dx *Tensor)
 		return err
 	}
 	clear(dx.F)
-	kernel.ScatterAddRuns(x.Workers, op.run, dx.F, dy.F, op.at)
+	kernel.ScatterAddRuns(x.Workers, dx.F, dy.F, op.at, op.run)
 	return nil
 }
 

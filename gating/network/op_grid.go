@@ -59,7 +59,7 @@ func (op *gridSample) Forward(x *Context, in, out []*Tensor) error {
 		taps := op.taps(op.gridOf(in[1], n), -1)
 		from := in[0].F[n*op.channels*plane : (n+1)*op.channels*plane]
 		to := out[0].F[n*op.channels*op.places : (n+1)*op.channels*op.places]
-		kernel.Resample(x.Workers, taps, op.channels, 1, to, from)
+		kernel.Resample(x.Workers, to, from, taps, op.channels, 1)
 	}
 	return nil
 }
@@ -78,13 +78,13 @@ func (op *gridSample) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Te
 		image := func(t *Tensor) []float32 { return t.F[n*op.channels*plane : (n+1)*op.channels*plane] }
 		from := dy.F[n*op.channels*op.places : (n+1)*op.channels*op.places]
 		if i == 0 {
-			kernel.Resample(x.Workers, op.taps(grid, -1).Transpose(), op.channels, 1, image(dx), from)
+			kernel.Resample(x.Workers, image(dx), from, op.taps(grid, -1).Transpose(), op.channels, 1)
 			continue
 		}
 		to := op.gridOf(dx, n)
 		slope := make([]float32, len(from))
 		for d := range op.image {
-			kernel.Resample(x.Workers, op.taps(grid, d), op.channels, 1, slope, image(in[0]))
+			kernel.Resample(x.Workers, slope, image(in[0]), op.taps(grid, d), op.channels, 1)
 			for p := range op.places {
 				var sum float64
 				for ch := range op.channels {

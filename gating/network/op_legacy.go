@@ -62,13 +62,13 @@ func (c *call) channelAffine(channels int, scale, shift []float32) (Operator, []
 
 // Forward computes the map.
 func (a *channelAffine) Forward(x *Context, in, out []*Tensor) error {
-	kernel.ScaleShift(x.Workers, a.batch, a.channels, a.inner, in[0].F, a.scale, a.shift, out[0].F)
+	kernel.ScaleShift(x.Workers, out[0].F, in[0].F, a.scale, a.shift, a.batch, a.channels, a.inner)
 	return nil
 }
 
 // Backward scales dy.
 func (a *channelAffine) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	kernel.ScaleShift(x.Workers, a.batch, a.channels, a.inner, dy.F, a.scale, make([]float32, a.channels), dx.F)
+	kernel.ScaleShift(x.Workers, dx.F, dy.F, a.scale, make([]float32, a.channels), a.batch, a.channels, a.inner)
 	return nil
 }
 
@@ -77,9 +77,9 @@ func scaledTanh(c *call) *unary {
 	alpha, beta := c.float("alpha", 1), c.float("beta", 1)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) {
-			kernel.Scale(w, beta, y, x)
+			kernel.Scale(w, y, x, beta)
 			kernel.Tanh(w, y, y)
-			kernel.Scale(w, alpha, y, y)
+			kernel.Scale(w, y, y, alpha)
 		},
 		d: slope(func(_, y float32) float32 { return beta * (alpha - y*y/alpha) }),
 	}
@@ -90,15 +90,15 @@ func parametricSoftplus(c *call) *unary {
 	alpha, beta := c.float("alpha", 1), c.float("beta", 1)
 	return &unary{
 		f: func(w *kernel.Workers, y, x []float32) {
-			kernel.Scale(w, beta, y, x)
+			kernel.Scale(w, y, x, beta)
 			kernel.Softplus(w, y, y)
-			kernel.Scale(w, alpha, y, y)
+			kernel.Scale(w, y, y, alpha)
 		},
 		d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
-			kernel.Scale(w, beta, dx, x)
+			kernel.Scale(w, dx, x, beta)
 			kernel.Sigmoid(w, dx, dx)
 			kernel.Product(w, dx, dx, dy)
-			kernel.Scale(w, alpha*beta, dx, dx)
+			kernel.Scale(w, dx, dx, alpha*beta)
 		}),
 	}
 }

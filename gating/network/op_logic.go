@@ -56,7 +56,7 @@ func (l *logic) Forward(x *Context, in, out []*Tensor) error {
 		return nil
 	}
 	f := kernel.PairOf(func(a, b int64) int64 { return wrapNarrow(t, l.f(a, b)) })
-	kernel.Combine(x.Workers, l.plan, f, out[0].I, in[0].I, in[1].I)
+	kernel.Combine(x.Workers, out[0].I, in[0].I, in[1].I, l.plan, f)
 	return nil
 }
 

@@ -69,7 +69,7 @@ func (l *classLoss) Forward(x *Context, in, out []*Tensor) error {
 	if l.softmax {
 		l.logp = resize(l.logp, in[0].Len())
 		logp = l.logp
-		kernel.LogSoftmax(x.Workers, l.batch, l.classes, l.inner, in[0].F, logp)
+		kernel.LogSoftmax(x.Workers, logp, in[0].F, l.batch, l.classes, l.inner)
 		if len(out) > 1 && out[1] != nil {
 			copy(out[1].F, logp)
 		}
@@ -151,7 +151,7 @@ func (l *classLoss) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Te
 		}
 	}
 	if l.softmax {
-		kernel.LogSoftmaxBackward(x.Workers, l.batch, l.classes, l.inner, l.logp, dlogp, dx.F)
+		kernel.LogSoftmaxBackward(x.Workers, dx.F, dlogp, l.logp, l.batch, l.classes, l.inner)
 	}
 	return nil
 }

@@ -149,20 +149,34 @@ func (p *matmul) runs(visit func(n, fromA, stepA, fromB, stepB, out int)) {
 	}
 }
 
-// rowsA and rowsB are the distances between stored rows.
-func (p *matmul) rowsA() int { _, l := swapIf(p.transA, p.m, p.k); return l }
-func (p *matmul) rowsB() int { _, l := swapIf(p.transB, p.k, p.n); return l }
+// matricesA returns matrices of A [m, k] from number from on, step apart.
+func (p *matmul) matricesA(data []float32, from, step int) kernel.Batch {
+	rows, cols := swapIf(p.transA, p.m, p.k)
+	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.m*p.k:], rows, cols, cols).TransposedIf(p.transA), Step: step * p.m * p.k}
+}
+
+// matricesB returns matrices of B [k, n].
+func (p *matmul) matricesB(data []float32, from, step int) kernel.Batch {
+	rows, cols := swapIf(p.transB, p.k, p.n)
+	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.k*p.n:], rows, cols, cols).TransposedIf(p.transB), Step: step * p.k * p.n}
+}
+
+// matricesY returns consecutive matrices of Y [m, n].
+func (p *matmul) matricesY(data []float32, from int) kernel.Batch {
+	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.m*p.n:], p.m, p.n, p.n), Step: p.m * p.n}
+}
+
+// transposed returns the transposes of matrices.
+func transposed(b kernel.Batch) kernel.Batch { return kernel.Batch{Matrix: b.T(), Step: b.Step} }
 
 // Forward computes Y.
 func (p *matmul) Forward(x *Context, in, out []*Tensor) error {
 	a, b, y := in[0].F, in[1].F, out[0].F
-	sizeA, sizeB, sizeY := p.m*p.k, p.k*p.n, p.m*p.n
 	if len(y) == 0 {
 		return nil
 	}
 	p.runs(func(n, fromA, stepA, fromB, stepB, to int) {
-		kernel.BatchGemm(x.Workers, n, p.transA, p.transB, p.m, p.n, p.k, p.alpha,
-			a[fromA*sizeA:], p.rowsA(), stepA*sizeA, b[fromB*sizeB:], p.rowsB(), stepB*sizeB, 0, y[to*sizeY:], p.n, sizeY)
+		kernel.BatchGemm(x.Workers, p.matricesY(y, to), p.matricesA(a, fromA, stepA), p.matricesB(b, fromB, stepB), n, p.alpha, 0)
 	})
 	return nil
 }
@@ -208,21 +222,20 @@ func (p *matmul) sizeOf(i int) int {
 
 // gradient computes n products of dY and the other operand, added to beta times what dx holds.
 func (p *matmul) gradient(x *Context, i, n int, in []*Tensor, dy, dx []float32, fromA, stepA, fromB, stepB, to int, beta float32) {
-	sizeA, sizeB, sizeY := p.m*p.k, p.k*p.n, p.m*p.n
-	dy = dy[to*sizeY:]
+	slope := p.matricesY(dy, to)
 	if i == 0 {
-		b, dx := in[1].F[fromB*sizeB:], dx[fromA*sizeA:]
-		if p.transA {
-			kernel.BatchGemm(x.Workers, n, p.transB, true, p.k, p.m, p.n, p.alpha, b, p.rowsB(), stepB*sizeB, dy, p.n, sizeY, beta, dx, p.m, stepA*sizeA)
+		b, da := p.matricesB(in[1].F, fromB, stepB), p.matricesA(dx, fromA, stepA)
+		if p.transA { // the destination as stored is (dY·B')' = B·dY'
+			kernel.BatchGemm(x.Workers, transposed(da), b, transposed(slope), n, p.alpha, beta)
 		} else {
-			kernel.BatchGemm(x.Workers, n, false, !p.transB, p.m, p.k, p.n, p.alpha, dy, p.n, sizeY, b, p.rowsB(), stepB*sizeB, beta, dx, p.k, stepA*sizeA)
+			kernel.BatchGemm(x.Workers, da, slope, transposed(b), n, p.alpha, beta)
 		}
 		return
 	}
-	a, dx := in[0].F[fromA*sizeA:], dx[fromB*sizeB:]
+	a, db := p.matricesA(in[0].F, fromA, stepA), p.matricesB(dx, fromB, stepB)
 	if p.transB {
-		kernel.BatchGemm(x.Workers, n, true, p.transA, p.n, p.k, p.m, p.alpha, dy, p.n, sizeY, a, p.rowsA(), stepA*sizeA, beta, dx, p.k, stepB*sizeB)
+		kernel.BatchGemm(x.Workers, transposed(db), transposed(slope), a, n, p.alpha, beta)
 	} else {
-		kernel.BatchGemm(x.Workers, n, !p.transA, false, p.k, p.n, p.m, p.alpha, a, p.rowsA(), stepA*sizeA, dy, p.n, sizeY, beta, dx, p.n, stepB*sizeB)
+		kernel.BatchGemm(x.Workers, db, transposed(a), slope, n, p.alpha, beta)
 	}
 }

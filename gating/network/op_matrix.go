@@ -72,14 +72,24 @@ func (g *gemm) broadcast(c *call) error {
 
 // Forward computes Y.
 func (g *gemm) Forward(x *Context, in, out []*Tensor) error {
-	a, b, y := in[0], in[1], out[0].F
-	beta := float32(0)
+	a, b := g.operands(in)
+	y, beta := out[0].F, float32(0)
 	if g.sum != nil && g.beta != 0 {
 		g.spread(x, in[2].F, y)
 		beta = g.beta
 	}
-	kernel.Gemm(x.Workers, g.transA, g.transB, g.m, g.n, g.k, g.alpha, a.F, a.Shape[1], b.F, b.Shape[1], beta, y, g.n)
+	kernel.Gemm(x.Workers, kernel.NewMatrix(y, g.m, g.n, g.n), a, b, g.alpha, beta)
 	return nil
+}
+
+// operands returns A [m, k] and B [k, n].
+func (g *gemm) operands(in []*Tensor) (a, b kernel.Matrix) {
+	return asMatrix(in[0]).TransposedIf(g.transA), asMatrix(in[1]).TransposedIf(g.transB)
+}
+
+// asMatrix is a tensor of two axes.
+func asMatrix(t *Tensor) kernel.Matrix {
+	return kernel.NewMatrix(t.F, t.Shape[0], t.Shape[1], t.Shape[1])
 }
 
 // spread writes C, stretched to [m, n], to y.
@@ -107,19 +117,19 @@ func rowGrain(n int) int { return max(1, loopGrain/max(1, n)) }
 
 // Backward computes the gradient of A, B or C.
 func (g *gemm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
-	a, b := in[0], in[1]
-	la, lb := a.Shape[1], b.Shape[1]
+	a, b := g.operands(in)
+	slope := kernel.NewMatrix(dy.F, g.m, g.n, g.n)
 	switch {
 	case i == 0 && g.transA:
-		kernel.Gemm(x.Workers, g.transB, true, g.k, g.m, g.n, g.alpha, b.F, lb, dy.F, g.n, 0, dx.F, g.m)
+		kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F, g.k, g.m, g.m), b, slope.T(), g.alpha, 0)
 	case i == 0:
-		kernel.Gemm(x.Workers, false, !g.transB, g.m, g.k, g.n, g.alpha, dy.F, g.n, b.F, lb, 0, dx.F, g.k)
+		kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F, g.m, g.k, g.k), slope, b.T(), g.alpha, 0)
 	case i == 1 && g.transB:
-		kernel.Gemm(x.Workers, true, g.transA, g.n, g.k, g.m, g.alpha, dy.F, g.n, a.F, la, 0, dx.F, g.k)
+		kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F, g.n, g.k, g.k), slope.T(), a, g.alpha, 0)
 	case i == 1:
-		kernel.Gemm(x.Workers, !g.transA, false, g.k, g.n, g.m, g.alpha, a.F, la, dy.F, g.n, 0, dx.F, g.n)
+		kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F, g.k, g.n, g.n), a.T(), slope, g.alpha, 0)
 	default:
-		g.sum.Fold(x.Workers, kernel.FoldSum, dy.F, dx.F, func(_ int, sum float64) float32 { return float32(float64(g.beta) * sum) })
+		g.sum.Fold(x.Workers, dx.F, dy.F, kernel.FoldSum, func(_ int, sum float64) float32 { return float32(float64(g.beta) * sum) })
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ func (n *norm) Forward(x *Context, in, out []*Tensor) error {
 	if y == nil {
 		y = NewTensor(in[0].Spec())
 	}
-	n.geometry.Forward(x.Workers, in[0].F, in[1].F, optional(in, 2), y.F, n.mean, n.inv)
+	n.geometry.Forward(x.Workers, y.F, n.mean, n.inv, in[0].F, in[1].F, optional(in, 2))
 	for i, which := range n.moments {
 		if i+1 >= len(out) || out[i+1] == nil {
 			continue
@@ -192,11 +192,11 @@ func (n *norm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tensor) e
 	case k > 0:
 		n.momentGradient(x, n.moments[k-1], in[0].F, dy.F, dx.F)
 	case i == 0:
-		g.BackwardInput(x.Workers, in[0].F, in[1].F, n.mean, n.inv, dy.F, dx.F)
+		g.BackwardInput(x.Workers, dx.F, dy.F, in[0].F, in[1].F, n.mean, n.inv)
 	case i == 1:
-		g.BackwardScale(x.Workers, in[0].F, n.mean, n.inv, dy.F, dx.F)
+		g.BackwardScale(x.Workers, dx.F, dy.F, in[0].F, n.mean, n.inv)
 	default:
-		g.BackwardBias(x.Workers, dy.F, dx.F)
+		g.BackwardBias(x.Workers, dx.F, dy.F)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (m *maxPool) Forward(x *Context, in, out []*Tensor) error {
 	if len(m.arg) == 0 {
 		m.arg = make([]int32, len(to))
 	}
-	m.geometry.MaxPool(x.Workers, from, to, m.arg)
+	m.geometry.MaxPool(x.Workers, to, m.arg, from)
 	if out[0] != nil && out[0].I != nil {
 		for i, v := range to {
 			out[0].I[i] = int64(v)
@@ -135,7 +135,7 @@ func columnMajor(at int, shape []int) int {
 
 // Backward sends dy to the chosen elements.
 func (m *maxPool) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	m.geometry.MaxPoolBackward(x.Workers, dy.F, m.arg, dx.F)
+	m.geometry.MaxPoolBackward(x.Workers, dx.F, dy.F, m.arg)
 	return nil
 }
 
@@ -158,13 +158,13 @@ func buildAveragePool(c *call) (Operator, []Spec, error) {
 
 // Forward computes the means.
 func (a *averagePool) Forward(x *Context, in, out []*Tensor) error {
-	a.geometry.AveragePool(x.Workers, in[0].F, out[0].F)
+	a.geometry.AveragePool(x.Workers, out[0].F, in[0].F)
 	return nil
 }
 
 // Backward spreads dy over the windows.
 func (a *averagePool) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	a.geometry.AveragePoolBackward(x.Workers, dy.F, dx.F)
+	a.geometry.AveragePoolBackward(x.Workers, dx.F, dy.F)
 	return nil
 }
 
@@ -200,12 +200,12 @@ func (c *call) globalShape() ([]int, error) {
 
 // Forward computes the means.
 func (g *globalAveragePool) Forward(x *Context, in, out []*Tensor) error {
-	kernel.GlobalAveragePool(x.Workers, g.planes, g.size, in[0].F, out[0].F)
+	kernel.GlobalAveragePool(x.Workers, out[0].F, in[0].F, g.planes, g.size)
 	return nil
 }
 
 // Backward spreads dy over the planes.
 func (g *globalAveragePool) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
-	kernel.GlobalAveragePoolBackward(x.Workers, g.planes, g.size, dy.F, dx.F)
+	kernel.GlobalAveragePoolBackward(x.Workers, dx.F, dy.F, g.planes, g.size)
 	return nil
 }

@@ -100,7 +100,7 @@ func (l *lpPool) Forward(x *Context, in, out []*Tensor) error {
 			power[lo+i] = float32(math.Pow(math.Abs(float64(v)), l.p))
 		}
 	})
-	l.geometry.AveragePool(x.Workers, power, y)
+	l.geometry.AveragePool(x.Workers, y, power)
 	for i, v := range y {
 		y[i] = float32(math.Pow(float64(v)*l.size, 1/l.p))
 	}
@@ -116,7 +116,7 @@ func (l *lpPool) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tenso
 			slope[i] = float32(float64(dy.F[i]) * l.size * math.Pow(float64(v), 1-l.p))
 		}
 	}
-	l.geometry.AveragePoolBackward(x.Workers, slope, dx.F)
+	l.geometry.AveragePoolBackward(x.Workers, dx.F, slope)
 	x.Workers.For(len(dx.F), loopGrain/8, func(lo, hi int) {
 		for i, v := range in[0].F[lo:hi] {
 			dx.F[lo+i] *= sign(v) * float32(math.Pow(math.Abs(float64(v)), l.p-1))

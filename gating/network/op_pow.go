@@ -41,7 +41,7 @@ func fixedPower(exponent float32) *unary {
 			f: func(w *kernel.Workers, y, x []float32) { kernel.Product(w, y, x, x) },
 			d: ofInput(func(w *kernel.Workers, dx, dy, x []float32) {
 				kernel.Product(w, dx, dy, x)
-				kernel.Scale(w, 2, dx, dx)
+				kernel.Scale(w, dx, dx, 2)
 			}),
 		}
 	case 3:
@@ -50,9 +50,9 @@ func fixedPower(exponent float32) *unary {
 			d: slope(func(x, _ float32) float32 { return 3 * x * x }),
 		}
 	case 0.5:
-		return &unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtGradient)}
+		return &unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtBackward)}
 	case -1:
-		return &unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalGradient)}
+		return &unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalBackward)}
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (m *mixedPow) Forward(x *Context, in, out []*Tensor) error {
 	if y == nil {
 		y = make([]float32, out[0].Len())
 	}
-	kernel.Combine(x.Workers, m.plan, m.f, y, asFloats(in[0]), asFloats(in[1]))
+	kernel.Combine(x.Workers, y, asFloats(in[0]), asFloats(in[1]), m.plan, m.f)
 	if out[0].F == nil {
 		for i, v := range y {
 			out[0].I[i] = integerOf(out[0].Type, v)

@@ -3,7 +3,6 @@ package network
 import (
 	"math"
 
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -160,7 +159,7 @@ func (p *quantProduct) convOperands(c *call) ([]int, error) {
 	g := op.(*conv).geometry
 	p.a.count, p.a.inner = 1, 1
 	p.b.count, p.b.inner = g.OutChannels, g.InChannels/g.Groups*sizeOf(g.Kernel)
-	p.multiply = func(x *Context, a, b, y []int64) { kernel.ConvInts(x.Workers, g, a, b, y) }
+	p.multiply = func(x *Context, a, b, y []int64) { g.ForwardInts(x.Workers, y, a, b) }
 	p.channels = channels{g.Batch, g.OutChannels, sizeOf(g.Out)}
 	return specs[0].Shape, nil
 }

@@ -72,7 +72,7 @@ type direction struct {
 	yAt     []int     // and in Y
 	states  []int     // where sample b begins in the states
 	h, c    []float32
-	back    [3]kernel.Backprop
+	back    [3]kernel.BackwardPass
 }
 
 func buildRecurrent(rule cellRule) builder {
@@ -202,7 +202,7 @@ func (r *recurrent) Forward(x *Context, in, out []*Tensor) error {
 	for _, d := range r.dirs {
 		d.order(r.lengths)
 		d.x = resize(d.x, in[recX].Len())
-		kernel.GatherRuns(x.Workers, d.input, d.x, in[recX].F, d.xAt)
+		kernel.GatherRuns(x.Workers, d.x, in[recX].F, d.xAt, d.input)
 		d.h = d.pick(d.h, optional(in, recH0))
 		d.c = d.pick(d.c, optional(in, recC0))
 		d.Recurrent.Forward(x.Workers, d.x, d.h, d.c, d.parameters(in))
@@ -260,7 +260,7 @@ func (d *direction) pick(dst, states []float32) []float32 {
 		return nil
 	}
 	dst = resize(dst, d.batch*d.hidden)
-	kernel.GatherRuns(nil, d.hidden, dst, states, d.states)
+	kernel.GatherRuns(nil, dst, states, d.states, d.hidden)
 	return dst
 }
 
@@ -280,7 +280,7 @@ func (d *direction) parameters(in []*Tensor) *kernel.Parameters {
 func (d *direction) write(out []*Tensor, lengths []int) {
 	n, states := d.hidden, d.batch*d.hidden
 	if y := out[0]; y != nil {
-		kernel.ScatterRuns(n, y.F, d.H[states:], d.yAt)
+		kernel.ScatterRuns(y.F, d.H[states:], d.yAt, n)
 		for i, at := range d.yAt {
 			if i/d.batch >= lengths[i%d.batch] {
 				clear(y.F[at : at+n])
@@ -291,7 +291,7 @@ func (d *direction) write(out []*Tensor, lengths []int) {
 		if k+1 >= len(out) || out[k+1] == nil {
 			continue
 		}
-		kernel.ScatterRuns(n, out[k+1].F, s[d.steps*states:], d.states)
+		kernel.ScatterRuns(out[k+1].F, s[d.steps*states:], d.states, n)
 		d.clearEmpty(out[k+1].F, lengths)
 	}
 }
@@ -310,7 +310,7 @@ func (r *recurrent) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tens
 	fresh := r.runs[k] == x.Step && x.Step > 0
 	r.runs[k] = x.Step
 	for _, d := range r.dirs {
-		d.Backprop = &d.back[k]
+		d.BackwardPass = &d.back[k]
 		if !fresh {
 			d.through(x, k, r.lengths, dy.F, d.parameters(in))
 		}
@@ -323,7 +323,7 @@ func (r *recurrent) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tens
 func (d *direction) through(x *Context, k int, lengths []int, dy []float32, p *kernel.Parameters) {
 	if k == 0 {
 		d.y = resize(d.y, d.steps*d.batch*d.hidden)
-		kernel.GatherRuns(x.Workers, d.hidden, d.y, dy, d.yAt)
+		kernel.GatherRuns(x.Workers, d.y, dy, d.yAt, d.hidden)
 		d.Recurrent.Backward(x.Workers, d.y, nil, nil, p)
 		return
 	}
@@ -347,25 +347,25 @@ func (d *direction) gradient(x *Context, i int, in []*Tensor, dx []float32) {
 	switch i {
 	case recX:
 		d.dx = resize(d.dx, len(dx))
-		d.InputGradient(x.Workers, d.parameters(in), d.dx)
+		d.BackwardInput(x.Workers, d.dx, d.parameters(in))
 		if d.number == 0 {
-			kernel.ScatterRuns(d.input, dx, d.dx, d.xAt)
+			kernel.ScatterRuns(dx, d.dx, d.xAt, d.input)
 		} else {
-			kernel.ScatterAddRuns(x.Workers, d.input, dx, d.dx, d.xAt)
+			kernel.ScatterAddRuns(x.Workers, dx, d.dx, d.xAt, d.input)
 		}
 	case recW:
-		d.WeightGradient(x.Workers, d.x, own)
+		d.BackwardWeight(x.Workers, own, d.x)
 	case recR:
-		d.RecurrentGradient(x.Workers, own)
+		d.BackwardRecurrent(x.Workers, own)
 	case recB:
-		d.BiasGradient(x.Workers, own)
+		d.BackwardBias(x.Workers, own)
 	case recP:
-		d.PeepholeGradient(own)
+		d.BackwardPeephole(own)
 	default:
-		h, c := d.StateGradient()
+		h, c := d.BackwardState()
 		if i == recC0 {
 			h = c
 		}
-		kernel.ScatterRuns(d.hidden, dx, h, d.states)
+		kernel.ScatterRuns(dx, h, d.states, d.hidden)
 	}
 }

@@ -121,14 +121,14 @@ func (r *reduce) Forward(x *Context, in, out []*Tensor) error {
 		r.logSumExp(x, in[0].F, out[0].F)
 		return nil
 	}
-	r.Fold(x.Workers, r.fold, in[0].F, out[0].F, func(_ int, acc float64) float32 { return float32(r.finish(acc, n)) })
+	r.Fold(x.Workers, out[0].F, in[0].F, r.fold, func(_ int, acc float64) float32 { return float32(r.finish(acc, n)) })
 	return nil
 }
 
 // logSumExp computes log sum exp(x - max) + max. A maximum that is not finite is not subtracted.
 func (r *reduce) logSumExp(x *Context, in, out []float32) {
 	top := make([]float32, len(out))
-	r.Fold(x.Workers, kernel.FoldMax, in, top, func(_ int, acc float64) float32 {
+	r.Fold(x.Workers, top, in, kernel.FoldMax, func(_ int, acc float64) float32 {
 		if math.IsInf(acc, 0) {
 			return 0
 		}
@@ -136,12 +136,12 @@ func (r *reduce) logSumExp(x *Context, in, out []float32) {
 	})
 	z := floatScratch(&r.scratch, len(in))
 	r.each(x, func(i, o int) { z[i] = float32(math.Exp(float64(in[i] - top[o]))) })
-	r.Fold(x.Workers, kernel.FoldSum, z, out, func(o int, acc float64) float32 { return float32(math.Log(acc) + float64(top[o])) })
+	r.Fold(x.Workers, out, z, kernel.FoldSum, func(o int, acc float64) float32 { return float32(math.Log(acc) + float64(top[o])) })
 }
 
 // each calls body for every input element i and the output o that it belongs to, from several goroutines.
 func (r *reduce) each(x *Context, body func(i, o int)) {
-	r.Spread(x.Workers, func(i, o, n int, row bool) {
+	r.EachRun(x.Workers, func(i, o, n int, row bool) {
 		for j := range n {
 			if row {
 				body(i+j, o+j)
@@ -160,9 +160,9 @@ func (r *reduce) Backward(x *Context, _, _ int, in, out []*Tensor, dy, dx *Tenso
 	case reduceProd:
 		r.productGradient(x, in[0].F, dy.F, dx.F)
 	case reduceSum:
-		r.Stretch(x.Workers, 1, dy.F, dx.F)
+		r.BackwardSum(x.Workers, dx.F, dy.F, 1)
 	case reduceMean:
-		r.Stretch(x.Workers, float32(1/float64(r.Count())), dy.F, dx.F)
+		r.BackwardSum(x.Workers, dx.F, dy.F, float32(1/float64(r.Count())))
 	default:
 		r.each(x, func(i, o int) { dx.F[i] = r.grad(in[0].F[i], out[0].F[o], dy.F[o]) })
 	}
@@ -178,7 +178,7 @@ func (r *reduce) shareTies(x *Context, in, out, dy, dx []float32) {
 		}
 	})
 	share := make([]float32, len(out))
-	r.Fold(x.Workers, kernel.FoldSum, dx, share, func(o int, ties float64) float32 { return ratio(dy[o], float32(ties)) })
+	r.Fold(x.Workers, share, dx, kernel.FoldSum, func(o int, ties float64) float32 { return ratio(dy[o], float32(ties)) })
 	r.each(x, func(i, o int) { dx[i] *= share[o] })
 }
 
@@ -191,9 +191,9 @@ func (r *reduce) productGradient(x *Context, in, dy, dx []float32) {
 			dx[i] = 1
 		}
 	})
-	r.Fold(x.Workers, kernel.FoldSum, dx, zeros, func(_ int, acc float64) float32 { return float32(acc) })
+	r.Fold(x.Workers, zeros, dx, kernel.FoldSum, func(_ int, acc float64) float32 { return float32(acc) })
 	r.each(x, func(i, _ int) { dx[i] += in[i] })
-	r.Fold(x.Workers, kernel.FoldProduct, dx, make([]float32, len(dy)), func(o int, acc float64) float32 {
+	r.Fold(x.Workers, make([]float32, len(dy)), dx, kernel.FoldProduct, func(o int, acc float64) float32 {
 		product[o] = acc
 		return 0
 	})

@@ -25,7 +25,7 @@ func (r *intReduce) Forward(_ *Context, in, out []*Tensor) error {
 	if r.dtype == onnx.Uint64 && (r.kind == reduceMax || r.kind == reduceMin) {
 		from, back = comparable64(in[0]), -1<<63
 	}
-	r.geometry.Spread(nil, func(i, o, n int, row bool) {
+	r.geometry.EachRun(nil, func(i, o, n int, row bool) {
 		for _, v := range from[i : i+n] {
 			exact[o] = r.join(exact[o], v)
 			real[o] += r.term(float64(v))

@@ -55,14 +55,14 @@ func (op *remap) Forward(x *Context, in, out []*Tensor) error {
 		if op.fill >= 0 {
 			v = in[op.fill].F[0]
 		}
-		kernel.Copy(x.Workers, op.plan, out[0].F, in[0].F, v)
+		kernel.Copy(x.Workers, out[0].F, in[0].F, op.plan, v)
 		return nil
 	}
 	v := wrapInt(out[0].Type, int64(op.def))
 	if op.fill >= 0 {
 		v = in[op.fill].I[0]
 	}
-	kernel.Copy(x.Workers, op.plan, out[0].I, in[0].I, v)
+	kernel.Copy(x.Workers, out[0].I, in[0].I, op.plan, v)
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (op *remap) Forward(x *Context, in, out []*Tensor) error {
 func (op *remap) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	if i != 0 {
 		filled := make([]float32, dy.Len())
-		kernel.Copy(x.Workers, op.plan, filled, make([]float32, in[0].Len()), 1)
+		kernel.Copy(x.Workers, filled, make([]float32, in[0].Len()), op.plan, 1)
 		var sum float64
 		for e, v := range filled {
 			sum += float64(v) * float64(dy.F[e])
@@ -78,6 +78,6 @@ func (op *remap) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor)
 		dx.F[0] = float32(sum)
 		return nil
 	}
-	kernel.CopyAdjoint(x.Workers, op.plan, dx.F, dy.F)
+	kernel.CopyBackward(x.Workers, dx.F, dy.F, op.plan)
 	return nil
 }

@@ -29,7 +29,7 @@ func (op *resample) Forward(x *Context, in, out []*Tensor) error {
 		if i < len(op.steps)-1 {
 			dst = op.buffer(i, s.outer*s.taps.Out()*s.inner)
 		}
-		kernel.Resample(x.Workers, s.taps, s.outer, s.inner, dst, src)
+		kernel.Resample(x.Workers, dst, src, s.taps, s.outer, s.inner)
 		src = dst
 	}
 	for axis, outside := range op.outside {
@@ -67,7 +67,7 @@ func (op *resample) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Ten
 		if i > 0 {
 			dst = op.buffer(i, s.outer*s.taps.In*s.inner)
 		}
-		kernel.Resample(x.Workers, s.reverse, s.outer, s.inner, dst, src)
+		kernel.Resample(x.Workers, dst, src, s.reverse, s.outer, s.inner)
 		src = dst
 	}
 	return nil

@@ -78,7 +78,7 @@ func (op *scatter) Forward(x *Context, in, out []*Tensor) error {
 func scatterInto[T float32 | int64](op *scatter, y, updates []T) error {
 	n := op.run
 	if op.reduction == "none" {
-		kernel.ScatterRuns(n, y, updates, op.at)
+		kernel.ScatterRuns(y, updates, op.at, n)
 		return nil
 	}
 	combine := map[string]func(a, b T) T{
@@ -108,7 +108,7 @@ func (op *scatter) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Ten
 		if i == 0 {
 			copy(dx.F, dy.F)
 		} else {
-			kernel.GatherRuns(x.Workers, op.run, dx.F, dy.F, op.at)
+			kernel.GatherRuns(x.Workers, dx.F, dy.F, op.at, op.run)
 		}
 	case "mul", "max", "min":
 		share := shareOfMul
@@ -136,7 +136,7 @@ func (op *scatter) backwardNone(x *Context, i int, dy, dx []float32) {
 	for k, at := range op.at {
 		last[at] = k
 	}
-	kernel.GatherRuns(x.Workers, n, dx, dy, op.at)
+	kernel.GatherRuns(x.Workers, dx, dy, op.at, n)
 	for k, at := range op.at {
 		if last[at] != k {
 			clear(dx[k*n : (k+1)*n])

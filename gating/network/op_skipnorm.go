@@ -66,7 +66,7 @@ func (s *skipNorm) Forward(x *Context, in, out []*Tensor) error {
 	if y == nil {
 		y = NewTensor(in[0].Spec())
 	}
-	n.geometry.Forward(x.Workers, sum, in[2].F, beta, y.F, n.mean, n.inv)
+	n.geometry.Forward(x.Workers, y.F, n.mean, n.inv, sum, in[2].F, beta)
 	for k, list := range [][]float64{1: n.mean, 2: n.inv} {
 		if k > 0 && k < len(out) && out[k] != nil {
 			narrow(out[k].F, list)
@@ -99,9 +99,9 @@ func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tenso
 	case k > 0 && parameter, k == 1 && g.Root:
 		clear(dx.F)
 	case i == 2:
-		g.BackwardScale(x.Workers, s.sum, s.norm.mean, s.norm.inv, dy.F, dx.F)
+		g.BackwardScale(x.Workers, dx.F, dy.F, s.sum, s.norm.mean, s.norm.inv)
 	case parameter:
-		g.BackwardBias(x.Workers, dy.F, dx.F)
+		g.BackwardBias(x.Workers, dx.F, dy.F)
 	case k == 3:
 		sumRepeated(x, dy.F, dx.F)
 	case k > 0:
@@ -110,7 +110,7 @@ func (s *skipNorm) Backward(x *Context, i, k int, in, _ []*Tensor, dy, dx *Tenso
 		sumRepeated(x, slope, dx.F)
 	default:
 		slope := floatScratch(&s.slope, len(dy.F))
-		g.BackwardInput(x.Workers, s.sum, in[2].F, s.norm.mean, s.norm.inv, dy.F, slope)
+		g.BackwardInput(x.Workers, slope, dy.F, s.sum, in[2].F, s.norm.mean, s.norm.inv)
 		sumRepeated(x, slope, dx.F)
 	}
 	return nil
@@ -122,5 +122,5 @@ func sumRepeated(x *Context, g, to []float32) {
 		return
 	}
 	r := kernel.NewReduction([]int{len(g) / len(to), len(to)}, []int{0})
-	r.Fold(x.Workers, kernel.FoldSum, g, to, func(_ int, acc float64) float32 { return float32(acc) })
+	r.Fold(x.Workers, to, g, kernel.FoldSum, func(_ int, acc float64) float32 { return float32(acc) })
 }

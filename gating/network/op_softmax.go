@@ -58,13 +58,13 @@ func buildSoftmax(c *call) (Operator, []Spec, error) {
 
 // Forward computes y.
 func (s *softmax) Forward(x *Context, in, out []*Tensor) error {
-	kernel.Softmax(x.Workers, s.outer, s.n, s.inner, in[0].F, out[0].F)
+	kernel.Softmax(x.Workers, out[0].F, in[0].F, s.outer, s.n, s.inner)
 	return nil
 }
 
 // Backward computes dx = y (dy - sum y dy).
 func (s *softmax) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
-	kernel.SoftmaxBackward(x.Workers, s.outer, s.n, s.inner, out[0].F, dy.F, dx.F)
+	kernel.SoftmaxBackward(x.Workers, dx.F, dy.F, out[0].F, s.outer, s.n, s.inner)
 	return nil
 }
 
@@ -81,13 +81,13 @@ func buildLogSoftmax(c *call) (Operator, []Spec, error) {
 
 // Forward computes y.
 func (s *logSoftmax) Forward(x *Context, in, out []*Tensor) error {
-	kernel.LogSoftmax(x.Workers, s.outer, s.n, s.inner, in[0].F, out[0].F)
+	kernel.LogSoftmax(x.Workers, out[0].F, in[0].F, s.outer, s.n, s.inner)
 	return nil
 }
 
 // Backward computes dx = dy - exp(y) sum dy.
 func (s *logSoftmax) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tensor) error {
-	kernel.LogSoftmaxBackward(x.Workers, s.outer, s.n, s.inner, out[0].F, dy.F, dx.F)
+	kernel.LogSoftmaxBackward(x.Workers, dx.F, dy.F, out[0].F, s.outer, s.n, s.inner)
 	return nil
 }
 

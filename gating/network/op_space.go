@@ -199,7 +199,7 @@ func (op *col2Im) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor)
 	m := kernel.NewRemap([]int{1, op.image}, [][]int{nil, op.place})
 	for p := 0; p < len(dx.F); p += op.columns {
 		plane := p / op.columns * op.image
-		kernel.Copy(x.Workers, m, dx.F[p:p+op.columns], dy.F[plane:plane+op.image], 0)
+		kernel.Copy(x.Workers, dx.F[p:p+op.columns], dy.F[plane:plane+op.image], m, 0)
 	}
 	return nil
 }

@@ -90,9 +90,9 @@ func (op *split) Forward(x *Context, in, out []*Tensor) error {
 			continue
 		}
 		if w, at := op.width[k], op.offset[k]; t.Spec().IsFloat() {
-			kernel.CopyBlocks(x.Workers, op.count, w, t.F, w, in[0].F[at:], op.step)
+			kernel.CopyBlocks(x.Workers, t.F, w, in[0].F[at:], op.step, op.count, w)
 		} else {
-			kernel.CopyBlocks(x.Workers, op.count, w, t.I, w, in[0].I[at:], op.step)
+			kernel.CopyBlocks(x.Workers, t.I, w, in[0].I[at:], op.step, op.count, w)
 		}
 	}
 	return nil
@@ -102,7 +102,7 @@ func (op *split) Forward(x *Context, in, out []*Tensor) error {
 func (op *split) Backward(x *Context, _, k int, _, _ []*Tensor, dy, dx *Tensor) error {
 	clear(dx.F)
 	if dy.Len() > 0 {
-		kernel.CopyBlocks(x.Workers, op.count, op.width[k], dx.F[op.offset[k]:], op.step, dy.F, op.width[k])
+		kernel.CopyBlocks(x.Workers, dx.F[op.offset[k]:], op.step, dy.F, op.width[k], op.count, op.width[k])
 	}
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 var unaryOps = family{
 	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: ofOutput(kernel.Product)})},
 	{"", "Log", 1, gradFull, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))},
-	{"", "Sqrt", 1, gradFull, buildUnary(&unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtGradient)})},
-	{"", "Reciprocal", 1, gradFull, buildUnary(&unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalGradient)})},
+	{"", "Sqrt", 1, gradFull, buildUnary(&unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtBackward)})},
+	{"", "Reciprocal", 1, gradFull, buildUnary(&unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalBackward)})},
 	{"", "Neg", 1, gradFull, buildUnary(negative)},
 	{"", "Abs", 1, gradFull, buildUnary(absolute)},
-	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfGradient)})},
+	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfBackward)})},
 	{"", "Sin", 7, gradFull, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))},
 	{"", "Cos", 7, gradFull, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))},
 	{"", "Tan", 7, gradFull, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))},
@@ -54,8 +54,8 @@ type differentiableUnary struct{ *unary }
 
 var (
 	negative = &unary{
-		f:    func(w *kernel.Workers, y, x []float32) { kernel.Scale(w, -1, y, x) },
-		d:    slopeKernel{run: func(w *kernel.Workers, dx, dy, _, _ []float32) { kernel.Scale(w, -1, dx, dy) }},
+		f:    func(w *kernel.Workers, y, x []float32) { kernel.Scale(w, y, x, -1) },
+		d:    slopeKernel{run: func(w *kernel.Workers, dx, dy, _, _ []float32) { kernel.Scale(w, dx, dy, -1) }},
 		ints: func(v int64) int64 { return -v },
 	}
 	absolute = &unary{
@@ -124,7 +124,7 @@ func mapped(f func(float32) float32) func(w *kernel.Workers, y, x []float32) {
 
 // slope is a gradient kernel that calls d, the derivative in terms of x and y, for every element.
 func slope(d func(x, y float32) float32) slopeKernel {
-	return slopeKernel{func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapGradient(w, dx, dy, x, y, d) }, reads{in: []int{0}, out: true}}
+	return slopeKernel{func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapBackward(w, dx, dy, x, y, d) }, reads{in: []int{0}, out: true}}
 }
 
 // ofInput is a gradient kernel that does not need y.

@@ -74,9 +74,9 @@ func (v *variadic) Forward(x *Context, in, out []*Tensor) error {
 		flip = -1 << 63
 	}
 	y := out[0].I
-	kernel.Combine(x.Workers, v.first, v.ints, y, flipped(in[0].I, flip), flipped(in[1].I, flip))
+	kernel.Combine(x.Workers, y, flipped(in[0].I, flip), flipped(in[1].I, flip), v.first, v.ints)
 	for i, plan := range v.rest {
-		kernel.Combine(x.Workers, plan, v.ints, y, y, flipped(in[i+2].I, flip))
+		kernel.Combine(x.Workers, y, y, flipped(in[i+2].I, flip), plan, v.ints)
 	}
 	for i := range y {
 		y[i] += flip
@@ -85,12 +85,12 @@ func (v *variadic) Forward(x *Context, in, out []*Tensor) error {
 }
 
 func (v *variadic) floats(x *Context, in []*Tensor, y []float32) {
-	kernel.Combine(x.Workers, v.first, v.f, y, in[0].F, in[1].F)
+	kernel.Combine(x.Workers, y, in[0].F, in[1].F, v.first, v.f)
 	for i, plan := range v.rest {
-		kernel.Combine(x.Workers, plan, v.f, y, y, in[i+2].F)
+		kernel.Combine(x.Workers, y, y, in[i+2].F, plan, v.f)
 	}
 	if v.mean {
-		kernel.Scale(x.Workers, 1/float32(len(in)), y, y)
+		kernel.Scale(x.Workers, y, y, 1/float32(len(in)))
 	}
 }
 
@@ -107,10 +107,10 @@ func (v *variadic) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Ten
 		v.share(x, i, in, out[0].F, dy.F, full)
 	}
 	if !v.choice || !same {
-		kernel.SumTo(x.Workers, dx.F, v.shapes[i], full, v.out)
+		kernel.SumTo(x.Workers, dx.F, full, v.shapes[i], v.out)
 	}
 	if v.mean {
-		kernel.Scale(x.Workers, 1/float32(len(in)), dx.F, dx.F)
+		kernel.Scale(x.Workers, dx.F, dx.F, 1/float32(len(in)))
 	}
 	return nil
 }

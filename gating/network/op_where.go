@@ -83,7 +83,7 @@ func (w *where) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) 
 		}
 	})
 	if !same {
-		kernel.SumTo(x.Workers, dx.F, w.shapes[i], full, w.out)
+		kernel.SumTo(x.Workers, dx.F, full, w.shapes[i], w.out)
 	}
 	return nil
 }

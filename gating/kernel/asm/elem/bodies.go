@@ -23,8 +23,8 @@ func (s isa) arithmetic() {
 		VSQRTPS(x.a, d)
 		return d
 	})
-	s.loop("sqrtGradient", "ab", "writes a / 2b.", func(x args) vec { return s.div(x.a, s.add(x.b, x.b)) })
-	s.loop("reciprocalGradient", "ab", "writes -a·b².", func(x args) vec { return s.neg(s.mul(s.mul(x.a, x.b), x.b)) })
+	s.loop("sqrtBackward", "ab", "writes a / 2b.", func(x args) vec { return s.div(x.a, s.add(x.b, x.b)) })
+	s.loop("reciprocalBackward", "ab", "writes -a·b².", func(x args) vec { return s.neg(s.mul(s.mul(x.a, x.b), x.b)) })
 }
 
 // arithmeticRows generates arithmetic of operands that are broadcast to each other.
@@ -43,25 +43,25 @@ func (s isa) arithmeticRows() {
 
 func (s isa) rectifiers() {
 	s.loop("relu", "a", "writes max(a, 0).", func(x args) vec { return s.most(s.constant(0), x.a) })
-	s.loop("reluGradient", "ab", "writes a where b > 0, else 0.", func(x args) vec {
+	s.loop("reluBackward", "ab", "writes a where b > 0, else 0.", func(x args) vec {
 		zero := s.constant(0)
 		return s.choose(greater, x.b, zero, x.a, zero)
 	})
 	s.loop("clip", "apq", "writes min(max(a, p), q).", func(x args) vec { return s.least(x.q, s.most(x.p, x.a)) })
-	s.loop("clipGradient", "abpq", "writes a where p <= b <= q, else 0.", func(x args) vec {
+	s.loop("clipBackward", "abpq", "writes a where p <= b <= q, else 0.", func(x args) vec {
 		zero := s.constant(0)
 		return s.choose(atLeast, x.b, x.p, s.choose(atMost, x.b, x.q, x.a, zero), zero)
 	})
 	s.loop("leakyRelu", "ap", "writes a where a >= 0, else p·a.", func(x args) vec {
 		return s.choose(less, x.a, s.constant(0), s.mul(x.a, x.p), x.a)
 	})
-	s.loop("leakyReluGradient", "abp", "writes a where b > 0, else p·a.", func(x args) vec {
+	s.loop("leakyReluBackward", "abp", "writes a where b > 0, else p·a.", func(x args) vec {
 		return s.choose(greater, x.b, s.constant(0), x.a, s.mul(x.a, x.p))
 	})
 	s.loop("hardSigmoid", "apq", "writes max(0, min(1, p·a + q)).", func(x args) vec {
 		return s.most(s.constant(0), s.least(s.constant(1), s.fma(x.a, x.p, x.q)))
 	})
-	s.loop("hardSigmoidGradient", "abp", "writes p·a where 0 < b < 1, else 0.", func(x args) vec {
+	s.loop("hardSigmoidBackward", "abp", "writes p·a where 0 < b < 1, else 0.", func(x args) vec {
 		zero := s.constant(0)
 		return s.choose(greater, x.b, zero, s.choose(less, x.b, s.constant(1), s.mul(x.a, x.p), zero), zero)
 	})
@@ -69,7 +69,7 @@ func (s isa) rectifiers() {
 		gate := s.most(s.constant(0), s.least(s.constant(1), s.fma(x.a, s.constant(1./6), number(0.5))))
 		return s.mul(x.a, gate)
 	})
-	s.loop("hardSwishGradient", "ab", "writes a times the slope of hardSwish at b.", func(x args) vec {
+	s.loop("hardSwishBackward", "ab", "writes a times the slope of hardSwish at b.", func(x args) vec {
 		slope := s.fma(x.b, s.constant(1./3), number(0.5))
 		slope = s.choose(greater, x.b, s.constant(3), s.constant(1), slope)
 		return s.mul(s.choose(less, x.b, s.constant(-3), s.constant(0), slope), x.a)
@@ -124,7 +124,7 @@ func (s isa) sigmoid(x vec) vec {
 func (s isa) exponentials() {
 	s.loop("exp", "a", "writes e^a.", func(x args) vec { return s.exp(x.a) })
 	s.loop("sigmoid", "a", "writes 1/(1+e^-a).", func(x args) vec { return s.sigmoid(x.a) })
-	s.loop("sigmoidGradient", "ab", "writes a·b·(1-b).", func(x args) vec {
+	s.loop("sigmoidBackward", "ab", "writes a·b·(1-b).", func(x args) vec {
 		return s.mul(s.mul(s.sub(s.constant(1), x.b), x.b), x.a)
 	})
 	s.loop("tanh", "a", "writes the hyperbolic tangent of a.", func(x args) vec {
@@ -134,11 +134,11 @@ func (s isa) exponentials() {
 		e := s.fma(scale, m, s.sub(scale, number(1)))
 		return s.or(s.div(e, s.add(e, number(2))), s.sign(x.a))
 	})
-	s.loop("tanhGradient", "ab", "writes a·(1-b²).", func(x args) vec { return s.mul(s.fms(s.constant(1), x.b, x.b), x.a) })
+	s.loop("tanhBackward", "ab", "writes a·(1-b²).", func(x args) vec { return s.mul(s.fms(s.constant(1), x.b, x.b), x.a) })
 	s.loop("swish", "ap", "writes a/(1+e^(-p·a)).", func(x args) vec {
 		return s.mul(s.sigmoid(s.mul(x.a, x.p)), x.a)
 	})
-	s.loop("swishGradient", "abp", "writes a times the slope of swish at b.", func(x args) vec {
+	s.loop("swishBackward", "abp", "writes a times the slope of swish at b.", func(x args) vec {
 		u := s.mul(x.b, x.p)
 		return s.mul(s.gateSlope(u, u), x.a)
 	})
@@ -146,7 +146,7 @@ func (s isa) exponentials() {
 		gate, _ := s.mishGate(x.a)
 		return s.mul(gate, x.a)
 	})
-	s.loop("mishGradient", "ab", "writes a times the slope of mish at b.", func(x args) vec {
+	s.loop("mishBackward", "ab", "writes a times the slope of mish at b.", func(x args) vec {
 		gate, rest := s.mishGate(x.b)
 		slope := s.mul(s.mul(s.sigmoid(x.b), rest), s.add(gate, number(1)))
 		return s.mul(s.fma(x.b, slope, gate), x.a)
@@ -167,7 +167,7 @@ func (s isa) rates() {
 		scale := s.power(k)
 		return s.choose(greater, x.a, s.constant(0), x.a, s.mul(s.fma(scale, m, s.sub(scale, number(1))), x.p))
 	})
-	s.loop("eluGradient", "abpq", "writes a where b > 0, else a·p·e^(q·b).", func(x args) vec {
+	s.loop("eluBackward", "abpq", "writes a where b > 0, else a·p·e^(q·b).", func(x args) vec {
 		return s.choose(greater, x.b, s.constant(0), x.a, s.mul(s.mul(s.exp(s.mul(x.b, x.q)), x.p), x.a))
 	})
 }
@@ -200,14 +200,14 @@ func (s isa) erf(x vec) vec {
 // bells generates the functions around the normal distribution.
 func (s isa) bells() {
 	s.loop("erf", "a", "writes the error function of a.", func(x args) vec { return s.erf(x.a) })
-	s.loop("erfGradient", "ab", "writes a·2/√π·e^(-b²).", func(x args) vec {
+	s.loop("erfBackward", "ab", "writes a·2/√π·e^(-b²).", func(x args) vec {
 		return s.mul(s.mul(s.exp(s.neg(s.mul(x.b, x.b))), number(2/math.SqrtPi)), x.a)
 	})
 	s.loop("gelu", "a", "writes a/2·(1+erf(a/√2)).", func(x args) vec {
 		below, _ := s.normal(x.a)
 		return s.mul(below, x.a)
 	})
-	s.loop("geluGradient", "ab", "writes a times the slope of gelu at b.", func(x args) vec {
+	s.loop("geluBackward", "ab", "writes a times the slope of gelu at b.", func(x args) vec {
 		b := s.least(s.constant(20), s.most(s.constant(-20), x.b))
 		below, bell := s.normal(b)
 		return s.mul(s.fma(s.mul(bell, number(0.39894228040143267794)), b, below), x.a)
@@ -216,7 +216,7 @@ func (s isa) bells() {
 		u, _ := s.cubic(x.a)
 		return s.mul(s.sigmoid(u), x.a)
 	})
-	s.loop("geluTanhGradient", "ab", "writes a times the slope of geluTanh at b.", func(x args) vec {
+	s.loop("geluTanhBackward", "ab", "writes a times the slope of geluTanh at b.", func(x args) vec {
 		b := s.least(s.constant(20), s.most(s.constant(-20), x.b))
 		return s.mul(s.gateSlope(s.cubic(b)), x.a)
 	})

@@ -1,4 +1,4 @@
-// Command element generates the element-wise kernels: activation functions, their gradients and broadcast arithmetic.
+// Command elem generates the element-wise kernels: activation functions, their gradients and broadcast arithmetic.
 //
 // Every function has the signature of a loop over n elements, n any number: whole vectors first, then one masked vector.
 // Both instruction sets run the same operations in the same order, so that they round alike.

@@ -1,4 +1,4 @@
-// Command vector generates the streaming kernels: sums, products and combinations of long vectors.
+// Command elem_vector generates the streaming kernels: sums, products and combinations of long vectors.
 //
 // All of them take lengths that are positive multiples of 64. Where lanes are summed, there are 64 of them whatever
 // the register length, so AVX2 and AVX-512 round alike.

@@ -1,4 +1,4 @@
-// Command pack generates the copies that bring operands into the order in which register tiles read them.
+// Command gemm_pack generates the copies that bring operands into the order in which register tiles read them.
 package main
 
 import (
@@ -14,9 +14,9 @@ func main() {
 	gather("AVX2", 8, YMM)
 	transpose8()
 	transpose16()
-	copyLines()
-	pickLines()
-	dealLines()
+	copySegments()
+	gatherStride2()
+	scatterStride2()
 	Generate()
 }
 
@@ -239,9 +239,9 @@ func lines(name, doc string) (to, from, n reg.GPVirtual, end func()) {
 	}
 }
 
-// copyLines copies the end of a line by a whole vector that overlaps what came before.
-func copyLines() {
-	to, from, n, end := lines("copyLinesAVX2", "copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.")
+// copySegments copies the end of a line by a whole vector that overlaps what came before.
+func copySegments() {
+	to, from, n, end := lines("copySegmentsAVX2", "copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.")
 	v, u := YMM(), YMM()
 	CMPQ(n, operand.Imm(8))
 	JLT(operand.LabelRef("short"))
@@ -281,9 +281,9 @@ func copyLines() {
 	end()
 }
 
-// pickLines takes eight elements from fifteen, so that nothing is read past the last one.
-func pickLines() {
-	to, from, n, end := lines("pickLinesAVX2", "copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.")
+// gatherStride2 takes eight elements from fifteen, so that nothing is read past the last one.
+func gatherStride2() {
+	to, from, n, end := lines("gatherStride2AVX2", "copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.")
 	v := YMM()
 	CMPQ(n, operand.Imm(8))
 	JLT(operand.LabelRef("singles"))
@@ -310,10 +310,10 @@ func pickLines() {
 	end()
 }
 
-// dealLines keeps the elements between those that it writes; the last ones of a line are written singly, because
+// scatterStride2 keeps the elements between those that it writes; the last ones of a line are written singly, because
 // what follows them may belong to another goroutine.
-func dealLines() {
-	to, from, n, end := lines("dealLinesAVX2", "copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
+func scatterStride2() {
+	to, from, n, end := lines("scatterStride2AVX2", "copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
 	v, low, high := YMM(), YMM(), YMM()
 	CMPQ(n, operand.Imm(8))
 	JLE(operand.LabelRef("singles"))

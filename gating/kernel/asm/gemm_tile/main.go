@@ -1,4 +1,4 @@
-// Command tile generates the register tiles of the matrix product: for every height up to the tallest that fits the register
+// Command gemm_tile generates the register tiles of the matrix product: for every height up to the tallest that fits the register
 // file and for one and two vectors of width, a function that multiplies an h×k packed panel by a k×w panel, whose rows may lie anywhere.
 package main
 
