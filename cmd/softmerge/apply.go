@@ -3,16 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
+	"github.com/spf13/cobra"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
-	"github.com/spf13/cobra"
 )
 
-func newApply(v *voice) *cobra.Command {
+func newApply(v *terminal.Voice) *cobra.Command {
 	var out string
 	var force bool
 	c := &cobra.Command{
@@ -24,9 +28,9 @@ by their content, so their names and order do not matter; the same models give t
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("add -o OUT.onnx", "no output file is named")
+				return exit.Usagef("add -o OUT.onnx", "no output file is named")
 			}
-			if err := (targets{{"--output", out}}).check(args, force); err != nil {
+			if err := target.Check([]target.File{{Flag: "--output", Path: out}}, args, force); err != nil {
 				return err
 			}
 			return apply(c.Context(), v, args[0], args[1:], out, force)
@@ -38,12 +42,12 @@ by their content, so their names and order do not matter; the same models give t
 }
 
 // apply bakes a recipe and writes the model.
-func apply(ctx context.Context, v *voice, recipe string, paths []string, out string, force bool) error {
+func apply(ctx context.Context, v *terminal.Voice, recipe string, paths []string, out string, force bool) error {
 	r, err := readRecipe(recipe)
 	if err != nil {
 		return err
 	}
-	list, closeAll, err := models(paths)
+	list, closeAll, err := source.Models(paths)
 	if err != nil {
 		return err
 	}
@@ -52,24 +56,22 @@ func apply(ctx context.Context, v *voice, recipe string, paths []string, out str
 	if err != nil {
 		return err
 	}
-	var sum string
-	var size int64
-	verify := func(path string) error {
-		if sum, size, err = readBack(path, onnx.Validate); err != nil {
-			return err
-		}
+	o := onnx.WriteOptions{Overwrite: force, Inputs: append(paths, recipe)}
+	var written target.Written
+	err = target.Model(out, m, o, onnx.Validate, func(w target.Written) error {
+		written = w
 		return ctx.Err()
+	})
+	if err != nil {
+		return err
 	}
-	if err := onnx.WriteFile(out, m, onnx.WriteOptions{Overwrite: force, Inputs: append(paths, recipe), Verify: verify}); err != nil {
-		return writeError(out, err)
-	}
-	if v.json {
-		return v.object(struct {
+	if v.JSON {
+		return v.Object(struct {
 			Output string `json:"output"`
 			SHA256 string `json:"sha256"`
-		}{out, sum})
+		}{out, written.SHA256})
 	}
-	v.say("wrote %s (%s): %s", out, bytesText(size), r.Chosen)
+	v.Say("wrote %s (%s): %s", out, terminal.Bytes(written.Size), r.Chosen)
 	return nil
 }
 
@@ -78,12 +80,9 @@ const maxRecipe = 1 << 30
 
 // readRecipe reads a recipe file.
 func readRecipe(path string) (*gating.Recipe, error) {
-	if fileSize(path) > maxRecipe {
-		return nil, fmt.Errorf("%s: %w: %d bytes, want at most %d", path, gating.ErrRecipe, fileSize(path), maxRecipe)
-	}
-	data, err := os.ReadFile(path)
+	data, err := source.Bytes(path, maxRecipe, gating.ErrRecipe)
 	if err != nil {
-		return nil, advice.With(fmt.Errorf("%s: %w", path, unwrapPath(err)), "the first argument is the file that softmerge merge --recipe wrote")
+		return nil, advice.With(err, "the first argument is the file that softmerge merge --recipe wrote")
 	}
 	r, err := gating.ParseRecipe(data)
 	if err != nil {

@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/softmerge/softmerge/gating"
 	"github.com/spf13/cobra"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating"
 )
 
-func newEval(v *voice) *cobra.Command {
+func newEval(v *terminal.Voice) *cobra.Command {
 	var f dataFlags
 	c := &cobra.Command{
 		Use:   "eval A.onnx ... --data FILE",
@@ -23,7 +28,7 @@ follows from the first model and the labels, or from --loss and --metric. Nothin
 				return err
 			}
 			if len(f.data) == 0 {
-				return usagef("add --data FILE", "no data is given")
+				return exit.Usagef("add --data FILE", "no data is given")
 			}
 			return eval(c.Context(), v, args, f)
 		},
@@ -32,18 +37,9 @@ follows from the first model and the labels, or from --loss and --metric. Nothin
 	return c
 }
 
-// evalRow is one model's result.
-type evalRow struct {
-	Path    string   `json:"path"`
-	Loss    *float64 `json:"loss"`
-	Metric  *float64 `json:"metric"`
-	Samples int      `json:"samples"`
-	Seconds float64  `json:"seconds"`
-}
-
 // eval prints every model's loss and metric; the first model decides what they are.
-func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
-	list, closeAll, err := models(paths)
+func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) error {
+	list, closeAll, err := source.Models(paths)
 	if err != nil {
 		return err
 	}
@@ -51,7 +47,7 @@ func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
 	w := workers(f.threads)
 	defer w.Close()
 	var obj gating.Objective
-	rows := []evalRow{}
+	result := report.Evaluation{Models: []report.Evaluated{}}
 	for i, m := range list {
 		data, err := openData(m, f.data, f.label)
 		if err != nil {
@@ -70,23 +66,9 @@ func eval(ctx context.Context, v *voice, paths []string, f dataFlags) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.Path(), err)
 		}
-		rows = append(rows, evalRow{m.Path(), gating.Number(s.Loss), gating.Number(s.Metric), s.Samples, time.Since(began).Seconds()})
+		result.Models = append(result.Models, report.Evaluated{Path: m.Path(), Loss: gating.Number(s.Loss), Metric: gating.Number(s.Metric),
+			Samples: s.Samples, Seconds: time.Since(began).Seconds()})
 	}
-	return printEval(v, obj, rows)
-}
-
-// printEval prints the results, a row a model.
-func printEval(v *voice, obj gating.Objective, rows []evalRow) error {
-	if v.json {
-		return v.object(struct {
-			Models   []evalRow `json:"models"`
-			Metric   string    `json:"metric"`
-			LossName string    `json:"loss_name"`
-		}{rows, obj.Metric.Name, obj.Loss.Name()})
-	}
-	out := [][]string{{"model", obj.Loss.Name(), obj.Metric.Name, "samples", "seconds"}}
-	for _, r := range rows {
-		out = append(out, []string{r.Path, figure(r.Loss), figure(r.Metric), fmt.Sprint(r.Samples), fmt.Sprintf("%.2f", r.Seconds)})
-	}
-	return v.table(out, obj.Loss.Name(), obj.Metric.Name, "samples", "seconds")
+	result.Metric, result.LossName = obj.Metric.Name, obj.Loss.Name()
+	return result.Print(v)
 }

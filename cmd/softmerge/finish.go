@@ -3,28 +3,28 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // finish writes what was asked for and prints the result.
-func (f *mergeFlags) finish(ctx context.Context, v *voice, r *gating.Result, began time.Time) error {
+func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *gating.Result, began time.Time) error {
 	rep, err := r.Report()
 	if err != nil {
 		return err
 	}
-	v.reordered(rep)
-	v.exclusions(rep)
+	report.Reordered(v, rep)
+	report.Exclusions(v, rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {
-		if !v.json {
-			err = v.candidates(rep)
+		if !v.JSON {
+			err = report.Candidates(v, rep)
 		}
-		return errors.Join(noGain(rep), err)
+		return errors.Join(report.NoGain(rep), err)
 	}
 	m, recipe, err := f.final(r)
 	if err != nil {
@@ -34,15 +34,15 @@ func (f *mergeFlags) finish(ctx context.Context, v *voice, r *gating.Result, beg
 	if err != nil {
 		return err
 	}
-	if v.json {
-		return v.object(rep)
+	if v.JSON {
+		return v.Object(rep)
 	}
-	if err := v.candidates(rep); err != nil {
+	if err := report.Candidates(v, rep); err != nil {
 		return err
 	}
-	v.wrote(rep, size)
+	report.Wrote(v, rep, size)
 	if f.recipe != "" && recipe == nil {
-		v.say("no recipe is written: nothing was mixed")
+		v.Say("no recipe is written: nothing was mixed")
 	}
 	return nil
 }
@@ -60,60 +60,29 @@ func (f *mergeFlags) final(r *gating.Result) (*onnx.Model, *gating.Recipe, error
 	return m, recipe, err
 }
 
-// write writes the model and, beside it, recipe and report, all or none. Before
-// the model gets its name it is read back and judged again, and the other files
-// are complete under temporary names.
-func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *gating.Result, rep *gating.Report, recipe *gating.Recipe, began time.Time) (size int64, err error) {
-	var side sideFiles
-	defer side.discard()
-	verify := func(path string) error {
-		rep.SHA256, size, err = readBack(path, func(back *onnx.Model) error { return r.Verify(ctx, back) })
-		if err != nil {
-			return err
-		}
-		rep.Output, rep.PeakBytes, rep.Seconds = f.out, peakBytes(), time.Since(began).Seconds()
+// write writes the model and, beside it, recipe and report, all or none, and returns the model's size in
+// bytes. Before the model gets its name it is judged again, and the other files are complete under temporary
+// names.
+func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *gating.Result, rep *gating.Report, recipe *gating.Recipe,
+	began time.Time) (size int64, err error) {
+	var side target.SideFiles
+	defer side.Discard()
+	check := func(back *onnx.Model) error { return r.Verify(ctx, back) }
+	err = target.Model(f.out, m, onnx.WriteOptions{Overwrite: f.force, Inputs: f.paths}, check, func(w target.Written) error {
+		size = w.Size
+		rep.Output, rep.SHA256, rep.PeakBytes, rep.Seconds = f.out, w.SHA256, report.PeakBytes(), time.Since(began).Seconds()
 		if recipe != nil {
-			if err := side.add(f.recipe, recipe); err != nil {
+			if err := side.Add(f.recipe, recipe); err != nil {
 				return err
 			}
 		}
-		if err := side.add(f.report, rep); err != nil {
+		if err := side.Add(f.report, rep); err != nil {
 			return err
 		}
 		return ctx.Err()
-	}
-	if err := onnx.WriteFile(f.out, m, onnx.WriteOptions{Overwrite: f.force, Inputs: f.paths, Verify: verify}); err != nil {
-		return 0, writeError(f.out, err)
-	}
-	return size, side.commit()
-}
-
-// readBack opens a written model, checks it and returns its sha256 and size in bytes.
-func readBack(path string, check func(*onnx.Model) error) (sum string, size int64, err error) {
-	back, err := onnx.Open(path)
+	})
 	if err != nil {
-		return "", 0, err
+		return 0, err
 	}
-	defer back.Close()
-	if err := check(back); err != nil { // whatever it is, it is no fault of the user's files
-		return "", 0, fmt.Errorf("checking the written file: %v", err)
-	}
-	sum, err = back.SHA256()
-	return sum, fileSize(path), err
-}
-
-// judged is an error after candidates were judged: scripts want to see them too.
-type judged struct {
-	candidates []gating.ReportCandidate
-	error
-}
-
-// Unwrap returns the error alone.
-func (e *judged) Unwrap() error { return e.error }
-
-func noGain(rep *gating.Report) error {
-	return &judged{rep.Candidates, advice.With(
-		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, strings.TrimPrefix(rep.Chosen, "parent:")),
-		"give more data, merge fine-tunes of one start, choose layers with --only, or take the parent with --allow-parent",
-	)}
+	return size, side.Commit()
 }

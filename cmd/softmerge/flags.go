@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
 
 // choice is a flag that takes one of a few words.
@@ -24,7 +27,7 @@ func (c choice) Type() string { return "WORD" }
 // Set takes a word, or refuses it.
 func (c choice) Set(s string) error {
 	if !slices.Contains(c.words, s) {
-		return fmt.Errorf("want %s", orList(c.words))
+		return fmt.Errorf("want %s", terminal.OrList(c.words))
 	}
 	*c.value = s
 	return nil
@@ -33,17 +36,8 @@ func (c choice) Set(s string) error {
 // addChoice adds a flag whose default is the first word, with completion.
 func addChoice(c *cobra.Command, value *string, name, usage string, words ...string) {
 	*value = words[0]
-	c.Flags().Var(choice{value, words}, name, usage+": "+orList(words))
+	c.Flags().Var(choice{value, words}, name, usage+": "+terminal.OrList(words))
 	c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// orList joins words as a sentence does.
-func orList(words []string) string {
-	last := len(words) - 1
-	if last < 1 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // selectFlags are the flags that choose layers.
@@ -85,14 +79,28 @@ const (
 // check refuses impossible values before any work.
 func (f *dataFlags) check() error {
 	f.data = named(f.data)
-	if again := twice(f.data); again != "" {
-		return usagef("name every file once: the same samples would be learned from and judged on", "--data %s is given twice", again)
-	}
-	switch {
-	case f.batch < 1 || f.batch > maxBatch:
-		return usagef("", "--batch-size %d: want 1 to %d", f.batch, maxBatch)
-	case f.threads < 0 || f.threads > maxThreads:
-		return usagef("", "--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)
+	again := twice(f.data)
+	return firstBroken([]rule{
+		{again != "", "name every file once: the same samples would be learned from and judged on",
+			fmt.Sprintf("--data %s is given twice", again)},
+		{f.batch < 1 || f.batch > maxBatch, "", fmt.Sprintf("--batch-size %d: want 1 to %d", f.batch, maxBatch)},
+		{f.threads < 0 || f.threads > maxThreads, "",
+			fmt.Sprintf("--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)},
+	})
+}
+
+// rule is what makes flags wrong: whether they are, what to do, what is wrong.
+type rule struct {
+	broken     bool
+	hint, what string
+}
+
+// firstBroken is the usage error of the first rule that flags break, nil if they break none.
+func firstBroken(rules []rule) error {
+	for _, r := range rules {
+		if r.broken {
+			return exit.Usagef(r.hint, "%s", r.what)
+		}
 	}
 	return nil
 }
@@ -105,7 +113,7 @@ func named(paths []string) []string {
 // twice returns a path that is listed twice, "" if none is.
 func twice(paths []string) string {
 	for i, p := range paths {
-		if slices.ContainsFunc(paths[:i], func(other string) bool { return other == p || sameFile(other, p) }) {
+		if slices.ContainsFunc(paths[:i], func(other string) bool { return other == p || source.Same(other, p) }) {
 			return p
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 )
 
 // FuzzModelFile feeds any bytes as a model to the commands that read models. Whatever they are, the exit code
@@ -15,7 +17,7 @@ func FuzzModelFile(f *testing.F) {
 		f.Fatal(err)
 	}
 	for name, code := range hostileFiles(f) {
-		if code != exitInvalid {
+		if code != exit.Invalid {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(fixtures(), "hostile", filepath.FromSlash(name)))
@@ -40,7 +42,7 @@ func FuzzModelFile(f *testing.F) {
 		survives(t, "inspect", path)
 		survives(t, "match", valid, path)
 		survives(t, "diff", path, valid)
-		if code := survives(t, "merge", path, valid, "-o", out, "--method", "uniform"); code != exitDone {
+		if code := survives(t, "merge", path, valid, "-o", out, "--method", "uniform"); code != exit.Done {
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 				t.Errorf("exit code %d, leaves %v behind, %v", code, left, err)
 			}
@@ -53,14 +55,14 @@ func survives(t *testing.T, args ...string) int {
 	t.Helper()
 	got := command(args...)
 	switch got.code {
-	case exitDone, exitUsage, exitAlign, exitUnsupported, exitInvalid:
+	case exit.Done, exit.Usage, exit.Align, exit.Unsupported, exit.Invalid:
 	default:
 		t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 	}
 	if trace := stackTrace(got.stderr); trace != "" {
 		t.Errorf("%v: a user sees %q in %s", args, trace, got.stderr)
 	}
-	if (got.code == exitDone) == strings.Contains(got.stderr, "softmerge: error: ") {
+	if (got.code == exit.Done) == strings.Contains(got.stderr, "softmerge: error: ") {
 		t.Errorf("%v: exit code %d says %q", args, got.code, got.stderr)
 	}
 	return got.code
@@ -89,7 +91,7 @@ func FuzzRecipe(f *testing.F) {
 			t.Fatal(err)
 		}
 		code := survives(t, "apply", recipe, valid, "-o", filepath.Join(dir, "out.onnx"))
-		if left, err := os.ReadDir(dir); err != nil || code != exitDone && len(left) != 1 {
+		if left, err := os.ReadDir(dir); err != nil || code != exit.Done && len(left) != 1 {
 			t.Errorf("exit code %d, leaves %v behind, %v", code, left, err)
 		}
 	})

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 )
 
 // outcome is how a run of the program ended.
@@ -68,7 +70,7 @@ func TestHostileFiles(t *testing.T) {
 			{"merge", valid, path, "--json", "--data", filepath.Join(data, "nan_input.npz"), "-o"},
 			{"eval", path, "--data", filepath.Join(data, "nan_input.npz")},
 		}
-		if code == exitData {
+		if code == exit.Data {
 			commands = [][]string{
 				{"eval", valid, "--data", path},
 				{"eval", valid, "--json", "--data", path},

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 )
 
 // tripwire cancels when a text is written to it, as a user would who sees it.
@@ -35,7 +37,7 @@ func TestInterrupt(t *testing.T) {
 			stderr := &tripwire{text: at, cancel: cancel}
 			code := run(ctx, []string{"merge", mlp("ft0.onnx"), mlp("ft1.onnx"), mlp("ft2.onnx"), "--max-steps", "20", "--data", filepath.Join(fixtures(), "val.npz"),
 				"-o", filepath.Join(dir, "m.onnx"), "--recipe", filepath.Join(dir, "r.json"), "--report", filepath.Join(dir, "report.json")}, &bytes.Buffer{}, stderr)
-			if code != exitInterrupted || !strings.Contains(stderr.String(), "softmerge: error: interrupted, nothing written") {
+			if code != exit.Interrupted || !strings.Contains(stderr.String(), "softmerge: error: interrupted, nothing written") {
 				t.Errorf("exit code %d: %s", code, stderr.String())
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -51,7 +53,7 @@ func TestInterruptBefore(t *testing.T) {
 	cancel()
 	var stderr bytes.Buffer
 	args := []string{"eval", filepath.Join(fixtures(), "mlp", "ft0.onnx"), "--data", filepath.Join(fixtures(), "val.npz")}
-	if code := run(ctx, args, &bytes.Buffer{}, &stderr); code != exitInterrupted {
+	if code := run(ctx, args, &bytes.Buffer{}, &stderr); code != exit.Interrupted {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }

@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/onnx"
-	"google.golang.org/protobuf/proto"
 )
 
 // lengthsFamily is a family with data of several lengths.
@@ -55,7 +57,7 @@ func TestMergesOfSeveralLengths(t *testing.T) {
 
 // checkEachLength evaluates a model on the samples of each length alone: they add
 // up to what it has on all of them.
-func checkEachLength(t *testing.T, model, data string, whole evalRow) {
+func checkEachLength(t *testing.T, model, data string, whole report.Evaluated) {
 	t.Helper()
 	parts := partFiles(t, model, data)
 	if len(parts) < 5 {
@@ -100,7 +102,7 @@ func TestWaysToGiveLengths(t *testing.T) {
 		if code := run(context.Background(), args, &out, &errs); code != 0 {
 			t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
 		}
-		var r struct{ Models []evalRow }
+		var r struct{ Models []report.Evaluated }
 		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}

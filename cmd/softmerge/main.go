@@ -11,6 +11,10 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
 
 func main() {
@@ -21,19 +25,18 @@ func main() {
 
 // run is the whole program: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	v := &voice{out: stdout, err: stderr}
+	v := &terminal.Voice{Out: stdout, Err: stderr}
 	root := newRoot(v)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := guard(func() error { return root.ExecuteContext(ctx) })
+	err := exit.Guard(func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
-		return exitDone
+		return exit.Done
 	}
 	if ctx.Err() != nil {
-		err = errInterrupted
+		err = exit.ErrInterrupted
 	}
-	v.json = v.json || slices.Contains(args, "--json") // flags after the one that failed were not read
-	v.fail(err)
-	return exitCode(err)
+	v.JSON = v.JSON || slices.Contains(args, "--json") // flags after the one that failed were not read
+	return report.Failure(v, err)
 }

@@ -5,10 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
 
 // newMan is for packagers, and hidden from the list of commands.
-func newMan(v *voice) *cobra.Command {
+func newMan(v *terminal.Voice) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
 		Short:  "Write the manual pages",
@@ -25,7 +27,7 @@ func newMan(v *voice) *cobra.Command {
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return err
 			}
-			v.say("wrote the manual pages to %s", args[0])
+			v.Say("wrote the manual pages to %s", args[0])
 			return nil
 		},
 	}

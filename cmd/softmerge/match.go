@@ -1,14 +1,16 @@
 package main
 
 import (
-	"fmt"
+	"github.com/spf13/cobra"
 
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx/advice"
-	"github.com/spf13/cobra"
 )
 
-func newMatch(v *voice) *cobra.Command {
+func newMatch(v *terminal.Voice) *cobra.Command {
 	var f selectFlags
 	var base string
 	c := &cobra.Command{
@@ -28,12 +30,12 @@ not. The exit code is 4 if nothing matches, or if layers that --only names do no
 }
 
 // match prints the alignment of the selected layers.
-func match(v *voice, paths []string, base string, f selectFlags) error {
+func match(v *terminal.Voice, paths []string, base string, f selectFlags) error {
 	b, err := baseIndex(base, paths)
 	if err != nil {
 		return err
 	}
-	list, closeAll, err := models(paths)
+	list, closeAll, err := source.Models(paths)
 	if err != nil {
 		return err
 	}
@@ -42,12 +44,12 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 	if err != nil {
 		return err
 	}
-	t := chosenRows(s)
-	if v.json {
-		if err := v.object(t); err != nil {
+	t := report.Chosen(s)
+	if v.JSON {
+		if err := v.Object(t); err != nil {
 			return err
 		}
-	} else if err := printMatch(v, t); err != nil {
+	} else if err := report.Match(v, t); err != nil {
 		return err
 	}
 	switch {
@@ -63,37 +65,3 @@ func match(v *voice, paths []string, base string, f selectFlags) error {
 var errNothingMatches = advice.Errorf(graphmatch.ErrAlign,
 	"the column \"reason\" says why; \"softmerge diff\" shows how two networks differ",
 	"models do not align: no selected layer matches in all models")
-
-// chosenRows is the table of the selected layers alone.
-func chosenRows(s *graphmatch.Selection) graphmatch.Table {
-	all := s.Alignment.Table()
-	t := graphmatch.Table{Layers: []graphmatch.TableRow{}}
-	for _, i := range s.Layers {
-		t.Layers = append(t.Layers, all.Layers[i])
-		if s.Alignment.Layers[i].Mergeable() {
-			t.Matched++
-		} else {
-			t.Unmatched++
-		}
-	}
-	return t
-}
-
-func printMatch(v *voice, t graphmatch.Table) error {
-	rows := [][]string{{"layer", "operator", "status", "tensors", "reason"}}
-	for _, l := range t.Layers {
-		tensors := ""
-		for i, p := range l.Tensors {
-			if i > 0 {
-				tensors += " "
-			}
-			tensors += fmt.Sprintf("%s%v", p.Role, p.Shape)
-		}
-		rows = append(rows, []string{l.Name, l.Op, string(l.Status), tensors, l.Reason})
-	}
-	if err := v.table(rows); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(v.out, "%d matched, %d unmatched\n", t.Matched, t.Unmatched)
-	return err
-}

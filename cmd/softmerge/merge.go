@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -11,7 +15,7 @@ import (
 )
 
 // run carries a merge from flags to file.
-func (f *mergeFlags) run(ctx context.Context, v *voice) error {
+func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
 	began := time.Now()
 	if err := f.check(); err != nil {
 		return err
@@ -20,7 +24,7 @@ func (f *mergeFlags) run(ctx context.Context, v *voice) error {
 	if err != nil {
 		return err
 	}
-	list, closeAll, err := models(f.paths)
+	list, closeAll, err := source.Models(f.paths)
 	if err != nil {
 		return err
 	}
@@ -33,7 +37,7 @@ func (f *mergeFlags) run(ctx context.Context, v *voice) error {
 	if err != nil {
 		return err
 	}
-	v.shapes(data, held)
+	report.Shapes(v, data, held)
 	if f.dryRun {
 		return f.rehearse(v, s, data, held)
 	}
@@ -45,7 +49,7 @@ func (f *mergeFlags) run(ctx context.Context, v *voice) error {
 }
 
 // selection is the layers to merge, and says which they are.
-func (f *mergeFlags) selection(v *voice, list []*onnx.Model, base int) (*graphmatch.Selection, error) {
+func (f *mergeFlags) selection(v *terminal.Voice, list []*onnx.Model, base int) (*graphmatch.Selection, error) {
 	s, err := align(list, base, f.selectFlags)
 	if err != nil {
 		return nil, err
@@ -55,7 +59,7 @@ func (f *mergeFlags) selection(v *voice, list []*onnx.Model, base int) (*graphma
 	} else if err := s.Strict(); err != nil {
 		return nil, err
 	}
-	v.selection(s)
+	report.Selection(v, s)
 	return s, nil
 }
 
@@ -72,7 +76,7 @@ func (f *mergeFlags) open(base *onnx.Model) (data, held *dataset.Data, err error
 }
 
 // rehearse checks what can be checked without learning and shows what would be merged.
-func (f *mergeFlags) rehearse(v *voice, s *graphmatch.Selection, data, held *dataset.Data) error {
+func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, held *dataset.Data) error {
 	base := s.Alignment.Models[s.Alignment.Base]
 	for _, d := range []*dataset.Data{data, held} {
 		if d == nil {
@@ -82,19 +86,24 @@ func (f *mergeFlags) rehearse(v *voice, s *graphmatch.Selection, data, held *dat
 			return err
 		}
 	}
-	return v.rehearsal(s)
+	return report.Rehearsal(v, s)
 }
 
 // merge learns and judges, with progress; without data it averages.
-func (f *mergeFlags) merge(ctx context.Context, v *voice, s *graphmatch.Selection, data, held *dataset.Data) (*gating.Result, error) {
+func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection, data, held *dataset.Data) (*gating.Result, error) {
 	o := f.options()
 	if data == nil {
 		return gating.Average(s, o)
 	}
 	o.Learn.Workers = workers(f.threads)
 	defer o.Learn.Workers.Close()
-	p := newProgress(v)
-	defer p.close()
-	o.Progress, o.HeldOut = p.event, held
+	p := terminal.NewProgress(v)
+	defer p.Close()
+	o.HeldOut = held
+	o.Progress = func(e gating.Event) {
+		if e.Stage == "learn" {
+			p.Step(e.Step, e.Steps, fmt.Sprintf("gates by %s", e.Granularity), fmt.Sprintf("loss %.4f", e.Loss))
+		}
+	}
 	return gating.Merge(ctx, s, data, o)
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
-	"math"
+	"fmt"
 	"slices"
 
-	"github.com/softmerge/softmerge/gating"
 	"github.com/spf13/cobra"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // mergeFlags is everything that merge can be told.
@@ -22,7 +26,7 @@ type mergeFlags struct {
 	paths                                                  []string
 }
 
-func newMerge(v *voice) *cobra.Command {
+func newMerge(v *terminal.Voice) *cobra.Command {
 	f := &mergeFlags{}
 	c := &cobra.Command{
 		Use:   "merge A.onnx B.onnx ... -o OUT.onnx --data FILE",
@@ -82,32 +86,36 @@ func (f *mergeFlags) check() error {
 		return err
 	}
 	f.holdoutData = named(f.holdoutData)
-	none := len(f.data) == 0
-	switch {
-	case f.out == "" && !f.dryRun:
-		return usagef("add -o OUT.onnx", "no output file is named")
-	case none && f.method != "uniform":
-		return usagef("add --data FILE, or average without data: --method uniform", "--method %s learns on data and none is given", f.method)
-	case none && f.permute == string(gating.PermuteActivations):
-		return usagef("add --data FILE, or use --permute weights", "--permute activations needs data and none is given")
-	case none && len(f.holdoutData) > 0:
-		return usagef("add --data FILE", "--holdout-data is given without --data")
-	case !(f.holdout > 0 && f.holdout < 1):
-		return usagef("", "--holdout %v: want a share between 0 and 1", f.holdout)
-	case f.epochs < 1:
-		return usagef("", "--epochs %d: want at least 1", f.epochs)
-	case f.maxSteps < 1:
-		return usagef("", "--max-steps %d: want at least 1", f.maxSteps)
-	case !(f.rate > 0) || math.IsInf(f.rate, 0):
-		return usagef("", "--lr %v: want a positive number", f.rate)
-	case !(f.l0 >= 0) || math.IsInf(f.l0, 0):
-		return usagef("", "--l0 %v: want a number of at least 0", f.l0)
-	case f.dryRun:
-		return nil
+	if err := firstBroken(slices.Concat(f.rulesOfFiles(), f.rulesOfNumbers())); err != nil || f.dryRun {
+		return err
 	}
-	return targets{
-		{"--output", f.out}, {"--recipe", f.recipe}, {"--report", f.report},
-	}.check(slices.Concat(f.data, f.holdoutData, f.paths), f.force)
+	return target.Check([]target.File{
+		{Flag: "--output", Path: f.out}, {Flag: "--recipe", Path: f.recipe}, {Flag: "--report", Path: f.report},
+	}, slices.Concat(f.data, f.holdoutData, f.paths), f.force)
+}
+
+// rulesOfFiles say which flags need a file that is not named.
+func (f *mergeFlags) rulesOfFiles() []rule {
+	none := len(f.data) == 0
+	return []rule{
+		{f.out == "" && !f.dryRun, "add -o OUT.onnx", "no output file is named"},
+		{none && f.method != "uniform", "add --data FILE, or average without data: --method uniform",
+			fmt.Sprintf("--method %s learns on data and none is given", f.method)},
+		{none && f.permute == "activations", "add --data FILE, or use --permute weights",
+			"--permute activations needs data and none is given"},
+		{none && len(f.holdoutData) > 0, "add --data FILE", "--holdout-data is given without --data"},
+	}
+}
+
+// rulesOfNumbers say which numbers make no sense; NaN never does.
+func (f *mergeFlags) rulesOfNumbers() []rule {
+	return []rule{
+		{!(f.holdout > 0 && f.holdout < 1), "", fmt.Sprintf("--holdout %v: want a share between 0 and 1", f.holdout)},
+		{f.epochs < 1, "", fmt.Sprintf("--epochs %d: want at least 1", f.epochs)},
+		{f.maxSteps < 1, "", fmt.Sprintf("--max-steps %d: want at least 1", f.maxSteps)},
+		{!(f.rate > 0 && onnx.Finite(f.rate)), "", fmt.Sprintf("--lr %v: want a positive number", f.rate)},
+		{!(f.l0 >= 0 && onnx.Finite(f.l0)), "", fmt.Sprintf("--l0 %v: want a number of at least 0", f.l0)},
+	}
 }
 
 // options are the flags as the gating package takes them.

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
 )
 
 // onnxRuntime runs a model on a data file with ONNX Runtime and returns how many
@@ -58,13 +60,13 @@ func fixtureFamilies(t *testing.T) []family {
 }
 
 // evaluated is what softmerge eval --json says of a model.
-func evaluated(t *testing.T, data string, models ...string) []evalRow {
+func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 	t.Helper()
 	var out, errs bytes.Buffer
 	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out, &errs); code != 0 {
 		t.Fatalf("eval: exit code %d: %s", code, errs.String())
 	}
-	var r struct{ Models []evalRow }
+	var r struct{ Models []report.Evaluated }
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/sbinet/npyio/npz"
-	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"gonum.org/v1/gonum/mat"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // smallModel writes a linear classifier of samples with 6 numbers, whose graph does not say that they
@@ -88,7 +90,7 @@ func TestUnknownOperator(t *testing.T) {
 	data, out := smallData(t, 6), filepath.Join(t.TempDir(), "m.onnx")
 	for _, args := range [][]string{{"eval", a, "--data", data}, {"merge", a, b, "-o", out, "--data", data}} {
 		got := command(args...)
-		if got.code != exitUnsupported || !strings.Contains(got.stderr, `"first"`) || !strings.Contains(got.stderr, "com.example.Mystery") {
+		if got.code != exit.Unsupported || !strings.Contains(got.stderr, `"first"`) || !strings.Contains(got.stderr, "com.example.Mystery") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}
 	}
@@ -109,7 +111,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 	}
 	wide := smallData(t, 7)
 	for _, args := range [][]string{{"eval", a, "--data", wide}, {"merge", a, b, "-o", filepath.Join(t.TempDir(), "m.onnx"), "--data", wide}} {
-		if got := command(args...); got.code != exitData || !strings.Contains(got.stderr, "does not fit the graph") {
+		if got := command(args...); got.code != exit.Data || !strings.Contains(got.stderr, "does not fit the graph") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}
 	}
@@ -119,7 +121,7 @@ func TestDataThatDoesNotFit(t *testing.T) {
 func TestModelsWithoutWeights(t *testing.T) {
 	path := filepath.Join(fixtures(), "onnx-node-tests", "test_relu", "model.onnx")
 	for _, args := range [][]string{{"match", path, path}, {"merge", path, path, "--method", "uniform", "-o", filepath.Join(t.TempDir(), "m.onnx")}} {
-		if got := command(args...); got.code != exitAlign || !strings.Contains(got.stderr, "they have no weights") {
+		if got := command(args...); got.code != exit.Align || !strings.Contains(got.stderr, "they have no weights") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}
 	}

@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
 
 // version is set by the linker for releases; else the module's version is used.
@@ -22,7 +25,7 @@ func versionString() string {
 	return "(devel)"
 }
 
-func newRoot(v *voice) *cobra.Command {
+func newRoot(v *terminal.Voice) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "softmerge",
 		Short: "Merge neural networks straight from ONNX files",
@@ -40,8 +43,8 @@ model every layer should take, and writes one ordinary ONNX file.`,
 	root.SuggestionsMinimumDistance = 2
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth(v))))
 	root.SetFlagErrorFunc(flagError)
-	root.PersistentFlags().BoolVar(&v.json, "json", false, "print one JSON object on standard output")
-	root.PersistentFlags().BoolVarP(&v.quiet, "quiet", "q", false, "no messages and no progress, only results and errors")
+	root.PersistentFlags().BoolVar(&v.JSON, "json", false, "print one JSON object on standard output")
+	root.PersistentFlags().BoolVarP(&v.Quiet, "quiet", "q", false, "no messages and no progress, only results and errors")
 	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v), newDiff(v), newMan(v))
 	for _, c := range root.Commands() {
 		c.Flags().SortFlags = false
@@ -56,8 +59,8 @@ model every layer should take, and writes one ordinary ONNX file.`,
 }
 
 // helpWidth is the width that help texts are wrapped to.
-func helpWidth(v *voice) int {
-	if w := outputWidth(v); w > 0 {
+func helpWidth(v *terminal.Voice) int {
+	if w := v.Width(); w > 0 {
 		return max(60, w)
 	}
 	return 100
@@ -68,7 +71,7 @@ func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usagef(suggestion(c.SuggestionsFor(args[0]), "softmerge help"), "unknown command %q", args[0])
+	return exit.Usagef(suggestion(c.SuggestionsFor(args[0]), "softmerge help"), "unknown command %q", args[0])
 }
 
 // knownTopic refuses to explain what is not there.
@@ -86,7 +89,7 @@ func flagError(c *cobra.Command, err error) error {
 	if found {
 		near = nearestFlags(c, name)
 	}
-	return usagef(suggestion(near, c.CommandPath()+" --help"), "%v", err)
+	return exit.Usagef(suggestion(near, c.CommandPath()+" --help"), "%v", err)
 }
 
 // nearestFlags lists the command's flags with names like the one given. Cobra
@@ -106,7 +109,7 @@ func nearestFlags(c *cobra.Command, name string) []string {
 // suggestion is a hint: the nearest names, or where to look.
 func suggestion(near []string, help string) string {
 	if len(near) > 0 {
-		return "did you mean " + orList(near) + "?"
+		return "did you mean " + terminal.OrList(near) + "?"
 	}
 	return "run " + help
 }
@@ -115,7 +118,7 @@ func suggestion(near []string, help string) string {
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return usagef("usage: softmerge "+c.Use, "%v", err)
+			return exit.Usagef("usage: softmerge "+c.Use, "%v", err)
 		}
 		return nil
 	}

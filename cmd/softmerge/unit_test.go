@@ -1,121 +1,29 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating"
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/graphmatch"
-	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
-
-func TestExitCodes(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want int
-	}{
-		{errors.New("anything"), 1},
-		{usagef("", "wrong flag"), 2},
-		{graphmatch.ErrPattern, 2},
-		{gating.ErrNoGain, 3},
-		{graphmatch.ErrAlign, 4},
-		{network.ErrUnsupported, 5},
-		{onnx.ErrInvalid, 6},
-		{network.ErrShape, 6},
-		{gating.ErrRecipe, 6},
-		{dataset.ErrData, 7},
-		{errInterrupted, 130},
-		{context.Canceled, 130},
-	} {
-		for _, err := range []error{c.err, fmt.Errorf("in a file: %w", c.err), advice.With(c.err, "do"), errors.Join(errors.New("other"), c.err)} {
-			if got := exitCode(err); got != c.want {
-				t.Errorf("%v: exit code %d, want %d", err, got, c.want)
-			}
-		}
-	}
-}
 
 // TestExitCodesAreExplained: every code has a line in the help topic.
 func TestExitCodesAreExplained(t *testing.T) {
-	for _, code := range []int{exitDone, exitFailure, exitUsage, exitNoGain, exitAlign, exitUnsupported, exitInvalid, exitData, exitInterrupted} {
+	for _, code := range []int{exit.Done, exit.Failure, exit.Usage, exit.NoGain, exit.Align, exit.Unsupported, exit.Invalid,
+		exit.Data, exit.Interrupted} {
 		if !strings.Contains("\n"+helpExitCodes, fmt.Sprintf("\n  %-3d  ", code)) {
 			t.Errorf("help does not explain exit code %d", code)
 		}
 	}
 }
 
-func TestGuard(t *testing.T) {
-	err := guard(func() error { panic("index out of range") })
-	if err == nil || exitCode(err) != exitFailure || strings.Contains(err.Error(), "goroutine") {
-		t.Errorf("a panic becomes %v", err)
-	}
-}
-
-func TestTable(t *testing.T) {
-	var out bytes.Buffer
-	v := &voice{out: &out}
-	rows := [][]string{{"name", "size", "why"}, {"é", "5", ""}, {"conv\x1b[2J", "100", ""}}
-	if err := v.table(rows, "size"); err != nil {
-		t.Fatal(err)
-	}
-	want := "name      size\né            5\nconv?[2J   100\n"
-	if out.String() != want {
-		t.Errorf("got\n%s want\n%s", out.String(), want)
-	}
-}
-
-func TestWrapped(t *testing.T) {
-	text := "one two three four five six seven"
-	if got := wrapped(text, 0); len(got) != 1 {
-		t.Errorf("no width: %q", got)
-	}
-	got := wrapped(text, minWrapped)
-	if strings.Join(got, " ") != text || len(got) != 2 {
-		t.Errorf("got %q", got)
-	}
-	for _, line := range got {
-		if len(line) > minWrapped {
-			t.Errorf("%q is longer than %d", line, minWrapped)
-		}
-	}
-}
-
-func TestBytesText(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 bytes", 999: "999 bytes", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 2_000_000_000: "2.0 GB"} {
-		if got := bytesText(n); got != want {
-			t.Errorf("%d is %q, want %q", n, got, want)
-		}
-	}
-}
-
-func TestShort(t *testing.T) {
-	names := strings.Fields("a b c d e f g h i j k")
-	if got := short(names[:9]); got != "a, b, c, d, e, f, g, h, i" {
-		t.Errorf("nine names: %s", got)
-	}
-	if got := short(names); got != "a, b, c, d, e, f, g, h and 3 more" {
-		t.Errorf("eleven names: %s", got)
-	}
-}
-
-func TestOrList(t *testing.T) {
-	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"}} {
-		if got := orList(words); got != want {
-			t.Errorf("%v is %q, want %q", words, got, want)
-		}
-	}
-}
-
 // TestEveryFlagIsExplained: help is where users look first.
 func TestEveryFlagIsExplained(t *testing.T) {
-	root := newRoot(&voice{})
+	root := newRoot(&terminal.Voice{})
 	for _, c := range root.Commands() {
 		if c.Short == "" || c.Long == "" && c.Name() != "completion" {
 			t.Errorf("%s has no help", c.Name())
@@ -128,17 +36,38 @@ func TestEveryFlagIsExplained(t *testing.T) {
 	}
 }
 
-// TestErrorsAreShort: a file that breaks a thousand rules gets a few lines.
-func TestErrorsAreShort(t *testing.T) {
-	var many []error
-	for i := range 1000 {
-		many = append(many, fmt.Errorf("violation %d: %w", i, onnx.ErrInvalid))
+// TestRules: each flag that makes no sense is refused by its name, before any file is looked at.
+func TestRules(t *testing.T) {
+	right := func() *mergeFlags {
+		return &mergeFlags{out: "out.onnx", method: "soft", permute: "auto", holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
+			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1}}
 	}
-	err := firstFew(errors.Join(many...))
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != maxListed+1 || !errors.Is(err, onnx.ErrInvalid) {
-		t.Errorf("%d lines: %v", lines, err)
+	if err := right().check(); err != nil {
+		t.Fatalf("right flags: %v", err)
 	}
-	if !strings.HasSuffix(err.Error(), "and 995 more") {
-		t.Errorf("ends with %q", err.Error()[len(err.Error())-20:])
+	for want, set := range map[string]func(*mergeFlags){
+		"no output file":         func(f *mergeFlags) { f.out, f.dryRun = "", false },
+		"--method soft learns":   func(f *mergeFlags) { f.data = nil },
+		"--permute activations":  func(f *mergeFlags) { f.data, f.method, f.permute = nil, "uniform", "activations" },
+		"--holdout-data":         func(f *mergeFlags) { f.data, f.method, f.holdoutData = []string{""}, "uniform", []string{"a"} },
+		"--holdout 1":            func(f *mergeFlags) { f.holdout = 1 },
+		"--holdout NaN":          func(f *mergeFlags) { f.holdout = math.NaN() },
+		"--epochs 0":             func(f *mergeFlags) { f.epochs = 0 },
+		"--max-steps -1":         func(f *mergeFlags) { f.maxSteps = -1 },
+		"--lr 0":                 func(f *mergeFlags) { f.rate = 0 },
+		"--lr +Inf":              func(f *mergeFlags) { f.rate = math.Inf(1) },
+		"--lr NaN":               func(f *mergeFlags) { f.rate = math.NaN() },
+		"--l0 -1":                func(f *mergeFlags) { f.l0 = -1 },
+		"--l0 +Inf":              func(f *mergeFlags) { f.l0 = math.Inf(1) },
+		"--batch-size 0":         func(f *mergeFlags) { f.batch = 0 },
+		"--threads -1":           func(f *mergeFlags) { f.threads = -1 },
+		"--threads 2000":         func(f *mergeFlags) { f.threads = 2000 },
+		"--data a is given twic": func(f *mergeFlags) { f.data = []string{"a", "a"} },
+	} {
+		f := right()
+		set(f)
+		if err := f.check(); !errors.Is(err, exit.ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }

@@ -1,14 +1,12 @@
-package main
+package terminal
 
 import (
 	"bufio"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
-	"golang.org/x/term"
 )
 
 // columnGap is what stands between columns.
@@ -17,14 +15,14 @@ const columnGap = "  "
 // minWrapped is the least width that the last column is wrapped to.
 const minWrapped = 24
 
-// table prints aligned columns; the first row is the heading, and all rows have as
+// Table prints aligned columns; the first row is the heading, and all rows have as
 // many cells. Columns of numbers, given by their headings, are aligned right. On a
 // terminal the last column is wrapped at the terminal's width.
-func (v *voice) table(rows [][]string, numbers ...string) error {
+func (v *Voice) Table(rows [][]string, numbers ...string) error {
 	rows = withoutEmptyEnd(rows)
 	for _, r := range rows {
 		for c := range r {
-			r[c] = printable(r[c])
+			r[c] = Printable(r[c])
 		}
 	}
 	widths := measure(rows)
@@ -37,13 +35,13 @@ func (v *voice) table(rows [][]string, numbers ...string) error {
 	for c, heading := range rows[0] {
 		right[c] = slices.Contains(numbers, heading)
 	}
-	w := bufio.NewWriter(v.out)
+	w := bufio.NewWriter(v.Out)
 	for _, r := range rows {
 		var line strings.Builder
 		for c, cell := range r[:last] {
 			line.WriteString(padded(cell, widths[c], right[c]) + columnGap)
 		}
-		for i, text := range wrapped(padded(r[last], widths[last], right[last]), outputWidth(v)-indent) {
+		for i, text := range wrapped(padded(r[last], widths[last], right[last]), v.Width()-indent) {
 			if i > 0 {
 				line.Reset()
 				line.WriteString(strings.Repeat(" ", indent))
@@ -108,55 +106,4 @@ func wrapped(text string, width int) []string {
 		line = strings.TrimPrefix(line+" "+word, " ")
 	}
 	return append(lines, line)
-}
-
-// outputWidth is the width of the terminal that results go to, 0 if it is none.
-func outputWidth(v *voice) int {
-	f, ok := v.out.(*os.File)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// figure prints a number, or what stands for none.
-func figure(f *float64) string {
-	if f == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%.4f", *f)
-}
-
-// short lists names, the first few of many.
-func short(names []string) string {
-	const most = 8
-	if len(names) <= most+1 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-// counted is a number of things.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// bytesText is a size for people, in powers of 1000.
-func bytesText(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	f, unit := float64(n), 0
-	for f >= 999.95 && unit < 4 {
-		f /= 1000
-		unit++
-	}
-	return fmt.Sprintf("%.1f %sB", f, []string{"", "k", "M", "G", "T"}[unit])
 }

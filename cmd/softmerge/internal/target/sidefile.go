@@ -1,4 +1,4 @@
-package main
+package target
 
 import (
 	"encoding/json"
@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// sideFiles are JSON files that are written beside a model, complete under
-// temporary names until commit. (renameio does the same, but not on Windows.)
-type sideFiles []sideFile
+// SideFiles are JSON files that are written beside a model, complete under
+// temporary names until Commit. (renameio does the same, but not on Windows.)
+type SideFiles []sideFile
 
 type sideFile struct{ temporary, path string }
 
-// add writes one; an empty path asks for none.
-func (s *sideFiles) add(path string, o any) error {
+// Add writes one; an empty path asks for none.
+func (s *SideFiles) Add(path string, o any) error {
 	if path == "" {
 		return nil
 	}
@@ -34,8 +34,8 @@ func (s *sideFiles) add(path string, o any) error {
 	return nil
 }
 
-// commit gives the files their names.
-func (s *sideFiles) commit() error {
+// Commit gives the files their names.
+func (s *SideFiles) Commit() error {
 	for len(*s) > 0 {
 		next := (*s)[0]
 		if err := os.Rename(next.temporary, next.path); err != nil {
@@ -46,8 +46,8 @@ func (s *sideFiles) commit() error {
 	return nil
 }
 
-// discard removes what was not committed.
-func (s *sideFiles) discard() {
+// Discard removes what was not committed.
+func (s *SideFiles) Discard() {
 	for _, f := range *s {
 		os.Remove(f.temporary)
 	}

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"fmt"
@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// selection says which layers are going to be merged, and which that could have been are not.
-func (v *voice) selection(s *graphmatch.Selection) {
+// Selection says which layers are going to be merged, and which that could have been are not.
+func Selection(v *terminal.Voice, s *graphmatch.Selection) {
 	in := map[int]bool{}
 	var merged, same, out []string
 	for _, i := range s.Layers {
@@ -29,28 +30,28 @@ func (v *voice) selection(s *graphmatch.Selection) {
 		}
 	}
 	if len(merged) > 0 {
-		v.say("merging %s of %d models: %s", counted(len(merged), "layer"), len(s.Alignment.Models), short(merged))
+		v.Say("merging %s of %d models: %s", terminal.Counted(len(merged), "layer"), len(s.Alignment.Models), terminal.Short(merged))
 	}
 	if len(same) > 0 {
-		v.say("equal in all models, nothing to merge: %s", short(same))
+		v.Say("equal in all models, nothing to merge: %s", terminal.Short(same))
 	}
 	if len(out) > 0 {
-		v.say("not selected, as %s has them: %s", filepath.Base(s.Alignment.Models[s.Alignment.Base].Path()), short(out))
+		v.Say("not selected, as %s has them: %s", filepath.Base(s.Alignment.Models[s.Alignment.Base].Path()), terminal.Short(out))
 	}
-	v.misfits(s.Alignment)
+	misfits(v, s.Alignment)
 }
 
-// shapes says how many shapes samples have, if they differ.
-func (v *voice) shapes(list ...*dataset.Data) {
+// Shapes says how many shapes samples have, if they differ.
+func Shapes(v *terminal.Voice, list ...*dataset.Data) {
 	for _, d := range list {
 		if d != nil && len(d.Parts()) > 1 {
-			v.say("%s of %d shapes: each has a network of its own, with the same gates", counted(d.Len(), "sample"), len(d.Parts()))
+			v.Say("%s of %d shapes: each has a network of its own, with the same gates", terminal.Counted(d.Len(), "sample"), len(d.Parts()))
 		}
 	}
 }
 
 // misfits says which layers do not align, and why.
-func (v *voice) misfits(a *graphmatch.Alignment) {
+func misfits(v *terminal.Voice, a *graphmatch.Alignment) {
 	var why []string
 	layers := map[string][]string{}
 	for _, l := range a.Layers {
@@ -59,24 +60,24 @@ func (v *voice) misfits(a *graphmatch.Alignment) {
 			why = append(why, l.Reason)
 		}
 	}
-	v.reasons("left out", why, layers)
+	reasons(v, "left out", why, layers)
 }
 
-// reordered says which parents' hidden units were brought into the base's order.
-func (v *voice) reordered(r *gating.Report) {
+// Reordered says which parents' hidden units were brought into the base's order.
+func Reordered(v *terminal.Voice, r *gating.Report) {
 	if r.Reordered == nil {
 		return
 	}
 	for j, moved := range r.Reordered.Moved {
 		if moved > 0 {
-			v.say("%s: %d of %d hidden units reordered by %s; cosine with the base's weights %.2f, was %.2f", filepath.Base(r.Parents[j].Path),
+			v.Say("%s: %d of %d hidden units reordered by %s; cosine with the base's weights %.2f, was %.2f", filepath.Base(r.Parents[j].Path),
 				moved, r.Reordered.Units[j], r.Reordered.By, r.Reordered.CosineAfter[j], r.Reordered.CosineBefore[j])
 		}
 	}
 }
 
-// exclusions says where parents were left out of the mixture.
-func (v *voice) exclusions(r *gating.Report) {
+// Exclusions says where parents were left out of the mixture.
+func Exclusions(v *terminal.Voice, r *gating.Report) {
 	var why []string
 	layers := map[string][]string{}
 	for _, l := range r.Layers {
@@ -88,37 +89,37 @@ func (v *voice) exclusions(r *gating.Report) {
 			why = append(why, reason)
 		}
 	}
-	v.reasons("at", why, layers)
+	reasons(v, "at", why, layers)
 }
 
 // reasons prints each reason once, with the layers it is given for.
-func (v *voice) reasons(what string, why []string, layers map[string][]string) {
+func reasons(v *terminal.Voice, what string, why []string, layers map[string][]string) {
 	said := map[string]bool{}
 	for _, reason := range why {
 		switch {
 		case said[reason]:
 			continue
-		case len(said) == maxListed:
-			v.say("and more: see softmerge match, or --json")
+		case len(said) == terminal.MaxListed:
+			v.Say("and more: see softmerge match, or --json")
 			return
 		}
 		said[reason] = true
-		v.say("%s %s: %s", what, short(layers[reason]), reason)
+		v.Say("%s %s: %s", what, terminal.Short(layers[reason]), reason)
 	}
 }
 
-// candidates prints the table of candidates, the chosen one marked.
-func (v *voice) candidates(r *gating.Report) error {
+// Candidates prints the table of candidates, the chosen one marked.
+func Candidates(v *terminal.Voice, r *gating.Report) error {
 	if r.Identical {
-		_, err := fmt.Fprintln(v.out, "the models are identical in every selected layer: the result is the base, byte for byte")
+		_, err := fmt.Fprintln(v.Out, "the models are identical in every selected layer: the result is the base, byte for byte")
 		return err
 	}
 	if r.LossName == "" {
-		_, err := fmt.Fprintf(v.out, "%s of %d models; without data nothing is judged\n", r.Chosen, len(r.Parents))
+		_, err := fmt.Fprintf(v.Out, "%s of %d models; without data nothing is judged\n", r.Chosen, len(r.Parents))
 		return err
 	}
 	if r.HeldOut > 0 {
-		v.say("judged on %s that no gate learned from", counted(r.HeldOut, "sample"))
+		v.Say("judged on %s that no gate learned from", terminal.Counted(r.HeldOut, "sample"))
 	}
 	rows := [][]string{{"candidate", r.LossName, r.Metric, ""}}
 	for _, c := range r.Candidates {
@@ -126,9 +127,9 @@ func (v *voice) candidates(r *gating.Report) error {
 		if c.Chosen {
 			mark = "<- chosen"
 		}
-		rows = append(rows, []string{candidateName(r, c.Name), figure(c.Loss), figure(c.Metric), mark})
+		rows = append(rows, []string{candidateName(r, c.Name), terminal.Figure(c.Loss), terminal.Figure(c.Metric), mark})
 	}
-	return v.table(rows, r.LossName, r.Metric)
+	return v.Table(rows, r.LossName, r.Metric)
 }
 
 // candidateName is a candidate's name for people: of a parent, as much of its path as tells it from the others.
@@ -149,24 +150,24 @@ func candidateName(r *gating.Report, name string) string {
 	return "parent " + filepath.Base(path)
 }
 
-// wrote says what was written.
-func (v *voice) wrote(r *gating.Report, size int64) {
+// Wrote says what was written.
+func Wrote(v *terminal.Voice, r *gating.Report, size int64) {
 	i := slices.IndexFunc(r.Candidates, func(c gating.ReportCandidate) bool { return c.Chosen })
 	what := candidateName(r, r.Chosen)
 	if i >= 0 && r.Candidates[i].Metric != nil {
-		what += fmt.Sprintf(", %s %s", r.Metric, figure(r.Candidates[i].Metric))
+		what += fmt.Sprintf(", %s %s", r.Metric, terminal.Figure(r.Candidates[i].Metric))
 	}
-	v.say("wrote %s (%s): %s", r.Output, bytesText(size), what)
+	v.Say("wrote %s (%s): %s", r.Output, terminal.Bytes(size), what)
 }
 
-// rehearsal prints what a dry run would merge.
-func (v *voice) rehearsal(s *graphmatch.Selection) error {
+// Rehearsal prints what a dry run would merge.
+func Rehearsal(v *terminal.Voice, s *graphmatch.Selection) error {
 	in := map[int]bool{}
 	for _, i := range s.Layers {
 		in[i] = true
 	}
 	t := s.Alignment.Table()
-	if v.json {
+	if v.JSON {
 		type row struct {
 			graphmatch.TableRow
 			Selected bool `json:"selected"`
@@ -175,7 +176,7 @@ func (v *voice) rehearsal(s *graphmatch.Selection) error {
 		for i, l := range t.Layers {
 			rows = append(rows, row{l, in[i]})
 		}
-		return v.object(struct {
+		return v.Object(struct {
 			DryRun bool  `json:"dry_run"`
 			Layers []row `json:"layers"`
 		}{true, rows})
@@ -188,5 +189,5 @@ func (v *voice) rehearsal(s *graphmatch.Selection) error {
 		}
 		rows = append(rows, []string{l.Name, l.Op, string(l.Status), merge, l.Reason})
 	}
-	return v.table(rows)
+	return v.Table(rows)
 }

@@ -1,0 +1,81 @@
+// Package exit says how the program ends: the one place where errors become exit codes.
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// Exit codes are a contract: scripts rely on them. "softmerge help exit-codes" says it to users.
+const (
+	Done        = 0
+	Failure     = 1
+	Usage       = 2
+	NoGain      = 3
+	Align       = 4
+	Unsupported = 5
+	Invalid     = 6
+	Data        = 7
+	Interrupted = 130
+)
+
+// ErrInterrupted is the error of a program that was told to end.
+var ErrInterrupted = errors.New("interrupted, nothing written")
+
+// ErrUsage is the kind of a mistake in the command line.
+var ErrUsage = errors.New("bad command line")
+
+// Usagef makes an error of kind [ErrUsage]; the hint says how to call the command.
+func Usagef(hint, format string, args ...any) error {
+	return advice.Errorf(ErrUsage, hint, format, args...)
+}
+
+// kinds are the kinds of errors in the order in which they count: an error may be of several.
+var kinds = []struct {
+	err  error
+	code int
+}{
+	{ErrInterrupted, Interrupted},
+	{context.Canceled, Interrupted},
+	{ErrUsage, Usage},
+	{graphmatch.ErrPattern, Usage},
+	{gating.ErrNoGain, NoGain},
+	{graphmatch.ErrAlign, Align},
+	{network.ErrUnsupported, Unsupported},
+	{dataset.ErrData, Data},
+	{onnx.ErrInvalid, Invalid},
+	{network.ErrShape, Invalid},
+	{gating.ErrRecipe, Invalid},
+}
+
+// Code is the exit code of an error.
+func Code(err error) int {
+	if err == nil {
+		return Done
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			return k.code
+		}
+	}
+	return Failure
+}
+
+// Guard turns a panic into an error: no user ever sees a stack trace.
+func Guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = advice.With(fmt.Errorf("internal error: %v", r),
+				"this is a fault of softmerge: please report it with the command line")
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,36 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+)
+
+// Evaluation is what eval prints: how well models do on data.
+type Evaluation struct {
+	Models   []Evaluated `json:"models"`
+	Metric   string      `json:"metric"`
+	LossName string      `json:"loss_name"`
+}
+
+// Evaluated is one model's result.
+type Evaluated struct {
+	Path    string   `json:"path"`
+	Loss    *float64 `json:"loss"` // null where it is not finite
+	Metric  *float64 `json:"metric"`
+	Samples int      `json:"samples"`
+	Seconds float64  `json:"seconds"`
+}
+
+// Print prints the results, a row a model.
+func (e *Evaluation) Print(v *terminal.Voice) error {
+	if v.JSON {
+		return v.Object(e)
+	}
+	rows := [][]string{{"model", e.LossName, e.Metric, "samples", "seconds"}}
+	for _, m := range e.Models {
+		rows = append(rows, []string{m.Path, terminal.Figure(m.Loss), terminal.Figure(m.Metric),
+			fmt.Sprint(m.Samples), fmt.Sprintf("%.2f", m.Seconds)})
+	}
+	return v.Table(rows, e.LossName, e.Metric, "samples", "seconds")
+}

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// failure is what a command that fails prints with --json.
+type failure struct {
+	Error      string                   `json:"error"`
+	Hint       string                   `json:"hint"`
+	Code       int                      `json:"code"`
+	Candidates []gating.ReportCandidate `json:"candidates,omitempty"` // if the merge got as far as judging them
+}
+
+// Failure says that a command failed and returns its exit code.
+func Failure(v *terminal.Voice, err error) int {
+	code := exit.Code(err)
+	v.Fail(err)
+	if v.JSON {
+		f := failure{Error: err.Error(), Hint: advice.Hint(err), Code: code}
+		if j := (*judgedError)(nil); errors.As(err, &j) {
+			f.Candidates = j.candidates
+		}
+		v.Object(f)
+	}
+	return code
+}
+
+// judgedError is an error after candidates were judged: scripts want to see them too.
+type judgedError struct {
+	candidates []gating.ReportCandidate
+	error
+}
+
+// Unwrap returns the error alone.
+func (e *judgedError) Unwrap() error { return e.error }
+
+// NoGain is the error that no candidate of a merge beat the best parent.
+func NoGain(r *gating.Report) error {
+	best := strings.TrimPrefix(r.Chosen, "parent:")
+	return &judgedError{r.Candidates, advice.With(
+		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, best),
+		"give more data, merge fine-tunes of one start, choose layers with --only, or take the parent with --allow-parent",
+	)}
+}

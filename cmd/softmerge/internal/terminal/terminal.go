@@ -1,0 +1,71 @@
+// Package terminal is the voice of the program: messages, tables, objects and progress.
+//
+//   - Messages are lower case, without a full stop, and say which file, node or tensor, what was found and
+//     what was wanted. A hint says what to do. They go to standard error.
+//   - Standard output carries results only: tables, or with --json one object, also when the command fails.
+//   - --quiet silences everything but results and errors.
+//   - Whatever comes from a file is printed through [Printable].
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// Voice is where a command speaks, and how.
+type Voice struct {
+	Out, Err    io.Writer // results; messages
+	JSON, Quiet bool      // the flags of these names
+}
+
+// Say prints a message, unless the program is to be quiet.
+func (v *Voice) Say(format string, args ...any) {
+	if !v.Quiet {
+		fmt.Fprintln(v.Err, Printable(fmt.Sprintf("softmerge: "+format, args...)))
+	}
+}
+
+// Fail prints an error and its hint.
+func (v *Voice) Fail(err error) {
+	message := strings.ReplaceAll(Printable(err.Error()), "\n", "\nsoftmerge: error: ")
+	fmt.Fprintf(v.Err, "softmerge: error: %s\n", message)
+	if hint := advice.Hint(err); hint != "" {
+		fmt.Fprintf(v.Err, "softmerge: hint: %s\n", Printable(hint))
+	}
+}
+
+// Line prints a line of a result.
+func (v *Voice) Line(format string, args ...any) error {
+	_, err := fmt.Fprintln(v.Out, Printable(fmt.Sprintf(format, args...)))
+	return err
+}
+
+// Object prints a result as JSON.
+func (v *Voice) Object(o any) error {
+	e := json.NewEncoder(v.Out)
+	e.SetEscapeHTML(false)
+	return e.Encode(o)
+}
+
+// Width is the width of the terminal that results go to, 0 if it is none.
+func (v *Voice) Width() int { return width(v.Out) }
+
+// width is the width of the terminal that w is, 0 if it is none.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
