@@ -10,7 +10,7 @@ import (
 func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 	from, to, ok := strings.Cut(ends, ",")
 	if !ok || from == "" || to == "" {
-		return nil, &patternError{pattern: pattern, problem: "needs two tensors: between:FROM,TO"}
+		return nil, patternError(pattern, "needs two tensors: between:FROM,TO", nil)
 	}
 	v := a.views[a.Base]
 	start, end := v.Named[strings.TrimSpace(from)], v.Named[strings.TrimSpace(to)]
@@ -19,8 +19,7 @@ func (a *Alignment) between(pattern, ends string) (func(*Layer) bool, error) {
 		value *flow.Value
 	}{{from, start}, {to, end}} {
 		if x.value == nil {
-			problem := "names no tensor " + x.name
-			return nil, &patternError{pattern: pattern, problem: problem, near: nearestValues(v, x.name)}
+			return nil, patternError(pattern, "names no tensor "+x.name, nearestValues(v, x.name))
 		}
 	}
 	below, above := reach(start, true), reach(end, false)

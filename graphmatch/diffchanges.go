@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -48,7 +47,7 @@ func (p *nodePairs) changes() (list []NodeChange, renamed int) {
 
 func nodeChange(change string, x *listed, details []Change) NodeChange {
 	return NodeChange{
-		Change: change, Name: onnx.NodeLabel(x.proto), Op: flow.Qualified(x.proto), Place: x.place, Details: details,
+		Change: change, Name: onnx.NodeLabel(x.proto), Op: onnx.OpLabel(x.proto), Place: x.place, Details: details,
 	}
 }
 
@@ -71,7 +70,7 @@ func (p *nodePairs) details(x, y *listed) []Change {
 		}
 	}
 	for _, name := range attributeNames(x.proto, y.proto) {
-		a, b := flow.Attribute(x.proto, name), flow.Attribute(y.proto, name)
+		a, b := onnx.NodeAttributes(x.proto).Proto(name), onnx.NodeAttributes(y.proto).Proto(name)
 		if !p.sameAttribute(a, b) {
 			list = append(list, attributeChange(name, a, b))
 		}
@@ -105,7 +104,7 @@ func (o supply) describe() string {
 	if o.node == nil {
 		return o.text
 	}
-	return fmt.Sprintf("output %d of %s (%s)", o.port, onnx.NodeLabel(o.node.proto), flow.Qualified(o.node.proto))
+	return fmt.Sprintf("output %d of %s (%s)", o.port, onnx.NodeLabel(o.node.proto), onnx.OpLabel(o.node.proto))
 }
 
 // attributeNames lists the attributes of two nodes by name.

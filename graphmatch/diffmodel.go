@@ -49,11 +49,7 @@ func properties(m *onnxpb.ModelProto) []property {
 		{"graph name", m.GetGraph().GetName()},
 	}
 	for _, o := range m.GetOpsetImport() {
-		domain := o.GetDomain()
-		if domain == "" {
-			domain = "ai.onnx"
-		}
-		list = append(list, property{"opset " + domain, strconv.FormatInt(o.GetVersion(), 10)})
+		list = append(list, property{"opset " + onnx.DomainLabel(o.GetDomain()), strconv.FormatInt(o.GetVersion(), 10)})
 	}
 	for _, e := range m.GetMetadataProps() {
 		list = append(list, property{"metadata " + e.GetKey(), strconv.Quote(e.GetValue())})

@@ -158,7 +158,7 @@ func newNodePairs(al *Alignment) *nodePairs {
 
 // match pairs two nodes of one operator, unless one is paired.
 func (p *nodePairs) match(x, y *listed) bool {
-	if x == nil || y == nil || x.pair != nil || y.pair != nil || flow.Qualified(x.proto) != flow.Qualified(y.proto) {
+	if x == nil || y == nil || x.pair != nil || y.pair != nil || onnx.OpLabel(x.proto) != onnx.OpLabel(y.proto) {
 		return false
 	}
 	x.pair, y.pair = y, x
@@ -204,7 +204,7 @@ func (p *nodePairs) by(key func(*listed) string) {
 		if key(x) == "" {
 			return ""
 		}
-		return x.place + "\x00" + flow.Qualified(x.proto) + "\x00" + key(x)
+		return x.place + "\x00" + onnx.OpLabel(x.proto) + "\x00" + key(x)
 	})
 }
 
@@ -231,7 +231,7 @@ func (p *nodePairs) bySigns(sign func(side int, x *listed) string) {
 func upstream(l *listing) map[*listed]string {
 	signs := map[*listed]string{}
 	for _, x := range l.nodes {
-		parts := []string{"up", x.place, flow.Qualified(x.proto)}
+		parts := []string{"up", x.place, onnx.OpLabel(x.proto)}
 		for _, o := range x.from {
 			parts = append(parts, o.text)
 			if o.node != nil {
@@ -256,7 +256,7 @@ func downstream(l *listing) map[*listed]string {
 			parts = append(parts, reader+" "+strconv.Itoa(r.slot))
 		}
 		slices.Sort(parts)
-		signs[x] = digest(append(parts, "down", x.place, flow.Qualified(x.proto)))
+		signs[x] = digest(append(parts, "down", x.place, onnx.OpLabel(x.proto)))
 	}
 	return signs
 }

@@ -2,13 +2,13 @@ package graphmatch
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // ErrPattern is the kind of errors about patterns: bad syntax, or nothing matched.
@@ -77,7 +77,7 @@ func (a *Alignment) find(pattern string) ([]int, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, &patternError{pattern: pattern, problem: "matches no layer", near: a.nearest(pattern)}
+		return nil, patternError(pattern, "matches no layer", a.nearest(pattern))
 	}
 	return found, nil
 }
@@ -93,7 +93,7 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 		glob = op
 	}
 	if len(flow.Components(pattern)) == 0 || op == "" || !doublestar.ValidatePattern(glob) {
-		return nil, &patternError{pattern: pattern, problem: "is not a valid glob"}
+		return nil, patternError(pattern, "is not a valid glob", nil)
 	}
 	return func(l *Layer) bool {
 		if isOp {
@@ -117,22 +117,11 @@ func asGlob(pattern string) string {
 // names are all names of a layer that a pattern may match.
 func (l *Layer) names() []string { return append([]string{l.Name}, l.tags...) }
 
-// patternError is a pattern that cannot be used.
-type patternError struct {
-	pattern, problem string
-	near             []string
-}
-
-// Error says which pattern and why.
-func (e *patternError) Error() string { return fmt.Sprintf("pattern %q %s", e.pattern, e.problem) }
-
-// Hint names what the user may have meant.
-func (e *patternError) Hint() string {
-	if len(e.near) == 0 {
-		return `quote globs such as 'conv*'; op:Conv matches operators; "softmerge inspect" lists all names`
+// patternError is an error about a pattern that cannot be used; near are names that the user may have meant.
+func patternError(pattern, problem string, near []string) error {
+	hint := `quote globs such as 'conv*'; op:Conv matches operators; "softmerge inspect" lists all names`
+	if len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, ", ") + `? "softmerge inspect" lists all names`
 	}
-	return "did you mean " + strings.Join(e.near, ", ") + `? "softmerge inspect" lists all names`
+	return advice.Errorf(ErrPattern, hint, "pattern %q %s", pattern, problem)
 }
-
-// Unwrap makes the error one of kind ErrPattern.
-func (e *patternError) Unwrap() error { return ErrPattern }

@@ -160,23 +160,6 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"conv1", "conv1", 0}, {"con1", "conv1", 1}} {
-		for _, swap := range []bool{false, true} {
-			a, b := test.a, test.b
-			if swap {
-				a, b = b, a
-			}
-			if got := editDistance(a, b); got != test.want {
-				t.Errorf("%q to %q: got %d, want %d", a, b, got, test.want)
-			}
-		}
-	}
-}
-
 // Floats in the base's orientation are the same whichever way the other model stores them.
 func TestFloatsAreOriented(t *testing.T) {
 	models := open(t, "tied_tuned", "transformer_tuned")

@@ -3,10 +3,16 @@ package graphmatch
 import (
 	"fmt"
 	"strings"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // maxListed is how many layers an error message lists.
 const maxListed = 5
+
+// alignHint says what to do about layers that do not align.
+const alignHint = "leave them out with --except, merge only what matches with --intersection, " +
+	"or see all with \"softmerge match\""
 
 // Strict returns an error of kind [ErrAlign] that names the selected layers which cannot be merged and
 // why, nil when all can.
@@ -24,8 +30,8 @@ func (s *Selection) Strict() error {
 	if count > maxListed {
 		bad = append(bad[:maxListed], fmt.Sprintf("and %d more", count-maxListed))
 	}
-	list := strings.Join(bad, "; ")
-	return &alignError{fmt.Sprintf("%d of %d selected layers do not align: %s", count, len(s.Layers), list)}
+	return advice.Errorf(ErrAlign, alignHint, "%d of %d selected layers do not align: %s",
+		count, len(s.Layers), strings.Join(bad, "; "))
 }
 
 // Intersection is the part of a selection that can be merged.
@@ -38,18 +44,3 @@ func (s *Selection) Intersection() *Selection {
 	}
 	return t
 }
-
-// alignError says which layers do not align.
-type alignError struct{ message string }
-
-// Error lists the layers and reasons.
-func (e *alignError) Error() string { return e.message }
-
-// Hint says what to do about them.
-func (e *alignError) Hint() string {
-	return "leave them out with --except, merge only what matches with --intersection, " +
-		"or see all with \"softmerge match\""
-}
-
-// Unwrap makes the error one of kind ErrAlign.
-func (e *alignError) Unwrap() error { return ErrAlign }

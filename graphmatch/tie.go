@@ -3,6 +3,8 @@ package graphmatch
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/onnx"
+
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -143,11 +145,9 @@ func (a *Alignment) refuseSharedInFunctions() {
 func addNodes(nodes []*onnxpb.NodeProto, function string, inside map[*onnxpb.NodeProto]string, depth int) {
 	for _, n := range nodes {
 		inside[n] = function
-		for _, a := range n.GetAttribute() {
-			for _, g := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
-				if g != nil && depth < flow.MaxDepth {
-					addNodes(g.GetNode(), function, inside, depth+1)
-				}
+		for _, g := range onnx.Subgraphs(n) {
+			if depth < flow.MaxDepth {
+				addNodes(g.GetNode(), function, inside, depth+1)
 			}
 		}
 	}

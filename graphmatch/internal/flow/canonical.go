@@ -154,10 +154,10 @@ func (g *Canonical) LinkOutputs() {
 func (n *Node) attributes() string {
 	var s strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(distinguishing[n.Op])) {
-		fmt.Fprintf(&s, " %s=%d", name, IntAttr(n.Proto, name, distinguishing[n.Op][name]))
+		fmt.Fprintf(&s, " %s=%d", name, n.Attributes().Int(name, distinguishing[n.Op][name]))
 	}
 	for _, name := range distinguishingLists[n.Op] {
-		if list := IntsAttr(n.Proto, name); slices.ContainsFunc(list, func(i int64) bool { return i != 1 }) {
+		if list := n.Attributes().Ints(name, nil); slices.ContainsFunc(list, func(i int64) bool { return i != 1 }) {
 			fmt.Fprintf(&s, " %s=%v", name, list)
 		}
 	}
@@ -192,5 +192,5 @@ var vectorRoles = map[string]bool{"bias": true, "scale": true, "mean": true, "va
 
 // outputsFirst tells whether what the anchor reads is the transposed of a linear layer's own orientation.
 func (u *Unit) outputsFirst(p *Param) bool {
-	return u.Kind == "Linear" && len(p.C.Shape) == 2 && IntAttr(u.Anchor.Proto, "transB", 0) != 0
+	return u.Kind == "Linear" && len(p.C.Shape) == 2 && u.Anchor.Attributes().Int("transB", 0) != 0
 }

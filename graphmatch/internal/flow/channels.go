@@ -15,7 +15,7 @@ func (u *Unit) ChannelAxis(p *Param) int {
 	switch {
 	case u.Kind == "Conv" && rank > 2:
 		return p.C.TensorAxis(0)
-	case u.Kind == "ConvTranspose" && rank > 2 && IntAttr(u.Anchor.Proto, "group", 1) == 1:
+	case u.Kind == "ConvTranspose" && rank > 2 && u.Anchor.Attributes().Int("group", 1) == 1:
 		return p.C.TensorAxis(1)
 	case u.Kind == "Linear" && rank > 1 && u.outputsFirst(p):
 		return p.C.TensorAxis(0)

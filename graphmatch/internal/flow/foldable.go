@@ -92,7 +92,7 @@ func (u *Unit) axisBehind(rank func(*Value) int) int {
 // scaled tells whether a Gemm multiplies its product or its bias by a number.
 func scaled(n *Node) bool {
 	for _, name := range []string{"alpha", "beta"} {
-		if a := Attribute(n.Proto, name); a != nil && a.GetF() != 1 {
+		if n.Attributes().Float(name, 1) != 1 {
 			return true
 		}
 	}
@@ -104,19 +104,16 @@ func scaled(n *Node) bool {
 // position by itself.
 func (n *Node) trains() bool {
 	if n.Opset >= 14 {
-		return IntAttr(n.Proto, "training_mode", 0) != 0
+		return n.Attributes().Int("training_mode", 0) != 0
 	}
 	outs := n.Proto.GetOutput()
 	named := func(s string) bool { return s != "" }
-	return IntAttr(n.Proto, "spatial", 1) == 0 || len(outs) > 1 && slices.ContainsFunc(outs[1:], named)
+	return n.Attributes().Int("spatial", 1) == 0 || len(outs) > 1 && slices.ContainsFunc(outs[1:], named)
 }
 
 // Epsilon is a BatchNormalization's epsilon, by default 1e-5.
 func (n *Node) Epsilon() float64 {
-	if a := Attribute(n.Proto, "epsilon"); a != nil {
-		return float64(a.GetF())
-	}
-	return float64(float32(1e-5))
+	return float64(n.Attributes().Float("epsilon", 1e-5))
 }
 
 // NodeName is what the file calls the node that reads the layer's weight, the layer's name for nodes

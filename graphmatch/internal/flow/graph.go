@@ -2,7 +2,6 @@ package flow
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -33,8 +32,9 @@ type Node struct {
 	In    []*Value
 	Out   []*Value
 	Live  bool
-	Unit  *Unit // the layer that the node belongs to
-	shift int   // what to add to a slot to get the input's number in proto
+	Unit  *Unit      // the layer that the node belongs to
+	shift int        // what to add to a slot to get the input's number in proto
+	call  attributes // of the function call around the node, nil in the main graph
 }
 
 // Value is one array in the flow.
@@ -58,6 +58,7 @@ type scope struct {
 	where  string
 	depth  int
 	opsets []*onnxpb.OperatorSetIdProto
+	call   attributes // of the function call around, nil in the main graph
 }
 
 // find looks a name up, here and then outside. The value of an optional input that a function's caller
@@ -73,29 +74,31 @@ func (s *scope) find(name string) (v *Value, known bool) {
 
 // inner is a scope for a subgraph, which sees the names around it.
 func (s *scope) inner(where string) *scope {
-	in := s.apart(where, s.opsets)
+	in := s.apart(where, s.opsets, s.call)
 	in.outer = s
 	return in
 }
 
 // apart is a scope for a function's body, which sees nothing around it and has operator versions of its own.
-func (s *scope) apart(where string, opsets []*onnxpb.OperatorSetIdProto) *scope {
-	return &scope{values: map[string]*Value{}, where: s.where + where + "/", depth: s.depth + 1, opsets: opsets}
+func (s *scope) apart(where string, opsets []*onnxpb.OperatorSetIdProto, call attributes) *scope {
+	return &scope{
+		values: map[string]*Value{}, where: s.where + where + "/", depth: s.depth + 1, opsets: opsets, call: call,
+	}
 }
 
 // builder makes the flow of one model.
 type builder struct {
 	*Graph
-	functions map[string]*onnxpb.FunctionProto
+	functions map[[3]string]*onnxpb.FunctionProto
 }
 
 // newGraph reads a model as a data flow. It fails for names that nothing produces and for nesting that no
 // real model has.
 func newGraph(m *onnx.Model) (*Graph, error) {
 	proto := m.Proto()
-	b := &builder{Graph: &Graph{Model: m, Named: map[string]*Value{}}, functions: map[string]*onnxpb.FunctionProto{}}
+	b := &builder{Graph: &Graph{Model: m, Named: map[string]*Value{}}, functions: map[[3]string]*onnxpb.FunctionProto{}}
 	for _, f := range proto.GetFunctions() {
-		b.functions[f.GetDomain()+"::"+f.GetName()+":"+f.GetOverload()] = f
+		b.functions[functionKey(f)] = f
 	}
 	top := &scope{values: map[string]*Value{}, opsets: proto.GetOpsetImport()}
 	g := proto.GetGraph()
@@ -164,7 +167,7 @@ func (b *builder) body(nodes []*onnxpb.NodeProto, s *scope) error {
 
 // node adds one node: a rename, a view of a constant, a function call or an operator.
 func (b *builder) node(p *onnxpb.NodeProto, s *scope) error {
-	n := &Node{Proto: p, Op: Qualified(p), Opset: opsetOf(s.opsets, p.GetDomain()), where: s.where}
+	n := &Node{Proto: p, Op: onnx.OpLabel(p), Opset: onnx.OpsetVersion(s.opsets, p.GetDomain()), where: s.where, call: s.call}
 	for _, name := range p.GetInput() {
 		v, known := s.find(name)
 		if !known && name != "" {
@@ -179,7 +182,7 @@ func (b *builder) node(p *onnxpb.NodeProto, s *scope) error {
 		}
 		return nil
 	}
-	if f := b.functions[p.GetDomain()+"::"+p.GetOpType()+":"+p.GetOverload()]; f != nil {
+	if f := b.functions[callKey(p)]; f != nil {
 		return b.expand(n, f, s)
 	}
 	if err := b.subgraphs(n, s); err != nil {
@@ -209,7 +212,7 @@ func (b *builder) add(n *Node, s *scope) {
 // expand adds the body of a local function. Tensors handed to it enter at the call, which is where an
 // edit can give one call another tensor.
 func (b *builder) expand(n *Node, f *onnxpb.FunctionProto, s *scope) error {
-	in := s.apart(n.Proto.GetName(), f.GetOpsetImport())
+	in := s.apart(n.Proto.GetName(), f.GetOpsetImport(), callAttributes(f, n))
 	for i, name := range f.GetInput() {
 		in.values[name] = nil
 		if i >= len(n.In) || n.In[i] == nil {
@@ -239,22 +242,16 @@ func (b *builder) expand(n *Node, f *onnxpb.FunctionProto, s *scope) error {
 // subgraphs adds the bodies of If, Loop, Scan and their like; what a body returns becomes further inputs
 // of the node that owns it.
 func (b *builder) subgraphs(n *Node, s *scope) error {
-	for _, a := range n.Proto.GetAttribute() {
-		graphs := a.GetGraphs()
-		if a.GetG() != nil {
-			graphs = append(slices.Clone(graphs), a.GetG())
+	for a, g := range onnx.Subgraphs(n.Proto) {
+		in := s.inner(n.Proto.GetName() + "/" + a.GetName())
+		b.bodyInputs(n, g, in)
+		b.initializers(g, in)
+		if err := b.body(g.GetNode(), in); err != nil {
+			return err
 		}
-		for _, g := range graphs {
-			in := s.inner(n.Proto.GetName() + "/" + a.GetName())
-			b.bodyInputs(n, g, in)
-			b.initializers(g, in)
-			if err := b.body(g.GetNode(), in); err != nil {
-				return err
-			}
-			for _, out := range g.GetOutput() {
-				v, _ := in.find(out.GetName())
-				n.In = append(n.In, v)
-			}
+		for _, out := range g.GetOutput() {
+			v, _ := in.find(out.GetName())
+			n.In = append(n.In, v)
 		}
 	}
 	return nil
@@ -320,25 +317,4 @@ func (r Reader) Site(c *Constant) onnx.Site {
 		return *c.Entry
 	}
 	return onnx.Site{Node: r.Node.Proto, Input: r.Slot + r.Node.shift}
-}
-
-// Qualified is a node's operator type with its domain, unless that is ONNX's own.
-func Qualified(p *onnxpb.NodeProto) string {
-	if d := p.GetDomain(); d != "" && d != "ai.onnx" {
-		return d + "." + p.GetOpType()
-	}
-	return p.GetOpType()
-}
-
-// opsetOf is the version that a file imports of a domain, 0 when it imports none.
-func opsetOf(imports []*onnxpb.OperatorSetIdProto, domain string) int64 {
-	if domain == "ai.onnx" {
-		domain = ""
-	}
-	for _, o := range imports {
-		if d := o.GetDomain(); d == domain || domain == "" && d == "ai.onnx" {
-			return o.GetVersion()
-		}
-	}
-	return 0
 }

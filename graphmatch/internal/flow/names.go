@@ -30,11 +30,9 @@ func addNames(g *onnxpb.GraphProto, taken map[string]bool, depth int) {
 		for _, name := range slices.Concat(n.GetOutput(), n.GetInput()) {
 			taken[name] = true
 		}
-		for _, a := range n.GetAttribute() {
-			for _, body := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
-				if body != nil && depth < MaxDepth {
-					addNames(body, taken, depth+1)
-				}
+		for _, body := range onnx.Subgraphs(n) {
+			if depth < MaxDepth {
+				addNames(body, taken, depth+1)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -70,14 +71,12 @@ func reads(n *onnxpb.NodeProto, names []string, depth int) []string {
 	if depth > MaxDepth {
 		return names
 	}
-	for _, a := range n.GetAttribute() {
-		for _, g := range append(slices.Clone(a.GetGraphs()), a.GetG()) {
-			for _, inner := range g.GetNode() {
-				names = reads(inner, names, depth+1)
-			}
-			for _, out := range g.GetOutput() {
-				names = append(names, out.GetName())
-			}
+	for _, g := range onnx.Subgraphs(n) {
+		for _, inner := range g.GetNode() {
+			names = reads(inner, names, depth+1)
+		}
+		for _, out := range g.GetOutput() {
+			names = append(names, out.GetName())
 		}
 	}
 	return names

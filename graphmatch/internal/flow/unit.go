@@ -86,7 +86,7 @@ func (v *Network) group(n *Node) {
 	if len(params) == 0 {
 		return
 	}
-	u := &Unit{Model: v.Model, Op: Qualified(n.Proto), Kind: n.Op, Anchor: n, Members: []*Node{n}, Params: params}
+	u := &Unit{Model: v.Model, Op: onnx.OpLabel(n.Proto), Kind: n.Op, Anchor: n, Members: []*Node{n}, Params: params}
 	if k := kinds[n.Op]; k != "" && params[0].Role == "weight" {
 		u.Kind = k
 	}
@@ -222,7 +222,7 @@ func (u *Unit) linearWidth() int {
 	if len(w) == 0 {
 		return 0
 	}
-	if len(w) == 2 && IntAttr(u.Anchor.Proto, "transB", 0) != 0 {
+	if len(w) == 2 && u.Anchor.Attributes().Int("transB", 0) != 0 {
 		return w[0]
 	}
 	return w[len(w)-1]
@@ -235,7 +235,7 @@ func (u *Unit) outputChannels() int {
 	case len(w) < 3:
 		return 0
 	case u.Kind == "ConvTranspose":
-		return w[1] * int(IntAttr(u.Anchor.Proto, "group", 1))
+		return w[1] * int(u.Anchor.Attributes().Int("group", 1))
 	}
 	return w[0]
 }

@@ -12,7 +12,7 @@ const MaxNumbers = 64
 // input of a renaming node, or a constant seen through a node that only turns it. It is nil for all others.
 func (b *builder) passed(n *Node) *Value {
 	if n.Op == "Constant" && len(n.Proto.GetOutput()) > 0 {
-		return &Value{Fixed: literal(n.Proto)}
+		return &Value{Fixed: literal(n.resolved())}
 	}
 	if len(n.In) == 0 || n.In[0] == nil || len(n.Proto.GetOutput()) == 0 {
 		return nil
@@ -41,7 +41,7 @@ func (b *builder) view(n *Node, c *Constant) *Value {
 	var seen *Constant
 	switch n.Op {
 	case "Cast":
-		to := onnx.DataType(IntAttr(n.Proto, "to", 0))
+		to := onnx.DataType(n.Attributes().Int("to", 0))
 		if to == c.DataType() {
 			return &Value{Fixed: c.alias(n.Proto.GetOutput()[0])}
 		}
@@ -49,7 +49,7 @@ func (b *builder) view(n *Node, c *Constant) *Value {
 			seen = c.through(site)
 		}
 	case "Transpose":
-		seen = c.transpose(IntsAttr(n.Proto, "perm"), site)
+		seen = c.transpose(n.Attributes().Ints("perm", nil), site)
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze":
 		if shape, ok := b.newShape(n, c.Shape); ok {
 			seen = c.reshape(shape, site)
@@ -97,11 +97,11 @@ func (b *builder) newShape(n *Node, shape []int) ([]int, bool) {
 		}
 		return resolveReshape(shape, want)
 	case "Flatten":
-		return flattened(shape, int(IntAttr(n.Proto, "axis", 1)))
+		return flattened(shape, int(n.Attributes().Int("axis", 1)))
 	}
 	axes, ok := b.Numbers(n, "axes")
 	if n.Op == "Squeeze" {
-		if len(n.In) < 2 && IntsAttr(n.Proto, "axes") == nil {
+		if len(n.In) < 2 && n.Attributes().Ints("axes", nil) == nil {
 			return squeezed(shape, nil)
 		}
 		return squeezed(shape, axes)
@@ -115,7 +115,7 @@ func (b *builder) newShape(n *Node, shape []int) ([]int, bool) {
 // Numbers are the whole numbers that a node gets as its second input, or as the attribute that older
 // opsets used; false when they are not stored in the file, or more than MaxNumbers.
 func (f *Graph) Numbers(n *Node, attr string) ([]int64, bool) {
-	if list := IntsAttr(n.Proto, attr); list != nil {
+	if list := n.Attributes().Ints(attr, nil); list != nil {
 		return list, len(list) <= MaxNumbers
 	}
 	if len(n.In) < 2 {
@@ -227,27 +227,4 @@ func unsqueezed(shape []int, axes []int64) ([]int, bool) {
 		}
 	}
 	return out, true
-}
-
-// Attribute finds an attribute by name, nil when the node has none.
-func Attribute(p *onnxpb.NodeProto, name string) *onnxpb.AttributeProto {
-	for _, a := range p.GetAttribute() {
-		if a.GetName() == name {
-			return a
-		}
-	}
-	return nil
-}
-
-// IntAttr is a whole-number attribute, or its default.
-func IntAttr(p *onnxpb.NodeProto, name string, absent int64) int64 {
-	if a := Attribute(p, name); a != nil {
-		return a.GetI()
-	}
-	return absent
-}
-
-// IntsAttr is a list attribute, nil when absent.
-func IntsAttr(p *onnxpb.NodeProto, name string) []int64 {
-	return Attribute(p, name).GetInts()
 }

@@ -9,7 +9,7 @@ import (
 // concat strings the orders of its inputs together (Concat, opset 13).
 func (t *tracer) concat(n *flow.Node) bool {
 	first := t.input(n, 0)
-	i := first.fromEnd(int(flow.IntAttr(n.Proto, "axis", 0)))
+	i := first.fromEnd(int(n.Attributes().Int("axis", 0)))
 	if i == 0 {
 		return false
 	}

@@ -13,7 +13,7 @@ func (t *tracer) conv(n *flow.Node) bool {
 	if w == nil || len(w.C.Shape) < 3 {
 		return false
 	}
-	rank, group := len(w.C.Shape), int(flow.IntAttr(n.Proto, "group", 1))
+	rank, group := len(w.C.Shape), int(n.Attributes().Int("group", 1))
 	in := data.at(rank - 1)
 	out := ranked(rank)
 	out.set(rank, data.at(rank))
@@ -81,7 +81,7 @@ func (t *tracer) groupedConv(n *flow.Node, w *flow.Param, in axis, group int) (a
 // convTranspose follows ConvTranspose without groups (opset 22), whose weight has the input's channels first.
 func (t *tracer) convTranspose(n *flow.Node) bool {
 	w, data := t.param(n, 1), t.input(n, 0)
-	if w == nil || len(w.C.Shape) < 3 || flow.IntAttr(n.Proto, "group", 1) != 1 {
+	if w == nil || len(w.C.Shape) < 3 || n.Attributes().Int("group", 1) != 1 {
 		return false
 	}
 	rank := len(w.C.Shape)

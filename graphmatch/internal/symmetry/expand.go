@@ -82,7 +82,7 @@ func (t *tracer) pads(n *flow.Node) (list []number) {
 	if len(n.In) > 1 {
 		return t.numbers(n.In[1])
 	}
-	for _, p := range flow.IntsAttr(n.Proto, "pads") {
+	for _, p := range n.Attributes().Ints("pads", nil) {
 		list = append(list, exactly(clamped(p)))
 	}
 	return list

@@ -5,7 +5,7 @@ import "github.com/softmerge/softmerge/graphmatch/internal/flow"
 // flatten follows Flatten at axis 1: channels become consecutive positions, one per pixel.
 func (t *tracer) flatten(n *flow.Node) bool {
 	f := t.input(n, 0)
-	if f.rank < 1 || flow.IntAttr(n.Proto, "axis", 1) != 1 {
+	if f.rank < 1 || n.Attributes().Int("axis", 1) != 1 {
 		return false
 	}
 	return t.result(n, f.flattened())

@@ -28,7 +28,7 @@ func (t *tracer) gather(n *flow.Node) bool {
 	return t.result(n, out)
 }
 
-func gatherAxis(n *flow.Node) int { return int(flow.IntAttr(n.Proto, "axis", 0)) }
+func gatherAxis(n *flow.Node) int { return int(n.Attributes().Int("axis", 0)) }
 
 // lookUp follows a table lookup: the columns are hidden units, the rows are in fixed order.
 func (t *tracer) lookUp(n *flow.Node) bool {

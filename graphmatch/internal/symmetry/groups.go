@@ -64,7 +64,7 @@ func (a axis) inGroups(groups int) ([]axis, bool) {
 // groups is the number of groups of a group normalisation, 0 when the file does not say.
 func (t *tracer) groups(u *flow.Unit) int {
 	if u.Anchor.Op != "Mul" {
-		return int(flow.IntAttr(u.Anchor.Proto, "num_groups", 0))
+		return int(u.Anchor.Attributes().Int("num_groups", 0))
 	}
 	i := slices.IndexFunc(u.Members, func(n *flow.Node) bool { return n.Op == "InstanceNormalization" })
 	if i < 0 || u.Members[i].In[1] == nil || u.Members[i].In[1].Fixed == nil {

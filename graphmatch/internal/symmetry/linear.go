@@ -5,11 +5,11 @@ import "github.com/softmerge/softmerge/graphmatch/internal/flow"
 // gemm follows Gemm with a weight as its second matrix.
 func (t *tracer) gemm(n *flow.Node) bool {
 	w, data := t.param(n, 1), t.input(n, 0)
-	if w == nil || len(w.C.Shape) != 2 || flow.IntAttr(n.Proto, "transA", 0) != 0 {
+	if w == nil || len(w.C.Shape) != 2 || n.Attributes().Int("transA", 0) != 0 {
 		return false
 	}
 	in, out := 0, 1
-	if flow.IntAttr(n.Proto, "transB", 0) != 0 {
+	if n.Attributes().Int("transB", 0) != 0 {
 		in, out = 1, 0
 	}
 	made := t.newSet(n, w.C.Shape[out], 1)

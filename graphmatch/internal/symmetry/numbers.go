@@ -131,14 +131,14 @@ func (t *tracer) shapeNumbers(n *flow.Node) []number {
 
 // hasBounds tells whether a Shape gives some of the axes only (opset 15).
 func hasBounds(n *flow.Node) bool {
-	return flow.Attribute(n.Proto, "start") != nil || flow.Attribute(n.Proto, "end") != nil
+	return n.Attributes().Has("start") || n.Attributes().Has("end")
 }
 
 // zeros follows ConstantOfShape for a vector of zeros.
 func (t *tracer) zeros(n *flow.Node) []number {
 	count := t.numbers(n.In[0])
-	if a := flow.Attribute(n.Proto, "value"); a != nil {
-		fill, err := t.Model.Tensor(a.GetT()).Ints(nil)
+	if a := n.Attributes().Tensor("value"); a != nil {
+		fill, err := t.Model.Tensor(a).Ints(nil)
 		if err != nil || len(fill) != 1 || fill[0] != 0 {
 			return nil
 		}
@@ -152,7 +152,7 @@ func (t *tracer) zeros(n *flow.Node) []number {
 // gatherNumbers follows Gather with a known choice.
 func (t *tracer) gatherNumbers(n *flow.Node) []number {
 	whole := t.numbers(n.In[0])
-	if len(n.In) < 2 || whole == nil || flow.IntAttr(n.Proto, "axis", 0) != 0 {
+	if len(n.In) < 2 || whole == nil || n.Attributes().Int("axis", 0) != 0 {
 		return nil
 	}
 	out := []number{}

@@ -9,7 +9,7 @@ import (
 // reversedPads follows how PyTorch's exporter turns padding, given as pairs with the last axis first, into all starts
 // and then all ends: Reshape to rows of two, rows reversed by a Slice, Transpose.
 func (t *tracer) reversedPads(n *flow.Node) []number {
-	if !slices.Equal(flow.IntsAttr(n.Proto, "perm"), []int64{1, 0}) {
+	if !slices.Equal(n.Attributes().Ints("perm", nil), []int64{1, 0}) {
 		return nil
 	}
 	pairs := t.reversedRows(n.In[0].MadeBy("Slice")).MadeBy("Reshape")

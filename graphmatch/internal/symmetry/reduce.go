@@ -8,11 +8,11 @@ func (t *tracer) reduce(n *flow.Node) bool {
 	f := t.input(n, 0)
 	axes, given := t.Graph.Numbers(n, "axes")
 	given = given && len(axes) > 0
-	keep := flow.IntAttr(n.Proto, "keepdims", 1) != 0
+	keep := n.Attributes().Int("keepdims", 1) != 0
 	switch {
 	case !given && len(n.In) > 1, f.rank < 0 && !(given && keep):
 		return false
-	case !given && flow.IntAttr(n.Proto, "noop_with_empty_axes", 0) != 0:
+	case !given && n.Attributes().Int("noop_with_empty_axes", 0) != 0:
 		return t.result(n, f)
 	case !given:
 		return t.result(n, f.reduced(f.rank, keep, func(int) bool { return true }))

@@ -65,7 +65,7 @@ func (f *layout) reshapedUnranked(want []number) (*layout, bool) {
 // resolved fills in what a Reshape's 0 and -1 stand for: the length of the input's axis, and what remains.
 func (f *layout) resolved(want []number, n *flow.Node) []number {
 	out := slices.Clone(want)
-	copies := flow.IntAttr(n.Proto, "allowzero", 0) == 0
+	copies := n.Attributes().Int("allowzero", 0) == 0
 	open := -1 // the axis that takes what remains
 	for i, x := range out {
 		switch {

@@ -95,7 +95,7 @@ func (t *tracer) channels(n *flow.Node) bool {
 			f.at(i).freeze()
 		}
 	}
-	if kernel := flow.IntsAttr(n.Proto, "kernel_shape"); len(kernel) == f.rank-2 {
+	if kernel := n.Attributes().Ints("kernel_shape", nil); len(kernel) == f.rank-2 {
 		sizes := []int{}
 		for i := range kernel {
 			sizes = append(sizes, intAt(kernel, i, 1))

@@ -53,7 +53,7 @@ func (f *layout) splitAxis(want []number) int {
 // them, nil if that is not what follows.
 func (t *tracer) transposeAndMerge(n *flow.Node, p int, want []number) (transpose, merge *flow.Node) {
 	transpose = onlyFollower(n, "Transpose")
-	if transpose == nil || !exchangesNext(flow.IntsAttr(transpose.Proto, "perm"), p, len(want)) {
+	if transpose == nil || !exchangesNext(transpose.Attributes().Ints("perm", nil), p, len(want)) {
 		return nil, nil
 	}
 	merge = onlyFollower(transpose, "Reshape")

@@ -35,7 +35,7 @@ func (t *tracer) sliceAxes(n *flow.Node) (axes []int) {
 		axes, _ = allKnown(t.numbers(n.In[3]))
 		return axes
 	}
-	for _, x := range flow.IntsAttr(n.Proto, "axes") {
+	for _, x := range n.Attributes().Ints("axes", nil) {
 		axes = append(axes, int(x))
 	}
 	return axes
@@ -89,7 +89,7 @@ func (t *tracer) stepsOne(n *flow.Node) bool {
 // boundList is what a Slice has as an attribute (up to opset 9), as a constant or as computed numbers, within those
 // that are followed; false when that is not known.
 func (t *tracer) boundList(n *flow.Node, slot int, attr string) ([]int, bool) {
-	if given := flow.IntsAttr(n.Proto, attr); given != nil {
+	if given := n.Attributes().Ints(attr, nil); given != nil {
 		return clampedAll(given), true
 	}
 	if slot >= len(n.In) || n.In[slot] == nil {

@@ -9,7 +9,7 @@ import (
 // split cuts an axis in pieces, dividing the sets along it (Split, opset 18).
 func (t *tracer) split(n *flow.Node) bool {
 	f := t.input(n, 0)
-	i := f.fromEnd(int(flow.IntAttr(n.Proto, "axis", 0)))
+	i := f.fromEnd(int(n.Attributes().Int("axis", 0)))
 	if i == 0 {
 		return false
 	}

@@ -4,7 +4,7 @@ import "github.com/softmerge/softmerge/graphmatch/internal/flow"
 
 // transpose moves axes.
 func (t *tracer) transpose(n *flow.Node) bool {
-	f, perm := t.input(n, 0), flow.IntsAttr(n.Proto, "perm")
+	f, perm := t.input(n, 0), n.Attributes().Ints("perm", nil)
 	if perm == nil && f.rank < 0 {
 		return false
 	}

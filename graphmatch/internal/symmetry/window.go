@@ -9,13 +9,13 @@ import (
 // windowSizes gives the axes that a convolution's or pool's window slides over the lengths that follow from its
 // attributes (ONNX Conv, opset 22); lengths that are not certain stay unknown.
 func (t *tracer) windowSizes(n *flow.Node, data, out *layout, kernel []int) {
-	auto := string(flow.Attribute(n.Proto, "auto_pad").GetS())
-	if auto != "" && auto != "NOTSET" || flow.IntAttr(n.Proto, "ceil_mode", 0) != 0 {
+	auto := n.Attributes().String("auto_pad", "")
+	if auto != "" && auto != "NOTSET" || n.Attributes().Int("ceil_mode", 0) != 0 {
 		return
 	}
 	space := len(kernel)
-	strides, dilations := flow.IntsAttr(n.Proto, "strides"), flow.IntsAttr(n.Proto, "dilations")
-	pads := flow.IntsAttr(n.Proto, "pads")
+	strides, dilations := n.Attributes().Ints("strides", nil), n.Attributes().Ints("dilations", nil)
+	pads := n.Attributes().Ints("pads", nil)
 	for i := range kernel {
 		fromEnd := space - i
 		in := data.at(fromEnd).size
