@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -118,13 +119,13 @@ func TestAlignWithItselfIsIdentical(t *testing.T) {
 }
 
 func TestAlignStructureReadsNoWeights(t *testing.T) {
-	d := draw(t, 1)
-	x := d.input("x")
+	d := graphtest.New(t, 1)
+	x := d.Input("x")
 	big := &onnxpb.TensorProto{Name: proto.String("fc.weight"), DataType: proto.Int32(1), Dims: []int64{1 << 15, 1 << 15},
 		DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(), ExternalData: []*onnxpb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("absent.bin")}}}
-	d.model.Graph.Initializer = append(d.model.Graph.Initializer, big)
-	d.output(d.node("fc", "MatMul", []string{x, "fc.weight"}))
-	m := d.load()
+	d.Model.Graph.Initializer = append(d.Model.Graph.Initializer, big)
+	d.Output(d.Node("fc", "MatMul", []string{x, "fc.weight"}))
+	m := d.Load()
 	a, err := AlignStructure([]*onnx.Model{m, m}, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +145,9 @@ func TestAlignRefusesBadArguments(t *testing.T) {
 			t.Errorf("base %d of one model: no error", base)
 		}
 	}
-	d := draw(t, 1)
-	d.output(d.node("r", "Relu", []string{"nowhere"}))
-	if _, err := Align([]*onnx.Model{d.load()}, 0); !errors.Is(err, onnx.ErrInvalid) {
+	d := graphtest.New(t, 1)
+	d.Output(d.Node("r", "Relu", []string{"nowhere"}))
+	if _, err := Align([]*onnx.Model{d.Load()}, 0); !errors.Is(err, onnx.ErrInvalid) {
 		t.Errorf("dangling input: got %v, want an error of kind ErrInvalid", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -14,32 +15,32 @@ import (
 // deepNet draws residual blocks of two layers and a normalisation each; the tensors' dims are given
 // without data, so that only structure can be read. without leaves one block out.
 func deepNet(t testing.TB, blocks, width, without int) *onnxpb.ModelProto {
-	d := draw(t, 1)
+	d := graphtest.New(t, 1)
 	empty := func(name string, dims ...int64) string {
-		d.model.Graph.Initializer = append(d.model.Graph.Initializer, &onnxpb.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(1),
+		d.Model.Graph.Initializer = append(d.Model.Graph.Initializer, &onnxpb.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(1),
 			DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(), ExternalData: []*onnxpb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("absent.bin")}}})
 		return name
 	}
-	x, w := d.input("x"), int64(width)
+	x, w := d.Input("x"), int64(width)
 	for i := range blocks {
 		if i == without {
 			continue
 		}
 		n := fmt.Sprintf("blocks.%d", i)
-		y := d.node(n+".norm", "LayerNormalization", []string{x, empty(n+".norm.weight", w), empty(n+".norm.bias", w)})
+		y := d.Node(n+".norm", "LayerNormalization", []string{x, empty(n+".norm.weight", w), empty(n+".norm.bias", w)})
 		for _, part := range []string{".up", ".down"} {
-			y = d.node(n+part+"/MatMul", "MatMul", []string{y, empty(n+part+".weight", w, w)})
-			y = d.node(n+part+"/Add", "Add", []string{y, empty(n+part+".bias", w)})
+			y = d.Node(n+part+"/MatMul", "MatMul", []string{y, empty(n+part+".weight", w, w)})
+			y = d.Node(n+part+"/Add", "Add", []string{y, empty(n+part+".bias", w)})
 		}
-		x = d.node(n+".sum", "Add", []string{x, y})
+		x = d.Node(n+".sum", "Add", []string{x, y})
 	}
-	d.output(x)
-	return d.model
+	d.Output(x)
+	return d.Model
 }
 
 // TestDeepNetworks aligns 1,000 layers of a billion weights that are not there to be read.
 func TestDeepNetworks(t *testing.T) {
-	base := load(t, deepNet(t, 334, 1224, -1))
+	base := graphtest.Load(t, deepNet(t, 334, 1224, -1))
 	for name, test := range map[string]struct {
 		without int
 		renamed bool
@@ -50,7 +51,7 @@ func TestDeepNetworks(t *testing.T) {
 			if test.renamed {
 				renameAll(t, other, rand.New(rand.NewPCG(1, 1)))
 			}
-			a, err := AlignStructure([]*onnx.Model{base, load(t, other)}, 0)
+			a, err := AlignStructure([]*onnx.Model{base, graphtest.Load(t, other)}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,11 +64,11 @@ func TestDeepNetworks(t *testing.T) {
 }
 
 func BenchmarkAlign(b *testing.B) {
-	base := load(b, deepNet(b, 334, 1224, -1))
+	base := graphtest.Load(b, deepNet(b, 334, 1224, -1))
 	for _, without := range []int{-1, 100} {
 		other := deepNet(b, 334, 1224, without)
 		renameAll(b, other, rand.New(rand.NewPCG(1, 1)))
-		m := load(b, other)
+		m := graphtest.Load(b, other)
 		b.Run(fmt.Sprintf("layers=1002/without=%d", without), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := AlignStructure([]*onnx.Model{base, m}, 0); err != nil {

@@ -11,46 +11,27 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // smallNet is two linear layers with an activation between them.
-func smallNet(t testing.TB) *drawing {
-	d := draw(t, 1)
-	x := d.input("x")
-	x = d.node("fc1", "Gemm", []string{x, d.tensor("fc1.weight", []int{2, 2}, []float32{3, 0, 0, 4}), d.tensor("fc1.bias", []int{2}, []float32{1, 1})})
-	x = d.node("act", "LeakyRelu", []string{x}, "axis", 1)
-	x = d.node("shape", "Reshape", []string{x, d.whole("target", 0, -1)})
-	x = d.node("fc2", "Gemm", []string{x, d.tensor("fc2.weight", []int{2, 3}, []float32{1, 2, 3, 4, 5, 6})})
-	d.output(x)
+func smallNet(t testing.TB) *graphtest.Builder {
+	d := graphtest.New(t, 1)
+	x := d.Input("x")
+	x = d.Node("fc1", "Gemm", []string{x, d.Tensor("fc1.weight", []int{2, 2}, []float32{3, 0, 0, 4}), d.Tensor("fc1.bias", []int{2}, []float32{1, 1})})
+	x = d.Node("act", "LeakyRelu", []string{x}, "axis", 1)
+	x = d.Node("shape", "Reshape", []string{x, d.Ints("target", 0, -1)})
+	x = d.Node("fc2", "Gemm", []string{x, d.Tensor("fc2.weight", []int{2, 3}, []float32{1, 2, 3, 4, 5, 6})})
+	d.Output(x)
 	return d
 }
 
-// whole adds an initializer of whole numbers.
-func (d *drawing) whole(name string, values ...int64) string {
-	t, err := onnx.NewTensor(name, []int{len(values)}, values)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.model.Graph.Initializer = append(d.model.Graph.Initializer, t)
-	return name
-}
-
-// setTensor replaces an initializer.
-func (d *drawing) setTensor(name string, shape []int, values []float32) {
-	list := d.model.Graph.Initializer
-	i := slices.IndexFunc(list, func(t *onnxpb.TensorProto) bool { return t.GetName() == name })
-	d.tensor(name, shape, values)
-	list = d.model.Graph.Initializer
-	list[i] = list[len(list)-1]
-	d.model.Graph.Initializer = list[:len(list)-1]
-}
-
 // diffed compares two drawings.
-func diffed(t testing.TB, a, b *drawing) *Difference {
+func diffed(t testing.TB, a, b *graphtest.Builder) *Difference {
 	t.Helper()
-	d, err := Diff(a.load(), b.load())
+	d, err := Diff(a.Load(), b.Load())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,42 +69,42 @@ func lines(d *Difference) []string {
 
 func TestDiff(t *testing.T) {
 	for name, c := range map[string]struct {
-		edit func(*drawing)
+		edit func(*graphtest.Builder)
 		want []string
 	}{
-		"nothing": {func(*drawing) {}, nil},
-		"values": {func(d *drawing) { d.setTensor("fc1.bias", []int{2}, []float32{1, 2}) },
+		"nothing": {func(*graphtest.Builder) {}, nil},
+		"values": {func(d *graphtest.Builder) { d.SetTensor("fc1.bias", []int{2}, []float32{1, 2}) },
 			[]string{"changed fc1.bias|fc1.bias [[2] [2]] [float32 float32]"}},
-		"shape": {func(d *drawing) { d.setTensor("fc2.weight", []int{2, 4}, make([]float32, 8)) },
+		"shape": {func(d *graphtest.Builder) { d.SetTensor("fc2.weight", []int{2, 4}, make([]float32, 8)) },
 			[]string{"reshaped fc2.weight|fc2.weight [[2 3] [2 4]] [float32 float32]"}},
-		"whole numbers": {func(d *drawing) {
-			d.model.Graph.Initializer[2].Int64Data = []int64{1, -1}
-			d.model.Graph.Initializer[2].RawData = nil
+		"whole numbers": {func(d *graphtest.Builder) {
+			d.Model.Graph.Initializer[2].Int64Data = []int64{1, -1}
+			d.Model.Graph.Initializer[2].RawData = nil
 		},
 			[]string{"changed target|target [[2] [2]] [int64 int64]"}},
-		"attribute": {func(d *drawing) { d.model.Graph.Node[1].Attribute[0].I = proto.Int64(2) },
+		"attribute": {func(d *graphtest.Builder) { d.Model.Graph.Node[1].Attribute[0].I = proto.Int64(2) },
 			[]string{"changed LeakyRelu act in graph", "  attribute axis: 1, 2"}},
-		"attribute dropped": {func(d *drawing) { d.model.Graph.Node[1].Attribute = nil },
+		"attribute dropped": {func(d *graphtest.Builder) { d.Model.Graph.Node[1].Attribute = nil },
 			[]string{"changed LeakyRelu act in graph", "  attribute axis: 1, -"}},
-		"operator": {func(d *drawing) { d.model.Graph.Node[1].OpType = proto.String("Elu") },
+		"operator": {func(d *graphtest.Builder) { d.Model.Graph.Node[1].OpType = proto.String("Elu") },
 			[]string{"removed LeakyRelu act in graph", "added Elu act in graph", "changed Reshape shape in graph",
 				"  input 0: output 0 of act (LeakyRelu), output 0 of act (Elu)"}},
-		"node between": {func(d *drawing) {
-			d.model.Graph.Node = slices.Insert(d.model.Graph.Node, 2, &onnxpb.NodeProto{Name: proto.String("extra"), OpType: proto.String("Relu"),
+		"node between": {func(d *graphtest.Builder) {
+			d.Model.Graph.Node = slices.Insert(d.Model.Graph.Node, 2, &onnxpb.NodeProto{Name: proto.String("extra"), OpType: proto.String("Relu"),
 				Input: []string{"act_out"}, Output: []string{"extra_out"}})
-			d.model.Graph.Node[3].Input[0] = "extra_out"
+			d.Model.Graph.Node[3].Input[0] = "extra_out"
 		}, []string{"added Relu extra in graph", "changed Reshape shape in graph", "  input 0: output 0 of act (LeakyRelu), output 0 of extra (Relu)"}},
-		"bias added": {func(d *drawing) {
-			n := d.model.Graph.Node[3]
-			n.Input = append(n.Input, d.tensor("fc2.bias", []int{3}, []float32{0, 0, 1}))
+		"bias added": {func(d *graphtest.Builder) {
+			n := d.Model.Graph.Node[3]
+			n.Input = append(n.Input, d.Tensor("fc2.bias", []int{3}, []float32{0, 0, 1}))
 		}, []string{"changed Gemm fc2 in graph", "  input 2: nothing, constant", "added |fc2.bias [[] [3]] [ float32]"}},
-		"file": {func(d *drawing) {
-			d.model.IrVersion = proto.Int64(9)
-			d.model.OpsetImport[0].Version = proto.Int64(18)
-			d.model.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("by"), Value: proto.String("hand")}}
-			d.model.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.Float64))
+		"file": {func(d *graphtest.Builder) {
+			d.Model.IrVersion = proto.Int64(9)
+			d.Model.OpsetImport[0].Version = proto.Int64(18)
+			d.Model.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("by"), Value: proto.String("hand")}}
+			d.Model.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.Float64))
 		}, []string{"model ir_version: 8, 9", "model opset ai.onnx: 17, 18", "model input x: float32, float64", `model metadata by: -, "hand"`}},
-		"node renamed": {func(d *drawing) { d.model.Graph.Node[0].Name = proto.String("first") }, []string{"1 renamed"}},
+		"node renamed": {func(d *graphtest.Builder) { d.Model.Graph.Node[0].Name = proto.String("first") }, []string{"1 renamed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := smallNet(t), smallNet(t)
@@ -145,12 +126,12 @@ func TestDiff(t *testing.T) {
 // TestDiffOrder: a layer that only b has is listed where it stands in the network.
 func TestDiffOrder(t *testing.T) {
 	a, b := smallNet(t), smallNet(t)
-	b.model.Graph.Node = b.model.Graph.Node[:0]
-	x := b.node("fc1", "Gemm", []string{"x", "fc1.weight", "fc1.bias"})
-	x = b.node("act", "LeakyRelu", []string{x}, "axis", 1)
-	x = b.node("mid", "Gemm", []string{x, b.weight("mid.weight", 2, 2)})
-	x = b.node("shape", "Reshape", []string{x, "target"})
-	b.node("fc2", "Gemm", []string{x, "fc2.weight"})
+	b.Model.Graph.Node = b.Model.Graph.Node[:0]
+	x := b.Node("fc1", "Gemm", []string{"x", "fc1.weight", "fc1.bias"})
+	x = b.Node("act", "LeakyRelu", []string{x}, "axis", 1)
+	x = b.Node("mid", "Gemm", []string{x, b.Weight("mid.weight", 2, 2)})
+	x = b.Node("shape", "Reshape", []string{x, "target"})
+	b.Node("fc2", "Gemm", []string{x, "fc2.weight"})
 	var layers []string
 	for _, c := range diffed(t, a, b).Tensors {
 		if !slices.Contains(layers, c.Layer) {
@@ -166,7 +147,7 @@ func TestDiffOrder(t *testing.T) {
 func TestDiffFigures(t *testing.T) {
 	figures := func(values []float32) *TensorChange {
 		a, b := smallNet(t), smallNet(t)
-		b.setTensor("fc1.weight", []int{2, 2}, values)
+		b.SetTensor("fc1.weight", []int{2, 2}, values)
 		return &diffed(t, a, b).Tensors[0]
 	}
 	c := figures([]float32{3, 0, 0, 9})
@@ -197,7 +178,7 @@ func TestDiffOfTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.model.Graph.Initializer[1] = half
+	b.Model.Graph.Initializer[1] = half
 	for _, c := range diffed(t, a, b).Tensors {
 		if c.Role == "bias" && (c.Status != TensorChanged || *c.Relative != 0 || c.Types[1] != "float16") {
 			t.Errorf("%+v", c)
@@ -207,14 +188,14 @@ func TestDiffOfTypes(t *testing.T) {
 
 // TestDiffOfSubgraphs follows nodes into branches.
 func TestDiffOfSubgraphs(t *testing.T) {
-	build := func(op string) *drawing {
-		d := draw(t, 1)
+	build := func(op string) *graphtest.Builder {
+		d := graphtest.New(t, 1)
 		branch := func(op string) *onnxpb.GraphProto {
-			return &onnxpb.GraphProto{Name: proto.String("branch"), Output: []*onnxpb.ValueInfoProto{floatInfo("r")},
+			return &onnxpb.GraphProto{Name: proto.String("branch"), Output: []*onnxpb.ValueInfoProto{graphtest.FloatInfo("r")},
 				Node: []*onnxpb.NodeProto{{OpType: proto.String(op), Input: []string{"x"}, Output: []string{"r"}}}}
 		}
-		x := d.input("x")
-		d.output(d.node("choose", "If", []string{d.input("c")}, "then_branch", branch("Relu"), "else_branch", branch(op)))
+		x := d.Input("x")
+		d.Output(d.Node("choose", "If", []string{d.Input("c")}, "then_branch", branch("Relu"), "else_branch", branch(op)))
 		_ = x
 		return d
 	}
@@ -232,7 +213,7 @@ func TestDiffOfRewrites(t *testing.T) {
 		b := proto.Clone(a).(*onnxpb.ModelProto)
 		renameAll(t, b, rand.New(rand.NewPCG(seed, 4)))
 		shuffle(t, b, rand.New(rand.NewPCG(seed, 5)))
-		d, err := Diff(load(t, a), load(t, b))
+		d, err := Diff(graphtest.Load(t, a), graphtest.Load(t, b))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +231,7 @@ func TestDiffOfRewrites(t *testing.T) {
 // TestDiffIsSymmetric: what one direction adds the other removes.
 func TestDiffIsSymmetric(t *testing.T) {
 	for seed := range uint64(20) {
-		a, b := load(t, randomNet(t, seed, 3)), load(t, randomNet(t, seed+1, 3))
+		a, b := graphtest.Load(t, randomNet(t, seed, 3)), graphtest.Load(t, randomNet(t, seed+1, 3))
 		count := func(x, y *onnx.Model) map[string]int {
 			d, err := Diff(x, y)
 			if err != nil {
@@ -312,7 +293,7 @@ func openFile(t testing.TB, path string) *onnx.Model {
 
 // FuzzDiff: any two files that open can be compared, or are refused.
 func FuzzDiff(f *testing.F) {
-	valid, err := proto.Marshal(smallNet(f).model)
+	valid, err := proto.Marshal(smallNet(f).Model)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -335,7 +316,7 @@ func FuzzDiff(f *testing.F) {
 }
 
 func BenchmarkDiff(b *testing.B) {
-	x, y := load(b, randomNet(b, 7, 1)), load(b, randomNet(b, 7, 2))
+	x, y := graphtest.Load(b, randomNet(b, 7, 1)), graphtest.Load(b, randomNet(b, 7, 2))
 	for b.Loop() {
 		if _, err := Diff(x, y); err != nil {
 			b.Fatal(err)

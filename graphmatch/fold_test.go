@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -28,9 +29,9 @@ type normed struct {
 
 // draw is the network with the normalisation as a node.
 func (c normed) draw(t testing.TB, seed uint64) *onnxpb.ModelProto {
-	d := draw(t, seed)
+	d := graphtest.New(t, seed)
 	if c.opset > 0 {
-		d.model.OpsetImport[0].Version = proto.Int64(c.opset)
+		d.Model.OpsetImport[0].Version = proto.Int64(c.opset)
 	}
 	y := c.layer(d, c.bias)
 	channels := 5
@@ -39,42 +40,42 @@ func (c normed) draw(t testing.TB, seed uint64) *onnxpb.ModelProto {
 	}
 	variance := make([]float32, channels)
 	for i := range variance {
-		variance[i] = 0.5 + d.rng.Float32()
+		variance[i] = 0.5 + d.Rng.Float32()
 	}
-	inputs := []string{y, d.weight("bn.weight", channels), d.weight("bn.bias", channels), d.weight("bn.mean", channels), d.tensor("bn.var", []int{channels}, variance)}
+	inputs := []string{y, d.Weight("bn.weight", channels), d.Weight("bn.bias", channels), d.Weight("bn.mean", channels), d.Tensor("bn.var", []int{channels}, variance)}
 	if i := slices.Index([]string{"", "scale", "bias", "mean", "var"}, c.absent); i > 0 {
-		inputs[i] = d.input("statistics")
+		inputs[i] = d.Input("statistics")
 	}
-	z := d.node("bn/BatchNormalization", "BatchNormalization", inputs, c.attribute...)
+	z := d.Node("bn/BatchNormalization", "BatchNormalization", inputs, c.attribute...)
 	for range c.outputs {
-		n := d.model.Graph.Node[len(d.model.Graph.Node)-1]
+		n := d.Model.Graph.Node[len(d.Model.Graph.Node)-1]
 		n.Output = append(n.Output, z+strings.Repeat("_", len(n.Output)))
 	}
-	d.output(d.node("act/Relu", "Relu", []string{z}))
+	d.Output(d.Node("act/Relu", "Relu", []string{z}))
 	if c.tap {
-		d.output(d.node("tap/Tanh", "Tanh", []string{y}))
+		d.Output(d.Node("tap/Tanh", "Tanh", []string{y}))
 	}
 	if c.shown {
-		d.output(y)
+		d.Output(y)
 	}
-	return d.model
+	return d.Model
 }
 
 // layer draws the layer alone.
-func (c normed) layer(d *drawing, bias bool) string {
-	inputs := []string{d.input("x")}
+func (c normed) layer(d *graphtest.Builder, bias bool) string {
+	inputs := []string{d.Input("x")}
 	shape := map[string][]int{"Conv": {5, 3, 3, 3}, "ConvTranspose": {3, 5, 3, 3}, "Gemm": {4, 5}, "GemmB": {5, 4}, "MatMul": {4, 5}}[c.kind]
-	d.model.Graph.Input[0] = shapedInfo("x", map[bool][]int64{true: {2, 3, 6, 6}, false: {2, 4}}[len(shape) == 4])
-	inputs = append(inputs, d.weight("layer.weight", shape...))
+	d.Model.Graph.Input[0] = shapedInfo("x", map[bool][]int64{true: {2, 3, 6, 6}, false: {2, 4}}[len(shape) == 4])
+	inputs = append(inputs, d.Weight("layer.weight", shape...))
 	if bias && c.kind != "MatMul" {
-		inputs = append(inputs, d.weight("layer.bias", 5))
+		inputs = append(inputs, d.Weight("layer.bias", 5))
 	}
 	if c.kind == "GemmB" {
-		return d.node("layer/Gemm", "Gemm", inputs, "transB", 1)
+		return d.Node("layer/Gemm", "Gemm", inputs, "transB", 1)
 	}
-	y := d.node("layer/"+c.kind, c.kind, inputs)
+	y := d.Node("layer/"+c.kind, c.kind, inputs)
 	if bias && c.kind == "MatMul" {
-		y = d.node("layer/Add", "Add", []string{y, d.weight("layer.bias", 5)})
+		y = d.Node("layer/Add", "Add", []string{y, d.Weight("layer.bias", 5)})
 	}
 	return y
 }
@@ -91,9 +92,9 @@ func (c normed) folded(t testing.TB, seed uint64) *onnxpb.ModelProto {
 		}
 		values[x.GetName()] = v
 	}
-	d := draw(t, seed)
+	d := graphtest.New(t, seed)
 	y := c.layer(d, true)
-	for _, x := range d.model.Graph.Initializer {
+	for _, x := range d.Model.Graph.Initializer {
 		v, err := onnx.TensorOf(x).Floats(nil)
 		if err != nil {
 			t.Fatal(err)
@@ -125,13 +126,13 @@ func (c normed) folded(t testing.TB, seed uint64) *onnxpb.ModelProto {
 		proto.Reset(x)
 		proto.Merge(x, z)
 	}
-	d.output(d.node("act/Relu", "Relu", []string{y}))
-	return d.model
+	d.Output(d.Node("act/Relu", "Relu", []string{y}))
+	return d.Model
 }
 
 // shapedInfo declares a float input of a shape.
 func shapedInfo(name string, shape []int64) *onnxpb.ValueInfoProto {
-	info := floatInfo(name)
+	info := graphtest.FloatInfo(name)
 	s := &onnxpb.TensorShapeProto{}
 	for _, n := range shape {
 		s.Dim = append(s.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}})
@@ -146,7 +147,7 @@ func TestFoldedNormalisations(t *testing.T) {
 		for _, bias := range []bool{false, true} {
 			c := normed{kind: kind, bias: bias}
 			for base := range 2 {
-				a, err := Align([]*onnx.Model{load(t, c.folded(t, 1)), load(t, c.draw(t, 1))}, base)
+				a, err := Align([]*onnx.Model{graphtest.Load(t, c.folded(t, 1)), graphtest.Load(t, c.draw(t, 1))}, base)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -225,7 +226,7 @@ func TestFoldRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain := normed{kind: "Conv", bias: true}
 			for base := range 2 {
-				a, err := Align([]*onnx.Model{load(t, plain.folded(t, 1)), load(t, test.c.draw(t, 1))}, base)
+				a, err := Align([]*onnx.Model{graphtest.Load(t, plain.folded(t, 1)), graphtest.Load(t, test.c.draw(t, 1))}, base)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -243,8 +244,8 @@ func TestFoldRefusals(t *testing.T) {
 func TestFoldBehindProductOfUnknownRank(t *testing.T) {
 	c := normed{kind: "MatMul", bias: true}
 	m := c.draw(t, 1)
-	m.Graph.Input[0] = floatInfo("x")
-	a := align(t, load(t, c.folded(t, 1)), load(t, m))
+	m.Graph.Input[0] = graphtest.FloatInfo("x")
+	a := align(t, graphtest.Load(t, c.folded(t, 1)), graphtest.Load(t, m))
 	if a.Layers[0].Mergeable() || !strings.Contains(a.Layers[0].Reason, "not known to normalise") {
 		t.Errorf("got\n%swant a refusal", summary(a))
 	}
@@ -267,7 +268,7 @@ func TestFoldedBesideOtherDifferences(t *testing.T) {
 			if renamed {
 				renameAll(t, m, rand.New(rand.NewPCG(1, 1)))
 			}
-			a := align(t, open(t, test.files[0])[0], load(t, m))
+			a := align(t, open(t, test.files[0])[0], graphtest.Load(t, m))
 			if table := a.Table(); table.Unmatched != test.unmatched || table.Matched < 10 {
 				t.Errorf("%v, renamed %v: %d layers matched, %d not, want %d not:\n%s", test.files, renamed, table.Matched, table.Unmatched, test.unmatched, summary(a))
 			}
@@ -278,13 +279,13 @@ func TestFoldedBesideOtherDifferences(t *testing.T) {
 // A convolution whose weight is computed has nothing that a normalisation could be folded into.
 func TestNormalisationBehindComputedWeight(t *testing.T) {
 	model := func(norm bool) *onnx.Model {
-		d := draw(t, 1)
-		y := d.node("conv", "Conv", []string{d.input("x"), d.input("w"), d.weight("bias", 5)})
+		d := graphtest.New(t, 1)
+		y := d.Node("conv", "Conv", []string{d.Input("x"), d.Input("w"), d.Weight("bias", 5)})
 		if norm {
-			y = d.node("bn", "BatchNormalization", []string{y, d.weight("s", 5), d.weight("b", 5), d.weight("m", 5), d.weight("v", 5)})
+			y = d.Node("bn", "BatchNormalization", []string{y, d.Weight("s", 5), d.Weight("b", 5), d.Weight("m", 5), d.Weight("v", 5)})
 		}
-		d.output(y)
-		return d.load()
+		d.Output(y)
+		return d.Load()
 	}
 	for _, l := range align(t, model(false), model(true)).Layers {
 		if strings.Contains(l.Reason, "folded") {
@@ -296,21 +297,21 @@ func TestNormalisationBehindComputedWeight(t *testing.T) {
 // Normalisations that are behind no layer, as those of a DenseNet after a Concat, are in both files and match.
 func TestNormalisationsThatNobodyFolds(t *testing.T) {
 	model := func(folded bool) *onnx.Model {
-		d := draw(t, 1)
+		d := graphtest.New(t, 1)
 		norm := func(name, x string) string {
-			return d.node(name, "BatchNormalization", []string{x, d.weight(name+".scale", 5), d.weight(name+".bias", 5), d.weight(name+".mean", 5), d.tensor(name+".var", []int{5}, []float32{1, 2, 3, 4, 5})})
+			return d.Node(name, "BatchNormalization", []string{x, d.Weight(name+".scale", 5), d.Weight(name+".bias", 5), d.Weight(name+".mean", 5), d.Tensor(name+".var", []int{5}, []float32{1, 2, 3, 4, 5})})
 		}
-		x := d.input("x")
+		x := d.Input("x")
 		for _, name := range []string{"a", "b"} {
-			y := d.node(name+"/Conv", "Conv", []string{d.node(name+"/Relu", "Relu", []string{norm(name+"0", x)}), d.weight(name+".weight", 5, 5, 1, 1), d.weight(name+".bias", 5)})
+			y := d.Node(name+"/Conv", "Conv", []string{d.Node(name+"/Relu", "Relu", []string{norm(name+"0", x)}), d.Weight(name+".weight", 5, 5, 1, 1), d.Weight(name+".bias", 5)})
 			if !folded {
 				y = norm(name+"1", y)
 			}
-			x = d.node(name+"/Add", "Add", []string{x, y})
+			x = d.Node(name+"/Add", "Add", []string{x, y})
 		}
-		d.output(x)
-		renameAll(t, d.model, rand.New(rand.NewPCG(1, 1)))
-		return d.load()
+		d.Output(x)
+		renameAll(t, d.Model, rand.New(rand.NewPCG(1, 1)))
+		return d.Load()
 	}
 	for base := range 2 {
 		a, err := Align([]*onnx.Model{model(true), model(false)}, base)

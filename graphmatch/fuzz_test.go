@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -43,7 +44,7 @@ func FuzzAlign(f *testing.F) {
 			}
 		}
 		a.Table()
-		if moved, _, err := Scramble(m, 1); err == nil {
+		if moved, _, err := graphtest.Scramble(m, 1); err == nil {
 			if _, err := AlignStructure([]*onnx.Model{m, moved}, 0); err != nil {
 				t.Errorf("the reordered model does not align: %v", err)
 			}
@@ -55,7 +56,7 @@ func FuzzAlign(f *testing.F) {
 // matches can be read, each parameter as long as its shape says.
 func FuzzFold(f *testing.F) {
 	plain := normed{kind: "Conv", bias: true}
-	folded := load(f, plain.folded(f, 1))
+	folded := graphtest.Load(f, plain.folded(f, 1))
 	for _, c := range []normed{plain, {kind: "Conv"}, {kind: "ConvTranspose", bias: true}, {kind: "GemmB"}, {kind: "MatMul", bias: true}} {
 		data, err := proto.Marshal(c.draw(f, 1))
 		if err != nil {

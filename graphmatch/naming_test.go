@@ -2,6 +2,8 @@ package graphmatch
 
 import (
 	"testing"
+
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 )
 
 // Each exporter has its own way to name tensors and nodes; layers are named alike.
@@ -21,10 +23,10 @@ func TestLayerNames(t *testing.T) {
 		"node name only":     {"7", "8", "classifier", "classifier"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := draw(t, 1)
-			y := d.node(test.node, "Gemm", []string{d.input("x"), d.weight(test.weight, 3, 4), d.weight(test.bias, 4)})
-			d.output(y)
-			if got := align(t, d.load()).Layers[0].Name; got != test.want {
+			d := graphtest.New(t, 1)
+			y := d.Node(test.node, "Gemm", []string{d.Input("x"), d.Weight(test.weight, 3, 4), d.Weight(test.bias, 4)})
+			d.Output(y)
+			if got := align(t, d.Load()).Layers[0].Name; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

@@ -2,14 +2,12 @@ package graphmatch_test
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -21,61 +19,6 @@ func openFile(t testing.TB, path string) *onnx.Model {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
-}
-
-// outputs runs a model on random inputs.
-func outputs(t testing.TB, m *onnx.Model) []*network.Tensor {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(1, 1))
-	inputs := map[string]*network.Tensor{}
-	stored := map[string]bool{}
-	for _, x := range m.Proto().GetGraph().GetInitializer() {
-		stored[x.GetName()] = true
-	}
-	for _, in := range m.Proto().GetGraph().GetInput() {
-		if stored[in.GetName()] {
-			continue
-		}
-		tt := in.GetType().GetTensorType()
-		shape := []int{}
-		for i, d := range tt.GetShape().GetDim() {
-			n := int(d.GetDimValue())
-			if n == 0 {
-				n = 2 + i
-			}
-			shape = append(shape, n)
-		}
-		x := network.NewTensor(network.Spec{Type: onnx.DataType(tt.GetElemType()), Shape: shape})
-		for i := range x.F {
-			x.F[i] = float32(rng.NormFloat64())
-		}
-		for i := range x.I {
-			x.I[i] = int64(rng.IntN(4))
-		}
-		inputs[in.GetName()] = x
-	}
-	out, err := network.Evaluate(m, inputs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-// sameOutputs fails unless two models compute the same up to the order of summation.
-func sameOutputs(t *testing.T, a, b *onnx.Model) {
-	t.Helper()
-	x, y := outputs(t, a), outputs(t, b)
-	for k := range x {
-		scale := 1e-3
-		for _, v := range x[k].F {
-			scale = max(scale, math.Abs(float64(v)))
-		}
-		for i, v := range x[k].F {
-			if d := math.Abs(float64(v) - float64(y[k].F[i])); !(d <= 1e-4*scale) {
-				t.Fatalf("output %d element %d: %v became %v", k, i, v, y[k].F[i])
-			}
-		}
-	}
 }
 
 // cases are models of every kind with the sizes of the sets of hidden units that may be reordered.
@@ -96,14 +39,14 @@ func TestReorderedModelsComputeTheSame(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			m := openFile(t, file)
 			for seed := range uint64(4) {
-				moved, sizes, err := graphmatch.Scramble(m, seed)
+				moved, sizes, err := graphtest.Scramble(m, seed)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if got := fmt.Sprint(sizes); got != want {
 					t.Errorf("sets of sizes %s, want %s", got, want)
 				}
-				sameOutputs(t, m, moved)
+				graphtest.SameOutputs(t, m, moved)
 			}
 		})
 	}
@@ -122,7 +65,7 @@ func TestReorderedFixturesComputeTheSame(t *testing.T) {
 			}
 			t.Run(filepath.Base(filepath.Dir(f)), func(t *testing.T) {
 				m := openFile(t, f)
-				moved, sizes, err := graphmatch.Scramble(m, 3)
+				moved, sizes, err := graphtest.Scramble(m, 3)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -130,7 +73,7 @@ func TestReorderedFixturesComputeTheSame(t *testing.T) {
 				if len(sizes) == 0 {
 					t.Error("no hidden units may be reordered")
 				}
-				sameOutputs(t, m, moved)
+				graphtest.SameOutputs(t, m, moved)
 			})
 		}
 	}
@@ -143,14 +86,14 @@ func TestReorderedRandomNetsComputeTheSame(t *testing.T) {
 	const nets = 150
 	for shape := range uint64(nets) {
 		m := graphmatch.RandomImageNet(t, shape, 1)
-		moved, sizes, err := graphmatch.Scramble(m, shape)
+		moved, sizes, err := graphtest.Scramble(m, shape)
 		if err != nil {
 			t.Fatalf("network %d: %v", shape, err)
 		}
 		if len(sizes) > 2 {
 			found++
 		}
-		t.Run(fmt.Sprint(shape), func(t *testing.T) { sameOutputs(t, m, moved) })
+		t.Run(fmt.Sprint(shape), func(t *testing.T) { graphtest.SameOutputs(t, m, moved) })
 	}
 	if found < nets*9/10 {
 		t.Errorf("more than two sets in %d of %d networks", found, nets)
@@ -159,11 +102,11 @@ func TestReorderedRandomNetsComputeTheSame(t *testing.T) {
 
 func TestReorderedKerasNetComputesTheSame(t *testing.T) {
 	m := graphmatch.KerasNet(t)
-	moved, sizes, err := graphmatch.Scramble(m, 1)
+	moved, sizes, err := graphtest.Scramble(m, 1)
 	if err != nil || len(sizes) != 1 || sizes[0] != 6 {
 		t.Fatalf("sets of sizes %v, error %v; want one of 6", sizes, err)
 	}
-	sameOutputs(t, m, moved)
+	graphtest.SameOutputs(t, m, moved)
 	undone(t, m)
 }
 
@@ -193,11 +136,11 @@ func TestPermuteUndoesRandomNets(t *testing.T) {
 // undone reorders a model twice at random and fails unless matching the two makes them bit-equal.
 func undone(t *testing.T, m *onnx.Model) {
 	t.Helper()
-	first, _, err := graphmatch.Scramble(m, 5)
+	first, _, err := graphtest.Scramble(m, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _, err := graphmatch.Scramble(m, 6)
+	second, _, err := graphtest.Scramble(m, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +173,7 @@ func TestPermuteBringsSeedsCloser(t *testing.T) {
 			t.Errorf("%s: cosine %.3f before, %.3f after", family, p.Before[1], p.After[1])
 		}
 		t.Logf("%s: cosine %.3f before, %.3f after", family, p.Before[1], p.After[1])
-		sameOutputs(t, a.Models[1], p.Alignment.Models[1])
+		graphtest.SameOutputs(t, a.Models[1], p.Alignment.Models[1])
 		q, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -270,7 +213,7 @@ func TestPermuteBySimilarity(t *testing.T) {
 			}
 		}
 	}
-	sameOutputs(t, a.Models[1], p.Alignment.Models[1])
+	graphtest.SameOutputs(t, a.Models[1], p.Alignment.Models[1])
 	short := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return make([]float64, 3), nil }
 	if _, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: short}); err == nil {
 		t.Error("a matrix of a wrong size gave no error")
@@ -285,7 +228,7 @@ func TestPermuteBySimilarity(t *testing.T) {
 func TestPermuteAcrossFolds(t *testing.T) {
 	folded, whole := openFile(t, "testdata/resnet_tuned.onnx"), openFile(t, "testdata/resnet_bn_tuned.onnx")
 	for _, pair := range [][2]*onnx.Model{{folded, whole}, {whole, folded}} {
-		moved, _, err := graphmatch.Scramble(pair[1], 3)
+		moved, _, err := graphtest.Scramble(pair[1], 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,6 +243,6 @@ func TestPermuteAcrossFolds(t *testing.T) {
 		if p.After[1] < 0.999999 {
 			t.Errorf("cosine %v before, %v after, want 1", p.Before[1], p.After[1])
 		}
-		sameOutputs(t, pair[0], p.Alignment.Models[1])
+		graphtest.SameOutputs(t, pair[0], p.Alignment.Models[1])
 	}
 }

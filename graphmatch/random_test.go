@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -16,12 +17,12 @@ import (
 // randomNet draws a network of linear layers, normalisations, residual sums, products and concatenations.
 // The architecture depends on shape alone, the weights on seed.
 func randomNet(t testing.TB, shape, seed uint64) *onnxpb.ModelProto {
-	d, plan := draw(t, seed), rand.New(rand.NewPCG(shape, 9))
+	d, plan := graphtest.New(t, seed), rand.New(rand.NewPCG(shape, 9))
 	type stream struct {
 		name  string
 		width int
 	}
-	live := []stream{{d.input("x"), 3}, {d.input("z"), 4}}
+	live := []stream{{d.Input("x"), 3}, {d.Input("z"), 4}}
 	for i := range 6 + plan.IntN(20) {
 		name := fmt.Sprintf("block%d", i)
 		k := plan.IntN(len(live))
@@ -29,24 +30,24 @@ func randomNet(t testing.TB, shape, seed uint64) *onnxpb.ModelProto {
 		switch plan.IntN(6) {
 		case 0, 1: // a layer of another width
 			width := 2 + plan.IntN(4)
-			live[k] = stream{d.linear(name, from.name, from.width, width), width}
+			live[k] = stream{d.Linear(name, from.name, from.width, width), width}
 		case 2: // a residual branch
-			y := d.node(name+"/Relu", "Relu", []string{d.linear(name+".up", from.name, from.width, 5)})
-			y = d.linear(name+".down", y, 5, from.width)
-			live[k].name = d.node(name+"/Add", "Add", []string{from.name, y})
+			y := d.Node(name+"/Relu", "Relu", []string{d.Linear(name+".up", from.name, from.width, 5)})
+			y = d.Linear(name+".down", y, 5, from.width)
+			live[k].name = d.Node(name+"/Add", "Add", []string{from.name, y})
 		case 3: // a second reader
-			live = append(live, stream{d.linear(name, from.name, from.width, 3), 3})
+			live = append(live, stream{d.Linear(name, from.name, from.width, 3), 3})
 		case 4:
-			live[k].name = d.node(name+"/LayerNormalization", "LayerNormalization", []string{from.name, d.weight(name+".weight", from.width), d.weight(name+".bias", from.width)})
+			live[k].name = d.Node(name+"/LayerNormalization", "LayerNormalization", []string{from.name, d.Weight(name+".weight", from.width), d.Weight(name+".bias", from.width)})
 		case 5:
 			other := live[plan.IntN(len(live))]
-			live[k] = stream{d.node(name+"/Concat", "Concat", []string{from.name, other.name}, "axis", 1), from.width + other.width}
+			live[k] = stream{d.Node(name+"/Concat", "Concat", []string{from.name, other.name}, "axis", 1), from.width + other.width}
 		}
 	}
 	for _, s := range live {
-		d.output(s.name)
+		d.Output(s.name)
 	}
-	return d.model
+	return d.Model
 }
 
 // edges lists which layers feed which, by following the file's own names, independently of the package's
@@ -85,7 +86,7 @@ func TestRandomNetworks(t *testing.T) {
 		rng := rand.New(rand.NewPCG(shape, 3))
 		shuffle(t, second, rng)
 		renameAll(t, second, rng)
-		a := align(t, load(t, first), load(t, second))
+		a := align(t, graphtest.Load(t, first), graphtest.Load(t, second))
 		byModel := [2]map[string]int{{}, {}}
 		for i, l := range a.Layers {
 			if l.Status != Matched {
@@ -109,7 +110,7 @@ func TestNamesBreakTies(t *testing.T) {
 	for shape := range uint64(150) {
 		second := randomNet(t, shape, 2)
 		shuffle(t, second, rand.New(rand.NewPCG(shape, 3)))
-		for _, l := range align(t, load(t, randomNet(t, shape, 1)), load(t, second)).Layers {
+		for _, l := range align(t, graphtest.Load(t, randomNet(t, shape, 1)), graphtest.Load(t, second)).Layers {
 			for _, p := range l.Params {
 				if p.Uses[0].Name != p.Uses[1].Name {
 					t.Fatalf("network %d: layer %s pairs %s with %s", shape, l.Name, p.Uses[0].Name, p.Uses[1].Name)
@@ -122,16 +123,16 @@ func TestNamesBreakTies(t *testing.T) {
 // Cutting a layer out of the middle of a network leaves all others paired, with and without names.
 func TestExtraLayer(t *testing.T) {
 	chain := func(seed uint64, skip int, names []string) *onnxpb.ModelProto {
-		d := draw(t, seed)
-		x := d.input("x")
+		d := graphtest.New(t, seed)
+		x := d.Input("x")
 		widths := []int{6, 5, 7, 7, 7, 5, 6, 6, 4}
 		for i := 1; i < len(widths); i++ {
 			if i != skip {
-				x = d.node(fmt.Sprintf("%s/Relu", names[i]), "Relu", []string{d.linear(names[i], x, widths[i-1], widths[i])})
+				x = d.Node(fmt.Sprintf("%s/Relu", names[i]), "Relu", []string{d.Linear(names[i], x, widths[i-1], widths[i])})
 			}
 		}
-		d.output(x)
-		return d.model
+		d.Output(x)
+		return d.Model
 	}
 	names := nine("layer")
 	for _, skip := range []int{3, 4, 7} {
@@ -140,7 +141,7 @@ func TestExtraLayer(t *testing.T) {
 			if renamed {
 				renameAll(t, cut, rand.New(rand.NewPCG(1, uint64(skip))))
 			}
-			a := align(t, load(t, whole), load(t, cut))
+			a := align(t, graphtest.Load(t, whole), graphtest.Load(t, cut))
 			missing := 0
 			for _, l := range a.Layers {
 				if l.Status == Missing {
@@ -177,7 +178,7 @@ func TestWeightsBreakTies(t *testing.T) {
 				slices.Reverse(n.Input)
 			}
 		}
-		a := align(t, open(t, "siamese_tuned")[0], load(t, m))
+		a := align(t, open(t, "siamese_tuned")[0], graphtest.Load(t, m))
 		for _, l := range a.Layers {
 			if l.Status != Identical {
 				t.Errorf("swapped %v: layer %s is %s", swap, l.Name, l.Status)
@@ -188,32 +189,32 @@ func TestWeightsBreakTies(t *testing.T) {
 
 // An activation written as one operator or as several does not matter to the layers around it, names or not.
 func TestActivationsWrittenOut(t *testing.T) {
-	gelu := map[bool]func(d *drawing, name, x string) string{
-		false: func(d *drawing, name, x string) string { return d.node(name+"/Gelu", "Gelu", []string{x}) },
-		true: func(d *drawing, name, x string) string {
-			y := d.node(name+"/Erf", "Erf", []string{d.node(name+"/Div", "Div", []string{x, d.tensor(name+"::2", nil, []float32{1.414})})})
-			y = d.node(name+"/Add", "Add", []string{y, d.tensor(name+"::1", nil, []float32{1})})
-			return d.node(name+"/Half", "Mul", []string{d.node(name+"/Mul", "Mul", []string{x, y}), d.tensor(name+"::h", nil, []float32{0.5})})
+	gelu := map[bool]func(d *graphtest.Builder, name, x string) string{
+		false: func(d *graphtest.Builder, name, x string) string { return d.Node(name+"/Gelu", "Gelu", []string{x}) },
+		true: func(d *graphtest.Builder, name, x string) string {
+			y := d.Node(name+"/Erf", "Erf", []string{d.Node(name+"/Div", "Div", []string{x, d.Tensor(name+"::2", nil, []float32{1.414})})})
+			y = d.Node(name+"/Add", "Add", []string{y, d.Tensor(name+"::1", nil, []float32{1})})
+			return d.Node(name+"/Half", "Mul", []string{d.Node(name+"/Mul", "Mul", []string{x, y}), d.Tensor(name+"::h", nil, []float32{0.5})})
 		},
 	}
 	model := func(seed uint64, whole bool) *onnxpb.ModelProto {
-		d := draw(t, seed)
-		x := d.input("x")
+		d := graphtest.New(t, seed)
+		x := d.Input("x")
 		for i := range 4 {
-			up := gelu[whole](d, fmt.Sprint("act", i), d.linear(fmt.Sprint("up", i), x, 4, 8))
-			x = d.node(fmt.Sprint("sum", i), "Add", []string{x, d.linear(fmt.Sprint("down", i), up, 8, 4)})
+			up := gelu[whole](d, fmt.Sprint("act", i), d.Linear(fmt.Sprint("up", i), x, 4, 8))
+			x = d.Node(fmt.Sprint("sum", i), "Add", []string{x, d.Linear(fmt.Sprint("down", i), up, 8, 4)})
 		}
-		d.output(x)
-		return d.model
+		d.Output(x)
+		return d.Model
 	}
-	for _, l := range align(t, load(t, model(1, false)), load(t, model(2, true))).Layers {
+	for _, l := range align(t, graphtest.Load(t, model(1, false)), graphtest.Load(t, model(2, true))).Layers {
 		if l.Status != Matched || l.Params[0].Uses[0].Name != l.Params[0].Uses[1].Name {
 			t.Errorf("layer %s is %s: %s", l.Name, l.Status, l.Reason)
 		}
 	}
 	renamed := model(2, true)
 	rename := renameWeights(renamed)
-	for _, l := range align(t, load(t, model(1, false)), load(t, renamed)).Layers {
+	for _, l := range align(t, graphtest.Load(t, model(1, false)), graphtest.Load(t, renamed)).Layers {
 		if l.Status != Matched || rename[l.Params[0].Uses[0].Name] != l.Params[0].Uses[1].Name {
 			t.Errorf("renamed: layer %s is %s: %s", l.Name, l.Status, l.Reason)
 		}
@@ -243,7 +244,7 @@ func renameWeights(m *onnxpb.ModelProto) map[string]string {
 func TestUnsortedFile(t *testing.T) {
 	sorted, unsorted := randomNet(t, 5, 1), randomNet(t, 5, 2)
 	slices.Reverse(unsorted.Graph.Node)
-	a := align(t, load(t, sorted), load(t, unsorted))
+	a := align(t, graphtest.Load(t, sorted), graphtest.Load(t, unsorted))
 	for _, l := range a.Layers {
 		if l.Status != Matched {
 			t.Errorf("layer %s is %s: %s", l.Name, l.Status, l.Reason)
@@ -253,19 +254,19 @@ func TestUnsortedFile(t *testing.T) {
 
 // A cycle is refused, not followed.
 func TestCycle(t *testing.T) {
-	d := draw(t, 1)
-	d.node("a", "Add", []string{d.input("x"), "b_out"})
-	d.output(d.node("b", "Relu", []string{"a_out"}))
-	if _, err := Align([]*onnx.Model{d.load()}, 0); err == nil {
+	d := graphtest.New(t, 1)
+	d.Node("a", "Add", []string{d.Input("x"), "b_out"})
+	d.Output(d.Node("b", "Relu", []string{"a_out"}))
+	if _, err := Align([]*onnx.Model{d.Load()}, 0); err == nil {
 		t.Error("a cycle gave no error")
 	}
 }
 
 // Functions that call each other twice over would expand without bound.
 func TestFunctionBomb(t *testing.T) {
-	d := draw(t, 1)
-	d.output(d.node("go", "F0", []string{d.input("x")}))
-	d.model.Graph.Node[0].Domain = proto.String("bomb")
+	d := graphtest.New(t, 1)
+	d.Output(d.Node("go", "F0", []string{d.Input("x")}))
+	d.Model.Graph.Node[0].Domain = proto.String("bomb")
 	for i := range 60 {
 		f := &onnxpb.FunctionProto{Name: proto.String(fmt.Sprintf("F%d", i)), Domain: proto.String("bomb"), Input: []string{"x"}, Output: []string{"y"}}
 		next := fmt.Sprintf("F%d", i+1)
@@ -273,9 +274,9 @@ func TestFunctionBomb(t *testing.T) {
 			{OpType: proto.String(next), Domain: proto.String("bomb"), Input: []string{"x"}, Output: []string{"m"}},
 			{OpType: proto.String(next), Domain: proto.String("bomb"), Input: []string{"m"}, Output: []string{"y"}},
 		}
-		d.model.Functions = append(d.model.Functions, f)
+		d.Model.Functions = append(d.Model.Functions, f)
 	}
-	if _, err := Align([]*onnx.Model{d.load()}, 0); err == nil {
+	if _, err := Align([]*onnx.Model{d.Load()}, 0); err == nil {
 		t.Error("a function bomb gave no error")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/softmerge/softmerge/fixtures"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -101,7 +102,7 @@ func TestReorderedRealFiles(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		moved, sizes, err := graphmatch.Scramble(m, 1)
+		moved, sizes, err := graphtest.Scramble(m, 1)
 		if err != nil {
 			continue // its graph cannot be followed: another test says so
 		}
@@ -133,11 +134,11 @@ func TestReorderedRealFiles(t *testing.T) {
 
 // restores says why matching does not undo a random reordering exactly, "" when it does.
 func restores(m *onnx.Model) string {
-	first, _, err := graphmatch.Scramble(m, 5)
+	first, _, err := graphtest.Scramble(m, 5)
 	if err != nil {
 		return err.Error()
 	}
-	second, _, err := graphmatch.Scramble(m, 6)
+	second, _, err := graphtest.Scramble(m, 6)
 	if err != nil {
 		return err.Error()
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -163,7 +164,7 @@ func payload(t testing.TB, x *onnxpb.TensorProto) []byte {
 func listInputs(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	m.IrVersion = proto.Int64(3)
 	for _, x := range m.Graph.Initializer {
-		m.Graph.Input = slices.Insert(m.Graph.Input, rng.IntN(len(m.Graph.Input)+1), floatInfo(x.GetName()))
+		m.Graph.Input = slices.Insert(m.Graph.Input, rng.IntN(len(m.Graph.Input)+1), graphtest.FloatInfo(x.GetName()))
 	}
 }
 
@@ -179,7 +180,7 @@ func toConstants(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 		}
 		name := x.GetName()
 		x.Name = nil
-		nodes = append(nodes, &onnxpb.NodeProto{OpType: proto.String("Constant"), Output: []string{name}, Attribute: []*onnxpb.AttributeProto{attr("value", x)}})
+		nodes = append(nodes, &onnxpb.NodeProto{OpType: proto.String("Constant"), Output: []string{name}, Attribute: []*onnxpb.AttributeProto{graphtest.Attr("value", x)}})
 	}
 	m.Graph.Initializer = kept
 	m.Graph.Node = append(nodes, m.Graph.Node...)
@@ -199,7 +200,7 @@ func addNoise(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 			}
 			x := &onnxpb.NodeProto{OpType: proto.String([]string{"Identity", "Dropout", "Cast"}[rng.IntN(3)]), Input: []string{in}, Output: []string{fmt.Sprintf("noise_%d_%d", i, k)}}
 			if x.GetOpType() == "Cast" {
-				x.Attribute = []*onnxpb.AttributeProto{attr("to", int(onnx.Float32))}
+				x.Attribute = []*onnxpb.AttributeProto{graphtest.Attr("to", int(onnx.Float32))}
 			}
 			n.Input[k] = x.Output[0]
 			nodes = append(nodes, x)
@@ -241,7 +242,7 @@ func splitGemm(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 func transposeStored(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	for _, n := range m.Graph.Node {
 		if weight := stored(m, n, 1); n.GetOpType() == "MatMul" && weight != nil {
-			n.OpType, n.Attribute = proto.String("Gemm"), []*onnxpb.AttributeProto{attr("transB", 1)}
+			n.OpType, n.Attribute = proto.String("Gemm"), []*onnxpb.AttributeProto{graphtest.Attr("transB", 1)}
 			n.Input[1] = addTransposed(t, m, weight)
 		}
 	}
@@ -326,13 +327,13 @@ func contents(t testing.TB, a *Alignment) []string {
 func TestRewritesLeaveAlignmentUnchanged(t *testing.T) {
 	for _, family := range []string{"resnet", "resnet_bn", "transformer", "transformer17", "mixed", "recurrent", "siamese"} {
 		base := open(t, family+"_fresh")[0]
-		want := contents(t, align(t, base, load(t, readProto(t, family+"_tuned"))))
+		want := contents(t, align(t, base, graphtest.Load(t, readProto(t, family+"_tuned"))))
 		for name, rewrite := range rewrites {
 			t.Run(family+"/"+name, func(t *testing.T) {
 				for seed := range uint64(5) {
 					m := readProto(t, family+"_tuned")
 					rewrite(t, m, rand.New(rand.NewPCG(seed, 7)))
-					got := contents(t, align(t, base, load(t, m)))
+					got := contents(t, align(t, base, graphtest.Load(t, m)))
 					compareLists(t, got, want)
 				}
 			})
@@ -353,11 +354,11 @@ func TestRewrittenFixturesAlign(t *testing.T) {
 			}
 			defer base.Close()
 			path := strings.TrimSuffix("../"+files[1], ".onnx")
-			want := contents(t, align(t, base, load(t, readProto(t, path))))
+			want := contents(t, align(t, base, graphtest.Load(t, readProto(t, path))))
 			for seed := range uint64(3) {
 				m := readProto(t, path)
 				everything(t, m, rand.New(rand.NewPCG(seed, 7)))
-				compareLists(t, contents(t, align(t, base, load(t, m))), want)
+				compareLists(t, contents(t, align(t, base, graphtest.Load(t, m))), want)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -40,15 +41,15 @@ func toBranch(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	n := &onnxpb.NodeProto{Name: proto.String("choice"), OpType: proto.String("If"), Input: []string{"which"}}
 	for _, out := range g.Output {
 		name := out.GetName()
-		then.Output = append(then.Output, floatInfo(name))
-		other.Output = append(other.Output, floatInfo(name+"_other"))
+		then.Output = append(then.Output, graphtest.FloatInfo(name))
+		other.Output = append(other.Output, graphtest.FloatInfo(name+"_other"))
 		other.Node = append(other.Node, &onnxpb.NodeProto{OpType: proto.String("RandomNormal"), Output: []string{name + "_other"},
-			Attribute: []*onnxpb.AttributeProto{attr("shape", []int64{1})}})
+			Attribute: []*onnxpb.AttributeProto{graphtest.Attr("shape", []int64{1})}})
 		out.Name = proto.String(name + "_chosen")
 		n.Output = append(n.Output, out.GetName())
 	}
-	n.Attribute = []*onnxpb.AttributeProto{attr("then_branch", then), attr("else_branch", other)}
-	g.Input = append(g.Input, floatInfo("which"))
+	n.Attribute = []*onnxpb.AttributeProto{graphtest.Attr("then_branch", then), graphtest.Attr("else_branch", other)}
+	g.Input = append(g.Input, graphtest.FloatInfo("which"))
 	g.Node = []*onnxpb.NodeProto{n}
 }
 
@@ -69,7 +70,7 @@ func otherOpset(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 			n.Input = append(n.Input, name)
 			n.Attribute = slices.DeleteFunc(n.Attribute, func(a *onnxpb.AttributeProto) bool { return a == axes })
 		case len(n.Input) == 2 && ints[n.Input[1]] != nil:
-			n.Attribute = append(n.Attribute, attr("axes", ints[n.Input[1]]))
+			n.Attribute = append(n.Attribute, graphtest.Attr("axes", ints[n.Input[1]]))
 			n.Input = n.Input[:1]
 		}
 		if n.GetOpType() == "Dropout" && len(n.Input) == 1 {

@@ -4,26 +4,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // autoencoder draws two linear layers; shared makes them read one weight, through one Transpose or two.
-func autoencoder(t *testing.T, seed uint64, shared bool) *drawing {
-	d := draw(t, seed)
-	x := d.input("x")
-	w := d.weight("first.weight", 4, 4)
+func autoencoder(t *testing.T, seed uint64, shared bool) *graphtest.Builder {
+	d := graphtest.New(t, seed)
+	x := d.Input("x")
+	w := d.Weight("first.weight", 4, 4)
 	v := w
 	if !shared {
-		v = d.weight("second.weight", 4, 4)
+		v = d.Weight("second.weight", 4, 4)
 	}
-	y := d.node("first/Add", "Add", []string{d.node("first/MatMul", "MatMul", []string{x, w}), d.weight("first.bias", 4)})
-	z := d.node("second/MatMul", "MatMul", []string{y, v})
-	d.output(d.node("second/Add", "Add", []string{z, d.weight("second.bias", 4)}))
+	y := d.Node("first/Add", "Add", []string{d.Node("first/MatMul", "MatMul", []string{x, w}), d.Weight("first.bias", 4)})
+	z := d.Node("second/MatMul", "MatMul", []string{y, v})
+	d.Output(d.Node("second/Add", "Add", []string{z, d.Weight("second.bias", 4)}))
 	return d
 }
 
 func TestTiedInAllModels(t *testing.T) {
-	a := align(t, autoencoder(t, 1, true).load(), autoencoder(t, 2, true).load())
+	a := align(t, autoencoder(t, 1, true).Load(), autoencoder(t, 2, true).Load())
 	if len(a.Layers) != 2 {
 		t.Fatalf("got\n%swant two layers", summary(a))
 	}
@@ -37,7 +38,7 @@ func TestTiedInAllModels(t *testing.T) {
 }
 
 func TestTiedInOneModelOnly(t *testing.T) {
-	tied, apart := autoencoder(t, 1, true).load(), autoencoder(t, 2, false).load()
+	tied, apart := autoencoder(t, 1, true).Load(), autoencoder(t, 2, false).Load()
 	a := align(t, tied, apart)
 	if len(a.Layers) != 2 || len(a.Layers[1].Params) != 2 {
 		t.Fatalf("got\n%swant two whole layers", summary(a))
@@ -52,17 +53,17 @@ func TestTiedInOneModelOnly(t *testing.T) {
 
 // Normalisations of equal parameters, merged by an exporter in all models, remain layers of their own.
 func TestEqualVectorsAreNotTied(t *testing.T) {
-	model := func(seed uint64) *drawing {
-		d := draw(t, seed)
-		x := d.input("x")
-		scale := d.weight("bn1.weight", 4)
+	model := func(seed uint64) *graphtest.Builder {
+		d := graphtest.New(t, seed)
+		x := d.Input("x")
+		scale := d.Weight("bn1.weight", 4)
 		for _, n := range []string{"bn1", "bn2"} {
-			x = d.node(n+"/BatchNormalization", "BatchNormalization", []string{x, scale, d.weight(n+".bias", 4), d.weight(n+".mean", 4), scale})
+			x = d.Node(n+"/BatchNormalization", "BatchNormalization", []string{x, scale, d.Weight(n+".bias", 4), d.Weight(n+".mean", 4), scale})
 		}
-		d.output(x)
+		d.Output(x)
 		return d
 	}
-	a := align(t, model(1).load(), model(2).load())
+	a := align(t, model(1).Load(), model(2).Load())
 	if len(a.Layers) != 2 || len(a.Layers[0].Params) != 4 || len(a.Layers[1].Params) != 4 {
 		t.Errorf("got\n%swant two normalisations of four tensors", summary(a))
 	}
@@ -70,24 +71,24 @@ func TestEqualVectorsAreNotTied(t *testing.T) {
 
 // A transposed view shared by two layers cannot be separated by giving either another tensor.
 func TestSharedViewIsRefused(t *testing.T) {
-	model := func(seed uint64, shared bool) *drawing {
-		d := draw(t, seed)
-		x := d.input("x")
-		w := d.node("turn", "Transpose", []string{d.weight("first.weight", 4, 4)})
+	model := func(seed uint64, shared bool) *graphtest.Builder {
+		d := graphtest.New(t, seed)
+		x := d.Input("x")
+		w := d.Node("turn", "Transpose", []string{d.Weight("first.weight", 4, 4)})
 		v := w
 		if !shared {
-			v = d.node("turn2", "Transpose", []string{d.weight("second.weight", 4, 4)})
+			v = d.Node("turn2", "Transpose", []string{d.Weight("second.weight", 4, 4)})
 		}
-		d.output(d.node("second", "MatMul", []string{d.node("first", "MatMul", []string{x, w}), v}))
+		d.Output(d.Node("second", "MatMul", []string{d.Node("first", "MatMul", []string{x, w}), v}))
 		return d
 	}
-	a := align(t, model(1, true).load(), model(2, false).load())
+	a := align(t, model(1, true).Load(), model(2, false).Load())
 	for _, l := range a.Layers {
 		if l.Status != Mismatch || !strings.Contains(l.Reason, `"turn"`) {
 			t.Errorf("layer %s is %s (%s), want a mismatch that names the Transpose", l.Name, l.Status, l.Reason)
 		}
 	}
-	if a := align(t, model(2, false).load(), model(1, true).load()); a.Layers[0].Status != Matched {
+	if a := align(t, model(2, false).Load(), model(1, true).Load()); a.Layers[0].Status != Matched {
 		t.Errorf("got\n%swant a match when only the other model shares the view", summary(a))
 	}
 }
@@ -95,16 +96,16 @@ func TestSharedViewIsRefused(t *testing.T) {
 // A constant inside a function cannot be replaced by an initializer for one of the layers that read it.
 func TestSharedInsideFunctionIsRefused(t *testing.T) {
 	model := func(seed uint64, shared bool) *onnx.Model {
-		d := draw(t, seed)
-		x := d.input("x")
-		w, v := d.weight("first.weight", 4, 4), d.weight("second.weight", 4, 4)
+		d := graphtest.New(t, seed)
+		x := d.Input("x")
+		w, v := d.Weight("first.weight", 4, 4), d.Weight("second.weight", 4, 4)
 		if shared {
 			v = w
 		}
-		d.output(d.node("second", "MatMul", []string{d.node("first", "MatMul", []string{x, w}), v}))
-		toConstants(t, d.model, d.rng)
-		toFunction(t, d.model, d.rng)
-		return d.load()
+		d.Output(d.Node("second", "MatMul", []string{d.Node("first", "MatMul", []string{x, w}), v}))
+		toConstants(t, d.Model, d.Rng)
+		toFunction(t, d.Model, d.Rng)
+		return d.Load()
 	}
 	for _, l := range align(t, model(1, true), model(2, false)).Layers {
 		if l.Status != Mismatch || !strings.Contains(l.Reason, `"Whole"`) {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/graphmatch/internal/graphtest"
 )
 
 // units are exports of testdata/make_units.py with the sizes of the sets of hidden units that may be
@@ -50,14 +50,14 @@ func TestUnits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := openFile(t, "testdata/units/"+name+".onnx")
 			for seed := range uint64(4) {
-				moved, sizes, err := graphmatch.Scramble(m, seed)
+				moved, sizes, err := graphtest.Scramble(m, seed)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if got := fmt.Sprint(sizes); got != want {
 					t.Fatalf("sets of sizes %s, want %s", got, want)
 				}
-				sameOutputs(t, m, moved)
+				graphtest.SameOutputs(t, m, moved)
 			}
 			undone(t, m)
 		})

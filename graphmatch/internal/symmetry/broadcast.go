@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // elementwise combines inputs by broadcasting. The axes of parameters follow those of the data.
 func (t *tracer) elementwise(n *flow.Node) bool {

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // expand broadcasts axes of length one (Expand, opset 13); a parameter (a class token) keeps its own order for what
 // follows.

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // flatten follows Flatten at axis 1: channels become consecutive positions, one per pixel.
 func (t *tracer) flatten(n *flow.Node) bool {

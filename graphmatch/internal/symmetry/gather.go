@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // gather follows Gather (opset 13): a lookup in a table of parameters, one position of a stack, or positions along an
 // axis in fixed order.

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // layout is what is known of an array's axes. They are counted from the end, as broadcasting does: at(1) is the last.
 type layout struct {

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // gemm follows Gemm with a weight as its second matrix.
 func (t *tracer) gemm(n *flow.Node) bool {

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // channelNorm follows normalisations per channel.
 func (t *tracer) channelNorm(n *flow.Node) bool {

@@ -1,6 +1,8 @@
 package symmetry
 
-import "slices"
+import (
+	"slices"
+)
 
 // cutOut is the piece of an axis of a length from a start. A segment that is cut has its set divided there.
 func (a axis) cutOut(start, length int) (axis, bool) {

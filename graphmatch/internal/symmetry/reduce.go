@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // reduce drops axes: sums and extremes do not depend on the order of what they run over. Without axes it drops all, or
 // none where noop_with_empty_axes says so (since opset 18).

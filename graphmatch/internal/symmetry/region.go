@@ -1,6 +1,8 @@
 package symmetry
 
-import "slices"
+import (
+	"slices"
+)
 
 // region is the part of a Reshape that changes: consecutive axes of the input and of the result that hold the same
 // elements in the same order.

@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // rule says how an operator carries the order of axes from inputs to outputs. It returns false for arrays that it does
 // not follow; their order is fixed then.

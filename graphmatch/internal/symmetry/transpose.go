@@ -1,6 +1,8 @@
 package symmetry
 
-import "github.com/softmerge/softmerge/graphmatch/internal/flow"
+import (
+	"github.com/softmerge/softmerge/graphmatch/internal/flow"
+)
 
 // transpose moves axes.
 func (t *tracer) transpose(n *flow.Node) bool {

@@ -1,11 +1,10 @@
-package graphmatch
+package graphtest
 
 import (
-	"math/rand/v2"
-
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
 	"github.com/softmerge/softmerge/graphmatch/internal/rebasin"
 	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
+	"github.com/softmerge/softmerge/graphmatch/random"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -17,7 +16,7 @@ func Scramble(m *onnx.Model, seed uint64) (*onnx.Model, []int, error) {
 		return nil, nil, err
 	}
 	sym := symmetry.Trace(v)
-	rng := rand.New(rand.NewPCG(seed, 11))
+	rng := random.New(seed, 11)
 	heads := map[*symmetry.HeadOrder][]int{}
 	var order [][]int
 	var sizes []int
