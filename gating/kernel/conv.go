@@ -15,7 +15,8 @@ type Conv struct {
 	Out []int
 }
 
-// OutDims returns the spatial shape of the output, floor((in+pads-dilation·(kernel-1)-1)/stride)+1 per axis and never below 0.
+// OutDims returns the spatial shape of the output, floor((in+pads-dilation·(kernel-1)-1)/stride)+1 per axis and never
+// below 0.
 func (c *Conv) OutDims() []int {
 	if c.Out != nil {
 		return c.Out
@@ -48,8 +49,9 @@ func (c *Conv) Forward(w *Workers, y, x, weight, bias []float32) {
 	correlate(w, job)
 }
 
-// BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy. The elements of dx that are
-// a stride apart are themselves a convolution of dy with every stride-th weight: one pass for each offset, no product is wasted.
+// BackwardInput computes dx, the gradient with respect to x, from the output's gradient dy. The elements of dx that
+// are a stride apart are themselves a convolution of dy with every stride-th weight: one pass for each offset, no
+// product is wasted.
 func (c *Conv) BackwardInput(w *Workers, dx, dy, weight []float32) {
 	g := c.sizes()
 	c.check(g, dx, weight, dy)
@@ -80,9 +82,9 @@ func (g operand) only(axes *[3]axis, c convSizes) func(group int) operand {
 	}
 }
 
-// transposeWeight returns the weights of the first group with (output channel, tap) as rows and input channels as columns. Where strides
-// split the taps, stretches of them are too short to be transposed while they are packed, so all are transposed before. The
-// tables live as long as s is held.
+// transposeWeight returns the weights of the first group with (output channel, tap) as rows and input channels as
+// columns. Where strides split the taps, stretches of them are too short to be transposed while they are packed, so
+// all are transposed before. The tables live as long as s is held.
 func (c *Conv) transposeWeight(w *Workers, g convSizes, weight []float32, s *scratch) operand {
 	rows := resize(&s.transposedRows, g.out*g.taps)
 	split := g.taps > 1 && slices.Max(c.Stride) > 1
@@ -107,7 +109,8 @@ type convSizes struct {
 }
 
 func (c *Conv) sizes() convSizes {
-	g := convSizes{taps: volume(c.Kernel), inVolume: volume(c.In), outVolume: volume(c.OutDims()), kernel: [3]int{1, 1, 1}}
+	g := convSizes{taps: volume(c.Kernel), inVolume: volume(c.In), outVolume: volume(c.OutDims()),
+		kernel: [3]int{1, 1, 1}}
 	if c.Groups > 0 {
 		g.in, g.out = c.InChannels/c.Groups, c.OutChannels/c.Groups
 	}

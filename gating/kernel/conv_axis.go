@@ -44,7 +44,8 @@ func (c *Conv) forwardAxes() [3]axis {
 
 // forwardAxis describes an axis whose output o reads o·stride-pad and kernel-1 more elements, dilation apart.
 func forwardAxis(in, out, kernel, stride, dilation, pad int) axis {
-	a := axis{in: in, out: out, step: stride, stride: 1, target: out, tap: make([]int, 0, kernel), shift: make([]int, 0, kernel)}
+	a := axis{in: in, out: out, step: stride, stride: 1, target: out, tap: make([]int, 0, kernel),
+		shift: make([]int, 0, kernel)}
 	for t := range kernel {
 		a.tap, a.shift = append(a.tap, t), append(a.shift, t*dilation-pad)
 	}
@@ -78,7 +79,8 @@ func (c *Conv) eachPhase(visit func(axes [3]axis)) {
 // (i+pad-t·dilation)/stride, where that is a whole number.
 func (c *Conv) phaseAxis(i, phase int) axis {
 	stride := c.Stride[i]
-	a := axis{in: c.OutDims()[i], out: (c.In[i] - phase + stride - 1) / stride, step: 1, first: phase, stride: stride, target: c.In[i]}
+	a := axis{in: c.OutDims()[i], out: (c.In[i] - phase + stride - 1) / stride, step: 1, first: phase,
+		stride: stride, target: c.In[i]}
 	for t := range c.Kernel[i] {
 		if d := phase + c.PadBegin[i] - t*c.Dilation[i]; d%stride == 0 {
 			a.tap, a.shift = append(a.tap, t), append(a.shift, d/stride)

@@ -1,9 +1,11 @@
 package kernel
 
-// Small planes are mostly border: of a 3×3 kernel's products on a 4×4 plane, a third meet padding. When the same output of
-// many images makes a panel, each output can leave out the taps that lie outside, which runs of neighbouring outputs cannot.
+// Small planes are mostly border: of a 3×3 kernel's products on a 4×4 plane, a third meet padding. When the same
+// output of many images makes a panel, each output can leave out the taps that lie outside, which runs of
+// neighbouring outputs cannot.
 
-// worthBatching says whether leaving out padding pays. It depends on the shape alone, because it changes the order of sums.
+// worthBatching says whether leaving out padding pays. It depends on the shape alone, because it changes the order of
+// sums.
 func (c *correlation) worthBatching() bool {
 	const columns = 16 // of the narrowest tile that is fast
 	if c.groups != 1 || c.inVolume > 256 {
@@ -45,7 +47,8 @@ type batched struct {
 	segments []segment
 }
 
-// contribution is one tap's to one output: the place that it reads, and whether no earlier tap contributes to the output.
+// contribution is one tap's to one output: the place that it reads, and whether no earlier tap contributes to the
+// output.
 type contribution struct {
 	output, place int
 	first         bool
@@ -139,7 +142,8 @@ func (b *batched) load(ch, image, images int) {
 		for l := range rows {
 			rows[l] = ((image+min(i+l, images-1))*b.channels + ch) * b.inVolume
 		}
-		transpose(b.src[ch*b.width+i:], b.channels*b.width, b.width-i, b.correlation.src, &rows, min(16, images-i), b.inVolume)
+		transpose(b.src[ch*b.width+i:], b.channels*b.width, b.width-i, b.correlation.src, &rows, min(16, images-i),
+			b.inVolume)
 	}
 }
 
@@ -159,7 +163,7 @@ func (b *batched) multiply(i int, taps [][]contribution) {
 					mode = first
 				}
 				src, dst := b.src[(e.place*b.channels+ch)*b.width:], b.dst[(e.output*b.rows+r0)*b.width:]
-				simd.tile(r1-r0, b.width, left, len(taps)*simd.stride, src, rows, dst, b.width, mode, bias)
+				simd.tile(dst, b.width, left, len(taps)*simd.stride, src, rows, bias, r1-r0, b.width, mode)
 			}
 		}
 	}
@@ -176,6 +180,7 @@ func (b *batched) store(row, image, images int, s *scratch) {
 		transpose(planes[o:], b.outVolume, 0, b.dst, &rows, min(16, b.outVolume-o), images)
 	}
 	for i := range images {
-		scatterSegments(b.correlation.dst[((image+i)*b.rows+row)*b.target:], planes[i*b.outVolume:], b.segments, b.axes[2].stride)
+		scatterSegments(b.correlation.dst[((image+i)*b.rows+row)*b.target:], planes[i*b.outVolume:], b.segments,
+			b.axes[2].stride)
 	}
 }

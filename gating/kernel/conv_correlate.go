@@ -11,9 +11,10 @@ type correlation struct {
 	left           func(group int) operand // weights: p runs over channels and, fastest, taps
 
 	outVolume, inVolume, target, depth int
-	images, boxes, down                int // how the work is cut: images a piece, pieces of an image, pieces of the rows
-	lefts                              []panels
-	patches                            []*patches // for each box
+	// How the work is cut: images a piece, pieces of an image, pieces of the rows.
+	images, boxes, down int
+	lefts               []panels
+	patches             []*patches // for each box
 }
 
 // measure fills in sizes and says whether anything is left to compute: without outputs nothing is, and without products
@@ -37,8 +38,8 @@ func (c *correlation) measure(w *Workers) bool {
 	return true
 }
 
-// correlate runs jobs that have all but their axes and weights in common and write different elements of the same target: each
-// image passes through all of them while it is in the cache.
+// correlate runs jobs that have all but their axes and weights in common and write different elements of the same
+// target: each image passes through all of them while it is in the cache.
 func correlate(w *Workers, jobs ...correlation) {
 	var rest []*correlation
 	for i := range jobs {
@@ -51,16 +52,20 @@ func correlate(w *Workers, jobs ...correlation) {
 			rest = append(rest, c)
 		}
 	}
-	if len(rest) == 0 {
-		return
-	}
-	if rest[0].rows == 1 {
+	switch {
+	case len(rest) == 0:
+	case rest[0].rows == 1:
 		runDepthwise(w, rest)
-		return
+	default:
+		runPatches(w, rest)
 	}
-	lead := rest[0]
+}
+
+// runPatches computes every job as products of its weights and patches, image by image.
+func runPatches(w *Workers, jobs []*correlation) {
+	lead := jobs[0]
 	lead.cut(w)
-	for _, c := range rest {
+	for _, c := range jobs {
 		s := getScratch()
 		defer s.release()
 		c.lefts = c.packLefts(w, s)
@@ -76,7 +81,7 @@ func correlate(w *Workers, jobs ...correlation) {
 		for t := lo; t < hi; t++ {
 			part, at := t%lead.down, t/lead.down
 			b, at := at%lead.boxes, at/lead.boxes
-			for _, c := range rest {
+			for _, c := range jobs {
 				c.piece(at/pieces, at%pieces*c.images, c.patches[b], part, s)
 			}
 		}
@@ -102,7 +107,8 @@ func (c *correlation) packLefts(w *Workers, s *scratch) []panels {
 	return lefts
 }
 
-// cut decides on pieces: enough columns that weights are read rarely, a padded source that fits the cache, something for every thread.
+// cut decides on pieces: enough columns that weights are read rarely, a padded source that fits the cache, something
+// for every thread.
 func (c *correlation) cut(w *Workers) {
 	const columns, sourceLimit = 128, 1 << 18
 	enough := 4 * w.Threads()
@@ -153,8 +159,8 @@ func (c *correlation) piece(group, image int, p *patches, part int, s *scratch) 
 	}
 }
 
-// columns computes rows of panels i0..i1 in columns j0..j1. Columns that do not lie side by side are computed in a dense
-// copy first, which is then scattered segment by segment.
+// columns computes rows of panels i0..i1 in columns j0..j1. Columns that do not lie side by side are computed in a
+// dense copy first, which is then scattered segment by segment.
 func (c *correlation) columns(job *product, i0, i1, j0, j1 int, s *scratch) {
 	if job.at[j1-1]-job.at[j0] == j1-1-j0 {
 		job.run(i0, i1, j0, j1, s)

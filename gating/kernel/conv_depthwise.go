@@ -1,8 +1,8 @@
 package kernel
 
-// depthwise is the layout in which planes that share their weights, those of one channel in several images, are convolved
-// together: padded planes side by side. Outputs are computed on the rows of the padded planes, with the few places between
-// them computed for nothing.
+// depthwise is the layout in which planes that share their weights, those of one channel in several images, are
+// convolved together: padded planes side by side. Outputs are computed on the rows of the padded planes, with the few
+// places between them computed for nothing.
 type depthwise struct {
 	view    *padded
 	b       box
@@ -52,8 +52,8 @@ type depthwiseJob struct {
 	each, first int // floats an image, and before this job's part of the padded memory
 }
 
-// runDepthwise computes groups of one row each, as in depthwise convolutions: a product's tiles would be nearly empty, so every
-// plane is summed directly.
+// runDepthwise computes groups of one row each, as in depthwise convolutions: a product's tiles would be nearly
+// empty, so every plane is summed directly.
 func runDepthwise(w *Workers, jobs []*correlation) {
 	layouts, size, places, lead := make([]depthwiseJob, len(jobs)), 0, 0, jobs[0]
 	for i, c := range jobs {

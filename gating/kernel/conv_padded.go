@@ -58,7 +58,8 @@ func (s *padded) tap(shift [3]int, b *box) int {
 	return phase*s.pos[0]*s.pos[1]*s.pos[2] + place
 }
 
-// findSegments lists all that a channel's plane takes from the source, leaving out offsets modulo the step that no tap reads.
+// findSegments lists all that a channel's plane takes from the source, leaving out offsets modulo the step that no
+// tap reads.
 func (s *padded) findSegments() {
 	x, y, z := &s.axes[0], &s.axes[1], &s.axes[2]
 	s.segments = make([]segment, 0, s.size[0]*s.size[1]*z.step)

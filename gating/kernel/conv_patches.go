@@ -33,7 +33,8 @@ func (c *correlation) columnTables(view *padded, b box, images, next int) (cols,
 		for i := b[0].lo; i < b[0].hi; i++ {
 			for j := b[1].lo; j < b[1].hi; j++ {
 				from := img*next + (i-b[0].lo)*view.inner[0] + (j-b[1].lo)*view.inner[1]
-				to := img*c.groups*c.rows*c.target + ((x.first+i*x.stride)*y.target+y.first+j*y.stride)*z.target + z.first
+				row := (x.first+i*x.stride)*y.target + y.first + j*y.stride
+				to := img*c.groups*c.rows*c.target + row*z.target + z.first
 				for k := b[2].lo; k < b[2].hi; k++ {
 					cols, at = append(cols, from+k-b[2].lo), append(at, to+k*z.stride)
 				}

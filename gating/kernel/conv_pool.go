@@ -1,11 +1,13 @@
 package kernel
 
 // Window is the geometry of a pooling operator over one to three spatial axes. Planes is batch times channels: x is
-// Planes×In, y is Planes×Out. Out is given, so that rounding up or down is the caller's choice; windows may reach past the padding.
+// Planes×In, y is Planes×Out. Out is given, so that rounding up or down is the caller's choice; windows may reach
+// past the padding.
 type Window struct {
 	Planes                                              int
 	In, Out, Kernel, Stride, Dilation, PadBegin, PadEnd []int
-	// CountIncludePad makes AveragePool divide by the padded part of the window too (but not by what lies past the padding).
+	// CountIncludePad makes AveragePool divide by the padded part of the window too (but not by what lies past the
+	// padding).
 	CountIncludePad bool
 }
 

@@ -52,7 +52,8 @@ func randomWindow(r *rand.Rand) *Window {
 				out = span/s + 1
 			}
 		}
-		g.In, g.Kernel, g.Stride, g.Dilation = append(g.In, in), append(g.Kernel, k), append(g.Stride, s), append(g.Dilation, d)
+		g.In, g.Kernel, g.Stride, g.Dilation = append(g.In, in), append(g.Kernel, k), append(g.Stride, s),
+			append(g.Dilation, d)
 		g.PadBegin, g.PadEnd, g.Out = append(g.PadBegin, p), append(g.PadEnd, q), append(g.Out, out)
 	}
 	return g
@@ -115,7 +116,8 @@ func TestPoolsAgainstDefinition(t *testing.T) {
 			g.testAverage(t, w, x, dy)
 			g.testMax(t, w, x, dy)
 			for i := range x { // ties, and values that compare oddly
-				x[i] = []float32{1, 0, -1, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Inf(-1))}[r.IntN(7)]
+				x[i] = []float32{1, 0, -1, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)),
+					float32(math.Inf(-1))}[r.IntN(7)]
 			}
 			g.testMax(t, w, x, dy)
 		}
@@ -152,12 +154,15 @@ func BenchmarkMaxPool(b *testing.B) {
 	w := NewWorkers(0)
 	defer w.Close()
 	for _, g := range []*Window{
-		{Planes: 64 * 32, In: []int{28, 28}, Out: []int{14, 14}, Kernel: []int{2, 2}, Stride: []int{2, 2}, Dilation: []int{1, 1}, PadBegin: []int{0, 0}},
-		{Planes: 64, In: []int{112, 112}, Out: []int{56, 56}, Kernel: []int{3, 3}, Stride: []int{2, 2}, Dilation: []int{1, 1}, PadBegin: []int{1, 1}},
+		{Planes: 64 * 32, In: []int{28, 28}, Out: []int{14, 14}, Kernel: []int{2, 2}, Stride: []int{2, 2},
+			Dilation: []int{1, 1}, PadBegin: []int{0, 0}},
+		{Planes: 64, In: []int{112, 112}, Out: []int{56, 56}, Kernel: []int{3, 3}, Stride: []int{2, 2},
+			Dilation: []int{1, 1}, PadBegin: []int{1, 1}},
 	} {
 		b.Run(fmt.Sprint(g.Kernel), func(b *testing.B) {
 			n := g.Planes * volume(g.Out)
-			x, y, arg := randoms(rand.New(rand.NewPCG(1, 1)), g.Planes*volume(g.In)), make([]float32, n), make([]int32, n)
+			x, y, arg := randoms(rand.New(rand.NewPCG(1, 1)), g.Planes*volume(g.In)), make([]float32, n),
+				make([]int32, n)
 			for b.Loop() {
 				g.MaxPool(w, y, arg, x)
 			}

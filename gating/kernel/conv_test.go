@@ -109,8 +109,8 @@ func TestConvAgainstDefinition(t *testing.T) {
 	})
 }
 
-// Shapes that random ones rarely meet: several images at a time with a rest, more than one block of the sum, more than one
-// part of an image, one pixel, no taps for some offsets, nothing at all.
+// Shapes that random ones rarely meet: several images at a time with a rest, more than one block of the sum, more
+// than one part of an image, one pixel, no taps for some offsets, nothing at all.
 var oddConvs = []*Conv{
 	square(13, 6, 6, 6, 9, 3, 1),
 	square(13, 6, 6, 6, 11, 5, 2),
@@ -123,11 +123,16 @@ var oddConvs = []*Conv{
 	square(1, 3, 20, 1, 70, 7, 2),
 	square(1, 1100, 3, 1, 23, 1, 1),
 	square(0, 3, 2, 1, 5, 3, 1),
-	{Batch: 2, InChannels: 4, OutChannels: 6, Groups: 2, In: []int{2, 2}, Kernel: []int{5, 3}, Stride: []int{1, 1}, Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{0, 0}},
-	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{0, 4}, Kernel: []int{1, 1}, Stride: []int{1, 1}, Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{1, 0}},
-	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{5}, Kernel: []int{3}, Stride: []int{2}, Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{4}},
-	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{9}, Kernel: []int{3}, Stride: []int{2}, Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{2}},
-	{Batch: 1, InChannels: 3, OutChannels: 4, Groups: 1, In: []int{9000}, Kernel: []int{9}, Stride: []int{1}, Dilation: []int{4}, PadBegin: []int{16}, PadEnd: []int{16}},
+	{Batch: 2, InChannels: 4, OutChannels: 6, Groups: 2, In: []int{2, 2}, Kernel: []int{5, 3}, Stride: []int{1, 1},
+		Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{0, 0}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{0, 4}, Kernel: []int{1, 1}, Stride: []int{1, 1},
+		Dilation: []int{1, 1}, PadBegin: []int{1, 0}, PadEnd: []int{1, 0}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{5}, Kernel: []int{3}, Stride: []int{2},
+		Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{4}},
+	{Batch: 2, InChannels: 2, OutChannels: 3, Groups: 1, In: []int{9}, Kernel: []int{3}, Stride: []int{2},
+		Dilation: []int{1}, PadBegin: []int{0}, PadEnd: []int{0}, Out: []int{2}},
+	{Batch: 1, InChannels: 3, OutChannels: 4, Groups: 1, In: []int{9000}, Kernel: []int{9}, Stride: []int{1},
+		Dilation: []int{4}, PadBegin: []int{16}, PadEnd: []int{16}},
 }
 
 func TestConvOddShapes(t *testing.T) {
@@ -157,7 +162,8 @@ func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
 		for _, set := range available() {
 			simd = set
 			want := c.passes(t, nil, uint64(i), false)
-			if !slices.Equal(want, c.passes(t, two, uint64(i), false)) || !slices.Equal(want, c.passes(t, five, uint64(i), false)) {
+			if !slices.Equal(want, c.passes(t, two, uint64(i), false)) ||
+				!slices.Equal(want, c.passes(t, five, uint64(i), false)) {
 				t.Fatalf("%s: %+v depends on the number of threads", set.name, *c)
 			}
 			if set == generic {
@@ -173,7 +179,8 @@ func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
 
 func square(batch, in, out, groups, size, kernel, stride int) *Conv {
 	p := kernel / 2
-	return &Conv{Batch: batch, InChannels: in, OutChannels: out, Groups: groups, In: []int{size, size}, Kernel: []int{kernel, kernel},
+	return &Conv{Batch: batch, InChannels: in, OutChannels: out, Groups: groups, In: []int{size, size},
+		Kernel: []int{kernel, kernel},
 		Stride: []int{stride, stride}, Dilation: []int{1, 1}, PadBegin: []int{p, p}, PadEnd: []int{p, p}}
 }
 
@@ -202,7 +209,8 @@ var benchConvs = []struct {
 	{"mobile.pw24", square(16, 144, 24, 1, 24, 1, 1)},
 	{"mobile.pw6", square(16, 96, 576, 1, 6, 1, 1)},
 	{"mobile.pw3", square(16, 960, 320, 1, 3, 1, 1)},
-	{"vit.patch", &Conv{Batch: 32, InChannels: 3, OutChannels: 192, Groups: 1, In: []int{32, 32}, Kernel: []int{4, 4}, Stride: []int{4, 4},
+	{"vit.patch", &Conv{Batch: 32, InChannels: 3, OutChannels: 192, Groups: 1, In: []int{32, 32},
+		Kernel: []int{4, 4}, Stride: []int{4, 4},
 		Dilation: []int{1, 1}, PadBegin: []int{0, 0}, PadEnd: []int{0, 0}}},
 }
 

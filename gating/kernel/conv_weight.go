@@ -24,8 +24,8 @@ func (c *Conv) BackwardWeight(w *Workers, dweight, dy, x []float32) {
 	})
 }
 
-// weightBackward is dW = sum over images and outputs of dy × patch. The sum runs along outputs, so both operands are transposed:
-// dy while it is packed, x once into planes of whole pixels, from which patches are runs of channels.
+// weightBackward is dW = sum over images and outputs of dy × patch. The sum runs along outputs, so both operands are
+// transposed: dy while it is packed, x once into planes of whole pixels, from which patches are runs of channels.
 type weightBackward struct {
 	conv *Conv
 	convSizes
@@ -65,7 +65,8 @@ func (d *weightBackward) operands(w *Workers, job *product, group, image, images
 	c := d.conv
 	n := images * b.volume()
 	left := operand{data: d.dy[(image*c.Groups+group)*d.out*d.outVolume:], upright: true,
-		rows: d.outputs(&b, images, c.OutChannels*d.outVolume, [3]int{d.axes[1].out * d.axes[2].out, d.axes[2].out, 1}, true, resize(&s.leftRows, n)[:0]),
+		rows: d.outputs(&b, images, c.OutChannels*d.outVolume,
+			[3]int{d.axes[1].out * d.axes[2].out, d.axes[2].out, 1}, true, resize(&s.leftRows, n)[:0]),
 		cols: arange(&s.leftCols, d.out, d.outVolume)}
 	packPanels(w, &job.left, &left, 0, n, 0, d.out, 1, &s.left)
 
@@ -103,11 +104,13 @@ func (d *weightBackward) samples(w *Workers, g *operand, group, image, images in
 	}
 	at := 0
 	eachTap(&d.axes, func(_, shift [3]int) { at = view.tap(shift, &b) })
-	*g = operand{data: src[at:], upright: true, rows: d.outputs(&b, images, next, view.inner, false, resize(&s.rows, n)[:0]),
+	*g = operand{data: src[at:], upright: true,
+		rows: d.outputs(&b, images, next, view.inner, false, resize(&s.rows, n)[:0]),
 		cols: arange(&s.cols, d.in, view.plane)}
 }
 
-// outputs lists the offsets of all outputs of a box for some images; absolute counts from output 0 and not from the box.
+// outputs lists the offsets of all outputs of a box for some images; absolute counts from output 0 and not from the
+// box.
 func (d *weightBackward) outputs(b *box, images, next int, step [3]int, absolute bool, list []int) []int {
 	var lo [3]int
 	if !absolute {

@@ -10,8 +10,8 @@ var (
 	Div = divPair()
 )
 
-// divPair divides by a power of two by multiplying with its inverse, which gives the same numbers sooner: attention scores are
-// divided by such.
+// divPair divides by a power of two by multiplying with its inverse, which gives the same numbers sooner: attention
+// scores are divided by such.
 func divPair() *Pair[float32, float32] {
 	p := loopPair(loopDiv, loopDivOne, loopDivInto)
 	divide := p.Right
@@ -80,7 +80,8 @@ func Map[T, U any](w *Workers, dst []U, src []T, f func(T) U) {
 	})
 }
 
-// MapBackward computes dx[i] = dy[i]·slope(x[i], y[i]) for y = f(x), where slope is the derivative of f in terms of both.
+// MapBackward computes dx[i] = dy[i]·slope(x[i], y[i]) for y = f(x), where slope is the derivative of f in terms of
+// both.
 func MapBackward(w *Workers, dx, dy, x, y []float32, slope func(x, y float32) float32) {
 	w.For(len(dx), elementGrain, func(lo, hi int) {
 		for i := lo; i < hi; i++ {

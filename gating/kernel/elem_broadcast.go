@@ -3,9 +3,9 @@ package kernel
 // elementGrain is how many elements of a cheap loop are worth a goroutine of their own.
 const elementGrain = 1 << 14
 
-// Broadcast is the walk over an output and its inputs, all dense, where the inputs are broadcast as NumPy and
-// ONNX do: shapes aligned at their last axes, an axis of length 1 repeated. Axes that all operands walk alike are merged. What
-// is left is a nest of rows: along a row every input either advances by one element or stays where it is.
+// Broadcast is the walk over an output and its inputs, all dense, where the inputs are broadcast as NumPy and ONNX
+// do: shapes aligned at their last axes, an axis of length 1 repeated. Axes that all operands walk alike are merged.
+// What is left is a nest of rows: along a row every input either advances by one element or stays where it is.
 type Broadcast struct {
 	size    int     // elements of the output
 	row     int     // length of the innermost merged axis
@@ -86,8 +86,8 @@ func (b *Broadcast) Rows(w *Workers, body func(out, n int, in []int)) {
 	})
 }
 
-// blocks calls body for blocks of rows runs, one after another in the output, those of input i b.strides[i][0] elements apart.
-// body may change in.
+// blocks calls body for blocks of rows runs, one after another in the output, those of input i b.strides[i][0]
+// elements apart. body may change in.
 func (b *Broadcast) blocks(w *Workers, body func(out, rows, n int, in []int)) {
 	if b.size == 0 {
 		return

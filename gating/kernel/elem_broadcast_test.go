@@ -64,8 +64,10 @@ func TestCombineBroadcasts(t *testing.T) {
 		pair *Pair[float32, float32]
 		f    func(a, b float32) float32
 	}{
-		{"add", Add, func(a, b float32) float32 { return a + b }}, {"sub", Sub, func(a, b float32) float32 { return a - b }},
-		{"mul", Mul, func(a, b float32) float32 { return a * b }}, {"div", Div, func(a, b float32) float32 { return a / b }},
+		{"add", Add, func(a, b float32) float32 { return a + b }},
+		{"sub", Sub, func(a, b float32) float32 { return a - b }},
+		{"mul", Mul, func(a, b float32) float32 { return a * b }},
+		{"div", Div, func(a, b float32) float32 { return a / b }},
 		{"own", PairOf(func(a, b float32) float32 { return a - 2*b }), func(a, b float32) float32 { return a - 2*b }},
 	} {
 		for n := range 1500 {
@@ -148,7 +150,8 @@ func TestThreadsDoNotChangeSums(t *testing.T) {
 	defer w.Close()
 	r := rand.New(rand.NewPCG(9, 10))
 	for _, c := range [][2][]int{
-		{{}, {300, 1000}}, {{1000}, {300, 1000}}, {{300, 1}, {300, 1000}}, {{1, 7, 1}, {200, 7, 100}}, {{3}, {100000, 3}}, {{40, 1, 50}, {40, 30, 50}},
+		{{}, {300, 1000}}, {{1000}, {300, 1000}}, {{300, 1}, {300, 1000}}, {{1, 7, 1}, {200, 7, 100}},
+		{{3}, {100000, 3}}, {{40, 1, 50}, {40, 30, 50}},
 	} {
 		src := numbers(r, volume(c[1]))
 		one, many := make([]float32, volume(c[0])), make([]float32, volume(c[0]))

@@ -28,7 +28,8 @@ func GeluTanhBackward(w *Workers, dx, dy, x []float32) {
 	runLoop(w, dx, dy, x, loopGeluTanhBackward, costlyGrain, 0, 0)
 }
 
-// erf is x·P(x²)/Q(x²) on [-4, 4], the rational function of least relative error, 2.5e-8, there; beyond, erf is ±1 in float32.
+// erf is x·P(x²)/Q(x²) on [-4, 4], the rational function of least relative error, 2.5e-8, there; beyond, erf is ±1 in
+// float32.
 func erf(x float64) float64 {
 	if x >= 4 {
 		return 1

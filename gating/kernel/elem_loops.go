@@ -2,8 +2,8 @@ package kernel
 
 import "math"
 
-// elementwise is a loop: a function of a and b, as long as dst, and of the numbers p and q: dst[i] = f(a[i], b[i], p, q).
-// A loop that does not need all of these does not look at the rest. dst may be a or b.
+// elementwise is a loop: a function of a and b, as long as dst, and of the numbers p and q: dst[i] = f(a[i], b[i], p,
+// q). A loop that does not need all of these does not look at the rest. dst may be a or b.
 type elementwise func(dst, a, b []float32, p, q float32)
 
 // loopKind names a loop.
@@ -58,8 +58,8 @@ const (
 // loops are the loops for this processor.
 var loops = fastLoops(simd.name)
 
-// lineLoop computes rows lines of n elements, one after another in dst, from operands whose lines begin da and db elements
-// apart. In b there is one number a line where the loop's name says so.
+// lineLoop computes rows lines of n elements, one after another in dst, from operands whose lines begin da and db
+// elements apart. In b there is one number a line where the loop's name says so.
 type lineLoop func(rows, n int, dst, a, b []float32, da, db int)
 
 // run shares a loop out. b may be nil.

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// everyMagnitude returns floats of every size and both signs up to limit, a dense stretch around 0, and the special values.
+// everyMagnitude returns floats of every size and both signs up to limit, a dense stretch around 0, and the special
+// values.
 func everyMagnitude(limit float64) []float32 {
 	list := []float32{0, float32(math.Copysign(0, -1)), 1e-45, -1e-45, 1e-38, math.MaxFloat32, -math.MaxFloat32, 1, -1}
 	for v := 1e-30; v <= limit; v *= 1.0007 {
@@ -50,11 +51,14 @@ var functions = []struct {
 	{"sigmoid", Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 200, 3, 0},
 	{"tanh", Tanh, math.Tanh, 200, 3, 0},
 	{"erf", Erf, math.Erf, 200, 2.5, 0},
-	{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 200, 2, 0},
-	{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1.5, 0.5) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }, 200, 4, 0},
+	{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 200, 2,
+		0},
+	{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1.5, 0.5) },
+		func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }, 200, 4, 0},
 	{"sqrt", func(w *Workers, dst, src []float32) { Sqrt(w, dst, src) }, math.Sqrt, 200, 0.51, 0},
 	{"reciprocal", Reciprocal, func(x float64) float64 { return 1 / x }, 200, 0.51, 0},
-	{"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) }, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 200, 4, 1e-35},
+	{"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) },
+		func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 200, 4, 1e-35},
 	{"gelu", Gelu, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, 200, 8, 1e-9},
 	{"gelu tanh", GeluTanh, geluTanhReference, 200, 16, 4e-9},
 	{"mish", Mish, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }, 200, 6, 1e-35},
@@ -77,7 +81,8 @@ func TestFunctionsAreAccurate(t *testing.T) {
 			}
 		}
 		if worst > f.units {
-			t.Errorf("%s(%g) is %g, want %g: %.1f units in the last place off", f.name, src[at], got[at], f.want(float64(src[at])), worst)
+			t.Errorf("%s(%g) is %g, want %g: %.1f units in the last place off", f.name, src[at], got[at],
+				f.want(float64(src[at])), worst)
 		}
 	}
 }
@@ -91,10 +96,14 @@ func TestFunctionsAtTheEdges(t *testing.T) {
 		run       func(w *Workers, dst, src []float32)
 		low, high float32 // at -Inf and +Inf
 	}{
-		{"exp", Exp, 0, inf32}, {"sigmoid", Sigmoid, 0, 1}, {"tanh", Tanh, -1, 1}, {"erf", Erf, -1, 1}, {"relu", Relu, 0, inf32},
-		{"softplus", Softplus, 0, inf32}, {"gelu", Gelu, nan, inf32}, {"gelu tanh", GeluTanh, nan, inf32}, {"mish", Mish, nan, inf32},
-		{"hard swish", HardSwish, nan, inf32}, {"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) }, nan, inf32},
-		{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1, 1) }, -1, inf32}, {"sqrt", Sqrt, nan, inf32}, {"reciprocal", Reciprocal, 0, 0},
+		{"exp", Exp, 0, inf32}, {"sigmoid", Sigmoid, 0, 1}, {"tanh", Tanh, -1, 1}, {"erf", Erf, -1, 1},
+		{"relu", Relu, 0, inf32},
+		{"softplus", Softplus, 0, inf32}, {"gelu", Gelu, nan, inf32}, {"gelu tanh", GeluTanh, nan, inf32},
+		{"mish", Mish, nan, inf32},
+		{"hard swish", HardSwish, nan, inf32},
+		{"swish", func(w *Workers, dst, src []float32) { Swish(w, dst, src, 1) }, nan, inf32},
+		{"elu", func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1, 1) }, -1, inf32},
+		{"sqrt", Sqrt, nan, inf32}, {"reciprocal", Reciprocal, 0, 0},
 	} {
 		src := []float32{-inf32, inf32, nan}
 		got := make([]float32, 3)
@@ -140,9 +149,11 @@ func TestGradientKernels(t *testing.T) {
 		{"gelu", GeluBackward, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }},
 		{"gelu tanh", GeluTanhBackward, geluTanhReference},
 		{"mish", MishBackward, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }},
-		{"elu", func(w *Workers, dx, dy, x []float32) { EluBackward(w, dx, dy, x, 1.5, 0.5) }, func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }},
+		{"elu", func(w *Workers, dx, dy, x []float32) { EluBackward(w, dx, dy, x, 1.5, 0.5) },
+			func(x float64) float64 { return max(x, 0) + 1.5*math.Expm1(0.5*min(x, 0)) }},
 		{"erf", ErfBackward, math.Erf},
-		{"swish", func(w *Workers, dx, dy, x []float32) { SwishBackward(w, dx, dy, x, 1.5) }, func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }},
+		{"swish", func(w *Workers, dx, dy, x []float32) { SwishBackward(w, dx, dy, x, 1.5) },
+			func(x float64) float64 { return x / (1 + math.Exp(-1.5*x)) }},
 	} {
 		var x []float32
 		for v := float32(-30); v < 30; v += 0.0913 {

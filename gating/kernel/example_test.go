@@ -20,7 +20,8 @@ func ExampleGemm() {
 
 // A one-dimensional convolution with padding, and the transposed convolution of the same geometry.
 func ExampleConv() {
-	c := kernel.Conv{Batch: 1, InChannels: 1, OutChannels: 1, Groups: 1, In: []int{5}, Kernel: []int{3}, Stride: []int{2},
+	c := kernel.Conv{Batch: 1, InChannels: 1, OutChannels: 1, Groups: 1, In: []int{5}, Kernel: []int{3},
+		Stride:   []int{2},
 		Dilation: []int{1}, PadBegin: []int{1}, PadEnd: []int{1}}
 	weight, x, y := []float32{1, 2, 3}, []float32{1, 2, 3, 4, 5}, make([]float32, 3)
 	c.Forward(nil, y, x, weight, nil)

@@ -41,9 +41,9 @@ func (m *Matrix) extent() int {
 	return (rows-1)*m.Stride + cols
 }
 
-// Gemm computes C = alpha·A·B + beta·C for an m×k matrix A and a k×n matrix B. C is m×n, not transposed, and shares no
-// memory with A or B. With beta 0, C is written and never read, so it may hold NaN before. With k 0 the product is zero.
-// What lies between the rows of C is not touched.
+// Gemm computes C = alpha·A·B + beta·C for an m×k matrix A and a k×n matrix B. C is m×n, not transposed, and shares
+// no memory with A or B. With beta 0, C is written and never read, so it may hold NaN before. With k 0 the product is
+// zero. What lies between the rows of C is not touched.
 func Gemm(w *Workers, c, a, b Matrix, alpha, beta float32) {
 	checkShapes(&c, &a, &b)
 	m, n, k := c.Rows, c.Cols, a.Cols

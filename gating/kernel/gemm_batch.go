@@ -1,7 +1,7 @@
 package kernel
 
-// Batch is a sequence of matrices of one shape: the first is Matrix, and each begins Step elements after the one before.
-// A Step of zero repeats one matrix.
+// Batch is a sequence of matrices of one shape: the first is Matrix, and each begins Step elements after the one
+// before. A Step of zero repeats one matrix.
 type Batch struct {
 	Matrix
 	Step int

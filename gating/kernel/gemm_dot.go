@@ -3,8 +3,8 @@ package kernel
 // dotWidth is how many rows or columns a product may have for dot products to beat packing.
 const dotWidth = 2
 
-// prefersDots says whether both operands have their summation index side by side and one of them has so few rows or columns that bringing
-// the other into panels would cost more than the product.
+// prefersDots says whether both operands have their summation index side by side and one of them has so few rows or
+// columns that bringing the other into panels would cost more than the product.
 func prefersDots(a, b *Matrix) bool {
 	return !a.Transposed && (b.Transposed || b.Cols == 1 && b.Stride == 1) && min(a.Rows, b.Cols) <= dotWidth
 }

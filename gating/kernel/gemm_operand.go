@@ -31,8 +31,8 @@ func arange(s *[]int, n, step int) []int {
 	return out
 }
 
-// pack copies rows p0..p1 of columns j0..j1 to dst, where rows are stride apart. It writes no further than the last element, but may
-// leave anything between the last column and the stride.
+// pack copies rows p0..p1 of columns j0..j1 to dst, where rows are stride apart. It writes no further than the last
+// element, but may leave anything between the last column and the stride.
 func (g *operand) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	if p0 >= p1 || j0 >= j1 {
 		return
@@ -46,8 +46,9 @@ func (g *operand) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	g.packFlat(dst, stride, p0, p1, j0, j1, s)
 }
 
-// packFlat copies runs of neighbouring columns by whole vectors. A vector may write past the end of its run, which the next run
-// or row corrects; the last row, and rows so near the end of data that a vector would read past it, are copied exactly.
+// packFlat copies runs of neighbouring columns by whole vectors. A vector may write past the end of its run, which
+// the next run or row corrects; the last row, and rows so near the end of data that a vector would read past it, are
+// copied exactly.
 func (g *operand) packFlat(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	moves, reach := vectorMoves(g.cols[j0:j1], simd.lanes, resize(&s.moves, j1-j0)[:0])
 	rows := g.rows[p0:p1]
@@ -83,7 +84,8 @@ func vectorMoves(cols []int, lanes int, moves [][2]int) ([][2]int, int) {
 	return moves, reach
 }
 
-// packUpright transposes up to sixteen columns, each stretch of neighbouring p by itself; room is what is left of the stride.
+// packUpright transposes up to sixteen columns, each stretch of neighbouring p by itself; room is what is left of the
+// stride.
 func (g *operand) packUpright(dst []float32, stride, room, p0, p1, j0, j1 int) {
 	var cols [16]int
 	for i := range cols {

@@ -382,7 +382,7 @@ TEXT ·copySegmentsAVX2(SB), NOSPLIT, $0-32
 	MOVQ list+16(FP), DX
 	MOVQ count+24(FP), BX
 
-lines:
+segments:
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
@@ -430,7 +430,7 @@ single:
 next:
 	ADDQ $0x18, DX
 	DECQ BX
-	JNZ  lines
+	JNZ  segments
 	VZEROUPPER
 	RET
 
@@ -442,7 +442,7 @@ TEXT ·gatherStride2AVX2(SB), NOSPLIT, $0-32
 	MOVQ list+16(FP), DX
 	MOVQ count+24(FP), BX
 
-lines:
+segments:
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
@@ -475,7 +475,7 @@ singles:
 next:
 	ADDQ $0x18, DX
 	DECQ BX
-	JNZ  lines
+	JNZ  segments
 	VZEROUPPER
 	RET
 
@@ -487,7 +487,7 @@ TEXT ·scatterStride2AVX2(SB), NOSPLIT, $0-32
 	MOVQ list+16(FP), DX
 	MOVQ count+24(FP), BX
 
-lines:
+segments:
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
@@ -519,6 +519,6 @@ singles:
 	JNZ  singles
 	ADDQ $0x18, DX
 	DECQ BX
-	JNZ  lines
+	JNZ  segments
 	VZEROUPPER
 	RET

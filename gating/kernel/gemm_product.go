@@ -2,15 +2,15 @@ package kernel
 
 import "math/bits"
 
-// sumBlock is how many products are added up in registers before they go to C. It is part of every result's last bits and
-// the same for all processors.
+// sumBlock is how many products are added up in registers before they go to C. It is part of every result's last bits
+// and the same for all processors.
 const sumBlock = 384
 
 // leftLimit bounds the packed left operand, in floats.
 const leftLimit = 1 << 20
 
-// panels is a left operand, packed: rows are divided evenly among as few tiles as possible, and each tile's rows are stored
-// p by p, so a range of p is a range of every panel.
+// panels is a left operand, packed: rows are divided evenly among as few tiles as possible, and each tile's rows are
+// stored p by p, so a range of p is a range of every panel.
 type panels struct {
 	data []float32
 	m, k int
@@ -82,8 +82,8 @@ func (c *product) run(i0, i1, j0, j1 int, s *scratch) {
 	}
 }
 
-// inPlace says whether tiles read columns j..end from the right operand itself: they must fill a tile and lie side by side, and
-// where rows are far apart, packing them must cost more than reading them for the few left panels.
+// inPlace says whether tiles read columns j..end from the right operand itself: they must fill a tile and lie side by
+// side, and where rows are far apart, packing them must cost more than reading them for the few left panels.
 func (c *product) inPlace(j, end, panels int) bool {
 	const few = 16
 	width := end - j
@@ -116,11 +116,11 @@ func (c *product) runPanel(i, panels, p, k int, mode tileMode, right []float32, 
 		if width == end-j && c.at[end-1]-c.at[j] == width-1 {
 			out := c.out[c.at[j]+r0*c.ldc:]
 			_ = out[(r1-r0-1)*c.ldc+width-1]
-			simd.tile(r1-r0, width, left, simd.stride, b, rows, out, c.ldc, mode, bias)
+			simd.tile(out, c.ldc, left, simd.stride, b, rows, bias, r1-r0, width, mode)
 			continue
 		}
 		tile := resize(&s.tile, simd.tall*simd.wide)
-		simd.tile(r1-r0, width, left, simd.stride, b, rows, tile, width, storeMode(mode), bias)
+		simd.tile(tile, width, left, simd.stride, b, rows, bias, r1-r0, width, storeMode(mode))
 		c.scatter(tile, width, r0, r1, j, end, mode == tileAdd)
 	}
 }
@@ -138,7 +138,7 @@ var rowTables = func() (tables [6][sumBlock]int) {
 	return tables
 }()
 
-// fresh is the mode of a tile that goes to scratch first.
+// storeMode is the mode of a tile that goes to scratch first.
 func storeMode(mode tileMode) tileMode {
 	if mode == tileAdd {
 		return tileStore

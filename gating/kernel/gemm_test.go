@@ -111,7 +111,8 @@ func randomGemm(r *rand.Rand) gemmCase {
 	}
 	scalars := []float32{0, 1, -0.5}
 	return gemmCase{transA: r.IntN(2) == 0, transB: r.IntN(2) == 0, m: size(), n: size(), k: size(),
-		padA: r.IntN(3), padB: r.IntN(3), padC: r.IntN(3), alpha: []float32{1, 1, 0.75, 0}[r.IntN(4)], beta: scalars[r.IntN(3)]}
+		padA: r.IntN(3), padB: r.IntN(3), padC: r.IntN(3), alpha: []float32{1, 1, 0.75, 0}[r.IntN(4)],
+		beta: scalars[r.IntN(3)]}
 }
 
 func TestGemmAgainstReference(t *testing.T) {
@@ -137,7 +138,8 @@ func TestGemmBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
 	defer two.Close()
 	defer five.Close()
 	r := rand.New(rand.NewPCG(19, 3))
-	cases := []gemmCase{{m: 128, n: 96, k: 700, alpha: 1}, {m: 3, n: 400, k: 1100, alpha: 1, transB: true}, {m: 2000, n: 5, k: 300, alpha: 0.5, beta: 1}}
+	cases := []gemmCase{{m: 128, n: 96, k: 700, alpha: 1}, {m: 3, n: 400, k: 1100, alpha: 1, transB: true},
+		{m: 2000, n: 5, k: 300, alpha: 0.5, beta: 1}}
 	for range 60 {
 		cases = append(cases, randomGemm(r))
 	}
@@ -183,13 +185,15 @@ func TestBatchGemm(t *testing.T) {
 			got, want := make([]float32, batch*m*n), make([]float32, batch*m*n)
 			left := Matrix{Data: a, Rows: m, Cols: k, Stride: lda, Transposed: transA}
 			right := Matrix{Data: b, Rows: k, Cols: n, Stride: ldb, Transposed: transB}
-			BatchGemm(w, Batch{NewMatrix(got, m, n, n), m * n}, Batch{left, strideA}, Batch{right, strideB}, batch, 1, 0)
+			BatchGemm(w, Batch{NewMatrix(got, m, n, n), m * n}, Batch{left, strideA}, Batch{right, strideB}, batch,
+				1, 0)
 			for i := range batch {
 				left.Data, right.Data = a[i*strideA:], b[i*strideB:]
 				Gemm(nil, NewMatrix(want[i*m*n:], m, n, n), left, right, 1, 0)
 			}
 			if !equalBits(got, want) {
-				t.Fatalf("batch %d of %d×%d×%d (%v, %v; strides %d, %d) differs from single products", batch, m, n, k, transA, transB, strideA, strideB)
+				t.Fatalf("batch %d of %d×%d×%d (%v, %v; strides %d, %d) differs from single products", batch, m, n,
+					k, transA, transB, strideA, strideB)
 			}
 		}
 	})
@@ -198,13 +202,16 @@ func TestBatchGemm(t *testing.T) {
 func BenchmarkGemm(b *testing.B) {
 	w := NewWorkers(0)
 	defer w.Close()
-	for _, s := range [][3]int{{512, 512, 512}, {64, 50176, 576}, {32, 512, 512}, {128, 512, 784}, {128, 10, 512}, {64, 64, 64}, {512, 784, 128}, {2048, 2048, 2048}} {
+	for _, s := range [][3]int{{512, 512, 512}, {64, 50176, 576}, {32, 512, 512}, {128, 512, 784}, {128, 10, 512},
+		{64, 64, 64}, {512, 784, 128}, {2048, 2048, 2048}} {
 		b.Run(fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]), func(b *testing.B) {
 			x, y, z := make([]float32, s[0]*s[2]), make([]float32, s[1]*s[2]), make([]float32, s[0]*s[1])
 			for b.Loop() {
-				Gemm(w, NewMatrix(z, s[0], s[1], s[1]), NewMatrix(x, s[0], s[2], s[2]), NewMatrix(y, s[2], s[1], s[1]), 1, 0)
+				Gemm(w, NewMatrix(z, s[0], s[1], s[1]), NewMatrix(x, s[0], s[2], s[2]),
+					NewMatrix(y, s[2], s[1], s[1]), 1, 0)
 			}
-			b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9,
+				"GFLOP/s")
 		})
 	}
 }

@@ -1,7 +1,7 @@
 package kernel
 
-// Permute writes src, a dense tensor of the given shape, to dst with its axes in the order perm, as ONNX Transpose does:
-// axis i of dst is axis perm[i] of src.
+// Permute writes src, a dense tensor of the given shape, to dst with its axes in the order perm, as ONNX Transpose
+// does: axis i of dst is axis perm[i] of src.
 func Permute[T any](w *Workers, dst, src []T, shape, perm []int) {
 	dims, strides := foldAxes(shape, perm)
 	total := volume(dims)
@@ -10,7 +10,8 @@ func Permute[T any](w *Workers, dst, src []T, shape, perm []int) {
 	if total == 0 {
 		return
 	}
-	// The target's last axis is read in place, or with a stride; then the axis that is dense in the source makes tiles with it.
+	// The target's last axis is read in place, or with a stride; then the axis that is dense in the source makes
+	// tiles with it.
 	last := len(dims) - 1
 	if strides[last] == 1 {
 		permuteRows(w, dst, src, dims, strides)
@@ -25,8 +26,8 @@ func Permute[T any](w *Workers, dst, src []T, shape, perm []int) {
 	permuteTiles(w, dst, src, dims, strides, dense)
 }
 
-// foldAxes returns the target's shape and, for each of its axes, the stride in the source, with axes of one element left out and
-// axes that stay neighbours joined. At least one axis remains.
+// foldAxes returns the target's shape and, for each of its axes, the stride in the source, with axes of one element
+// left out and axes that stay neighbours joined. At least one axis remains.
 func foldAxes(shape, perm []int) (dims, strides []int) {
 	stride := make([]int, len(shape))
 	next := 1
@@ -90,7 +91,8 @@ func permuteTiles[T any](w *Workers, dst, src []T, dims, strides []int, dense in
 		for t := lo; t < hi; t++ {
 			x, y := newOdometer(outer, from, t/bands), newOdometer(outer, to, t/bands)
 			r := t % bands * tile
-			transposeBand(dst[y.offset+r*targets[dense]:], src[x.offset+r:], min(tile, rows-r), cols, targets[dense], strides[last])
+			transposeBand(dst[y.offset+r*targets[dense]:], src[x.offset+r:], min(tile, rows-r), cols, targets[dense],
+				strides[last])
 		}
 	})
 }

@@ -12,7 +12,8 @@ type Remap struct {
 	distinct bool      // no element of the input is read twice
 }
 
-// axisMap is one axis: its length in the input and output, and where each output index reads; a nil map is the identity.
+// axisMap is one axis: its length in the input and output, and where each output index reads; a nil map is the
+// identity.
 type axisMap struct {
 	in, out int
 	from    []int
@@ -20,7 +21,8 @@ type axisMap struct {
 	first   []int
 }
 
-// piece is a stretch of the last axis: n indices of the output from dst on read n of the input from src on, or the fill value.
+// piece is a stretch of the last axis: n indices of the output from dst on read n of the input from src on, or the
+// fill value.
 type piece struct{ dst, src, n int }
 
 // NewRemap plans a copy of a tensor of the given shape. maps has one list for each axis, whose length is the

@@ -14,7 +14,8 @@ func (t *Taps) Out() int { return len(t.First) - 1 }
 
 // Transpose returns the transposed matrix, its rows in the order of t's.
 func (t *Taps) Transpose() *Taps {
-	r := &Taps{In: t.Out(), First: make([]int, t.In+1), Index: make([]int, len(t.Index)), Weight: make([]float32, len(t.Index))}
+	r := &Taps{In: t.Out(), First: make([]int, t.In+1), Index: make([]int, len(t.Index)),
+		Weight: make([]float32, len(t.Index))}
 	for _, i := range t.Index {
 		r.First[i+1]++
 	}

@@ -130,7 +130,8 @@ func TestCopyBlocksJoinsAndSplits(t *testing.T) {
 	}
 }
 
-// Runs gathered and scattered back with addition count how often each was read; the last of several scattered ones stays.
+// Runs gathered and scattered back with addition count how often each was read; the last of several scattered ones
+// stays.
 func TestRuns(t *testing.T) {
 	for _, n := range []int{1, 3, 40} {
 		for _, threads := range []int{1, 3} {
@@ -148,7 +149,8 @@ func TestRuns(t *testing.T) {
 			for i, v := range src {
 				times := []float32{1, 0, 1, 0, 2}[i/n]
 				if sum[i] != times*v || last[i] != min(times, 1)*v {
-					t.Fatalf("runs of %d: element %d is %g and %g, want %g and %g", n, i, sum[i], last[i], times*v, min(times, 1)*v)
+					t.Fatalf("runs of %d: element %d is %g and %g, want %g and %g", n, i, sum[i], last[i], times*v,
+						min(times, 1)*v)
 				}
 			}
 		}

@@ -144,7 +144,8 @@ func (g *GRU) backwardRecurrent(w *Workers, r *Recurrent, dst []float32) {
 	r.backwardRows(w, dst, r.H, 0, 2*n)
 	if g.ResetLast {
 		steps := r.Steps * r.Batch
-		Gemm(w, NewMatrix(dst[2*n*n:], n, n, n), NewMatrix(r.dextra, steps, n, n).T(), NewMatrix(r.H, steps, n, n), 1, 0)
+		Gemm(w, NewMatrix(dst[2*n*n:], n, n, n), NewMatrix(r.dextra, steps, n, n).T(), NewMatrix(r.H, steps, n, n),
+			1, 0)
 		return
 	}
 	r.backwardRows(w, dst, r.extra, 2*n, 3*n)

@@ -10,7 +10,8 @@ type Recurrent struct {
 	Clip                        float32
 	Cell                        Cell
 
-	// H holds the hidden states [Steps+1,Batch,Hidden] and C the cell states of an LSTM, beginning with the initial ones.
+	// H holds the hidden states [Steps+1,Batch,Hidden] and C the cell states of an LSTM, beginning with the initial
+	// ones.
 	H, C []float32
 
 	*BackwardPass // where Backward leaves its gradients; another one may be set before it, so that both are kept
@@ -169,7 +170,8 @@ func (r *Recurrent) backwardRows(w *Workers, dst, states []float32, lo, hi int) 
 	n := r.Hidden
 	from := r.dpre[min(lo, len(r.dpre)):]
 	steps := r.Steps * r.Batch
-	Gemm(w, NewMatrix(dst[lo*n:], hi-lo, n, n), NewMatrix(from, steps, hi-lo, r.width()).T(), NewMatrix(states, steps, n, n), 1, 0)
+	Gemm(w, NewMatrix(dst[lo*n:], hi-lo, n, n), NewMatrix(from, steps, hi-lo, r.width()).T(),
+		NewMatrix(states, steps, n, n), 1, 0)
 }
 
 // BackwardBias writes the gradient of both biases after Backward.

@@ -36,7 +36,8 @@ func layerOf(cell Cell, steps, batch, input, hidden int) (*Recurrent, *Parameter
 	r := &Recurrent{Steps: steps, Batch: batch, Input: input, Hidden: hidden, Cell: cell}
 	rows, scale := cell.Gates()*hidden, 1/math.Sqrt(float64(hidden))
 	p := &Parameters{
-		Weight: scaledNormals(1, rows*input, scale), Recurrent: scaledNormals(2, rows*hidden, scale), Bias: scaledNormals(3, 2*rows, scale),
+		Weight: scaledNormals(1, rows*input, scale), Recurrent: scaledNormals(2, rows*hidden, scale),
+		Bias: scaledNormals(3, 2*rows, scale),
 	}
 	return r, p, scaledNormals(4, steps*batch*input, 1)
 }

@@ -1,9 +1,11 @@
 package kernel
 
-// affineChunk is how many elements go through both steps of y = scale·x + shift while they are in the first-level cache.
+// affineChunk is how many elements go through both steps of y = scale·x + shift while they are in the first-level
+// cache.
 const affineChunk = 4096
 
-// ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel. x may be y.
+// ScaleShift writes y = scale·x + shift for batch×channels×inner tensors with one scale and shift a channel. x may be
+// y.
 func ScaleShift(w *Workers, y, x, scale, shift []float32, batch, channels, inner int) {
 	if inner < lineBlock {
 		scaleShiftRows(w, y, x, scale, shift, batch, channels, inner)

@@ -55,7 +55,8 @@ func TestRunsOfAnyLength(t *testing.T) {
 			squares += (float64(v) - 0.5) * (float64(v) - 0.5)
 			top = max(top, float64(v))
 		}
-		near(t, "runs", []float32{float32(sumRun(x)), float32(dotRun(x, y)), float32(squaresAround(x, 0.5))}, []float64{sum, dot, squares}, 1e-6)
+		near(t, "runs", []float32{float32(sumRun(x)), float32(dotRun(x, y)), float32(squaresAround(x, 0.5))},
+			[]float64{sum, dot, squares}, 1e-6)
 		if got := greatestOf(x); float64(got) != top {
 			t.Errorf("greatest of %d is %g, want %g", n, got, top)
 		}

@@ -2,8 +2,8 @@ package kernel
 
 import "math"
 
-// Norm is the geometry of normalising the rows of a dense tensor, each by its own statistics, followed by an affine map:
-// y = (x - mean)/√(variance + Epsilon)·scale + bias. It serves layer, group and instance normalisation, which
+// Norm is the geometry of normalising the rows of a dense tensor, each by its own statistics, followed by an affine
+// map: y = (x - mean)/√(variance + Epsilon)·scale + bias. It serves layer, group and instance normalisation, which
 // differ in how long rows are and in which elements share a scale.
 type Norm struct {
 	Rows, Size int // the tensor as rows of contiguous elements

@@ -8,16 +8,16 @@ const lineBlock = 64
 
 // Softmax writes exp(x)/sum exp(x) along the middle axis of outer×n×inner tensors, computed from x minus its maximum.
 func Softmax(w *Workers, y, x []float32, outer, n, inner int) {
-	eachLine(w, y, [][]float32{x}, outer, n, inner, func(in [][]float32, y []float32) {
-		_, sum := expLine(in[0], y)
+	eachLine(w, y, [][]float32{x}, outer, n, inner, func(y []float32, in [][]float32) {
+		_, sum := expLine(y, in[0])
 		loops[loopMulOne](y, y, y, float32(1/sum), 0)
 	})
 }
 
 // LogSoftmax writes x - log(sum exp(x)) along the middle axis of outer×n×inner tensors.
 func LogSoftmax(w *Workers, y, x []float32, outer, n, inner int) {
-	eachLine(w, y, [][]float32{x}, outer, n, inner, func(in [][]float32, y []float32) {
-		top, sum := expLine(in[0], y)
+	eachLine(w, y, [][]float32{x}, outer, n, inner, func(y []float32, in [][]float32) {
+		top, sum := expLine(y, in[0])
 		loops[loopAddOne](y, in[0], in[0], -top, 0)
 		loops[loopAddOne](y, y, y, float32(-math.Log(sum)), 0)
 	})
@@ -25,7 +25,7 @@ func LogSoftmax(w *Workers, y, x []float32, outer, n, inner int) {
 
 // SoftmaxBackward writes dx = y·(dy - sum(y·dy)) for y of [Softmax].
 func SoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
-	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(in [][]float32, dx []float32) {
+	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(dx []float32, in [][]float32) {
 		y, dy := in[0], in[1]
 		loops[loopAddOne](dx, dy, dy, float32(-dotRun(y, dy)), 0)
 		loops[loopMul](dx, dx, y, 0, 0)
@@ -34,7 +34,7 @@ func SoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
 
 // LogSoftmaxBackward writes dx = dy - exp(y)·sum(dy) for y of [LogSoftmax].
 func LogSoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
-	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(in [][]float32, dx []float32) {
+	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(dx []float32, in [][]float32) {
 		y, dy := in[0], in[1]
 		loops[loopExp](dx, y, y, 0, 0)
 		loops[loopMulOne](dx, dx, dx, float32(sumRun(dy)), 0)
@@ -43,17 +43,20 @@ func LogSoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
 }
 
 // expLine writes exp(x - top) to y, top being the greatest x, and returns top and the sum of y.
-func expLine(x, y []float32) (top float32, sum float64) {
+func expLine(y, x []float32) (top float32, sum float64) {
 	top = greatestOf(x)
 	loops[loopAddOne](y, x, x, -top, 0)
 	loops[loopExp](y, y, y, 0, 0)
 	return top, sumRun(y)
 }
 
+// lineFunc computes one line of a result from the same line of every input.
+type lineFunc func(out []float32, in [][]float32)
+
 // eachLine calls body for every line along the middle axis of outer×n×inner tensors, from several goroutines:
 // the line of each input, to be read, and of the output, to be written. Lines whose elements lie apart are
 // gathered into contiguous memory first.
-func eachLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body func(in [][]float32, out []float32)) {
+func eachLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body lineFunc) {
 	if n == 0 || inner == 0 {
 		return
 	}
@@ -67,13 +70,13 @@ func eachLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, bo
 			for k, v := range in {
 				line[k] = v[o*n : (o+1)*n]
 			}
-			body(line, out[o*n:(o+1)*n])
+			body(out[o*n:(o+1)*n], line)
 		}
 	})
 }
 
 // eachGatheredLine is eachLine for lines with a stride of inner elements.
-func eachGatheredLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body func(in [][]float32, out []float32)) {
+func eachGatheredLine(w *Workers, out []float32, in [][]float32, outer, n, inner int, body lineFunc) {
 	blocks := (inner + lineBlock - 1) / lineBlock
 	w.For(outer*blocks, max(1, pieceElements/(8*n*lineBlock)), func(lo, hi int) {
 		memory := make([]float32, (len(in)+1)*n*lineBlock)
@@ -89,7 +92,7 @@ func eachGatheredLine(w *Workers, out []float32, in [][]float32, outer, n, inner
 				for k := range in {
 					line[k] = memory[(k*lineBlock+c)*n:][:n]
 				}
-				body(line, result[c*n:][:n])
+				body(result[c*n:][:n], line)
 			}
 			transposeBand(out[from:], result, n, width, inner, n)
 		}

@@ -49,8 +49,10 @@ func near(t *testing.T, name string, got []float32, want []float64, tol float64)
 
 func TestReduction(t *testing.T) {
 	for _, c := range []struct{ shape, axes []int }{
-		{[]int{7, 5}, []int{0}}, {[]int{7, 5}, []int{1}}, {[]int{3, 4, 5}, []int{0, 2}}, {[]int{3, 4, 5, 2}, []int{1, 3}},
-		{[]int{40000}, []int{0}}, {[]int{3, 70000}, []int{1}}, {[]int{70000, 3}, []int{0}}, {[]int{300, 700}, []int{0}}, {[]int{4, 3, 30000}, []int{0, 2}},
+		{[]int{7, 5}, []int{0}}, {[]int{7, 5}, []int{1}}, {[]int{3, 4, 5}, []int{0, 2}},
+		{[]int{3, 4, 5, 2}, []int{1, 3}},
+		{[]int{40000}, []int{0}}, {[]int{3, 70000}, []int{1}}, {[]int{70000, 3}, []int{0}},
+		{[]int{300, 700}, []int{0}}, {[]int{4, 3, 30000}, []int{0, 2}},
 		{[]int{2, 1, 3}, []int{1}}, {[]int{}, nil}, {[]int{5}, nil}, {[]int{2000, 40, 3}, []int{0, 2}},
 	} {
 		x := normals(1, volume(c.shape))
@@ -120,7 +122,8 @@ func TestStretch(t *testing.T) {
 }
 
 func TestReductionOfNothing(t *testing.T) {
-	for _, c := range []struct{ shape, axes []int }{{[]int{3, 0}, []int{1}}, {[]int{0, 3}, []int{0}}, {[]int{0, 3, 2}, []int{0, 2}}, {[]int{2, 3, 0}, []int{0, 2}}, {[]int{0, 3, 0, 2}, []int{0, 2, 3}}} {
+	for _, c := range []struct{ shape, axes []int }{{[]int{3, 0}, []int{1}}, {[]int{0, 3}, []int{0}},
+		{[]int{0, 3, 2}, []int{0, 2}}, {[]int{2, 3, 0}, []int{0, 2}}, {[]int{0, 3, 0, 2}, []int{0, 2, 3}}} {
 		r := NewReduction(c.shape, c.axes)
 		for f, want := range map[Fold]float64{FoldSum: 0, FoldProduct: 1, FoldMax: math.Inf(-1), FoldMin: math.Inf(1)} {
 			y := make([]float32, 3)
@@ -146,7 +149,9 @@ func TestSoftmaxKernels(t *testing.T) {
 		y := run("softmax", func(w *Workers, y []float32) { Softmax(w, y, x, outer, n, inner) })
 		ly := run("log softmax", func(w *Workers, y []float32) { LogSoftmax(w, y, x, outer, n, inner) })
 		dx := run("softmax gradient", func(w *Workers, dx []float32) { SoftmaxBackward(w, dx, dy, y, outer, n, inner) })
-		ldx := run("log softmax gradient", func(w *Workers, dx []float32) { LogSoftmaxBackward(w, dx, dy, ly, outer, n, inner) })
+		ldx := run("log softmax gradient", func(w *Workers, dx []float32) {
+			LogSoftmaxBackward(w, dx, dy, ly, outer, n, inner)
+		})
 		want := make([][]float64, 4)
 		for i := range want {
 			want[i] = make([]float64, len(x))
@@ -179,7 +184,8 @@ func TestSoftmaxKernels(t *testing.T) {
 func TestChannelKernels(t *testing.T) {
 	for _, s := range [][3]int{{3, 5, 1}, {2, 4, 40}, {700, 33, 1}, {5, 3, 7}, {2, 3, 30000}} {
 		batch, channels, inner := s[0], s[1], s[2]
-		x, y, scale, shift := normals(1, batch*channels*inner), normals(2, batch*channels*inner), normals(3, channels), normals(4, channels)
+		x, y, scale, shift := normals(1, batch*channels*inner), normals(2, batch*channels*inner),
+			normals(3, channels), normals(4, channels)
 		got := onWorkers(t, fmt.Sprint("scale and shift ", s), func(w *Workers) []float32 {
 			out := make([]float32, len(x))
 			ScaleShift(w, out, x, scale, shift, batch, channels, inner)
@@ -213,7 +219,8 @@ func TestChannelKernels(t *testing.T) {
 // naiveNorm is the definition: y, dx, dscale and dbias, one after another.
 func naiveNorm(n Norm, x, dy, scale, bias []float32) []float64 {
 	total := n.Rows * n.Size
-	y, dx, ds, db := make([]float64, total), make([]float64, total), make([]float64, n.Params), make([]float64, n.Params)
+	y, dx, ds, db := make([]float64, total), make([]float64, total), make([]float64, n.Params),
+		make([]float64, n.Params)
 	for r := range n.Rows {
 		var mean, variance, sum, along float64
 		for i := r * n.Size; i < (r+1)*n.Size && !n.Root; i++ {
@@ -243,12 +250,16 @@ func naiveNorm(n Norm, x, dy, scale, bias []float32) []float64 {
 
 func TestNorm(t *testing.T) {
 	for _, n := range []Norm{
-		{Rows: 700, Size: 65, Params: 65, Inner: 1}, {Rows: 3, Size: 2000, Params: 2000, Inner: 1}, {Rows: 12, Size: 9000, Params: 3, Inner: 9000},
-		{Rows: 4, Size: 12000, Params: 12, Inner: 2000}, {Rows: 700, Size: 65, Params: 65, Inner: 1, Root: true}, {Rows: 300, Size: 600, Params: 600, Inner: 1},
-		{Rows: 30, Size: 20, Params: 60, Inner: 1}, {Rows: 6, Size: 70, Params: 14, Inner: 10}, {Rows: 2, Size: 1, Params: 2, Inner: 1},
+		{Rows: 700, Size: 65, Params: 65, Inner: 1}, {Rows: 3, Size: 2000, Params: 2000, Inner: 1},
+		{Rows: 12, Size: 9000, Params: 3, Inner: 9000},
+		{Rows: 4, Size: 12000, Params: 12, Inner: 2000}, {Rows: 700, Size: 65, Params: 65, Inner: 1, Root: true},
+		{Rows: 300, Size: 600, Params: 600, Inner: 1},
+		{Rows: 30, Size: 20, Params: 60, Inner: 1}, {Rows: 6, Size: 70, Params: 14, Inner: 10},
+		{Rows: 2, Size: 1, Params: 2, Inner: 1},
 	} {
 		n.Epsilon = 1e-5
-		x, dy, scale, bias := normals(1, n.Rows*n.Size), normals(2, n.Rows*n.Size), normals(3, n.Params), normals(4, n.Params)
+		x, dy, scale, bias := normals(1, n.Rows*n.Size), normals(2, n.Rows*n.Size), normals(3, n.Params),
+			normals(4, n.Params)
 		for i := range x {
 			x[i] += 3 // a mean that must not spoil the variance
 		}
@@ -265,7 +276,8 @@ func TestNorm(t *testing.T) {
 		want := naiveNorm(n, x, dy, scale, bias)
 		ends := []int{0, len(x), 2 * len(x), 2*len(x) + n.Params, 2*len(x) + 2*n.Params}
 		for part, name := range []string{"y", "dx", "dscale", "dbias"} {
-			near(t, fmt.Sprintf("%s of %+v", name, n), got[ends[part]:ends[part+1]], want[ends[part]:ends[part+1]], 5e-6)
+			near(t, fmt.Sprintf("%s of %+v", name, n), got[ends[part]:ends[part+1]], want[ends[part]:ends[part+1]],
+				5e-6)
 		}
 	}
 }
@@ -302,7 +314,8 @@ func BenchmarkRows(b *testing.B) {
 	for _, c := range []struct {
 		name        string
 		shape, axes []int
-	}{{"sum-last", []int{4096, 768}, []int{1}}, {"sum-first", []int{4096, 768}, []int{0}}, {"sum-all", []int{4096, 768}, []int{0, 1}}, {"sum-nhw", []int{64, 64, 768}, []int{0, 2}}} {
+	}{{"sum-last", []int{4096, 768}, []int{1}}, {"sum-first", []int{4096, 768}, []int{0}},
+		{"sum-all", []int{4096, 768}, []int{0, 1}}, {"sum-nhw", []int{64, 64, 768}, []int{0, 2}}} {
 		r := NewReduction(c.shape, c.axes)
 		run(c.name, n, func() { r.Fold(w, y, x, FoldSum, func(_ int, acc float64) float32 { return float32(acc) }) })
 	}

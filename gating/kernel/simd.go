@@ -14,7 +14,7 @@ type instructions struct {
 
 	// tile computes an h×w block of C, w being narrow or wide: C = A·B, or C += A·B, or C = A·B + bias by mode. It
 	// sums over p in rows; row p of A begins at a[p·step] and row p of B at b[rows[p]].
-	tile func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32)
+	tile tileLoop
 	// gather writes, for every offset in rows, vectors of lanes floats from src[row+move[0]] to dst[move[1]], in
 	// order, and then goes on by stride in dst.
 	gather func(dst []float32, stride int, src []float32, rows []int, moves [][2]int)
@@ -23,9 +23,9 @@ type instructions struct {
 	// transpose16 is the same for sixteen rows; nil where registers are too short for it.
 	transpose16 func(dst []float32, stride int, src []float32, rows *[16]int, n int)
 
-	// copySegments copies dst[to:to+n] = src[from:from+n], gatherStride2 dst[to+i] = src[from+2i] and scatterStride2 dst[to+2i] = src[from+i]
-	// for i below n, for all lines.
-	copySegments, gatherStride2, scatterStride2 func(dst, src []float32, lines []segment)
+	// copySegments copies dst[to:to+n] = src[from:from+n], gatherStride2 dst[to+i] = src[from+2i] and scatterStride2
+	// dst[to+2i] = src[from+i] for i below n, for all segments.
+	copySegments, gatherStride2, scatterStride2 func(dst, src []float32, list []segment)
 
 	// The following take lengths that are positive multiples of 64.
 
@@ -38,7 +38,11 @@ type instructions struct {
 	maxTaps func(n int, best []float32, tap []int32, src []float32, offsets []int)
 }
 
-// line is a stretch of n elements, n > 0, on its way from one layout to another.
+// tileLoop is the signature of instructions.tile.
+type tileLoop func(c []float32, ldc int, a []float32, step int, b []float32, rows []int, bias []float32, h, w int,
+	mode tileMode)
+
+// segment is a stretch of n elements, n > 0, on its way from one layout to another.
 type segment struct{ to, from, n int }
 
 // tileMode says what a tile does with what C holds.

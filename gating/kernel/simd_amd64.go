@@ -24,14 +24,19 @@ type tileFunc func(k int, a *float32, step int, b *float32, rows *int, c *float3
 
 func avx512() *instructions {
 	tiles := [2][15]tileFunc{
-		{nil, tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512, tile6x16AVX512, tile7x16AVX512,
-			tile8x16AVX512, tile9x16AVX512, tile10x16AVX512, tile11x16AVX512, tile12x16AVX512, tile13x16AVX512, tile14x16AVX512},
-		{nil, tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512, tile6x32AVX512, tile7x32AVX512,
-			tile8x32AVX512, tile9x32AVX512, tile10x32AVX512, tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512},
+		{nil,
+			tile1x16AVX512, tile2x16AVX512, tile3x16AVX512, tile4x16AVX512, tile5x16AVX512,
+			tile6x16AVX512, tile7x16AVX512, tile8x16AVX512, tile9x16AVX512, tile10x16AVX512,
+			tile11x16AVX512, tile12x16AVX512, tile13x16AVX512, tile14x16AVX512},
+		{nil,
+			tile1x32AVX512, tile2x32AVX512, tile3x32AVX512, tile4x32AVX512, tile5x32AVX512,
+			tile6x32AVX512, tile7x32AVX512, tile8x32AVX512, tile9x32AVX512, tile10x32AVX512,
+			tile11x32AVX512, tile12x32AVX512, tile13x32AVX512, tile14x32AVX512},
 	}
 	return &instructions{
 		name: "avx512", lanes: 16, tall: 14, stride: 16, narrow: 16, wide: 32,
-		tile: func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+		tile: func(c []float32, ldc int, a []float32, step int, b []float32, rows []int, bias []float32, h, w int,
+			mode tileMode) {
 			tiles[w>>5][h](len(rows), &a[0], step, &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {
@@ -62,7 +67,8 @@ func avx2() *instructions {
 	}
 	return &instructions{
 		name: "avx2", lanes: 8, tall: 6, stride: 8, narrow: 8, wide: 16,
-		tile: func(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+		tile: func(c []float32, ldc int, a []float32, step int, b []float32, rows []int, bias []float32, h, w int,
+			mode tileMode) {
 			tiles[w>>4][h](len(rows), &a[0], step, &b[0], &rows[0], &c[0], ldc, int(mode), unsafe.SliceData(bias))
 		},
 		gather: func(dst []float32, stride int, src []float32, rows []int, moves [][2]int) {

@@ -8,7 +8,8 @@ var generic = &instructions{
 	axpy: genericAxpy, mix: genericMix, dot: genericDot, sum: genericSum, maxTaps: genericMaxTaps, taps: genericTaps,
 }
 
-func genericTile(h, w int, a []float32, step int, b []float32, rows []int, c []float32, ldc int, mode tileMode, bias []float32) {
+func genericTile(c []float32, ldc int, a []float32, step int, b []float32, rows []int, bias []float32, h, w int,
+	mode tileMode) {
 	for j := 0; j < w; j += 4 {
 		var sums [4][4]float32
 		genericTile4(a, step, b[j:], rows, &sums)

@@ -54,9 +54,10 @@ func (w *Workers) Close() {
 	}
 }
 
-// For calls body with ranges that cover 0..n once and without overlap, in any order, from several goroutines. Ranges begin at
-// multiples of grain (at least 1). Without helpers, or when there is but one range, body(0, n) runs in the caller. When a
-// body panics, ranges not yet begun are skipped and For panics in the caller with the same value once all bodies have returned.
+// For calls body with ranges that cover 0..n once and without overlap, in any order, from several goroutines. Ranges
+// begin at multiples of grain (at least 1). Without helpers, or when there is but one range, body(0, n) runs in the
+// caller. When a body panics, ranges not yet begun are skipped and For panics in the caller with the same value once
+// all bodies have returned.
 func (w *Workers) For(n, grain int, body func(lo, hi int)) {
 	if n <= 0 {
 		return
@@ -94,7 +95,8 @@ type loop struct {
 	failure           any
 }
 
-// take returns the next range. Ranges get smaller towards the end, so that all goroutines finish together although some are slower.
+// take returns the next range. Ranges get smaller towards the end, so that all goroutines finish together although
+// some are slower.
 func (l *loop) take() (lo, hi int) {
 	for {
 		lo := int(l.next.Load())

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// helper is one goroutine of Workers. Between loops it watches for the next one for some ten microseconds, because kernels follow
-// each other closely and waking a sleeping thread takes as long as a small kernel; then it sleeps.
+// helper is one goroutine of Workers. Between loops it watches for the next one for some ten microseconds, because
+// kernels follow each other closely and waking a sleeping thread takes as long as a small kernel; then it sleeps.
 type helper struct {
 	offer  atomic.Pointer[loop]
 	asleep atomic.Bool
@@ -66,8 +66,8 @@ func (h *helper) poll() *loop {
 	}
 }
 
-// sleep returns when an offer may have been made. An offer made before the helper said that it sleeps is seen here; one made after
-// brings a message.
+// sleep returns when an offer may have been made. An offer made before the helper said that it sleeps is seen here;
+// one made after brings a message.
 func (h *helper) sleep() {
 	h.asleep.Store(true)
 	if h.offer.Load() != nil && h.asleep.CompareAndSwap(true, false) {

@@ -22,8 +22,8 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 func getScratch() *scratch  { return scratches.Get().(*scratch) }
 func (s *scratch) release() { scratches.Put(s) }
 
-// resize returns *s with length n, reallocated when it is too short. Its content is undefined. Blocks of more than 32 KiB lie on
-// page bounds in Go, so the smallest one is that large: vectors then do not straddle cache lines.
+// resize returns *s with length n, reallocated when it is too short. Its content is undefined. Blocks of more than 32
+// KiB lie on page bounds in Go, so the smallest one is that large: vectors then do not straddle cache lines.
 func resize[T any](s *[]T, n int) []T {
 	const smallest = 1 << 14
 	if cap(*s) < n {

@@ -134,7 +134,8 @@ func (s isa) exponentials() {
 		e := s.fma(scale, m, s.sub(scale, number(1)))
 		return s.or(s.div(e, s.add(e, number(2))), s.sign(x.a))
 	})
-	s.loop("tanhBackward", "ab", "writes a·(1-b²).", func(x args) vec { return s.mul(s.fms(s.constant(1), x.b, x.b), x.a) })
+	s.loop("tanhBackward", "ab", "writes a·(1-b²).",
+		func(x args) vec { return s.mul(s.fms(s.constant(1), x.b, x.b), x.a) })
 	s.loop("swish", "ap", "writes a/(1+e^(-p·a)).", func(x args) vec {
 		return s.mul(s.sigmoid(s.mul(x.a, x.p)), x.a)
 	})
@@ -191,7 +192,8 @@ func (s isa) mishGate(x vec) (gate, rest vec) {
 func (s isa) erf(x vec) vec {
 	size := s.least(s.constant(10), s.size(x))
 	square := s.mul(size, size)
-	near := s.polynomial(square, 1.12837916585, -0.376126266667, 0.112835947152, -0.0268542120106, 0.00518908742343, -0.000801686428717, 7.87587506269e-5)
+	near := s.polynomial(square, 1.12837916585, -0.376126266667, 0.112835947152, -0.0268542120106, 0.00518908742343,
+		-0.000801686428717, 7.87587506269e-5)
 	outside := s.beyond(s.mul(size, number(math.Sqrt2)), s.exp(s.neg(square)))
 	far := s.fms(s.constant(1), outside, number(2))
 	return s.or(s.choose(less, size, s.constant(1), s.mul(near, size), far), s.sign(x))
@@ -222,7 +224,8 @@ func (s isa) bells() {
 	})
 }
 
-// normal returns Φ(x), the part of the normal distribution below x, and e^(-x²/2). No digits cancel on either side of 0.
+// normal returns Φ(x), the part of the normal distribution below x, and e^(-x²/2). No digits cancel on either side of
+// 0.
 func (s isa) normal(x vec) (below, bell vec) {
 	size := s.least(s.constant(20), s.size(x))
 	bell = s.exp(s.mul(s.mul(size, size), number(-0.5)))
@@ -234,7 +237,8 @@ func (s isa) normal(x vec) (below, bell vec) {
 // and G the polynomial of least relative error, 3.2e-8, up to 14.5, where the exponential ends.
 func (s isa) beyond(x, bell vec) vec {
 	t := s.div(s.constant(1), s.fma(x, s.constant(0.35), number(1)))
-	g := s.polynomial(t, 0.13962130671320144, 0.13986351780494752, 0.11982126965052567, 0.1055525768163643, -0.023212536624555868,
+	g := s.polynomial(t, 0.13962130671320144, 0.13986351780494752, 0.11982126965052567, 0.1055525768163643,
+		-0.023212536624555868,
 		0.15931997015444974, -0.2558392509317055, 0.14403104176011375, -0.02915791132934627)
 	return s.mul(s.mul(g, t), bell)
 }

@@ -1,7 +1,7 @@
 // Command elem generates the element-wise kernels: activation functions, their gradients and broadcast arithmetic.
 //
-// Every function has the signature of a loop over n elements, n any number: whole vectors first, then one masked vector.
-// Both instruction sets run the same operations in the same order, so that they round alike.
+// Every function has the signature of a loop over n elements, n any number: whole vectors first, then one masked
+// vector. Both instruction sets run the same operations in the same order, so that they round alike.
 package main
 
 import (
@@ -14,7 +14,8 @@ import (
 
 func main() {
 	masks := maskTable()
-	for _, s := range []isa{{suffix: "AVX512", lanes: 16, register: ZMM}, {suffix: "AVX2", lanes: 8, register: YMM, masks: masks}} {
+	for _, s := range []isa{{suffix: "AVX512", lanes: 16, register: ZMM},
+		{suffix: "AVX2", lanes: 8, register: YMM, masks: masks}} {
 		s.arithmetic()
 		s.arithmeticRows()
 		s.rectifiers()
@@ -44,7 +45,8 @@ func (s isa) loop(name, uses, doc string, body func(x args) vec) {
 	TEXT(name+s.suffix, NOSPLIT, "func(n int, dst, a, b *float32, p, q float32)")
 	Pragma("noescape")
 	Doc(name + s.suffix + " " + doc)
-	n, dst, a, b := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
+	n, dst, a, b := Load(Param("n"), GP64()), Load(Param("dst"), GP64()), Load(Param("a"), GP64()),
+		Load(Param("b"), GP64())
 	var x args
 	for _, c := range uses {
 		switch c {
@@ -88,26 +90,46 @@ func (s isa) rows(name string, one bool, body func(a, b vec) vec) {
 	da, db := Load(Param("da"), GP64()), Load(Param("db"), GP64())
 	SHLQ(operand.Imm(2), da)
 	SHLQ(operand.Imm(2), db)
-	whole, rest, i := GP64(), GP64(), GP64()
-	MOVQ(n, whole)
-	ANDQ(operand.I32(int32(-s.lanes)), whole)
-	MOVQ(n, rest)
-	SUBQ(whole, rest)
+	whole, rest := s.split(n)
+	i := GP64()
 	SHLQ(operand.Imm(2), n)
 	load, store := s.masked(rest)
+	Label("line")
 	var number vec
-	step := func(load func(operand.Mem) vec, store func(vec, operand.Mem)) {
+	if one {
+		number = s.register()
+		VBROADCASTSS(operand.Mem{Base: b}, number)
+	}
+	s.line(whole, rest, i, load, store, func(load func(operand.Mem) vec, store func(vec, operand.Mem)) {
 		other := number
 		if !one {
 			other = load(at(b, i))
 		}
 		store(body(load(at(a, i)), other), at(dst, i))
-	}
-	Label("line")
-	if one {
-		number = s.register()
-		VBROADCASTSS(operand.Mem{Base: b}, number)
-	}
+	})
+	ADDQ(n, dst)
+	ADDQ(da, a)
+	ADDQ(db, b)
+	DECQ(rows)
+	JNZ(operand.LabelRef("line"))
+	VZEROUPPER()
+	RET()
+}
+
+// split returns how many of n elements whole vectors hold, and how many are left.
+func (s isa) split(n reg.Register) (whole, rest reg.GPVirtual) {
+	whole, rest = GP64(), GP64()
+	MOVQ(n, whole)
+	ANDQ(operand.I32(int32(-s.lanes)), whole)
+	MOVQ(n, rest)
+	SUBQ(whole, rest)
+	return whole, rest
+}
+
+// line computes one line: step by whole vectors up to element whole, then once more by load and store where rest
+// is not 0. Element i is where it has come to.
+func (s isa) line(whole, rest, i reg.Register, load func(operand.Mem) vec, store func(vec, operand.Mem),
+	step func(func(operand.Mem) vec, func(vec, operand.Mem))) {
 	XORQ(i, i)
 	CMPQ(i, whole)
 	JGE(operand.LabelRef("rest"))
@@ -121,17 +143,11 @@ func (s isa) rows(name string, one bool, body func(a, b vec) vec) {
 	JEQ(operand.LabelRef("next"))
 	step(load, store)
 	Label("next")
-	ADDQ(n, dst)
-	ADDQ(da, a)
-	ADDQ(db, b)
-	DECQ(rows)
-	JNZ(operand.LabelRef("line"))
-	VZEROUPPER()
-	RET()
 }
 
 // step computes one vector.
-func (s isa) step(x args, uses string, body func(x args) vec, load func(operand.Mem) vec, store func(vec, operand.Mem), a, b, dst, i reg.Register) {
+func (s isa) step(x args, uses string, body func(x args) vec, load func(operand.Mem) vec,
+	store func(vec, operand.Mem), a, b, dst, i reg.Register) {
 	for _, c := range uses {
 		switch c {
 		case 'a':

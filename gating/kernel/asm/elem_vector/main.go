@@ -87,7 +87,8 @@ func (s isa) axpy() {
 
 // mix reads the data pointers straight out of a slice of slices.
 func (s isa) mix() {
-	s.text("mix", "func(lo, hi int, dst, coefs *float32, ws *[]float32, count int)", "writes the sum of coefs[j]·ws[j] to dst for elements lo to hi.")
+	s.text("mix", "func(lo, hi int, dst, coefs *float32, ws *[]float32, count int)",
+		"writes the sum of coefs[j]·ws[j] to dst for elements lo to hi.")
 	i := Load(Param("lo"), GP64())
 	hi := Load(Param("hi"), GP64())
 	dst := Load(Param("dst"), GP64())
@@ -211,26 +212,22 @@ func (s isa) taps() {
 	RET()
 }
 
-// maxTaps is generated for AVX2 only: it is bound by loads, and AVX-512's masks would gain nothing. A value replaces the
-// best so far when it is greater or NaN, unless the best is NaN already.
+// maxTaps is generated for AVX2 only: it is bound by loads, and AVX-512's masks would gain nothing. A value replaces
+// the best so far when it is greater or NaN, unless the best is NaN already.
 func (s isa) maxTaps() {
 	if s.lanes != 8 {
 		return
 	}
 	s.text("maxTaps", "func(n int, best *float32, tap *int32, src *float32, offsets *int, count int)",
-		"writes the greatest of src[i+offsets[t]] over t to best[i] and the first such t to tap[i], n a multiple of 32.")
+		"writes the greatest of src[i+offsets[t]] over t to best[i] and the first such t to tap[i], "+
+			"n a multiple of 32.")
 	n := Load(Param("n"), GP64())
 	best := Load(Param("best"), GP64())
 	tap := Load(Param("tap"), GP64())
 	src := Load(Param("src"), GP64())
 	offsets := Load(Param("offsets"), GP64())
 	count := Load(Param("count"), GP64())
-	m := maxLoop{isa: s, src: src, one: YMM(), now: YMM()}
-	for v := range m.top {
-		m.top[v], m.index[v] = YMM(), YMM()
-	}
-	VPCMPEQD(m.one, m.one, m.one)
-	VPSRLD(operand.Imm(31), m.one, m.one)
+	m := newMaxLoop(s, src)
 	i, t, from := GP64(), GP64(), GP64()
 	XORQ(i, i)
 	Label("rounds")
@@ -264,6 +261,17 @@ type maxLoop struct {
 	src        reg.Register
 	top, index [4]reg.VecVirtual
 	one, now   reg.VecVirtual
+}
+
+// newMaxLoop sets one to 1 in every lane.
+func newMaxLoop(s isa, src reg.Register) *maxLoop {
+	m := &maxLoop{isa: s, src: src, one: YMM(), now: YMM()}
+	for v := range m.top {
+		m.top[v], m.index[v] = YMM(), YMM()
+	}
+	VPCMPEQD(m.one, m.one, m.one)
+	VPSRLD(operand.Imm(31), m.one, m.one)
+	return m
 }
 
 // first takes tap 0 as it is.

@@ -26,9 +26,11 @@ type gatherArgs struct{ dst, stride, src, rows, n, moves, count reg.Register }
 // gather copies, for every row offset, the same list of whole vectors: vectors may overlap, later ones win. One and
 // two vectors, the usual numbers, keep their offsets in registers.
 func gather(suffix string, lanes int, register func() reg.VecVirtual) {
-	TEXT("gather"+suffix, NOSPLIT, "func(dst *float32, stride int, src *float32, rows *int, n int, moves *int, count int)")
+	TEXT("gather"+suffix, NOSPLIT,
+		"func(dst *float32, stride int, src *float32, rows *int, n int, moves *int, count int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("gather%s copies count vectors of %d floats, given as pairs of source and target offset, for each of n rows.", suffix, lanes))
+	Doc(fmt.Sprintf("gather%s copies count vectors of %d floats, given as pairs of source and target offset, "+
+		"for each of n rows.", suffix, lanes))
 	a := gatherArgs{
 		dst:    Load(Param("dst"), GP64()),
 		stride: Load(Param("stride"), GP64()),
@@ -189,8 +191,8 @@ func transpose16() {
 	RET()
 }
 
-// storeQuarters joins the first, second, ... quarters of four registers and stores them as rows 0, 4, 8, 12 from each of the
-// first four rows on.
+// storeQuarters joins the first, second, ... quarters of four registers and stores them as rows 0, 4, 8, 12 from each
+// of the first four rows on.
 func storeQuarters(quads [4][4]reg.VecVirtual, dst, stride, four, twelve reg.Register) {
 	at := GP64()
 	MOVQ(dst, at)
@@ -213,8 +215,8 @@ func storeQuarters(quads [4][4]reg.VecVirtual, dst, stride, four, twelve reg.Reg
 	}
 }
 
-// lines begins a function that works through a list of (to, from, n) and returns registers for them; close ends it.
-func lines(name, doc string) (to, from, n reg.GPVirtual, end func()) {
+// segments begins a function that works through a list of (to, from, n) and returns registers for them; close ends it.
+func segments(name, doc string) (to, from, n reg.GPVirtual, end func()) {
 	TEXT(name, NOSPLIT, "func(dst, src *float32, list *int, count int)")
 	Pragma("noescape")
 	Doc(name + " " + doc)
@@ -223,7 +225,7 @@ func lines(name, doc string) (to, from, n reg.GPVirtual, end func()) {
 	list := Load(Param("list"), GP64())
 	count := Load(Param("count"), GP64())
 	to, from, n = GP64(), GP64(), GP64()
-	Label("lines")
+	Label("segments")
 	MOVQ(operand.Mem{Base: list}, to)
 	MOVQ(operand.Mem{Base: list, Disp: 8}, from)
 	MOVQ(operand.Mem{Base: list, Disp: 16}, n)
@@ -233,15 +235,16 @@ func lines(name, doc string) (to, from, n reg.GPVirtual, end func()) {
 		Label("next")
 		ADDQ(operand.Imm(24), list)
 		DECQ(count)
-		JNZ(operand.LabelRef("lines"))
+		JNZ(operand.LabelRef("segments"))
 		VZEROUPPER()
 		RET()
 	}
 }
 
-// copySegments copies the end of a line by a whole vector that overlaps what came before.
+// copySegments copies the end of a segment by a whole vector that overlaps what came before.
 func copySegments() {
-	to, from, n, end := lines("copySegmentsAVX2", "copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.")
+	to, from, n, end := segments("copySegmentsAVX2",
+		"copies dst[to:to+n] = src[from:from+n] for a list of to, from and n, none 0.")
 	v, u := YMM(), YMM()
 	CMPQ(n, operand.Imm(8))
 	JLT(operand.LabelRef("short"))
@@ -258,6 +261,12 @@ func copySegments() {
 	VMOVUPS(operand.Mem{Base: from, Index: n, Scale: 4, Disp: -32}, v)
 	VMOVUPS(v, operand.Mem{Base: to, Index: n, Scale: 4, Disp: -32})
 	JMP(operand.LabelRef("next"))
+	copyShort(to, from, n, v, u)
+	end()
+}
+
+// copyShort copies a segment of one to seven elements as two pieces that may overlap.
+func copyShort(to, from, n reg.Register, v, u reg.VecVirtual) {
 	Label("short")
 	CMPQ(n, operand.Imm(4))
 	JLT(operand.LabelRef("shorter"))
@@ -278,12 +287,12 @@ func copySegments() {
 	Label("single")
 	MOVL(operand.Mem{Base: from}, first.As32())
 	MOVL(first.As32(), operand.Mem{Base: to})
-	end()
 }
 
 // gatherStride2 takes eight elements from fifteen, so that nothing is read past the last one.
 func gatherStride2() {
-	to, from, n, end := lines("gatherStride2AVX2", "copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.")
+	to, from, n, end := segments("gatherStride2AVX2",
+		"copies dst[to+i] = src[from+2i] for i below n and a list of to, from and n, none 0.")
 	v := YMM()
 	CMPQ(n, operand.Imm(8))
 	JLT(operand.LabelRef("singles"))
@@ -310,10 +319,11 @@ func gatherStride2() {
 	end()
 }
 
-// scatterStride2 keeps the elements between those that it writes; the last ones of a line are written singly, because
+// scatterStride2 keeps the elements between those that it writes; the last ones of a segment are written singly, because
 // what follows them may belong to another goroutine.
 func scatterStride2() {
-	to, from, n, end := lines("scatterStride2AVX2", "copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
+	to, from, n, end := segments("scatterStride2AVX2",
+		"copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
 	v, low, high := YMM(), YMM(), YMM()
 	CMPQ(n, operand.Imm(8))
 	JLE(operand.LabelRef("singles"))

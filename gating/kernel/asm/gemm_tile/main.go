@@ -1,5 +1,6 @@
-// Command gemm_tile generates the register tiles of the matrix product: for every height up to the tallest that fits the register
-// file and for one and two vectors of width, a function that multiplies an h×k packed panel by a k×w panel, whose rows may lie anywhere.
+// Command gemm_tile generates the register tiles of the matrix product: for every height up to the tallest that fits
+// the register file and for one and two vectors of width, a function that multiplies an h×k packed panel by a k×w
+// panel, whose rows may lie anywhere.
 package main
 
 import (
@@ -45,9 +46,11 @@ type frame struct {
 
 func tile(s isa, h, vectors int) {
 	name := fmt.Sprintf("tile%dx%d%s", h, vectors*s.lanes, s.suffix)
-	TEXT(name, NOSPLIT, "func(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)")
+	TEXT(name, NOSPLIT,
+		"func(k int, a *float32, step int, b *float32, rows *int, c *float32, ldc, mode int, bias *float32)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s multiplies a panel of %d rows, step apart, by %d columns, whose rows begin at b[rows[p]].", name, h, vectors*s.lanes))
+	Doc(fmt.Sprintf("%s multiplies a panel of %d rows, step apart, by %d columns, whose rows begin at b[rows[p]].",
+		name, h, vectors*s.lanes))
 	k := Load(Param("k"), GP64()).(reg.GPVirtual)
 	f := frame{isa: s, h: h, vectors: vectors,
 		a:    Load(Param("a"), GP64()).(reg.GPVirtual),

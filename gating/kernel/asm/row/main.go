@@ -92,7 +92,8 @@ func (s isa) sum() {
 // dot may fuse: a product of two floats is exact in double precision.
 func (s isa) dot() {
 	s.text("rowDot", "func(n int, x, y *float32, lanes *float64)", "writes 8 partial sums of x·y to lanes.")
-	n, x, y, lanes := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("y"), GP64()), Load(Param("lanes"), GP64())
+	n, x, y, lanes := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("y"), GP64()),
+		Load(Param("lanes"), GP64())
 	t, u := s.register(), s.register()
 	s.reduce(n, lanes, func(i reg.GPVirtual, v int, acc reg.VecVirtual) {
 		VCVTPS2PD(s.floats(x, i, v), t)
@@ -102,7 +103,8 @@ func (s isa) dot() {
 }
 
 func (s isa) squares() {
-	s.text("rowSquares", "func(n int, x *float32, mean float64, lanes *float64)", "writes 8 partial sums of (x-mean)² to lanes.")
+	s.text("rowSquares", "func(n int, x *float32, mean float64, lanes *float64)",
+		"writes 8 partial sums of (x-mean)² to lanes.")
 	n, x, lanes := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("lanes"), GP64())
 	mean, t := s.register(), s.register()
 	p, err := Param("mean").Resolve()
@@ -120,7 +122,8 @@ func (s isa) squares() {
 
 // greatest works on single precision, so a register holds twice as many lanes.
 func (s isa) greatest() {
-	s.text("rowMax", "func(n int, x, lanes *float32)", "writes the greatest of x in each of 8 lanes to lanes. What NaN gives is undefined.")
+	s.text("rowMax", "func(n int, x, lanes *float32)",
+		"writes the greatest of x in each of 8 lanes to lanes. What NaN gives is undefined.")
 	n, x, lanes := Load(Param("n"), GP64()), Load(Param("x"), GP64()), Load(Param("lanes"), GP64())
 	at := func(base, index reg.Register, v int) operand.Mem {
 		return operand.Mem{Base: base, Index: index, Scale: 4, Disp: 8 * s.doubles * v}
