@@ -34,7 +34,8 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, err
 	}
 	if len(a.Layers) == 0 {
-		return nil, advice.With(fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign), "softmerge inspect shows what is in a file")
+		return nil, advice.With(fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign),
+			"softmerge inspect shows what is in a file")
 	}
 	s, err := a.Select(f.only, f.except)
 	if err != nil {

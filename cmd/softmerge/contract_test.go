@@ -157,7 +157,8 @@ type contractApply struct{ Output, SHA256 string }
 
 // contracts is an empty object of every kind of output.
 var contracts = map[string]any{
-	"merge": contractMerge{}, "apply": contractApply{}, "eval": contractEval{}, "match": contractMatch{}, "dry-run": contractDryRun{},
+	"merge": contractMerge{}, "apply": contractApply{}, "eval": contractEval{}, "match": contractMatch{},
+	"dry-run": contractDryRun{},
 	"inspect": contractInspect{}, "diff": contractDiff{}, "error": contractError{},
 }
 

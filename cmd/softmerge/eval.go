@@ -66,8 +66,10 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.Path(), err)
 		}
-		result.Models = append(result.Models, report.Evaluated{Path: m.Path(), Loss: gating.Number(s.Loss), Metric: gating.Number(s.Metric),
-			Samples: s.Samples, Seconds: time.Since(began).Seconds()})
+		result.Models = append(result.Models, report.Evaluated{
+			Path: m.Path(), Loss: gating.Number(s.Loss), Metric: gating.Number(s.Metric),
+			Samples: s.Samples, Seconds: time.Since(began).Seconds(),
+		})
 	}
 	result.Metric, result.LossName = obj.Metric.Name, obj.Loss.Name()
 	return result.Print(v)

@@ -63,14 +63,15 @@ func (f *mergeFlags) final(r *gating.Result) (*onnx.Model, *gating.Recipe, error
 // write writes the model and, beside it, recipe and report, all or none, and returns the model's size in
 // bytes. Before the model gets its name it is judged again, and the other files are complete under temporary
 // names.
-func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *gating.Result, rep *gating.Report, recipe *gating.Recipe,
-	began time.Time) (size int64, err error) {
+func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *gating.Result, rep *gating.Report,
+	recipe *gating.Recipe, began time.Time) (size int64, err error) {
 	var side target.SideFiles
 	defer side.Discard()
+	o := onnx.WriteOptions{Overwrite: f.force, Inputs: f.paths}
 	check := func(back *onnx.Model) error { return r.Verify(ctx, back) }
-	err = target.Model(f.out, m, onnx.WriteOptions{Overwrite: f.force, Inputs: f.paths}, check, func(w target.Written) error {
-		size = w.Size
-		rep.Output, rep.SHA256, rep.PeakBytes, rep.Seconds = f.out, w.SHA256, report.PeakBytes(), time.Since(began).Seconds()
+	err = target.Model(f.out, m, o, check, func(w target.Written) error {
+		size, rep.Output, rep.SHA256 = w.Size, f.out, w.SHA256
+		rep.PeakBytes, rep.Seconds = report.PeakBytes(), time.Since(began).Seconds()
 		if recipe != nil {
 			if err := side.Add(f.recipe, recipe); err != nil {
 				return err

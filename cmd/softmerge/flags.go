@@ -47,9 +47,12 @@ type selectFlags struct {
 }
 
 func (f *selectFlags) add(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&f.only, "only", nil, "merge only layers that match `PATTERN`: a glob over tensor names, node names and scopes, or op:TYPE (repeatable; see softmerge help patterns)")
+	fs.StringArrayVar(&f.only, "only", nil,
+		"merge only layers that match `PATTERN`: a glob over tensor names, node names and scopes, or op:TYPE "+
+			"(repeatable; see softmerge help patterns)")
 	fs.StringArrayVar(&f.except, "except", nil, "leave layers that match `PATTERN` as the base has them (repeatable)")
-	fs.BoolVar(&f.intersection, "intersection", false, "merge what matches of the selected layers, leave the rest as the base has it")
+	fs.BoolVar(&f.intersection, "intersection", false,
+		"merge what matches of the selected layers, leave the rest as the base has it")
 }
 
 // dataFlags are the flags that say what to learn and judge on.
@@ -61,13 +64,17 @@ type dataFlags struct {
 
 func (f *dataFlags) add(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringArrayVar(&f.data, "data", nil, "`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data (repeatable; see softmerge help data)")
+	fs.StringArrayVar(&f.data, "data", nil,
+		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data "+
+			"(repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
 	addChoice(c, &f.loss, "loss", "what is made small", "auto", "cross_entropy", "mse", "bce")
 	addChoice(c, &f.metric, "metric", "what models are judged by", "auto", "accuracy", "mse", "mae", "r2")
-	fs.StringVar(&f.output, "model-output", "", "`NAME` of the graph output that the loss reads (default the first that fits the labels)")
+	fs.StringVar(&f.output, "model-output", "",
+		"`NAME` of the graph output that the loss reads (default the first that fits the labels)")
 	fs.IntVar(&f.batch, "batch-size", 64, "`N` samples a step")
-	fs.IntVar(&f.threads, "threads", 0, "`N` goroutines for kernels (default one a processor); the result does not depend on it")
+	fs.IntVar(&f.threads, "threads", 0,
+		"`N` goroutines for kernels (default one a processor); the result does not depend on it")
 }
 
 // Bounds that keep a mistyped number from taking all memory.

@@ -35,9 +35,12 @@ func TestInterrupt(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			stderr := &tripwire{text: at, cancel: cancel}
-			code := run(ctx, []string{"merge", mlp("ft0.onnx"), mlp("ft1.onnx"), mlp("ft2.onnx"), "--max-steps", "20", "--data", filepath.Join(fixtures(), "val.npz"),
-				"-o", filepath.Join(dir, "m.onnx"), "--recipe", filepath.Join(dir, "r.json"), "--report", filepath.Join(dir, "report.json")}, &bytes.Buffer{}, stderr)
-			if code != exit.Interrupted || !strings.Contains(stderr.String(), "softmerge: error: interrupted, nothing written") {
+			code := run(ctx, []string{"merge", mlp("ft0.onnx"), mlp("ft1.onnx"), mlp("ft2.onnx"), "--max-steps", "20",
+				"--data", filepath.Join(fixtures(), "val.npz"),
+				"-o", filepath.Join(dir, "m.onnx"), "--recipe", filepath.Join(dir, "r.json"), "--report",
+				filepath.Join(dir, "report.json")}, &bytes.Buffer{}, stderr)
+			if code != exit.Interrupted ||
+				!strings.Contains(stderr.String(), "softmerge: error: interrupted, nothing written") {
 				t.Errorf("exit code %d: %s", code, stderr.String())
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -52,7 +55,8 @@ func TestInterruptBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr bytes.Buffer
-	args := []string{"eval", filepath.Join(fixtures(), "mlp", "ft0.onnx"), "--data", filepath.Join(fixtures(), "val.npz")}
+	args := []string{"eval", filepath.Join(fixtures(), "mlp", "ft0.onnx"), "--data",
+		filepath.Join(fixtures(), "val.npz")}
 	if code := run(ctx, args, &bytes.Buffer{}, &stderr); code != exit.Interrupted {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}

@@ -47,7 +47,8 @@ func TestMergesOfSeveralLengths(t *testing.T) {
 			merged := rows[len(rows)-1]
 			for _, r := range rows[:len(rows)-1] {
 				if *merged.Metric <= *r.Metric || *merged.Loss >= *r.Loss {
-					t.Errorf("accuracy %.4f and loss %.4f on test data, %s has %.4f and %.4f", *merged.Metric, *merged.Loss, r.Path, *r.Metric, *r.Loss)
+					t.Errorf("accuracy %.4f and loss %.4f on test data, %s has %.4f and %.4f", *merged.Metric,
+						*merged.Loss, r.Path, *r.Metric, *r.Loss)
 				}
 			}
 			checkEachLength(t, out, test, merged)
@@ -74,14 +75,16 @@ func checkEachLength(t *testing.T, model, data string, whole report.Evaluated) {
 		}
 		correct, theirs, mean := onnxRuntime(t, model, part.path)
 		if ours := int(math.Round(*r.Metric * float64(part.labels))); ours != correct || theirs != part.labels {
-			t.Errorf("%s: %d of %d right, ONNX Runtime has %d of %d", filepath.Base(part.path), ours, part.labels, correct, theirs)
+			t.Errorf("%s: %d of %d right, ONNX Runtime has %d of %d", filepath.Base(part.path), ours, part.labels,
+				correct, theirs)
 		}
 		if math.Abs(mean-*r.Loss) > 1e-5 {
 			t.Errorf("%s: loss %v, ONNX Runtime has %v", filepath.Base(part.path), *r.Loss, mean)
 		}
 	}
 	if math.Abs(loss-*whole.Loss) > 1e-5 || math.Abs(right/positions-*whole.Metric) > 1e-9 {
-		t.Errorf("loss %v and accuracy %v added up, %v and %v at once", loss, right/positions, *whole.Loss, *whole.Metric)
+		t.Errorf("loss %v and accuracy %v added up, %v and %v at once", loss, right/positions, *whole.Loss,
+			*whole.Metric)
 	}
 }
 
@@ -108,7 +111,8 @@ func TestWaysToGiveLengths(t *testing.T) {
 		}
 		got := r.Models[0]
 		if math.Abs(*got.Loss-*want.Loss) > 1e-9 || *got.Metric != *want.Metric || got.Samples != want.Samples {
-			t.Errorf("%v: loss %v, accuracy %v, %d samples; want %v, %v, %d", args, *got.Loss, *got.Metric, got.Samples, *want.Loss, *want.Metric, want.Samples)
+			t.Errorf("%v: loss %v, accuracy %v, %d samples; want %v, %v, %d", args, *got.Loss, *got.Metric,
+				got.Samples, *want.Loss, *want.Metric, want.Samples)
 		}
 	}
 }
@@ -181,7 +185,8 @@ func TestCutIsWhatMaskingIs(t *testing.T) {
 	a, b := evaluated(t, padded, parents...), evaluated(t, cut, parents...)
 	for i := range a {
 		if math.Abs(*a[i].Loss-*b[i].Loss) > 1e-5 || *a[i].Metric != *b[i].Metric || a[i].Samples != b[i].Samples {
-			t.Errorf("%s: loss %v and accuracy %v, cut %v and %v", a[i].Path, *a[i].Loss, *a[i].Metric, *b[i].Loss, *b[i].Metric)
+			t.Errorf("%s: loss %v and accuracy %v, cut %v and %v", a[i].Path, *a[i].Loss, *a[i].Metric, *b[i].Loss,
+				*b[i].Metric)
 		}
 	}
 }

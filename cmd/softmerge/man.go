@@ -12,9 +12,10 @@ import (
 // newMan is for packagers, and hidden from the list of commands.
 func newMan(v *terminal.Voice) *cobra.Command {
 	return &cobra.Command{
-		Use:    "man DIR",
-		Short:  "Write the manual pages",
-		Long:   "man writes a manual page for each command to DIR, which is made if it is not there. SOURCE_DATE_EPOCH sets their date.",
+		Use:   "man DIR",
+		Short: "Write the manual pages",
+		Long: "man writes a manual page for each command to DIR, which is made if it is not there. " +
+			"SOURCE_DATE_EPOCH sets their date.",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

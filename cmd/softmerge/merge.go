@@ -90,7 +90,8 @@ func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, 
 }
 
 // merge learns and judges, with progress; without data it averages.
-func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection, data, held *dataset.Data) (*gating.Result, error) {
+func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection,
+	data, held *dataset.Data) (*gating.Result, error) {
 	o := f.options()
 	if data == nil {
 		return gating.Average(s, o)

@@ -61,21 +61,33 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	f.dataFlags.add(c)
 	f.selectFlags.add(fs)
 	addChoice(c, &f.method, "method", "how to look for a mixture; uniform needs no data", "soft", "greedy", "uniform")
-	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel", "auto", "model", "module", "layer", "channel", "tensor")
-	fs.StringVar(&f.base, "base", "", "`FILE` among the models that gives the graph and all that is not selected (default the first)")
+	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
+		"auto", "model", "module", "layer", "channel", "tensor")
+	fs.StringVar(&f.base, "base", "",
+		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
 	fs.Float64Var(&f.holdout, "holdout", gating.DefaultHoldout, "`SHARE` of the data that judges the candidates")
-	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil, "`FILE` that judges instead of a share of the data (repeatable)")
+	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil,
+		"`FILE` that judges instead of a share of the data (repeatable)")
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
 	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
 	fs.Float64Var(&f.l0, "l0", gating.DefaultL0, "`WEIGHT` of the l0 term, which closes gates")
-	addChoice(c, &f.combine, "combine", "how gates become coefficients, shares that add up to one or the gates themselves; auto tries the latter too where hidden units were reordered", "auto", "convex", "sum")
-	addChoice(c, &f.init, "init", "where gates start, by the models' losses (auto tries bad models layer by layer) or all open", "auto", "losses", "open")
-	addChoice(c, &f.permute, "permute", "bring the models' hidden units into one order first; auto does it for models of different starts, by what averages better", "auto", "none", "weights", "activations")
+	addChoice(c, &f.combine, "combine",
+		"how gates become coefficients, shares that add up to one or the gates themselves; "+
+			"auto tries the latter too where hidden units were reordered",
+		"auto", "convex", "sum")
+	addChoice(c, &f.init, "init",
+		"where gates start, by the models' losses (auto tries bad models layer by layer) or all open",
+		"auto", "losses", "open")
+	addChoice(c, &f.permute, "permute",
+		"bring the models' hidden units into one order first; "+
+			"auto does it for models of different starts, by what averages better",
+		"auto", "none", "weights", "activations")
 	fs.Uint64Var(&f.seed, "seed", 0, "`SEED` of everything random")
 	fs.StringVar(&f.recipe, "recipe", "", "write the learned gates to `FILE`, for softmerge apply")
 	fs.StringVar(&f.report, "report", "", "write the JSON report to `FILE` as well")
-	fs.BoolVar(&f.dryRun, "dry-run", false, "check models, alignment and data, show what would be merged, write nothing")
+	fs.BoolVar(&f.dryRun, "dry-run", false,
+		"check models, alignment and data, show what would be merged, write nothing")
 	fs.BoolVar(&f.allowParent, "allow-parent", false, "if no merge beats the best parent, write that parent")
 	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
 }
@@ -121,8 +133,8 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 // options are the flags as the gating package takes them.
 func (f *mergeFlags) options() gating.Options {
 	o := gating.Options{
-		Method: gating.Method(f.method), Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout, Init: gating.Init(f.init),
-		Permute: gating.Permutation(f.permute),
+		Method: gating.Method(f.method), Init: gating.Init(f.init), Permute: gating.Permutation(f.permute),
+		Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout,
 		Learn: gating.LearnConfig{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
 	}

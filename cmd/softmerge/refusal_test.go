@@ -29,25 +29,30 @@ func smallModel(t *testing.T, name, domain, op string, scale float32) string {
 	info := func(name string, dims ...string) *onnxpb.ValueInfoProto {
 		shape := &onnxpb.TensorShapeProto{}
 		for _, d := range dims {
-			shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
+			shape.Dim = append(shape.Dim,
+				&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
 		}
-		return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
-			TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)), Shape: shape}}}}
+		return &onnxpb.ValueInfoProto{Name: proto.String(name),
+			Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
+				TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)), Shape: shape}}}}
 	}
 	opsets := []*onnxpb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(13)}}
 	if domain != "" {
 		opsets = append(opsets, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(1)})
 	}
-	m, err := onnx.FromProto(&onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: opsets, Graph: &onnxpb.GraphProto{
-		Name:        proto.String("small"),
-		Initializer: []*onnxpb.TensorProto{weight},
-		Input:       []*onnxpb.ValueInfoProto{info("x", "batch", "width")},
-		Output:      []*onnxpb.ValueInfoProto{info("logits", "batch", "classes")},
-		Node: []*onnxpb.NodeProto{
-			{Name: proto.String("first"), Domain: proto.String(domain), OpType: proto.String(op), Input: []string{"x"}, Output: []string{"y"}},
-			{Name: proto.String("head"), OpType: proto.String("MatMul"), Input: []string{"y", "head.weight"}, Output: []string{"logits"}},
-		},
-	}})
+	m, err := onnx.FromProto(&onnxpb.ModelProto{IrVersion: proto.Int64(8), OpsetImport: opsets,
+		Graph: &onnxpb.GraphProto{
+			Name:        proto.String("small"),
+			Initializer: []*onnxpb.TensorProto{weight},
+			Input:       []*onnxpb.ValueInfoProto{info("x", "batch", "width")},
+			Output:      []*onnxpb.ValueInfoProto{info("logits", "batch", "classes")},
+			Node: []*onnxpb.NodeProto{
+				{Name: proto.String("first"), Domain: proto.String(domain), OpType: proto.String(op),
+					Input: []string{"x"}, Output: []string{"y"}},
+				{Name: proto.String("head"), OpType: proto.String("MatMul"), Input: []string{"y", "head.weight"},
+					Output: []string{"logits"}},
+			},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +95,13 @@ func TestUnknownOperator(t *testing.T) {
 	data, out := smallData(t, 6), filepath.Join(t.TempDir(), "m.onnx")
 	for _, args := range [][]string{{"eval", a, "--data", data}, {"merge", a, b, "-o", out, "--data", data}} {
 		got := command(args...)
-		if got.code != exit.Unsupported || !strings.Contains(got.stderr, `"first"`) || !strings.Contains(got.stderr, "com.example.Mystery") {
+		if got.code != exit.Unsupported || !strings.Contains(got.stderr, `"first"`) ||
+			!strings.Contains(got.stderr, "com.example.Mystery") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}
 	}
-	if got := command("inspect", "--ops", a); got.code != 0 || !strings.Contains(got.stdout, "com.example.Mystery      1      1  missing    none      first") ||
+	if got := command("inspect", "--ops", a); got.code != 0 ||
+		!strings.Contains(got.stdout, "com.example.Mystery      1      1  missing    none      first") ||
 		!strings.Contains(got.stdout, "not supported: com.example.Mystery") {
 		t.Errorf("inspect: exit code %d: %s", got.code, got.stdout)
 	}
@@ -103,14 +110,16 @@ func TestUnknownOperator(t *testing.T) {
 	}
 }
 
-// TestDataThatDoesNotFit: where the graph leaves sizes open, samples of the wrong size are the data's fault (7), not the file's.
+// TestDataThatDoesNotFit: where the graph leaves sizes open, samples of the wrong size are the data's fault
+// (7), not the file's.
 func TestDataThatDoesNotFit(t *testing.T) {
 	a, b := smallModel(t, "a.onnx", "", "Relu", 1), smallModel(t, "b.onnx", "", "Relu", 2)
 	if got := command("eval", a, b, "--data", smallData(t, 6)); got.code != 0 {
 		t.Fatalf("data that fits: exit code %d: %s", got.code, got.stderr)
 	}
 	wide := smallData(t, 7)
-	for _, args := range [][]string{{"eval", a, "--data", wide}, {"merge", a, b, "-o", filepath.Join(t.TempDir(), "m.onnx"), "--data", wide}} {
+	out := filepath.Join(t.TempDir(), "m.onnx")
+	for _, args := range [][]string{{"eval", a, "--data", wide}, {"merge", a, b, "-o", out, "--data", wide}} {
 		if got := command(args...); got.code != exit.Data || !strings.Contains(got.stderr, "does not fit the graph") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}
@@ -120,7 +129,8 @@ func TestDataThatDoesNotFit(t *testing.T) {
 // TestModelsWithoutWeights have nothing to align.
 func TestModelsWithoutWeights(t *testing.T) {
 	path := filepath.Join(fixtures(), "onnx-node-tests", "test_relu", "model.onnx")
-	for _, args := range [][]string{{"match", path, path}, {"merge", path, path, "--method", "uniform", "-o", filepath.Join(t.TempDir(), "m.onnx")}} {
+	out := filepath.Join(t.TempDir(), "m.onnx")
+	for _, args := range [][]string{{"match", path, path}, {"merge", path, path, "--method", "uniform", "-o", out}} {
 		if got := command(args...); got.code != exit.Align || !strings.Contains(got.stderr, "they have no weights") {
 			t.Errorf("%v: exit code %d: %s", args, got.code, got.stderr)
 		}

@@ -41,10 +41,12 @@ model every layer should take, and writes one ordinary ONNX file.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth(v))))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages",
+		fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth(v))))
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&v.JSON, "json", false, "print one JSON object on standard output")
-	root.PersistentFlags().BoolVarP(&v.Quiet, "quiet", "q", false, "no messages and no progress, only results and errors")
+	root.PersistentFlags().BoolVarP(&v.Quiet, "quiet", "q", false,
+		"no messages and no progress, only results and errors")
 	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v), newDiff(v), newMan(v))
 	for _, c := range root.Commands() {
 		c.Flags().SortFlags = false

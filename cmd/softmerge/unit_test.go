@@ -13,7 +13,8 @@ import (
 
 // TestExitCodesAreExplained: every code has a line in the help topic.
 func TestExitCodesAreExplained(t *testing.T) {
-	for _, code := range []int{exit.Done, exit.Failure, exit.Usage, exit.NoGain, exit.Align, exit.Unsupported, exit.Invalid,
+	for _, code := range []int{exit.Done, exit.Failure, exit.Usage, exit.NoGain, exit.Align, exit.Unsupported,
+		exit.Invalid,
 		exit.Data, exit.Interrupted} {
 		if !strings.Contains("\n"+helpExitCodes, fmt.Sprintf("\n  %-3d  ", code)) {
 			t.Errorf("help does not explain exit code %d", code)
@@ -39,17 +40,21 @@ func TestEveryFlagIsExplained(t *testing.T) {
 // TestRules: each flag that makes no sense is refused by its name, before any file is looked at.
 func TestRules(t *testing.T) {
 	right := func() *mergeFlags {
-		return &mergeFlags{out: "out.onnx", method: "soft", permute: "auto", holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
+		return &mergeFlags{out: "out.onnx", method: "soft", permute: "auto",
+			holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
 			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1}}
 	}
 	if err := right().check(); err != nil {
 		t.Fatalf("right flags: %v", err)
 	}
 	for want, set := range map[string]func(*mergeFlags){
-		"no output file":         func(f *mergeFlags) { f.out, f.dryRun = "", false },
-		"--method soft learns":   func(f *mergeFlags) { f.data = nil },
-		"--permute activations":  func(f *mergeFlags) { f.data, f.method, f.permute = nil, "uniform", "activations" },
-		"--holdout-data":         func(f *mergeFlags) { f.data, f.method, f.holdoutData = []string{""}, "uniform", []string{"a"} },
+		"no output file":        func(f *mergeFlags) { f.out, f.dryRun = "", false },
+		"--method soft learns":  func(f *mergeFlags) { f.data = nil },
+		"--permute activations": func(f *mergeFlags) { f.data, f.method, f.permute = nil, "uniform", "activations" },
+		"--holdout-data": func(f *mergeFlags) {
+			f.data, f.method, f.holdoutData = nil, "uniform",
+				[]string{"a"}
+		},
 		"--holdout 1":            func(f *mergeFlags) { f.holdout = 1 },
 		"--holdout NaN":          func(f *mergeFlags) { f.holdout = math.NaN() },
 		"--epochs 0":             func(f *mergeFlags) { f.epochs = 0 },

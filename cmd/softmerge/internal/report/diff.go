@@ -19,8 +19,7 @@ func Difference(v *terminal.Voice, d *graphmatch.Difference, all bool) error {
 		}
 		fmt.Fprintln(v.Out)
 	}
-	_, err := fmt.Fprintln(v.Out, diffSummary(d))
-	return err
+	return v.Line("%s", diffSummary(d))
 }
 
 func modelRows(d *graphmatch.Difference) [][]string {
@@ -61,7 +60,8 @@ func nodeRows(d *graphmatch.Difference, all bool) [][]string {
 // bookkeepingRun counts the nodes at the start of a list that are bookkeeping of one kind and changed in one way.
 func bookkeepingRun(list []graphmatch.NodeChange) int {
 	n := 0
-	for n < len(list) && bookkeeping[list[n].Op] && list[n].Op == list[0].Op && list[n].Change == list[0].Change && len(list[n].Details) == 0 {
+	for n < len(list) && bookkeeping[list[n].Op] && list[n].Op == list[0].Op && list[n].Change == list[0].Change &&
+		len(list[n].Details) == 0 {
 		n++
 	}
 	return n
@@ -132,7 +132,8 @@ func clipped(s *string) string {
 // diffSummary counts the differences.
 func diffSummary(d *graphmatch.Difference) string {
 	if d.Same() {
-		return fmt.Sprintf("no difference in structure, metadata or any of %s", terminal.Counted(len(d.Tensors), "tensor"))
+		tensors := terminal.Counted(len(d.Tensors), "tensor")
+		return fmt.Sprintf("no difference in structure, metadata or any of %s", tensors)
 	}
 	nodes := map[string]int{}
 	for _, n := range d.Nodes {
@@ -143,7 +144,8 @@ func diffSummary(d *graphmatch.Difference) string {
 		tensors[t.Status]++
 	}
 	s := fmt.Sprintf("nodes: %d added, %d removed, %d changed, %d renamed; tensors: %d identical, %d changed",
-		nodes["added"], nodes["removed"], nodes["changed"], d.Renamed, tensors[graphmatch.TensorIdentical], tensors[graphmatch.TensorChanged])
+		nodes["added"], nodes["removed"], nodes["changed"], d.Renamed, tensors[graphmatch.TensorIdentical],
+		tensors[graphmatch.TensorChanged])
 	for _, status := range []string{graphmatch.TensorReshaped, graphmatch.TensorAdded, graphmatch.TensorRemoved} {
 		if tensors[status] > 0 {
 			s += fmt.Sprintf(", %d %s", tensors[status], status)

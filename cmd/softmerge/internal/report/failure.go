@@ -47,6 +47,7 @@ func NoGain(r *gating.Report) error {
 	best := strings.TrimPrefix(r.Chosen, "parent:")
 	return &judgedError{r.Candidates, advice.With(
 		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, best),
-		"give more data, merge fine-tunes of one start, choose layers with --only, or take the parent with --allow-parent",
+		"give more data, merge fine-tunes of one start, choose layers with --only, "+
+			"or take the parent with --allow-parent",
 	)}
 }

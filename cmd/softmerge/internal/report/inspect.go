@@ -97,7 +97,8 @@ func (in *Inspection) Print(v *terminal.Voice) error {
 		by = ", by " + in.Producer
 	}
 	fmt.Fprintln(v.Out, terminal.Printable(fmt.Sprintf("%s: IR %d, opsets %s%s, %s in %s",
-		in.Path, in.IRVersion, opsetList(in.Opsets), by, terminal.Counted(in.Parameters, "parameter"), terminal.Counted(len(in.Layers), "layer"))))
+		in.Path, in.IRVersion, opsetList(in.Opsets), by, terminal.Counted(in.Parameters, "parameter"),
+		terminal.Counted(len(in.Layers), "layer"))))
 	rows := [][]string{{"", "name", "type", "shape"}}
 	for _, x := range in.Inputs {
 		rows = append(rows, []string{"input", x.Name, x.Type, fmt.Sprint(x.Shape)})
@@ -116,7 +117,8 @@ func (in *Inspection) Print(v *terminal.Voice) error {
 			if i > 0 {
 				name, op = "", ""
 			}
-			rows = append(rows, []string{name, op, t.Role, t.Names[0], t.Type, fmt.Sprint(t.Shape), fmt.Sprint(elements(t.Shape))})
+			rows = append(rows, []string{name, op, t.Role, t.Names[0], t.Type, fmt.Sprint(t.Shape),
+				fmt.Sprint(elements(t.Shape))})
 		}
 	}
 	if err := v.Table(rows, "elements"); err != nil {

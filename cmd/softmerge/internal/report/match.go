@@ -38,6 +38,5 @@ func Match(v *terminal.Voice, t graphmatch.Table) error {
 	if err := v.Table(rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(v.Out, "%d matched, %d unmatched\n", t.Matched, t.Unmatched)
-	return err
+	return v.Line("%d matched, %d unmatched", t.Matched, t.Unmatched)
 }

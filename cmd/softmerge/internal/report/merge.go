@@ -30,13 +30,15 @@ func Selection(v *terminal.Voice, s *graphmatch.Selection) {
 		}
 	}
 	if len(merged) > 0 {
-		v.Say("merging %s of %d models: %s", terminal.Counted(len(merged), "layer"), len(s.Alignment.Models), terminal.Short(merged))
+		v.Say("merging %s of %d models: %s", terminal.Counted(len(merged), "layer"), len(s.Alignment.Models),
+			terminal.Short(merged))
 	}
 	if len(same) > 0 {
 		v.Say("equal in all models, nothing to merge: %s", terminal.Short(same))
 	}
 	if len(out) > 0 {
-		v.Say("not selected, as %s has them: %s", filepath.Base(s.Alignment.Models[s.Alignment.Base].Path()), terminal.Short(out))
+		v.Say("not selected, as %s has them: %s", filepath.Base(s.Alignment.Models[s.Alignment.Base].Path()),
+			terminal.Short(out))
 	}
 	misfits(v, s.Alignment)
 }
@@ -45,7 +47,8 @@ func Selection(v *terminal.Voice, s *graphmatch.Selection) {
 func Shapes(v *terminal.Voice, list ...*dataset.Data) {
 	for _, d := range list {
 		if d != nil && len(d.Parts()) > 1 {
-			v.Say("%s of %d shapes: each has a network of its own, with the same gates", terminal.Counted(d.Len(), "sample"), len(d.Parts()))
+			v.Say("%s of %d shapes: each has a network of its own, with the same gates",
+				terminal.Counted(d.Len(), "sample"), len(d.Parts()))
 		}
 	}
 }
@@ -70,8 +73,9 @@ func Reordered(v *terminal.Voice, r *gating.Report) {
 	}
 	for j, moved := range r.Reordered.Moved {
 		if moved > 0 {
-			v.Say("%s: %d of %d hidden units reordered by %s; cosine with the base's weights %.2f, was %.2f", filepath.Base(r.Parents[j].Path),
-				moved, r.Reordered.Units[j], r.Reordered.By, r.Reordered.CosineAfter[j], r.Reordered.CosineBefore[j])
+			v.Say("%s: %d of %d hidden units reordered by %s; cosine with the base's weights %.2f, was %.2f",
+				filepath.Base(r.Parents[j].Path), moved, r.Reordered.Units[j], r.Reordered.By,
+				r.Reordered.CosineAfter[j], r.Reordered.CosineBefore[j])
 		}
 	}
 }
@@ -111,12 +115,10 @@ func reasons(v *terminal.Voice, what string, why []string, layers map[string][]s
 // Candidates prints the table of candidates, the chosen one marked.
 func Candidates(v *terminal.Voice, r *gating.Report) error {
 	if r.Identical {
-		_, err := fmt.Fprintln(v.Out, "the models are identical in every selected layer: the result is the base, byte for byte")
-		return err
+		return v.Line("the models are identical in every selected layer: the result is the base, byte for byte")
 	}
 	if r.LossName == "" {
-		_, err := fmt.Fprintf(v.Out, "%s of %d models; without data nothing is judged\n", r.Chosen, len(r.Parents))
-		return err
+		return v.Line("%s of %d models; without data nothing is judged", r.Chosen, len(r.Parents))
 	}
 	if r.HeldOut > 0 {
 		v.Say("judged on %s that no gate learned from", terminal.Counted(r.HeldOut, "sample"))
@@ -127,7 +129,8 @@ func Candidates(v *terminal.Voice, r *gating.Report) error {
 		if c.Chosen {
 			mark = "<- chosen"
 		}
-		rows = append(rows, []string{candidateName(r, c.Name), terminal.Figure(c.Loss), terminal.Figure(c.Metric), mark})
+		rows = append(rows, []string{candidateName(r, c.Name), terminal.Figure(c.Loss), terminal.Figure(c.Metric),
+			mark})
 	}
 	return v.Table(rows, r.LossName, r.Metric)
 }

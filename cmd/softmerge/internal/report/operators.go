@@ -80,13 +80,18 @@ func opsSummary(ops []Operator) []string {
 	slices.Sort(missing)
 	lines := []string{}
 	if len(missing) > 0 {
-		lines = append(lines, fmt.Sprintf("not supported: %s; the model can be matched and averaged without data, not run", terminal.Short(missing)))
+		lines = append(lines,
+			fmt.Sprintf("not supported: %s; the model can be matched and averaged without data, not run",
+				terminal.Short(missing)))
 	}
 	if len(forward) > 0 {
-		lines = append(lines, fmt.Sprintf("without gradient: %s; layers whose output goes through them to the loss cannot be learned", terminal.Short(forward)))
+		lines = append(lines,
+			fmt.Sprintf("without gradient: %s; layers whose output goes through them to the loss cannot be learned",
+				terminal.Short(forward)))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, fmt.Sprintf("softmerge runs all %s of this model and learns through them", terminal.Counted(len(ops), "operator")))
+		lines = append(lines, fmt.Sprintf("softmerge runs all %s of this model and learns through them",
+			terminal.Counted(len(ops), "operator")))
 	}
 	return lines
 }

@@ -36,7 +36,8 @@ func Model(path string) (*onnx.Model, error) {
 	m, err := onnx.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, advice.With(fmt.Errorf("%s: there is no such file", path), "check the path; quote it if it has spaces")
+		return nil, advice.With(fmt.Errorf("%s: there is no such file", path),
+			"check the path; quote it if it has spaces")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, advice.With(fmt.Errorf("%s: %w", path, Cause(err)), "check that you may read the file")
 	case err != nil && isFolder(path):

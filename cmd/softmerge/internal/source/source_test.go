@@ -101,7 +101,8 @@ func TestErrorsAreShort(t *testing.T) {
 		many = append(many, fmt.Errorf("violation %d: %w", i, onnx.ErrInvalid))
 	}
 	err := firstFew(errors.Join(many...))
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != terminal.MaxListed+1 || !errors.Is(err, onnx.ErrInvalid) {
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != terminal.MaxListed+1 ||
+		!errors.Is(err, onnx.ErrInvalid) {
 		t.Errorf("%d lines: %v", lines, err)
 	}
 	if !strings.HasSuffix(err.Error(), "and 995 more") {

@@ -16,7 +16,8 @@ type Written struct {
 
 // Model writes a model, all of it or nothing. Before the file gets its name it is read back, checked, and
 // shown to last: an error of either leaves nothing behind.
-func Model(path string, m *onnx.Model, o onnx.WriteOptions, check func(*onnx.Model) error, last func(Written) error) error {
+func Model(path string, m *onnx.Model, o onnx.WriteOptions, check func(*onnx.Model) error,
+	last func(Written) error) error {
 	o.Verify = func(temporary string) error {
 		w, err := readBack(temporary, check)
 		if err != nil {

@@ -27,7 +27,8 @@ func Check(list []File, inputs []string, force bool) error {
 		}
 		for _, in := range inputs {
 			if in != "" && source.Same(t.Path, in) {
-				return exit.Usagef("choose another file", "%s %s is an input and must not be written over", t.Flag, t.Path)
+				return exit.Usagef("choose another file",
+					"%s %s is an input and must not be written over", t.Flag, t.Path)
 			}
 		}
 		if other := seen[filepath.Clean(t.Path)]; other != "" {
@@ -59,7 +60,8 @@ func checkPlace(flag, path string, force bool) error {
 	}
 	probe, err := os.CreateTemp(dir, ".softmerge-*")
 	if err != nil {
-		return advice.With(fmt.Errorf("%s %s: %s cannot be written to: %w", flag, path, dir, source.Cause(err)), "choose a folder that you may write to")
+		return advice.With(fmt.Errorf("%s %s: %s cannot be written to: %w", flag, path, dir, source.Cause(err)),
+			"choose a folder that you may write to")
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

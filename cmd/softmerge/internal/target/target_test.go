@@ -56,7 +56,8 @@ func TestCheck(t *testing.T) {
 		{"new files", []target.File{{"-o", at("new.onnx")}, {"--recipe", at("new.json")}, {"--report", ""}}, false, ""},
 		{"an input", []target.File{{"-o", in}}, true, "-o " + in + " is an input"},
 		{"an input by another path", []target.File{{"-o", dir + "/folder/../in.onnx"}}, true, "is an input"},
-		{"one file twice", []target.File{{"-o", at("a")}, {"--recipe", dir + "/./a"}}, false, "-o and --recipe are both"},
+		{"one file twice", []target.File{{"-o", at("a")}, {"--recipe", dir + "/./a"}}, false,
+			"-o and --recipe are both"},
 		{"a file that is there", []target.File{{"-o", there}}, false, there + " exists"},
 		{"a file that may be overwritten", []target.File{{"-o", there}}, true, ""},
 		{"a folder", []target.File{{"-o", at("folder")}}, true, "is not a regular file"},
@@ -66,7 +67,8 @@ func TestCheck(t *testing.T) {
 		if c.says == "" && err == nil {
 			continue
 		}
-		if c.says == "" || !errors.Is(err, exit.ErrUsage) || !strings.Contains(err.Error(), c.says) || advice.Hint(err) == "" {
+		if c.says == "" || !errors.Is(err, exit.ErrUsage) || !strings.Contains(err.Error(), c.says) ||
+			advice.Hint(err) == "" {
 			t.Errorf("%s: %v with hint %q, want %q", c.name, err, advice.Hint(err), c.says)
 		}
 	}
@@ -83,7 +85,8 @@ func TestCheckOfAFolderWithoutRights(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if err := target.Check([]target.File{{"-o", filepath.Join(dir, "m")}}, nil, false); !errors.Is(err, os.ErrPermission) {
+	err := target.Check([]target.File{{"-o", filepath.Join(dir, "m")}}, nil, false)
+	if !errors.Is(err, os.ErrPermission) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -120,7 +123,8 @@ func TestSideFilesThatAreDiscarded(t *testing.T) {
 	if err := side.Add(filepath.Join(dir, "a.json"), 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := side.Add(filepath.Join(dir, "no folder", "b.json"), 2); err == nil || !strings.Contains(err.Error(), "b.json cannot be written") {
+	if err := side.Add(filepath.Join(dir, "no folder", "b.json"), 2); err == nil ||
+		!strings.Contains(err.Error(), "b.json cannot be written") {
 		t.Errorf("a file in no folder: %v", err)
 	}
 	if err := side.Add(filepath.Join(dir, "c.json"), func() {}); err == nil {
@@ -140,7 +144,8 @@ func model(t *testing.T) *onnx.Model {
 	m, err := onnx.FromProto(&onnxpb.ModelProto{
 		IrVersion:   proto.Int64(8),
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}},
-		Graph:       &onnxpb.GraphProto{Name: proto.String("g"), Input: []*onnxpb.ValueInfoProto{x}, Output: []*onnxpb.ValueInfoProto{x}},
+		Graph: &onnxpb.GraphProto{Name: proto.String("g"), Input: []*onnxpb.ValueInfoProto{x},
+			Output: []*onnxpb.ValueInfoProto{x}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +195,8 @@ func TestModelThatFails(t *testing.T) {
 			t.Errorf("%s: %v, leaves %q", name, err, names(t, dir))
 		}
 	}
-	if err := target.Model(filepath.Join(t.TempDir(), "none", "m.onnx"), model(t), onnx.WriteOptions{}, onnx.Validate, nil); err == nil ||
+	path := filepath.Join(t.TempDir(), "none", "m.onnx")
+	if err := target.Model(path, model(t), onnx.WriteOptions{}, onnx.Validate, nil); err == nil ||
 		strings.Contains(err.Error(), ".tmp-") || advice.Hint(err) == "" {
 		t.Errorf("in no folder: %v with hint %q", err, advice.Hint(err))
 	}

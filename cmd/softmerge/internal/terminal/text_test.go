@@ -18,7 +18,8 @@ func FuzzPrintable(f *testing.F) {
 				t.Errorf("%q prints %q with %U", s, got, r)
 			}
 		}
-		if strings.IndexFunc(s, unicode.IsControl) < 0 && got != strings.ToValidUTF8(s, "\uFFFD") && !strings.ContainsRune(got, '\uFFFD') {
+		if strings.IndexFunc(s, unicode.IsControl) < 0 && got != strings.ToValidUTF8(s, "\uFFFD") &&
+			!strings.ContainsRune(got, '\uFFFD') {
 			t.Errorf("%q has no control character and prints %q", s, got)
 		}
 	})
@@ -45,7 +46,8 @@ func TestShort(t *testing.T) {
 }
 
 func TestOrList(t *testing.T) {
-	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"}} {
+	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"},
+		"a, b or c": {"a", "b", "c"}} {
 		if got := OrList(words); got != want {
 			t.Errorf("%v is %q, want %q", words, got, want)
 		}
@@ -54,7 +56,8 @@ func TestOrList(t *testing.T) {
 
 func TestCountedAndFigure(t *testing.T) {
 	half := 0.5
-	got := strings.Join([]string{Counted(0, "layer"), Counted(1, "layer"), Counted(2, "layer"), Figure(&half), Figure(nil)}, ", ")
+	got := strings.Join([]string{Counted(0, "layer"), Counted(1, "layer"), Counted(2, "layer"), Figure(&half),
+		Figure(nil)}, ", ")
 	if want := "0 layers, 1 layer, 2 layers, 0.5000, -"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
