@@ -74,8 +74,8 @@ func FuzzRecipe(f *testing.F) {
 	sum := command("inspect", "--json", valid)
 	_, rest, _ := strings.Cut(sum.stdout, `"sha256":"`)
 	hash, _, _ := strings.Cut(rest, `"`)
-	head := `{"softmerge_recipe":1,"method":"soft","chosen":"soft:layer","granularity":"layer","seed":1,"base":0,"parents":["` +
-		hash + `"],"layers":`
+	head := `{"softmerge_recipe":1,"method":"soft","chosen":"soft:layer","granularity":"layer","seed":1,` +
+		`"base":0,"parents":["` + hash + `"],"layers":`
 	for _, layers := range []string{
 		`[]}`, `null}`, `[{"layer":"W","roles":["weight","bias"],"coefficients":[[1]]}]}`,
 		`[{"layer":"W","roles":["weight","bias"],"coefficients":[[1,1]]}]}`,

@@ -1,3 +1,4 @@
+// Package report prints what commands find: tables and messages for people, objects for scripts.
 package report
 
 import (
