@@ -34,7 +34,8 @@ func attributes() *onnxpb.NodeProto {
 		attribute("tensor", onnxpb.AttributeProto_TENSOR, &onnxpb.AttributeProto{T: named("t")}),
 		attribute("tensors", onnxpb.AttributeProto_TENSORS,
 			&onnxpb.AttributeProto{Tensors: []*onnxpb.TensorProto{named("a"), named("b")}}),
-		attribute("graph", onnxpb.AttributeProto_GRAPH, &onnxpb.AttributeProto{G: &onnxpb.GraphProto{Name: proto.String("g")}}),
+		attribute("graph", onnxpb.AttributeProto_GRAPH,
+			&onnxpb.AttributeProto{G: &onnxpb.GraphProto{Name: proto.String("g")}}),
 		attribute("graphs", onnxpb.AttributeProto_GRAPHS, &onnxpb.AttributeProto{
 			Graphs: []*onnxpb.GraphProto{{Name: proto.String("h")}, {Name: proto.String("i")}}}),
 		attribute("reference", onnxpb.AttributeProto_INT, &onnxpb.AttributeProto{RefAttrName: proto.String("outer")}),
@@ -45,10 +46,11 @@ func attributes() *onnxpb.NodeProto {
 func named(name string) *onnxpb.TensorProto { return &onnxpb.TensorProto{Name: proto.String(name)} }
 
 func ExampleAttributes() {
-	conv := &onnxpb.NodeProto{Name: proto.String("stem"), OpType: proto.String("Conv"), Attribute: []*onnxpb.AttributeProto{
-		{Name: proto.String("strides"), Type: onnxpb.AttributeProto_INTS.Enum(), Ints: []int64{2, 2}},
-		{Name: proto.String("group"), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(1)},
-	}}
+	conv := &onnxpb.NodeProto{Name: proto.String("stem"), OpType: proto.String("Conv"),
+		Attribute: []*onnxpb.AttributeProto{
+			{Name: proto.String("strides"), Type: onnxpb.AttributeProto_INTS.Enum(), Ints: []int64{2, 2}},
+			{Name: proto.String("group"), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(1)},
+		}}
 	a := onnx.NodeAttributes(conv)
 	fmt.Println(a.Ints("strides", nil), a.String("auto_pad", "NOTSET"), a.Int("group", 1))
 	fmt.Println(a.Err())

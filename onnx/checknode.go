@@ -92,7 +92,8 @@ func (c *checker) attributeRules(p *Place, a *onnxpb.AttributeProto) {
 // needsValue says whether a missing value cannot be a default left out.
 func needsValue(t onnxpb.AttributeProto_AttributeType) bool {
 	switch t {
-	case onnxpb.AttributeProto_TENSOR, onnxpb.AttributeProto_GRAPH, onnxpb.AttributeProto_SPARSE_TENSOR, onnxpb.AttributeProto_TYPE_PROTO:
+	case onnxpb.AttributeProto_TENSOR, onnxpb.AttributeProto_GRAPH, onnxpb.AttributeProto_SPARSE_TENSOR,
+		onnxpb.AttributeProto_TYPE_PROTO:
 		return true
 	}
 	return false
@@ -109,7 +110,8 @@ func (c *checker) reference(p *Place, a *onnxpb.AttributeProto, hasValue bool) {
 		c.bad("", "attribute %q has a value and refers to %q too", a.GetName(), ref)
 	}
 	hasDefault := func(d *onnxpb.AttributeProto) bool { return d.GetName() == ref }
-	if !slices.Contains(p.Function.GetAttribute(), ref) && !slices.ContainsFunc(p.Function.GetAttributeProto(), hasDefault) {
+	if !slices.Contains(p.Function.GetAttribute(), ref) &&
+		!slices.ContainsFunc(p.Function.GetAttributeProto(), hasDefault) {
 		c.bad("", "attribute %q refers to %q, which the function does not have", a.GetName(), ref)
 	}
 }

@@ -93,7 +93,8 @@ func (m *Model) checkSparse(p *onnxpb.SparseTensorProto) error {
 	}
 	flat := slices.Equal(indices.shape, []int{values.n})
 	if !flat && !slices.Equal(indices.shape, []int{values.n, len(shape)}) {
-		return invalidf("indices of a sparse tensor have the shape %v, want [%d] or [%d %d]", indices.shape, values.n, values.n, len(shape))
+		return invalidf("indices of a sparse tensor have the shape %v, want [%d] or [%d %d]", indices.shape, values.n,
+			values.n, len(shape))
 	}
 	list, err := indices.Ints(nil)
 	if err != nil {
@@ -108,7 +109,8 @@ func (m *Model) checkSparse(p *onnxpb.SparseTensorProto) error {
 			return err
 		}
 		if at <= last || at >= int64(n) {
-			return invalidf("index %d of a sparse tensor is %d after %d, want them ascending and below %d", i, at, last, n)
+			return invalidf("index %d of a sparse tensor is %d after %d, want them ascending and below %d", i, at,
+				last, n)
 		}
 		last = at
 	}

@@ -29,7 +29,8 @@ func TestDataTypes(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := test
-		got.name, got.bits, got.float, got.integer = test.dt.String(), test.dt.Size(), test.dt.IsFloat(), test.dt.IsInteger()
+		got.name, got.bits, got.float, got.integer = test.dt.String(), test.dt.Size(), test.dt.IsFloat(),
+			test.dt.IsInteger()
 		if got != test {
 			t.Errorf("got %+v, want %+v", got, test)
 		}

@@ -36,7 +36,8 @@ func reread(t *testing.T, v *Model) *Model {
 func TestNoEditsChangeNothing(t *testing.T) {
 	m := parsed(t, smallModel())
 	v := must(m.With())(t)
-	same := must(m.With(SetMetadata("keep", "1"), SetInput(m.Proto().GetGraph().GetNode()[0], 0, "x"), DropMetadata("absent.")))(t)
+	same := must(m.With(SetMetadata("keep", "1"), SetInput(m.Proto().GetGraph().GetNode()[0], 0, "x"),
+		DropMetadata("absent.")))(t)
 	for _, x := range []*Model{m, v, same} {
 		if !bytes.Equal(written(t, x), encoded(t, smallModel())) {
 			t.Error("bytes differ")
@@ -78,10 +79,12 @@ func TestSetValuesEverywhere(t *testing.T) {
 	if got := must(rm.Tensor(r[2].GetAttribute()[0].GetT()).Doubles(nil))(t); !slices.Equal(got, []float64{4, 5, 6}) {
 		t.Errorf("the constant is %v", got)
 	}
-	if got := must(rm.Tensor(r[4].GetAttribute()[1].GetG().GetInitializer()[0]).Doubles(nil))(t); !slices.Equal(got, []float64{-1, -2, -3}) {
+	if got := must(rm.Tensor(r[4].GetAttribute()[1].GetG().GetInitializer()[0]).Doubles(nil))(t); !slices.Equal(got,
+		[]float64{-1, -2, -3}) {
 		t.Errorf("the constant of the subgraph is %v", got)
 	}
-	if got := must(rm.Tensor(r[4].GetAttribute()[0].GetG().GetInitializer()[0]).Doubles(nil))(t); !slices.Equal(got, []float64{0, 1, 2}) {
+	if got := must(rm.Tensor(r[4].GetAttribute()[0].GetG().GetInitializer()[0]).Doubles(nil))(t); !slices.Equal(got,
+		[]float64{0, 1, 2}) {
 		t.Errorf("the other branch's constant is %v", got)
 	}
 }
@@ -98,8 +101,10 @@ func TestSetValuesInEveryEncoding(t *testing.T) {
 	}{
 		{"float32 raw", Float32, field(9, appendFloats(nil, Float32, old)), true},
 		{"float32 packed", Float32, field(4, appendFloats(nil, Float32, old)), true},
-		{"float32 in two blocks", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:1])), field(4, appendFloats(nil, Float32, old[1:]))), true},
-		{"float32 in blocks apart", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:2])), field(12, []byte("doc")), field(4, appendFloats(nil, Float32, old[2:]))), true},
+		{"float32 in two blocks", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:1])),
+			field(4, appendFloats(nil, Float32, old[1:]))), true},
+		{"float32 in blocks apart", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:2])),
+			field(12, []byte("doc")), field(4, appendFloats(nil, Float32, old[2:]))), true},
 		{"float64 packed", Float64, field(10, appendFloats(nil, Float64, old)), true},
 		{"float64 raw", Float64, field(9, appendFloats(nil, Float64, old)), true},
 		{"float16 raw", Float16, field(9, appendFloats(nil, Float16, old)), true},
@@ -107,7 +112,8 @@ func TestSetValuesInEveryEncoding(t *testing.T) {
 		{"float8 raw", Float8E4M3FN, field(9, appendFloats(nil, Float8E4M3FN, old)), true},
 		{"float4 raw", Float4E2M1, field(9, appendFloats(nil, Float4E2M1, old)), true},
 		{"float16 in int32_data", Float16, field(5, varints(0x3c00, 0x3c00, 1)), false},
-		{"float16 in int32_data apart", Float16, slices.Concat(varintField(5, 1), field(12, []byte("doc")), varintField(5, 1), varintField(5, 1)), false},
+		{"float16 in int32_data apart", Float16, slices.Concat(varintField(5, 1), field(12, []byte("doc")),
+			varintField(5, 1), varintField(5, 1)), false},
 		{"bfloat16 in int32_data", BFloat16, field(5, varints(1, 1, 1)), false},
 	}
 	for _, test := range tests {
@@ -135,7 +141,8 @@ func TestSetInput(t *testing.T) {
 	nodes := m.Proto().GetGraph().GetNode()
 	v := must(m.With(SetInput(nodes[1], 1, "x"), SetInput(nodes[3], 4, "b"), SetInput(nodes[2], 0, "a_longer_name")))(t)
 	got := v.Proto().GetGraph().GetNode()
-	if !slices.Equal(got[1].GetInput(), []string{"p", "x"}) || !slices.Equal(got[3].GetInput(), []string{"s", "c", "", "", "b"}) {
+	if !slices.Equal(got[1].GetInput(), []string{"p", "x"}) || !slices.Equal(got[3].GetInput(), []string{"s", "c", "",
+		"", "b"}) {
 		t.Errorf("got inputs %q, %q", got[1].GetInput(), got[3].GetInput())
 	}
 	if got[0] != nodes[0] || got[1] == nodes[1] {
@@ -148,7 +155,8 @@ func TestSetInput(t *testing.T) {
 	// A node of the view, and one of the model, can be edited in a later view.
 	w := must(v.With(SetInput(got[1], 0, "h"), SetInput(nodes[3], 0, "p")))(t)
 	nodes = w.Proto().GetGraph().GetNode()
-	if !slices.Equal(nodes[1].GetInput(), []string{"h", "x"}) || !slices.Equal(nodes[3].GetInput(), []string{"p", "c", "", "", "b"}) {
+	if !slices.Equal(nodes[1].GetInput(), []string{"h", "x"}) ||
+		!slices.Equal(nodes[3].GetInput(), []string{"p", "c", "", "", "b"}) {
 		t.Errorf("got inputs %q, %q", nodes[1].GetInput(), nodes[3].GetInput())
 	}
 }
@@ -158,7 +166,8 @@ func TestSetInputInSubgraph(t *testing.T) {
 	m := parsed(t, smallModel())
 	inner := m.Proto().GetGraph().GetNode()[4].GetAttribute()[0].GetG()
 	long := string(bytes.Repeat([]byte("n"), 300))
-	v := must(m.With(SetInput(inner.GetNode()[0], 1, long), AddInitializer(inner, long, Float16, []int{3}, fixed(1, 2, 3))))(t)
+	v := must(m.With(SetInput(inner.GetNode()[0], 1, long), AddInitializer(inner, long, Float16, []int{3},
+		fixed(1, 2, 3))))(t)
 	r := reread(t, v)
 	added := r.Proto().GetGraph().GetNode()[4].GetAttribute()[0].GetG().GetInitializer()[1]
 	if got := must(r.Tensor(added).Doubles(nil))(t); !slices.Equal(got, []float64{1, 2, 3}) {
@@ -177,7 +186,8 @@ func TestAddInitializer(t *testing.T) {
 		p.Graph.Output[0].Name = proto.String("s")
 		m := parsed(t, p)
 		g := m.Proto().GetGraph()
-		v := must(m.With(AddInitializer(g, "b2", Float16, []int{3}, fixed(1, 2, 3)), SetInput(g.GetNode()[1], 1, "b2")))(t)
+		v := must(m.With(AddInitializer(g, "b2", Float16, []int{3}, fixed(1, 2, 3)), SetInput(g.GetNode()[1], 1,
+			"b2")))(t)
 		r := reread(t, v)
 		if got := doubles(t, r, "b2"); !slices.Equal(got, []float64{1, 2, 3}) {
 			t.Errorf("IR %d: got %v", ir, got)
@@ -185,7 +195,8 @@ func TestAddInitializer(t *testing.T) {
 		if declared := len(r.Proto().GetGraph().GetInput()) - len(g.GetInput()); (ir < 4) != (declared == 1) {
 			t.Errorf("IR %d: %d inputs more", ir, declared)
 		}
-		w := must(v.With(SetValues(initializer(t, v, "b2"), fixed(4, 5, 6)), AddInitializer(g, "b3", Float64, nil, fixed(9))))(t)
+		w := must(v.With(SetValues(initializer(t, v, "b2"), fixed(4, 5, 6)), AddInitializer(g,
+			"b3", Float64, nil, fixed(9))))(t)
 		if got := doubles(t, reread(t, w), "b2"); !slices.Equal(got, []float64{4, 5, 6}) {
 			t.Errorf("IR %d: set again, got %v", ir, got)
 		}
@@ -197,7 +208,8 @@ func TestAddInitializer(t *testing.T) {
 
 func TestMetadata(t *testing.T) {
 	m := parsed(t, smallModel())
-	v := must(m.With(SetMetadata("softmerge.version", "1"), SetMetadata("keep", "22"), DropMetadata("old."), SetMetadata("x", ""), DropMetadata("x")))(t)
+	v := must(m.With(SetMetadata("softmerge.version", "1"), SetMetadata("keep", "22"), DropMetadata("old."),
+		SetMetadata("x", ""), DropMetadata("x")))(t)
 	want := map[string]string{"keep": "22", "softmerge.version": "1"}
 	for _, x := range []*Model{v, reread(t, v)} {
 		got := map[string]string{}
@@ -219,7 +231,8 @@ func TestMetadata(t *testing.T) {
 
 func TestMetadataKeysTwice(t *testing.T) {
 	p := smallModel()
-	p.MetadataProps = append(p.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String("keep"), Value: proto.String("3")})
+	p.MetadataProps = append(p.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String("keep"),
+		Value: proto.String("3")})
 	v := must(parsed(t, p).With(SetMetadata("keep", "1")))(t)
 	if got := reread(t, v).Proto().GetMetadataProps(); len(got) != 2 || got[0].GetValue() != "1" {
 		t.Errorf("got %v", got)
@@ -252,7 +265,8 @@ func TestEditsThatCannotBe(t *testing.T) {
 			t.Errorf("%s: no error", test.name)
 		}
 	}
-	if _, err := m.With(AddInitializer(g, "new", Float32, nil, fixed(1)), AddInitializer(g, "new", Float32, nil, fixed(1))); err == nil {
+	if _, err := m.With(AddInitializer(g, "new", Float32, nil, fixed(1)), AddInitializer(g,
+		"new", Float32, nil, fixed(1))); err == nil {
 		t.Error("a name is added twice")
 	}
 }
@@ -261,7 +275,8 @@ func TestEditsThatCannotBe(t *testing.T) {
 func TestFailingSources(t *testing.T) {
 	m := parsed(t, smallModel())
 	broken := errors.New("broken")
-	for name, src := range map[string]Source{"failure": func() ([]float64, error) { return nil, broken }, "too few": fixed(1), "too many": fixed(1, 2, 3, 4)} {
+	for name, src := range map[string]Source{"failure": func() ([]float64, error) { return nil, broken },
+		"too few": fixed(1), "too many": fixed(1, 2, 3, 4)} {
 		v := must(m.With(SetValues(initializer(t, m, "b"), src)))(t)
 		if _, err := v.WriteTo(&bytes.Buffer{}); err == nil {
 			t.Errorf("%s: written", name)
@@ -317,7 +332,8 @@ func randomEdits(rng *rand.Rand, m *Model, seed uint64) []Edit {
 			edits = append(edits, SetInput(n, rng.IntN(5), string(bytes.Repeat([]byte("v"), rng.IntN(200)))))
 		case 2:
 			name := "new" + strconv.FormatUint(rng.Uint64(), 36)
-			edits = append(edits, AddInitializer(g, name, []DataType{Float32, Float16, Float4E2M1}[rng.IntN(3)], []int{1, 3}, fixed(1, 2, float64(seed))))
+			edits = append(edits, AddInitializer(g, name, []DataType{Float32, Float16, Float4E2M1}[rng.IntN(3)],
+				[]int{1, 3}, fixed(1, 2, float64(seed))))
 		case 3:
 			edits = append(edits, SetMetadata("key"+strconv.Itoa(rng.IntN(3)), strconv.Itoa(rng.IntN(1000))))
 		case 4:

@@ -19,15 +19,18 @@ func linear() *onnxpb.ModelProto {
 	}
 	value := func(name string) *onnxpb.ValueInfoProto {
 		tensor := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32))}
-		return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tensor}}}
+		return &onnxpb.ValueInfoProto{Name: proto.String(name),
+			Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tensor}}}
 	}
 	return &onnxpb.ModelProto{
 		IrVersion:   proto.Int64(8),
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}},
 		Graph: &onnxpb.GraphProto{
-			Name: proto.String("linear"), Input: []*onnxpb.ValueInfoProto{value("x")}, Output: []*onnxpb.ValueInfoProto{value("y")},
+			Name: proto.String("linear"), Input: []*onnxpb.ValueInfoProto{value("x")},
+			Output:      []*onnxpb.ValueInfoProto{value("y")},
 			Initializer: []*onnxpb.TensorProto{b},
-			Node:        []*onnxpb.NodeProto{{Name: proto.String("add"), OpType: proto.String("Add"), Input: []string{"x", "b"}, Output: []string{"y"}}},
+			Node: []*onnxpb.NodeProto{{Name: proto.String("add"), OpType: proto.String("Add"),
+				Input: []string{"x", "b"}, Output: []string{"y"}}},
 		},
 	}
 }

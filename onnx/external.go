@@ -67,14 +67,16 @@ func parseCount(kv *onnxpb.StringStringEntryProto) (int64, error) {
 // read returns the bytes of an external payload that must be size bytes long.
 func (x *externals) read(ref externalRef, size int) ([]byte, error) {
 	if ref.length >= 0 && ref.length != int64(size) {
-		return nil, invalidf("external data in %q has length %d, the shape needs %d bytes", ref.location, ref.length, size)
+		return nil, invalidf("external data in %q has length %d, the shape needs %d bytes", ref.location, ref.length,
+			size)
 	}
 	f, err := x.open(ref.location)
 	if err != nil {
 		return nil, err
 	}
 	if ref.offset > int64(len(f.data)) || int64(size) > int64(len(f.data))-ref.offset {
-		return nil, invalidf("external data at %d+%d is beyond the end of %q (%d bytes)", ref.offset, size, ref.location, len(f.data))
+		return nil, invalidf("external data at %d+%d is beyond the end of %q (%d bytes)", ref.offset, size,
+			ref.location, len(f.data))
 	}
 	return f.data[ref.offset : ref.offset+int64(size)], nil
 }

@@ -20,7 +20,8 @@ func external(t *onnxpb.TensorProto, location, offset, length string) *onnxpb.Te
 	t.DataLocation = onnxpb.TensorProto_EXTERNAL.Enum()
 	for _, kv := range [][2]string{{"location", location}, {"offset", offset}, {"length", length}} {
 		if kv[1] != "" {
-			t.ExternalData = append(t.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(kv[0]), Value: proto.String(kv[1])})
+			t.ExternalData = append(t.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(kv[0]),
+				Value: proto.String(kv[1])})
 		}
 	}
 	return t
@@ -98,9 +99,11 @@ func TestExternalDataIsLazy(t *testing.T) {
 func TestExternalDataRefused(t *testing.T) {
 	root := t.TempDir()
 	secret := filepath.Join(root, "secret.bin")
-	writeFiles(t, root, map[string][]byte{"secret.bin": make([]byte, 100), "model/weights.bin": make([]byte, 100), "model/sub/x": nil})
+	writeFiles(t, root, map[string][]byte{"secret.bin": make([]byte, 100), "model/weights.bin": make([]byte, 100),
+		"model/sub/x": nil})
 	dir := filepath.Join(root, "model")
-	for link, target := range map[string]string{"link": secret, "relative": "../secret.bin", "folder": root, "loop": "loop"} {
+	for link, target := range map[string]string{"link": secret, "relative": "../secret.bin", "folder": root,
+		"loop": "loop"} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +184,8 @@ func TestContentStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	writeFiles(t, root, map[string][]byte{"outside": make([]byte, 100), "snapshots/1/plain.onnx": must(os.ReadFile(filepath.Join(store, "aaaa")))(t)})
+	writeFiles(t, root, map[string][]byte{"outside": make([]byte, 100),
+		"snapshots/1/plain.onnx": must(os.ReadFile(filepath.Join(store, "aaaa")))(t)})
 	for link, target := range map[string]string{"model.onnx": "../../blobs/aaaa", "weights.bin": "../../blobs/bbbb"} {
 		if err := os.Symlink(target, filepath.Join(snapshot, link)); err != nil {
 			t.Fatal(err)
@@ -220,7 +224,8 @@ func TestPipeIsNotOpened(t *testing.T) {
 	m := must(Parse(encoded(t, p), dir))(t)
 	_, err := m.Tensor(initializer(t, m, "w")).Raw()
 	wantInvalid(t, err, "not a regular file")
-	if _, err := Open(filepath.Join(dir, "weights.bin")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Open(filepath.Join(dir, "weights.bin")); err == nil || !strings.Contains(err.Error(),
+		"not a regular file") {
 		t.Errorf("a pipe as model: %v", err)
 	}
 }

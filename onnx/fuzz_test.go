@@ -126,14 +126,16 @@ func anyEdit(rng *rand.Rand, m *Model) Edit {
 func FuzzExternal(f *testing.F) {
 	root := f.TempDir()
 	secret := bytes.Repeat([]byte{0xAA}, 64)
-	writeFiles(f, root, map[string][]byte{"secret": secret, "model/data": make([]byte, 64), "model/sub/data": make([]byte, 64)})
+	writeFiles(f, root, map[string][]byte{"secret": secret, "model/data": make([]byte, 64),
+		"model/sub/data": make([]byte, 64)})
 	dir := filepath.Join(root, "model")
 	for _, link := range []string{"link", "sub/link"} {
 		if err := os.Symlink(filepath.Join(root, "secret"), filepath.Join(dir, filepath.FromSlash(link))); err != nil {
 			f.Fatal(err)
 		}
 	}
-	for _, location := range []string{"data", "../secret", "link", "sub/link", "sub/../data", "sub/../../secret", filepath.Join(root, "secret"), "data/.", "//data"} {
+	for _, location := range []string{"data", "../secret", "link", "sub/link", "sub/../data",
+		"sub/../../secret", filepath.Join(root, "secret"), "data/.", "//data"} {
 		f.Add(location, "0", "24", int64(6))
 		f.Add(location, "40", "", int64(6))
 	}

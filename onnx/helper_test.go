@@ -63,26 +63,31 @@ func floatTensor(name string, shape ...int) *onnxpb.TensorProto {
 
 // node is a node with the given inputs and output.
 func node(op, output string, inputs ...string) *onnxpb.NodeProto {
-	return &onnxpb.NodeProto{OpType: proto.String(op), Name: proto.String(op + "_" + output), Input: inputs, Output: []string{output}}
+	return &onnxpb.NodeProto{OpType: proto.String(op), Name: proto.String(op + "_" + output), Input: inputs,
+		Output: []string{output}}
 }
 
 // value is a float32 value info of unknown rank.
 func value(name string) *onnxpb.ValueInfoProto {
 	tensor := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(Float32))}
-	return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tensor}}}
+	return &onnxpb.ValueInfoProto{Name: proto.String(name),
+		Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tensor}}}
 }
 
 // smallModel is x -> MatMul(w) -> Add(b) -> Relu -> y, with a tensor in an
 // attribute and a subgraph with a constant of its own.
 func smallModel() *onnxpb.ModelProto {
-	branch := &onnxpb.GraphProto{Name: proto.String("branch"), Initializer: []*onnxpb.TensorProto{floatTensor("inner", 3)},
-		Node:   []*onnxpb.NodeProto{node("Add", "branch_out", "h", "inner")},
-		Output: []*onnxpb.ValueInfoProto{value("branch_out")}}
+	branch := &onnxpb.GraphProto{Name: proto.String("branch"),
+		Initializer: []*onnxpb.TensorProto{floatTensor("inner", 3)},
+		Node:        []*onnxpb.NodeProto{node("Add", "branch_out", "h", "inner")},
+		Output:      []*onnxpb.ValueInfoProto{value("branch_out")}}
 	constant := node("Constant", "c")
-	constant.Attribute = []*onnxpb.AttributeProto{{Name: proto.String("value"), Type: onnxpb.AttributeProto_TENSOR.Enum(), T: floatTensor("", 3)}}
+	constant.Attribute = []*onnxpb.AttributeProto{{Name: proto.String("value"),
+		Type: onnxpb.AttributeProto_TENSOR.Enum(), T: floatTensor("", 3)}}
 	choose := node("If", "y", "flag")
 	for _, name := range []string{"then_branch", "else_branch"} {
-		choose.Attribute = append(choose.Attribute, &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_GRAPH.Enum(), G: proto.CloneOf(branch)})
+		choose.Attribute = append(choose.Attribute, &onnxpb.AttributeProto{Name: proto.String(name),
+			Type: onnxpb.AttributeProto_GRAPH.Enum(), G: proto.CloneOf(branch)})
 	}
 	flag, _ := NewTensor("flag", nil, []bool{true})
 	g := &onnxpb.GraphProto{
@@ -90,12 +95,14 @@ func smallModel() *onnxpb.ModelProto {
 		Input:       []*onnxpb.ValueInfoProto{value("x")},
 		Output:      []*onnxpb.ValueInfoProto{value("y")},
 		Initializer: []*onnxpb.TensorProto{floatTensor("w", 2, 3), floatTensor("b", 3), flag},
-		Node:        []*onnxpb.NodeProto{node("MatMul", "p", "x", "w"), node("Add", "s", "p", "b"), constant, node("Mul", "h", "s", "c"), choose},
+		Node: []*onnxpb.NodeProto{node("MatMul", "p", "x", "w"), node("Add", "s", "p", "b"), constant,
+			node("Mul", "h", "s", "c"), choose},
 	}
 	return &onnxpb.ModelProto{
 		IrVersion: proto.Int64(8), ProducerName: proto.String("test"), Graph: g,
-		OpsetImport:   []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}},
-		MetadataProps: []*onnxpb.StringStringEntryProto{{Key: proto.String("keep"), Value: proto.String("1")}, {Key: proto.String("old.a"), Value: proto.String("2")}},
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}},
+		MetadataProps: []*onnxpb.StringStringEntryProto{{Key: proto.String("keep"), Value: proto.String("1")},
+			{Key: proto.String("old.a"), Value: proto.String("2")}},
 	}
 }
 

@@ -72,7 +72,8 @@ func (l *layout) addElement(m *Model, i int32, spill bool, shared map[externalRe
 	}
 	t := m.Tensor(m.base.messages[i].(*onnxpb.TensorProto))
 	st := m.base.stored(i)
-	if !st.external() && !(spill && el.field == fieldGraphInitializer && m.base.isMainGraph(el.parent) && t.size >= spillSize) {
+	if !st.external() && !(spill && el.field == fieldGraphInitializer && m.base.isMainGraph(el.parent) &&
+		t.size >= spillSize) {
 		return nil
 	}
 	if src := m.edits.source(i); src != nil {

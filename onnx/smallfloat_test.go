@@ -43,7 +43,8 @@ func TestSmallFloatsRoundToNearestEven(t *testing.T) {
 				want uint16
 			}{{middle, even}, {math.Nextafter(middle, low), code}, {math.Nextafter(middle, high), code + 1}} {
 				if got := f.encode(test.v); got != test.want {
-					t.Fatalf("%s: %.20g between %g and %g: got code %#x, want %#x", dt, test.v, low, high, got, test.want)
+					t.Fatalf("%s: %.20g between %g and %g: got code %#x, want %#x", dt, test.v, low, high, got,
+						test.want)
 				}
 				sign := uint16(1) << (f.exp + f.man)
 				want := test.want | sign
@@ -65,11 +66,14 @@ func TestSmallFloatLandmarks(t *testing.T) {
 		code uint16
 		v    float64
 	}{
-		{Float16, 0x3c00, 1}, {Float16, 0x7bff, 65504}, {Float16, 0x0001, math.Ldexp(1, -24)}, {Float16, 0xfc00, math.Inf(-1)},
+		{Float16, 0x3c00, 1}, {Float16, 0x7bff, 65504}, {Float16, 0x0001, math.Ldexp(1, -24)},
+		{Float16, 0xfc00, math.Inf(-1)},
 		{BFloat16, 0x3f80, 1}, {BFloat16, 0x7f7f, math.Ldexp(255, 120)}, {BFloat16, 0x4049, 3.140625},
-		{Float8E4M3FN, 0x38, 1}, {Float8E4M3FN, 0x7e, 448}, {Float8E4M3FN, 0x01, math.Ldexp(1, -9)}, {Float8E4M3FN, 0xff, math.NaN()},
+		{Float8E4M3FN, 0x38, 1}, {Float8E4M3FN, 0x7e, 448}, {Float8E4M3FN, 0x01, math.Ldexp(1, -9)},
+		{Float8E4M3FN, 0xff, math.NaN()},
 		{Float8E4M3FNUZ, 0x40, 1}, {Float8E4M3FNUZ, 0x7f, 240}, {Float8E4M3FNUZ, 0x80, math.NaN()},
-		{Float8E5M2, 0x3c, 1}, {Float8E5M2, 0x7b, 57344}, {Float8E5M2, 0x7c, math.Inf(1)}, {Float8E5M2, 0x7d, math.NaN()},
+		{Float8E5M2, 0x3c, 1}, {Float8E5M2, 0x7b, 57344}, {Float8E5M2, 0x7c, math.Inf(1)},
+		{Float8E5M2, 0x7d, math.NaN()},
 		{Float8E5M2FNUZ, 0x40, 1}, {Float8E5M2FNUZ, 0x7f, 57344}, {Float8E5M2FNUZ, 0x80, math.NaN()},
 		{Float4E2M1, 0x7, 6}, {Float4E2M1, 0x1, 0.5}, {Float4E2M1, 0xf, -6},
 		{Float8E8M0, 0, math.Ldexp(1, -127)}, {Float8E8M0, 127, 1}, {Float8E8M0, 255, math.NaN()},
@@ -90,13 +94,15 @@ func TestSmallFloatOverflow(t *testing.T) {
 		v    float64
 		want float64
 	}{
-		{Float16, 65519.99, 65504}, {Float16, 65520, math.Inf(1)}, {Float16, -1e300, math.Inf(-1)}, {Float16, math.Inf(1), math.Inf(1)},
+		{Float16, 65519.99, 65504}, {Float16, 65520, math.Inf(1)}, {Float16, -1e300, math.Inf(-1)},
+		{Float16, math.Inf(1), math.Inf(1)},
 		{BFloat16, math.MaxFloat32, math.Inf(1)}, {BFloat16, math.Ldexp(255, 120), math.Ldexp(255, 120)},
 		{Float8E4M3FN, 1e9, 448}, {Float8E4M3FN, math.Inf(-1), -448},
 		{Float8E5M2, 1e9, 57344}, {Float8E5M2FNUZ, -1e9, -57344}, {Float8E4M3FNUZ, 1e9, 240},
 		{Float4E2M1, 100, 6}, {Float4E2M1, -100, -6},
 		{Float16, 1e-300, 0}, {Float16, 5e-324, 0}, {BFloat16, math.SmallestNonzeroFloat64, 0},
-		{Float8E8M0, 0, math.Ldexp(1, -127)}, {Float8E8M0, 1e300, math.Ldexp(1, 127)}, {Float8E8M0, 1.4, 1}, {Float8E8M0, 1.5, 2}, {Float8E8M0, -3, math.Ldexp(1, -127)},
+		{Float8E8M0, 0, math.Ldexp(1, -127)}, {Float8E8M0, 1e300, math.Ldexp(1, 127)}, {Float8E8M0, 1.4, 1},
+		{Float8E8M0, 1.5, 2}, {Float8E8M0, -3, math.Ldexp(1, -127)},
 	}
 	for _, test := range tests {
 		f := smallFloats[test.dt]

@@ -44,9 +44,11 @@ func TestReadEveryTypeFromEveryField(t *testing.T) {
 		want    []float64
 	}{
 		{"float32 packed", Float32, 2, field(4, appendFloats(nil, Float32, f(1.5, -2))), f(1.5, -2)},
-		{"float32 in two blocks", Float32, 3, append(field(4, appendFloats(nil, Float32, f(1))), field(4, appendFloats(nil, Float32, f(2, 3)))...), f(1, 2, 3)},
+		{"float32 in two blocks", Float32, 3, append(field(4, appendFloats(nil, Float32, f(1))),
+			field(4, appendFloats(nil, Float32, f(2, 3)))...), f(1, 2, 3)},
 		{"float32 one by one", Float32, 2, protowire.AppendFixed32(protowire.AppendTag(
-			protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), math.Float32bits(7)), 4, protowire.Fixed32Type), math.Float32bits(8)), f(7, 8)},
+			protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), math.Float32bits(7)), 4,
+			protowire.Fixed32Type), math.Float32bits(8)), f(7, 8)},
 		{"float32 raw", Float32, 2, field(9, appendFloats(nil, Float32, f(0.1, 3))), f(float64(float32(0.1)), 3)},
 		{"float64 packed", Float64, 2, field(10, appendFloats(nil, Float64, f(0.1, -3))), f(0.1, -3)},
 		{"float64 raw", Float64, 1, field(9, appendFloats(nil, Float64, f(0.1))), f(0.1)},
@@ -159,13 +161,16 @@ func TestBrokenPayloads(t *testing.T) {
 		{"strings too many", tensorBytes(String, []int64{1}, field(6), field(6)), "2 strings"},
 		{"wrong field", tensorBytes(Int64, []int64{1}, field(5, varints(1))), "field 5"},
 		{"raw strings", tensorBytes(String, []int64{1}, field(9, []byte("a"))), "field 9"},
-		{"two fields", tensorBytes(Float32, []int64{1}, field(4, make([]byte, 4)), field(9, make([]byte, 4))), "both field"},
+		{"two fields", tensorBytes(Float32, []int64{1}, field(4, make([]byte, 4)), field(9, make([]byte, 4))),
+			"both field"},
 		{"raw twice", tensorBytes(Float32, []int64{1}, field(9, make([]byte, 4)), field(9, make([]byte, 4))), "twice"},
 		{"raw of the wrong kind", tensorBytes(Float32, []int64{1}, varintField(9, 1)), "wire type"},
 		{"segment", tensorBytes(Float32, []int64{1}, field(3), field(9, make([]byte, 4))), "segment"},
-		{"external", tensorBytes(Float32, []int64{1}, varintField(14, 1), field(13, field(1, []byte("location")), field(2, []byte("x")))), "no folder"},
+		{"external", tensorBytes(Float32, []int64{1}, varintField(14, 1), field(13, field(1, []byte("location")),
+			field(2, []byte("x")))), "no folder"},
 		{"cut varint", tensorBytes(Int64, []int64{1}, field(7, []byte{0x80})), "0 entries"},
-		{"varint too long", tensorBytes(Int64, []int64{1}, field(7, append(slices.Repeat([]byte{0x80}, 11), 1))), "malformed number"},
+		{"varint too long", tensorBytes(Int64, []int64{1}, field(7, append(slices.Repeat([]byte{0x80}, 11), 1))),
+			"malformed number"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

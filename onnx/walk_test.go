@@ -24,7 +24,8 @@ func TestWalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"graph: MatMul_p", "graph: Add_s", "graph: Constant_c", "graph: Mul_h", "graph: If_y",
-		"graph / If_y.then_branch: Add_branch_out", "graph / If_y.else_branch: Add_branch_out", "function local:F:v2: Relu_y"}
+		"graph / If_y.then_branch: Add_branch_out", "graph / If_y.else_branch: Add_branch_out",
+		"function local:F:v2: Relu_y"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -67,7 +68,8 @@ func TestNodeLabel(t *testing.T) {
 
 func TestOpset(t *testing.T) {
 	p := smallModel()
-	p.OpsetImport = append(p.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("com.microsoft"), Version: proto.Int64(1)})
+	p.OpsetImport = append(p.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("com.microsoft"),
+		Version: proto.Int64(1)})
 	m := parsed(t, p)
 	for domain, want := range map[string]int64{"": 17, "ai.onnx": 17, "com.microsoft": 1, "absent": 0} {
 		if got := m.Opset(domain); got != want {

@@ -129,7 +129,8 @@ func (w *walker) submessage(f *frame, rule *fieldRule, num protowire.Number, tag
 	el := f.element
 	if rule.message.kept {
 		el = int32(len(w.elements))
-		e := element{tag: tag, length: length, body: length + n, end: end, parent: f.element, field: num, ordinal: f.counts[num], payload: -1}
+		e := element{tag: tag, length: length, body: length + n, end: end, parent: f.element, field: num,
+			ordinal: f.counts[num], payload: -1}
 		if rule.message.name == "TensorProto" {
 			e.payload = int32(len(w.payloads))
 			w.payloads = append(w.payloads, nil)

@@ -34,7 +34,8 @@ func TestMalformedFiles(t *testing.T) {
 		{"length beyond the end", []byte{0x3a, 0x05, 0x0a}, "byte 0"},
 		{"length of 2^63", append([]byte{0x3a}, protowire.AppendVarint(nil, 1<<63)...), "byte 0"},
 		{"varint of 11 bytes", append([]byte{0x08}, bytes.Repeat([]byte{0xff}, 11)...), "byte 0"},
-		{"wrong wire type", append(slices.Clone(graph), field(1, []byte("x"))...), "byte 5: ModelProto.ir_version has wire type 2, want 0"},
+		{"wrong wire type", append(slices.Clone(graph), field(1, []byte("x"))...),
+			"byte 5: ModelProto.ir_version has wire type 2, want 0"},
 		{"inner length beyond the outer", field(7, []byte{0x0a, 0x05, 0x00}), "byte 2: GraphProto"},
 		{"graph twice", append(slices.Clone(graph), graph...), "byte 5: ModelProto.graph is given twice"},
 		{"end of a group that never began", append(slices.Clone(graph), 0x7c), "byte 5"},
@@ -67,10 +68,12 @@ func TestTooManyMessages(t *testing.T) {
 // What the walk leaves out of the decoded message stays in the file: payloads,
 // unknown fields, groups, lengths and numbers in more bytes than they need.
 func TestOddEncodingsSurvive(t *testing.T) {
-	tensor := slices.Concat(varintField(1, 1), varintField(2, 1), field(8, []byte("w")), field(9, []byte{1, 2, 3, 4}), field(200, []byte("unknown")))
+	tensor := slices.Concat(varintField(1, 1), varintField(2, 1), field(8, []byte("w")), field(9, []byte{1, 2, 3, 4}),
+		field(200, []byte("unknown")))
 	padded := append([]byte{0x2a, byte(len(tensor)) | 0x80, 0x80, 0x00}, tensor...) // length in three bytes
 	group := []byte{0xfb, 0x07, 0x08, 0x01, 0xfc, 0x07}                             // field 127 as a group
-	data := slices.Concat(field(7, padded, group), []byte{0x08, 0x88, 0x00}, field(99, []byte("x")), []byte{0x88, 0x00, 0x08})
+	data := slices.Concat(field(7, padded, group), []byte{0x08, 0x88, 0x00}, field(99, []byte("x")),
+		[]byte{0x88, 0x00, 0x08})
 	m := must(Parse(data, ""))(t)
 	w := initializer(t, m, "w")
 	if len(w.GetRawData()) != 0 || len(w.ProtoReflect().GetUnknown()) != 0 {
@@ -107,8 +110,10 @@ func TestRulesFollowTheSchema(t *testing.T) {
 	model := rules()
 	graph := model.field(fieldModelGraph).message
 	tensor := graph.field(fieldGraphInitializer).message
-	for num, name := range map[protowire.Number]string{fieldFloatData: "float_data", fieldInt32Data: "int32_data", fieldStringData: "string_data",
-		fieldInt64Data: "int64_data", fieldRawData: "raw_data", fieldDoubleData: "double_data", fieldUint64Data: "uint64_data"} {
+	for num, name := range map[protowire.Number]string{fieldFloatData: "float_data", fieldInt32Data: "int32_data",
+		fieldStringData: "string_data",
+		fieldInt64Data:  "int64_data", fieldRawData: "raw_data", fieldDoubleData: "double_data",
+		fieldUint64Data: "uint64_data"} {
 		if f := tensor.field(num); f == nil || f.name != name || !f.payload {
 			t.Errorf("field %d: got %+v, want payload %s", num, f, name)
 		}

@@ -104,7 +104,8 @@ func (s *stage) plan(m *Model, spill bool, limit int64) (*layout, error) {
 	case !spill:
 		return s.plan(m, true, limit)
 	}
-	return nil, fmt.Errorf("%s: %d bytes are left without the initializers, more than the %d a model file may have", s.path, p.size, limit)
+	return nil, fmt.Errorf("%s: %d bytes are left without the initializers, more than the %d a model file may have",
+		s.path, p.size, limit)
 }
 
 // keepData stages the model's data files under their own names. It reports

@@ -102,13 +102,15 @@ func TestWriteFileRefusals(t *testing.T) {
 		{"absent/out.onnx", false, "no such file"},
 	}
 	for _, test := range tests {
-		err := WriteFile(filepath.Join(dir, test.name), m, WriteOptions{Overwrite: test.overwrite, Inputs: []string{filepath.Join(dir, "other.onnx")}})
+		err := WriteFile(filepath.Join(dir, test.name), m, WriteOptions{Overwrite: test.overwrite,
+			Inputs: []string{filepath.Join(dir, "other.onnx")}})
 		if err == nil || !strings.Contains(err.Error(), test.part) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.part)
 		}
 	}
 	sameTree(t, "refused", tree(t, filepath.Join(dir, "folder")), before)
-	if err := WriteFile(filepath.Join(dir, "new.onnx"), m, WriteOptions{Inputs: []string{filepath.Join(dir, "gone")}}); err == nil {
+	if err := WriteFile(filepath.Join(dir, "new.onnx"), m,
+		WriteOptions{Inputs: []string{filepath.Join(dir, "gone")}}); err == nil {
 		t.Error("an input that is not there is not noticed")
 	}
 }
@@ -122,10 +124,16 @@ func TestWriteFileFailures(t *testing.T) {
 		edit func(m *Model) Edit
 		o    WriteOptions
 	}{
-		{"source fails", func(m *Model) Edit { return SetValues(initializer(t, m, "b"), bad) }, WriteOptions{Overwrite: true}},
-		{"source of external data fails", func(m *Model) Edit { return SetValues(initializer(t, m, "w"), bad) }, WriteOptions{Overwrite: true}},
-		{"verify fails", func(m *Model) Edit { return SetMetadata("a", "b") }, WriteOptions{Overwrite: true, Verify: func(string) error { return broken }}},
-		{"verify of external data fails", func(m *Model) Edit { return SetValues(initializer(t, m, "w"), fixed(1, 2, 3, 4, 5, 6)) }, WriteOptions{Overwrite: true, Verify: func(string) error { return broken }}},
+		{"source fails", func(m *Model) Edit { return SetValues(initializer(t, m, "b"), bad) },
+			WriteOptions{Overwrite: true}},
+		{"source of external data fails", func(m *Model) Edit { return SetValues(initializer(t, m, "w"), bad) },
+			WriteOptions{Overwrite: true}},
+		{"verify fails", func(m *Model) Edit { return SetMetadata("a", "b") }, WriteOptions{Overwrite: true,
+			Verify: func(string) error { return broken }}},
+		{"verify of external data fails", func(m *Model) Edit {
+			return SetValues(initializer(t, m, "w"),
+				fixed(1, 2, 3, 4, 5, 6))
+		}, WriteOptions{Overwrite: true, Verify: func(string) error { return broken }}},
 	}
 	for _, test := range tests {
 		dir, to := t.TempDir(), t.TempDir()
@@ -153,7 +161,8 @@ func TestWriteFileUndoesTheDataFile(t *testing.T) {
 	if err == nil {
 		t.Fatal("a folder was written over")
 	}
-	sameTree(t, "undone", tree(t, to), map[string]string{"out.onnx.data": "old data", "out.onnx/": "", "out.onnx/in the way/": ""})
+	sameTree(t, "undone", tree(t, to), map[string]string{"out.onnx.data": "old data", "out.onnx/": "",
+		"out.onnx/in the way/": ""})
 }
 
 // External data that no edit changes goes along under its own name, and the
@@ -174,7 +183,8 @@ func TestWriteFileKeepsDataFiles(t *testing.T) {
 		if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
 			t.Fatal(err)
 		}
-		sameTree(t, "written", tree(t, to), map[string]string{"out.onnx": before["model.onnx"], "weights.bin": before["weights.bin"]})
+		sameTree(t, "written", tree(t, to), map[string]string{"out.onnx": before["model.onnx"],
+			"weights.bin": before["weights.bin"]})
 		v := must(m.With(SetMetadata("a", "b")))(t)
 		if err := WriteFile(filepath.Join(to, "again.onnx"), v, WriteOptions{Verify: readable(t)}); err != nil {
 			t.Fatal(err)
@@ -258,7 +268,8 @@ func TestWriteFileNewExternalValues(t *testing.T) {
 	extra := &onnxpb.StringStringEntryProto{Key: proto.String("vendor"), Value: proto.String("kept")}
 	checksum := &onnxpb.StringStringEntryProto{Key: proto.String("checksum"), Value: proto.String("stale")}
 	p.Graph.Initializer[0].ExternalData = append(p.Graph.Initializer[0].ExternalData, extra, checksum)
-	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p), "weights.bin": appendFloats(nil, Float32, []float64{1, 2, 3, 4, 5, 6})})
+	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p),
+		"weights.bin": appendFloats(nil, Float32, []float64{1, 2, 3, 4, 5, 6})})
 	m := opened(t, filepath.Join(dir, "model.onnx"))
 	v := must(m.With(SetValues(initializer(t, m, "w"), fixed(6, 5, 4, 3, 2, 1))))(t)
 	if got := doubles(t, v, "w"); !slices.Equal(got, []float64{6, 5, 4, 3, 2, 1}) {
@@ -275,7 +286,8 @@ func TestWriteFileNewExternalValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := opened(t, out)
-	for name, want := range map[string][]float64{"w": {6, 5, 4, 3, 2, 1}, "w2": {1, 2, 3, 4, 5, 6}, "w3": {1, 2, 3, 4, 5, 6}, "b": {0, 1, 2}} {
+	for name, want := range map[string][]float64{"w": {6, 5, 4, 3, 2, 1}, "w2": {1, 2, 3, 4, 5, 6},
+		"w3": {1, 2, 3, 4, 5, 6}, "b": {0, 1, 2}} {
 		if got := doubles(t, r, name); !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
@@ -287,7 +299,8 @@ func TestWriteFileNewExternalValues(t *testing.T) {
 	if keys["location"] != "out.onnx.data" || keys["vendor"] != "kept" || keys["checksum"] != "" {
 		t.Errorf("got %v", keys)
 	}
-	if a, b := initializer(t, r, "w2").GetExternalData()[1].GetValue(), initializer(t, r, "w3").GetExternalData()[1].GetValue(); a != b {
+	if a, b := initializer(t, r, "w2").GetExternalData()[1].GetValue(), initializer(t, r,
+		"w3").GetExternalData()[1].GetValue(); a != b {
 		t.Errorf("the twins are at %s and %s", a, b)
 	}
 }
@@ -307,7 +320,8 @@ func TestWriteFileSpills(t *testing.T) {
 	p.Graph.Initializer = append(p.Graph.Initializer, large, floatTensor("larger", 5000), numbers)
 	m := parsed(t, p)
 	v := must(m.With(SetValues(initializer(t, m, "larger"), fixed(make([]float64, 5000)...)),
-		AddInitializer(m.Proto().GetGraph(), "added", Float16, []int{1000}, fixed(make([]float64, 1000)...)), SetMetadata("a", "b")))(t)
+		AddInitializer(m.Proto().GetGraph(), "added", Float16, []int{1000}, fixed(make([]float64, 1000)...)),
+		SetMetadata("a", "b")))(t)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "out.onnx")
 	if err := WriteFile(out, v, WriteOptions{limit: 4000, Verify: readable(t)}); err != nil {

@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 )
 
-// Batches yields batches of row numbers without end, for learning: pass after pass over the samples, each in an order
-// drawn from seed. Rows of a batch are of one shape; sizes holds how many are in a batch of each part, or one number for
-// all, and the shapes come in an order drawn as well. What is left over at the end of a pass begins that part's next one,
-// so that every batch is full and every row is yielded equally often, give or take once. The slices yielded stay valid
-// and must not be changed.
+// Batches yields batches of row numbers without end, for learning: pass after pass over the samples, each in an
+// order drawn from seed. Rows of a batch are of one shape; sizes holds how many are in a batch of each part, or
+// one number for all, and the shapes come in an order drawn as well. What is left over at the end of a pass
+// begins that part's next one, so that every batch is full and every row is yielded equally often, give or take
+// once. The slices yielded stay valid and must not be changed.
 func (d *Data) Batches(seed uint64, sizes ...int) iter.Seq[[]int] {
 	return func(yield func([]int) bool) {
 		left := make([][]int, len(d.others)+1)
@@ -25,8 +25,8 @@ func (d *Data) Batches(seed uint64, sizes ...int) iter.Seq[[]int] {
 	}
 }
 
-// pass returns the batches of one pass, and leaves the rows that fill none in left, part by part. Where there are several
-// parts, whose turn it is is drawn; the batches of each stay in their order.
+// pass returns the batches of one pass, and leaves the rows that fill none in left, part by part. Where there
+// are several parts, whose turn it is is drawn; the batches of each stay in their order.
 func (d *Data) pass(random *rand.PCG, left [][]int, sizes []int) [][]int {
 	batches := make([][][]int, len(left))
 	var turns []int
@@ -105,7 +105,8 @@ func windows(rows []int, size int) iter.Seq[[]int] {
 // rand.Rand, is promised to stay the same in later versions of Go, and a merge must be reproducible.
 func shuffle[T any](list []T, random *rand.PCG) {
 	for i := len(list) - 1; i > 0; i-- {
-		// The high word of the product is below i+1; its bias, under 2^-40 for any data that fits in memory, is harmless.
+		// The high word of the product is below i+1; its bias, under 2^-40 for any data that fits in memory, is
+		// harmless.
 		j, _ := bits.Mul64(random.Uint64(), uint64(i)+1)
 		list[i], list[j] = list[j], list[i]
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// ragged is data with parts of the given numbers of samples, of lengths 1, 2, 3, ...; every sample holds its row number,
-// and so does its label.
+// ragged is data with parts of the given numbers of samples, of lengths 1, 2, 3, ...; every sample holds its
+// row number, and so does its label.
 func ragged(counts ...int) *Data {
 	var parts []*Data
 	row := int64(0)

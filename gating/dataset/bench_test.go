@@ -22,7 +22,8 @@ func BenchmarkOpen(b *testing.B) {
 		method      uint16
 	}{
 		{"float32", "<f4", 4, zip.Store}, {"float64", "<f8", 8, zip.Store}, {"uint8", "|u1", 1, zip.Store},
-		{"float32 big endian", ">f4", 4, zip.Store}, {"float16", "<f2", 2, zip.Store}, {"uint8 deflated", "|u1", 1, zip.Deflate},
+		{"float32 big endian", ">f4", 4, zip.Store}, {"float16", "<f2", 2, zip.Store}, {"uint8 deflated",
+			"|u1", 1, zip.Deflate},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			width := mega / samples / c.size
@@ -32,7 +33,8 @@ func BenchmarkOpen(b *testing.B) {
 			b.SetBytes(mega)
 			b.ReportAllocs()
 			for b.Loop() {
-				d := mustOpen(b, path, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, width}}}})
+				d := mustOpen(b, path,
+					Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, width}}}})
 				if d.Len() != samples {
 					b.Fatal(d.Len())
 				}
@@ -95,7 +97,8 @@ func BenchmarkGather(b *testing.B) {
 // BenchmarkCut cuts 20,000 sequences, padded to 128 positions, to 100 different lengths.
 func BenchmarkCut(b *testing.B) {
 	const samples, padded = 20_000, 128
-	d := &Data{Inputs: []Column{{Name: "ids", Type: onnx.Int64, Shape: []int{padded}, Ints: make([]int64, samples*padded)}}}
+	d := &Data{Inputs: []Column{{Name: "ids", Type: onnx.Int64, Shape: []int{padded},
+		Ints: make([]int64, samples*padded)}}}
 	lengths := make([]int64, samples)
 	for i := range lengths {
 		lengths[i] = int64(20 + i%100)

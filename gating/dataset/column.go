@@ -65,7 +65,8 @@ func (p *plan) fill(b *budget) (err error) {
 		return fail("only inputs of numbers can be fed", "the graph's input wants %s", p.Type)
 	}
 	if bad := (*badValue)(nil); errors.As(err, &bad) {
-		return fail("correct or drop these rows; "+p.Type.String()+" is wanted", "%s: %s", where(bad.index, p.shape), bad.what)
+		return fail("correct or drop these rows; "+p.Type.String()+" is wanted", "%s: %s", where(bad.index, p.shape),
+			bad.what)
 	}
 	return err
 }

@@ -86,7 +86,8 @@ func badCSV(err error) error {
 		return fail("the first row names the columns, every other row is a sample", "the file is empty")
 	}
 	if at := (*csv.ParseError)(nil); errors.As(err, &at) {
-		return fail("every row needs the same cells as the first, which names the columns", "line %d, column %d: %v", at.Line, max(at.Column, 1), at.Err)
+		return fail("every row needs the same cells as the first, which names the columns",
+			"line %d, column %d: %v", at.Line, max(at.Column, 1), at.Err)
 	}
 	return unreadable(err)
 }
@@ -97,7 +98,8 @@ func (t *table) checkNames() error {
 	for i, name := range t.names {
 		t.names[i] = strings.TrimSpace(name)
 		if t.names[i] == "" {
-			return fail("an index that pandas wrote? use df.to_csv(path, index=False)", "line 1: column %d has no name", i+1)
+			return fail("an index that pandas wrote? use df.to_csv(path, index=False)",
+				"line 1: column %d has no name", i+1)
 		}
 		if seen[t.names[i]] {
 			return fail("give every column a name of its own", "line 1: two columns are named %q", t.names[i])
@@ -108,10 +110,12 @@ func (t *table) checkNames() error {
 		}
 	}
 	if len(t.names) == 1 && strings.ContainsAny(t.names[0], ";\t") {
-		return fail("separate cells by commas, or by tabs in a .tsv file", "line 1: there is only one column, %q", t.names[0])
+		return fail("separate cells by commas, or by tabs in a .tsv file", "line 1: there is only one column, %q",
+			t.names[0])
 	}
 	if numbers == len(t.names) {
-		return fail("add a first row with the names of the columns, such as x0,x1,label", "line 1: there are only numbers where the names of the columns belong")
+		return fail("add a first row with the names of the columns, such as x0,x1,label",
+			"line 1: there are only numbers where the names of the columns belong")
 	}
 	return nil
 }
@@ -176,7 +180,9 @@ func (c columns) ints(b *budget) ([]int64, error) {
 		for _, i := range c.which {
 			v, ok := wholeNumber(c.cells[row*len(c.names)+i])
 			if !ok || v > exact || v < -exact {
-				return nil, fail("the graph's input wants integers up to 2^53", "line %d, column %q: %v is not such an integer", line, c.names[i], fmt.Sprint(c.cells[row*len(c.names)+i]))
+				return nil, fail("the graph's input wants integers up to 2^53",
+					"line %d, column %q: %v is not such an integer", line, c.names[i],
+					fmt.Sprint(c.cells[row*len(c.names)+i]))
 			}
 			out = append(out, v)
 		}

@@ -9,8 +9,8 @@ import (
 
 // pick groups the columns of a table into the graph's inputs and the label:
 //
-//   - columns named after an input, with numbers from 0 or 1 on when there are several: age; or pixel0, pixel_1, pixel.2,
-//     pixel[3]; their order is that of the numbers;
+//   - columns named after an input, with numbers from 0 or 1 on when there are several: age; or pixel0,
+//     pixel_1, pixel.2, pixel[3]; their order is that of the numbers;
 //   - for a graph with one input, else columns x0, x1, ..., else all columns but the label in the order of the file.
 func (t *table) pick(o Options) (picked, error) {
 	fields := o.Inputs
@@ -43,7 +43,8 @@ func (t *table) choose(fields []Field, groups [][]int, label int) (picked, error
 	p := picked{fields: fields}
 	for i, f := range fields {
 		if len(groups[i]) == 0 {
-			return picked{}, fail(didYouMean(f.Name, t.names, fmt.Sprintf("name its columns %s0, %s1, ...", f.Name, f.Name)),
+			otherwise := fmt.Sprintf("name its columns %s0, %s1, ...", f.Name, f.Name)
+			return picked{}, fail(didYouMean(f.Name, t.names, otherwise),
 				"there is no column for input %q; the file has %s", f.Name, quoted(t.names))
 		}
 		p.inputs = append(p.inputs, named{f.Name, columns{t, groups[i]}})

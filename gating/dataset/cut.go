@@ -52,7 +52,8 @@ func cutGroups(n int, cuts []cut) [][]int {
 // shortened says whether any cut takes something off these rows.
 func (d *Data) shortened(rows []int, cuts []cut) bool {
 	columns := d.columns()
-	return slices.ContainsFunc(cuts, func(c cut) bool { return c.lengths[rows[0]] < int64(columns[c.column].Shape[c.axis]) })
+	return slices.ContainsFunc(cuts,
+		func(c cut) bool { return c.lengths[rows[0]] < int64(columns[c.column].Shape[c.axis]) })
 }
 
 // cutRows returns rows that are cut to the same lengths.

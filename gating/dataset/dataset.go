@@ -4,12 +4,14 @@
 // The rules of the whole package:
 //
 //   - The first axis of every array is the batch: row i of every column belongs to sample i.
-//   - Samples may differ in the length of axes that are symbolic in the graph, as sentences do. Samples of one shape make a
-//     part ([Data.Parts]); rows are numbered through all parts, and no batch mixes shapes. They come from ONNX test data
-//     with sets of several shapes, from several files ([OpenAll]), or from padded arrays in an .npz file with an array
-//     "lengths" of how many leading positions of each sample are real ([Open]).
-//   - Values are read straight into the type the graph wants. Any number may become a float, the nearest float32; a float
-//     becomes an integer only when it is one; an integer must be in the range of its type. Nothing wraps or is clipped.
+//   - Samples may differ in the length of axes that are symbolic in the graph, as sentences do. Samples of one
+//     shape make a part ([Data.Parts]); rows are numbered through all parts, and no batch mixes shapes. They
+//     come from ONNX test data with sets of several shapes, from several files ([OpenAll]), or from padded
+//     arrays in an .npz file with an array "lengths" of how many leading positions of each sample are real
+//     ([Open]).
+//   - Values are read straight into the type the graph wants. Any number may become a float, the nearest
+//     float32; a float becomes an integer only when it is one; an integer must be in the range of its type.
+//     Nothing wraps or is clipped.
 //   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand, and
 //     [Options.MaxBytes] bounds what is kept in memory.
 //   - Every refusal is of kind [ErrData], says which file, array, row and column, and has a Hint that says what to do.

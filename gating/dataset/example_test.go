@@ -45,7 +45,8 @@ func ExampleOpen() {
 // Sentences of several lengths are one data set: every batch has one length, and every sample comes equally often.
 func ExampleJoin() {
 	sentences := func(length int, ids ...int64) *dataset.Data {
-		return &dataset.Data{Inputs: []dataset.Column{{Name: "input_ids", Type: onnx.Int64, Shape: []int{length}, Ints: ids}}}
+		return &dataset.Data{Inputs: []dataset.Column{{Name: "input_ids", Type: onnx.Int64, Shape: []int{length},
+			Ints: ids}}}
 	}
 	d, err := dataset.Join(sentences(2, 1, 2, 3, 4, 5, 6), sentences(3, 7, 8, 9, 10, 11, 12))
 	if err != nil {

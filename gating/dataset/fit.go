@@ -16,13 +16,15 @@ import (
 // flattened with its channels first or last.
 func fit(f Field, shape []int) ([]int, error) {
 	if f.Shape != nil && len(f.Shape) == 0 {
-		return nil, fail("only inputs with a batch axis can be fed samples", "the graph's input is a scalar without a batch axis")
+		return nil, fail("only inputs with a batch axis can be fed samples",
+			"the graph's input is a scalar without a batch axis")
 	}
 	if len(shape) == 0 {
 		return nil, fail("the first axis must count samples", "the array is a scalar: it has no batch axis")
 	}
 	if slices.Contains(shape, 0) {
-		return nil, fail("every array needs at least one sample of at least one value", "the array is empty: its shape is %v", shape)
+		return nil, fail("every array needs at least one sample of at least one value",
+			"the array is empty: its shape is %v", shape)
 	}
 	sample := shape[1:]
 	if f.Shape == nil {
@@ -44,7 +46,8 @@ func fitSample(sample, want []int) ([]int, bool) {
 		return unsqueeze(tightSample, want), true
 	}
 	flat := len(tightSample) <= 1 || len(tightWant) <= 1
-	if flat && len(tightSample) <= 2 && len(tightWant) <= 2 && !slices.Contains(want, -1) && product(sample) == product(want) {
+	if flat && len(tightSample) <= 2 && len(tightWant) <= 2 && !slices.Contains(want, -1) &&
+		product(sample) == product(want) {
 		return slices.Clone(want), true
 	}
 	return nil, false
@@ -89,7 +92,8 @@ func misfitHint(f Field, shape []int) string {
 	}
 	for _, order := range [][]int{{2, 0, 1}, {1, 2, 0}} {
 		if len(sample) == 3 && fits([]int{sample[order[0]], sample[order[1]], sample[order[2]]}, want) {
-			return fmt.Sprintf("the channels seem to be on another axis: numpy.transpose(x, (0, %d, %d, %d))", order[0]+1, order[1]+1, order[2]+1)
+			return fmt.Sprintf("the channels seem to be on another axis: numpy.transpose(x, (0, %d, %d, %d))",
+				order[0]+1, order[1]+1, order[2]+1)
 		}
 	}
 	if product(sample) == product(want) {

@@ -124,7 +124,8 @@ func readIDX(r io.Reader, size int64, compressed bool, use func(payload, []int) 
 	}
 	p := payload{Reader: r, element: element{code: code, big: true}, count: count, likely: min(most, size*usualRatio)}
 	if int64(count) > most/int64(p.size()) {
-		return fail("write or download the file again", "the file is truncated: shape %v of %s does not fit in %d bytes", shape, elementTypes[code], size)
+		return fail("write or download the file again",
+			"the file is truncated: shape %v of %s does not fit in %d bytes", shape, elementTypes[code], size)
 	}
 	return use(p, shape)
 }
@@ -136,7 +137,8 @@ func readIDXHeader(r io.Reader) (elementCode, []int, error) {
 	}
 	code, ok := idxTypes[magic[2]]
 	if magic[0] != 0 || magic[1] != 0 || !ok {
-		return 0, nil, fail("download the file again; if it is compressed its name must end in .gz", "this is not an IDX file: it begins with % x", magic)
+		return 0, nil, fail("download the file again; if it is compressed its name must end in .gz",
+			"this is not an IDX file: it begins with % x", magic)
 	}
 	lengths := make([]uint32, magic[3])
 	if err := binary.Read(r, binary.BigEndian, lengths); err != nil {

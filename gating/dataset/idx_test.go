@@ -113,13 +113,14 @@ func TestIDXRefused(t *testing.T) {
 		"one value more":        {"x.idx", append(slices.Clone(good), 1), "more bytes"},
 		"half of it compressed": {"x.idx.gz", gzipped(good)[:20], "truncated"},
 		"promises much":         {"x.idx", idxOf(8, []uint32{1 << 31, 1 << 20}, []uint8{1}), "truncated"},
-		"promises all":          {"x.idx", idxOf(8, []uint32{1 << 31, 1 << 31, 1 << 31}, []uint8{1}), "more elements than any file"},
-		"255 axes":              {"x.idx", idxOf(8, make([]uint32, 255), []uint8{1}), "255 axes"},
-		"a scalar":              {"x.idx", idxOf(8, nil, []uint8{1}), "scalar"},
-		"gz promises much":      {"x.idx.gz", gzipped(idxOf(8, []uint32{1 << 20}, []uint8{1})), "truncated"},
-		"gz is short":           {"x.idx.gz", gzipped(idxOf(8, []uint32{100}, []uint8{1})), "truncated"},
-		"no samples":            {"x.idx", idxOf(8, []uint32{0, 2}, []uint8{}), "empty"},
-		"NaN":                   {"x.idx", idxOf(13, []uint32{1}, uint32(0x7fc00000)), "row 0"},
+		"promises all": {"x.idx", idxOf(8, []uint32{1 << 31, 1 << 31, 1 << 31}, []uint8{1}),
+			"more elements than any file"},
+		"255 axes":         {"x.idx", idxOf(8, make([]uint32, 255), []uint8{1}), "255 axes"},
+		"a scalar":         {"x.idx", idxOf(8, nil, []uint8{1}), "scalar"},
+		"gz promises much": {"x.idx.gz", gzipped(idxOf(8, []uint32{1 << 20}, []uint8{1})), "truncated"},
+		"gz is short":      {"x.idx.gz", gzipped(idxOf(8, []uint32{100}, []uint8{1})), "truncated"},
+		"no samples":       {"x.idx", idxOf(8, []uint32{0, 2}, []uint8{}), "empty"},
+		"NaN":              {"x.idx", idxOf(13, []uint32{1}, uint32(0x7fc00000)), "row 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(store(t, c.file, c.data), Options{})

@@ -22,17 +22,19 @@ import (
 // mostPixels bounds one image before it is decoded: a small file can declare any size.
 const mostPixels = 1 << 27
 
-// openImages reads a folder with one folder of PNG, JPEG or GIF files per class; the classes are numbered in the order
-// of the names of their folders, as torchvision's ImageFolder and Keras do. Other files and hidden ones are passed over.
+// openImages reads a folder with one folder of PNG, JPEG or GIF files per class; the classes are numbered in
+// the order of the names of their folders, as torchvision's ImageFolder and Keras do. Other files and hidden
+// ones are passed over.
 //
-// The graph needs one input of shape [N,C,H,W] or [N,H,W,C] with C 1 (grey, by the weights of ITU-R 601) or 3 (red, green,
-// blue). Pixels are 0 to 1 for a float input and 0 to 255 for an integer one. An image of another size is resized as a
-// whole, without keeping its proportions, by linear interpolation that averages when it shrinks (as Pillow's BILINEAR).
-// Transparency and the rotation that cameras note are ignored.
+// The graph needs one input of shape [N,C,H,W] or [N,H,W,C] with C 1 (grey, by the weights of ITU-R 601) or 3
+// (red, green, blue). Pixels are 0 to 1 for a float input and 0 to 255 for an integer one. An image of another
+// size is resized as a whole, without keeping its proportions, by linear interpolation that averages when it
+// shrinks (as Pillow's BILINEAR). Transparency and the rotation that cameras note are ignored.
 func (l *loader) openImages(path string) (*Data, error) {
 	field := Field{Name: "x", Shape: []int{-1, 3, -1, -1}}
 	if len(l.Inputs) > 1 {
-		return nil, fail("save the inputs as an .npz file", "a folder of images feeds one input, but the graph has %d", len(l.Inputs))
+		return nil, fail("save the inputs as an .npz file",
+			"a folder of images feeds one input, but the graph has %d", len(l.Inputs))
 	}
 	if len(l.Inputs) == 1 {
 		field = l.Inputs[0]
@@ -68,7 +70,8 @@ func layoutOf(f Field) (layout, error) {
 	case len(s) == 4 && isChannels(s[3]):
 		return layout{height: s[1], width: s[2], channels: s[3], channelsLast: true}, nil
 	}
-	return layout{}, fail("save the data as an .npz file", "the graph's %s takes no images: want [N C H W] or [N H W C] with 1 or 3 channels", shapeText(s))
+	return layout{}, fail("save the data as an .npz file",
+		"the graph's %s takes no images: want [N C H W] or [N H W C] with 1 or 3 channels", shapeText(s))
 }
 
 func (l layout) shape() []int {
@@ -101,13 +104,15 @@ func listImages(root string) (paths []string, classes classArray, err error) {
 			}
 		}
 		if len(paths) == before {
-			return nil, nil, fail("remove the folder or add images: an empty class would shift the numbers of the others",
+			return nil, nil, fail(
+				"remove the folder or add images: an empty class would shift the numbers of the others",
 				"the folder %q holds no .png, .jpg, .jpeg or .gif", folder.Name())
 		}
 		class++
 	}
 	if len(paths) == 0 {
-		return nil, nil, fail("make one folder per class and put its images there", "the folder holds neither ONNX test data nor folders of images")
+		return nil, nil, fail("make one folder per class and put its images there",
+			"the folder holds neither ONNX test data nor folders of images")
 	}
 	return paths, classes, nil
 }
@@ -162,7 +167,8 @@ func checkImageSize(path string, r io.Reader) (image.Point, error) {
 		return image.Point{}, badImage(path, err)
 	}
 	if c.Width <= 0 || c.Height <= 0 || c.Width > mostPixels/c.Height {
-		return image.Point{}, fail("make the image smaller", "%s has %d x %d pixels: want at least one and at most %d in all", path, c.Width, c.Height, mostPixels)
+		return image.Point{}, fail("make the image smaller",
+			"%s has %d x %d pixels: want at least one and at most %d in all", path, c.Width, c.Height, mostPixels)
 	}
 	return image.Pt(c.Width, c.Height), nil
 }

@@ -43,8 +43,10 @@ func TestPillow(t *testing.T) {
 		for kind, channels := range map[string]int{"rgb": 3, "grey": 1} {
 			shape := []int{-1, size[1], size[0], channels}
 			key := fmt.Sprintf("%s_%d_%d", kind, size[0], size[1])
-			got := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Uint8, Shape: shape}}}).Inputs[0].Ints
-			// The file holds one picture without a batch axis: read as rows of samples it has the same values in the same order.
+			got := mustOpen(t, dir,
+				Options{Inputs: []Field{{Name: "x", Type: onnx.Uint8, Shape: shape}}}).Inputs[0].Ints
+			// The file holds one picture without a batch axis: read as rows of samples it has the same values
+			// in the same order.
 			want := mustOpen(t, "testdata/resized.npz", Options{Inputs: []Field{{Name: key}}}).Inputs[0].Ints
 			if len(got) != len(want) {
 				t.Fatalf("%s: %d values, want %d", key, len(got), len(want))
@@ -75,7 +77,8 @@ func TestImageFolders(t *testing.T) {
 		{[]int{-1, 3, 1, 1}, "[3 1 1]: [0 1 0] [1 0 0.2] [0.4 0.4 0.4]"},
 		{[]int{1, 3, 2, 3}, "[3 2 3]: [0 0 0] [1 1 1] [0.4 0.4 0.4]"},
 		{[]int{-1, 2, 2, 3}, "[2 2 3]: [0 1 0] [1 0 0.2] [0.4 0.4 0.4]"},
-		{[]int{-1, 4, 4, 1}, "[4 4 1]: [0.5882353 0.5882353 0.5882353] [0.32156864 0.32156864 0.32156864] [0.4 0.4 0.4]"},
+		{[]int{-1, 4, 4, 1},
+			"[4 4 1]: [0.5882353 0.5882353 0.5882353] [0.32156864 0.32156864 0.32156864] [0.4 0.4 0.4]"},
 	} {
 		d := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: c.shape}}})
 		mustWell(t, d)
@@ -109,7 +112,8 @@ func TestImageKinds(t *testing.T) {
 	if err := png.Encode(&asPNG, grey); err != nil {
 		t.Fatal(err)
 	}
-	dir := storeAll(t, map[string][]byte{"a/1.gif": asGIF.Bytes(), "a/2.jpeg": asJPEG.Bytes(), "a/3.jpg": asJPEG.Bytes(), "a/4.png": asPNG.Bytes()})
+	dir := storeAll(t, map[string][]byte{"a/1.gif": asGIF.Bytes(), "a/2.jpeg": asJPEG.Bytes(),
+		"a/3.jpg": asJPEG.Bytes(), "a/4.png": asPNG.Bytes()})
 	d := mustOpen(t, dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, -1, -1}}}})
 	if !slices.Equal(d.Inputs[0].Shape, []int{3, 8, 8}) || d.Len() != 4 {
 		t.Fatalf("got %d samples of %v", d.Len(), d.Inputs[0].Shape)
@@ -141,20 +145,32 @@ func TestImagesRefused(t *testing.T) {
 		o     Options
 		says  []string
 	}{
-		"nothing":           {nil, Options{Inputs: colour}, []string{"neither ONNX test data nor folders of images"}},
-		"no folders":        {map[string][]byte{"1.png": good}, Options{Inputs: colour}, []string{"one folder per class"}},
-		"an empty class":    {map[string][]byte{"a/1.png": good, "b/x.txt": nil}, Options{Inputs: colour}, []string{`"b"`, "shift the numbers"}},
-		"not an image":      {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: colour}, []string{"1.png", "no PNG"}},
-		"half an image":     {map[string][]byte{"a/1.png": good[:len(good)-20]}, Options{Inputs: colour}, []string{"1.png", "cannot be decoded"}},
-		"a bomb":            {map[string][]byte{"a/1.png": bombPNG(1<<16, 1<<16)}, Options{Inputs: colour}, []string{"65536 x 65536"}},
-		"sizes differ":      {map[string][]byte{"a/1.png": good, "a/2.png": pngOf(t, 3, 2, color.White)}, Options{Inputs: free}, []string{"2.png has 3 x 2"}},
+		"nothing": {nil, Options{Inputs: colour}, []string{"neither ONNX test data nor folders of images"}},
+		"no folders": {map[string][]byte{"1.png": good}, Options{Inputs: colour},
+			[]string{"one folder per class"}},
+		"an empty class": {map[string][]byte{"a/1.png": good, "b/x.txt": nil}, Options{Inputs: colour},
+			[]string{`"b"`, "shift the numbers"}},
+		"not an image": {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: colour},
+			[]string{"1.png", "no PNG"}},
+		"half an image": {map[string][]byte{"a/1.png": good[:len(good)-20]}, Options{Inputs: colour},
+			[]string{"1.png", "cannot be decoded"}},
+		"a bomb": {map[string][]byte{"a/1.png": bombPNG(1<<16, 1<<16)}, Options{Inputs: colour},
+			[]string{"65536 x 65536"}},
+		"sizes differ": {map[string][]byte{"a/1.png": good, "a/2.png": pngOf(t, 3, 2, color.White)},
+			Options{Inputs: free}, []string{"2.png has 3 x 2"}},
 		"not an image free": {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: free}, []string{"no PNG"}},
-		"a table's graph":   {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 4}}}}, []string{`input "x"`, "[N 4] takes no images"}},
-		"two channels":      {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2, 8, 8}}}}, []string{"takes no images"}},
-		"two inputs":        {map[string][]byte{"a/1.png": good}, Options{Inputs: fields([]string{"a", "b"})}, []string{"the graph has 2"}},
-		"huge input":        {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 40, 1 << 40}}}}, []string{"more elements"}},
-		"large input":       {map[string][]byte{"a/1.png": good}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 20, 1 << 20}}}}, []string{"do not fit"}},
-		"another label":     {map[string][]byte{"a/1.png": good}, Options{Inputs: colour, Label: "kind"}, []string{`no label "kind"`}},
+		"a table's graph": {map[string][]byte{"a/1.png": good},
+			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 4}}}}, []string{`input "x"`, "[N 4] takes no images"}},
+		"two channels": {map[string][]byte{"a/1.png": good},
+			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2, 8, 8}}}}, []string{"takes no images"}},
+		"two inputs": {map[string][]byte{"a/1.png": good}, Options{Inputs: fields([]string{"a", "b"})},
+			[]string{"the graph has 2"}},
+		"huge input": {map[string][]byte{"a/1.png": good},
+			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 40, 1 << 40}}}}, []string{"more elements"}},
+		"large input": {map[string][]byte{"a/1.png": good},
+			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 20, 1 << 20}}}}, []string{"do not fit"}},
+		"another label": {map[string][]byte{"a/1.png": good}, Options{Inputs: colour, Label: "kind"},
+			[]string{`no label "kind"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(storeAll(t, c.files), c.o)

@@ -16,9 +16,10 @@ func (d *Data) readFrom(path string) {
 	d.path = cmp.Or(d.path, path)
 }
 
-// Join makes one data set of several with the same inputs, in the same order, and all with labels or all without: samples
-// of one shape follow one another in the order given. It copies what it joins. It fails with ErrData when columns do not
-// go together, when there is nothing to join, or when there are more shapes than MaxShapes.
+// Join makes one data set of several with the same inputs, in the same order, and all with labels or all
+// without: samples of one shape follow one another in the order given. It copies what it joins. It fails with
+// ErrData when columns do not go together, when there is nothing to join, or when there are more shapes than
+// MaxShapes.
 func Join(list ...*Data) (*Data, error) {
 	switch len(list) {
 	case 0:
@@ -57,7 +58,8 @@ func (d *Data) matches(other *Data) error {
 		return fail("add labels, or leave out the file without them", "%s has labels, but %s has none", with, without)
 	}
 	if got, want := d.inputNames(), other.inputNames(); !slices.Equal(got, want) {
-		return fail("give all files the same keys", "%s has the inputs %s, but %s has %s", d.path, quoted(got), other.path, quoted(want))
+		return fail("give all files the same keys", "%s has the inputs %s, but %s has %s", d.path, quoted(got),
+			other.path, quoted(want))
 	}
 	columns := d.columns()
 	for i, want := range other.columns() {

@@ -136,7 +136,8 @@ func (c *cutter) planLabel() error {
 	lengths, own := c.byName[label.Name]
 	switch {
 	case own && len(label.Shape) == 0:
-		return fail("leave it out", "%q: the label %q has one number a sample, nothing to cut", lengths.Name, label.Name)
+		return fail("leave it out", "%q: the label %q has one number a sample, nothing to cut", lengths.Name,
+			label.Name)
 	case own:
 		return c.use(&lengths, len(c.data.Inputs), 0)
 	case len(label.Shape) == 0:
@@ -167,7 +168,8 @@ func (c *cutter) use(lengths *plan, column, axis int) error {
 	for row, n := range lengths.Ints {
 		if n < 1 || n > int64(of.Shape[axis]) {
 			return fail("a length counts the leading positions of a sample that are real",
-				"%q, row %d: length %d: want 1 to %d, the length that %q is padded to", lengths.Name, row, n, of.Shape[axis], of.Name)
+				"%q, row %d: length %d: want 1 to %d, the length that %q is padded to", lengths.Name, row, n,
+				of.Shape[axis], of.Name)
 		}
 	}
 	c.cuts = append(c.cuts, cut{column, axis, lengths.Ints})
@@ -187,6 +189,8 @@ func notSymbolic(name string, fields ...Field) error {
 	for _, f := range fields {
 		shapes = append(shapes, fmt.Sprintf("%s %s", f.Name, shapeText(f.Shape)))
 	}
-	return fail("export the model with a symbolic sequence axis (dynamic_axes in torch.onnx.export), or leave the lengths out",
-		"%q: samples cannot be cut where no axis after the batch is symbolic: the graph wants %s", name, strings.Join(shapes, ", "))
+	return fail("export the model with a symbolic sequence axis (dynamic_axes in torch.onnx.export), "+
+		"or leave the lengths out",
+		"%q: samples cannot be cut where no axis after the batch is symbolic: the graph wants %s", name,
+		strings.Join(shapes, ", "))
 }

@@ -49,7 +49,8 @@ func checkLength(h npyHeader, size int64) error {
 	switch {
 	case size < want:
 		return fail("write or download the file again",
-			"the array is truncated: shape %v of %s needs %d bytes, there are %d", h.shape, elementTypes[h.element.code], want, size)
+			"the array is truncated: shape %v of %s needs %d bytes, there are %d", h.shape,
+			elementTypes[h.element.code], want, size)
 	case size > want:
 		return fail("save one array a file with numpy.save, or several with numpy.savez",
 			"shape %v of %s needs %d bytes, but there are %d", h.shape, elementTypes[h.element.code], want, size)

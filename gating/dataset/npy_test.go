@@ -35,12 +35,13 @@ func TestHeaderForms(t *testing.T) {
 
 func TestHeaderRefused(t *testing.T) {
 	for name, c := range map[string]struct{ header, says string }{
-		"empty":              {"", "malformed"},
-		"no dictionary":      {"(1, 2)", "malformed"},
-		"cut short":          {"{'descr': '<f4'", "malformed"},
-		"open quote":         {"{'descr': '<f4", "malformed"},
-		"missing shape":      {"{'descr': '<f4', 'fortran_order': False, }", "malformed"},
-		"a key twice":        {"{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", "malformed"},
+		"empty":         {"", "malformed"},
+		"no dictionary": {"(1, 2)", "malformed"},
+		"cut short":     {"{'descr': '<f4'", "malformed"},
+		"open quote":    {"{'descr': '<f4", "malformed"},
+		"missing shape": {"{'descr': '<f4', 'fortran_order': False, }", "malformed"},
+		"a key twice": {"{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (3,), }",
+			"malformed"},
 		"an unknown key":     {"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), 'x': (1,), }", "malformed"},
 		"negative length":    {"{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }", "malformed"},
 		"no number":          {"{'descr': '<f4', 'fortran_order': False, 'shape': (a,), }", "malformed"},
@@ -48,10 +49,13 @@ func TestHeaderRefused(t *testing.T) {
 		"shape without end":  {"{'descr': '<f4', 'fortran_order': False, 'shape': (3", "malformed"},
 		"code as order":      {"{'descr': '<f4', 'fortran_order': exit(), 'shape': (3,), }", "malformed"},
 		"text after the end": {"{'descr': '<f4', 'fortran_order': False, 'shape': (3,), } + {}", "malformed"},
-		"a huge number":      {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", "malformed"},
-		"a product too big":  {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", "more elements than any file"},
-		"too many axes":      {"{'descr': '<f4', 'fortran_order': False, 'shape': (" + strings.Repeat("1,", 65) + "), }", "65 axes"},
-		"records":            {"{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (3,), }", "structured"},
+		"a huge number": {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }",
+			"malformed"},
+		"a product too big": {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
+			"more elements than any file"},
+		"too many axes": {"{'descr': '<f4', 'fortran_order': False, 'shape': (" + strings.Repeat("1,",
+			65) + "), }", "65 axes"},
+		"records": {"{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (3,), }", "structured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseNPYHeader(c.header)
@@ -62,7 +66,8 @@ func TestHeaderRefused(t *testing.T) {
 
 func TestTypesRefused(t *testing.T) {
 	for descr, says := range map[string]string{
-		"|O": "Python objects", "<U3": "text", "|S3": "text", "<c8": "complex", "<M8[D]": "dates", "<f16": `"<f16"`, "|V2": `"|V2"`, "": "empty type", "<": "empty type",
+		"|O": "Python objects", "<U3": "text", "|S3": "text", "<c8": "complex", "<M8[D]": "dates", "<f16": `"<f16"`,
+		"|V2": `"|V2"`, "": "empty type", "<": "empty type",
 	} {
 		_, err := Open(store(t, "x.npy", npyOf(descr, "(2,)", []float32{1, 2})), Options{})
 		wantRefusal(t, err, "x.npy", says)
@@ -111,7 +116,8 @@ func TestColumnMajor(t *testing.T) {
 
 func TestHalfPrecision(t *testing.T) {
 	for bits, want := range map[uint16]float32{
-		0x0000: 0, 0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0400: 0x1p-14, 0x0001: 0x1p-24, 0x7c00: float32(math.Inf(1)), 0xfc00: float32(math.Inf(-1)), 0x3555: 0.333251953125,
+		0x0000: 0, 0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0400: 0x1p-14, 0x0001: 0x1p-24,
+		0x7c00: float32(math.Inf(1)), 0xfc00: float32(math.Inf(-1)), 0x3555: 0.333251953125,
 	} {
 		if got := halfToFloat(bits); got != want {
 			t.Errorf("%#04x: got %v, want %v", bits, got, want)
@@ -175,5 +181,6 @@ func FuzzNPY(f *testing.F) {
 
 // inMemory is a .npy file in memory that is not known to be whole.
 func inMemory(data []byte) npyArray {
-	return npyArray{open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }, size: int64(len(data))}
+	return npyArray{open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+		size: int64(len(data))}
 }

@@ -36,21 +36,24 @@ func readNPYHeader(r io.Reader) (npyHeader, error) {
 		return npyHeader{}, cutShort(err)
 	}
 	if string(head[:6]) != npyMagic {
-		return npyHeader{}, fail("write it with numpy.save or numpy.savez", "this is not a NumPy array: it does not begin with \\x93NUMPY")
+		return npyHeader{}, fail("write it with numpy.save or numpy.savez",
+			"this is not a NumPy array: it does not begin with \\x93NUMPY")
 	}
 	wide := 2
 	if head[6] >= 2 {
 		wide = 4
 	}
 	if head[6] < 1 || head[6] > 3 {
-		return npyHeader{}, fail("write it with numpy.save", "unknown version %d of the .npy format: want 1, 2 or 3", head[6])
+		return npyHeader{}, fail("write it with numpy.save", "unknown version %d of the .npy format: want 1, 2 or 3",
+			head[6])
 	}
 	if _, err := io.ReadFull(r, head[8:8+wide]); err != nil {
 		return npyHeader{}, cutShort(err)
 	}
 	length := binary.LittleEndian.Uint32(head[8:])
 	if length > longestNPYHeader {
-		return npyHeader{}, fail("write it with numpy.save", "the .npy header declares %d bytes: want at most %d", length, longestNPYHeader)
+		return npyHeader{}, fail("write it with numpy.save", "the .npy header declares %d bytes: want at most %d",
+			length, longestNPYHeader)
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -99,7 +102,8 @@ func parseNPYHeader(text string) (h npyHeader, err error) {
 // countElements multiplies a shape out; the result times eight bytes fits in an int64.
 func countElements(shape []int) (int, error) {
 	if len(shape) > highestNPYRank {
-		return 0, fail("reshape it to one batch axis and the axes of a sample", "the array has %d axes: want at most %d", len(shape), highestNPYRank)
+		return 0, fail("reshape it to one batch axis and the axes of a sample",
+			"the array has %d axes: want at most %d", len(shape), highestNPYRank)
 	}
 	count, bound := 1, math.MaxInt/16
 	for _, n := range shape {
@@ -129,7 +133,8 @@ func parseDescr(descr string) (element, error) {
 	}
 	switch code[0] {
 	case 'O':
-		return element{}, refuseType("Python objects (a pickle)", "save numbers: x.astype('float32'); rows of different length need padding")
+		return element{}, refuseType("Python objects (a pickle)",
+			"save numbers: x.astype('float32'); rows of different length need padding")
 	case 'S', 'U', 'a':
 		return element{}, refuseType("text", "encode it as numbers, such as class indices")
 	case 'c':

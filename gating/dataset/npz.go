@@ -64,16 +64,20 @@ func checkEntry(f *zip.File, left *uint64) error {
 	case f.Flags&1 != 0:
 		return fail("save it without a password", "the array %q is encrypted", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:
-		return fail(again, "the array %q is compressed with method %d: want 0 (stored) or 8 (deflate)", f.Name, f.Method)
+		return fail(again, "the array %q is compressed with method %d: want 0 (stored) or 8 (deflate)", f.Name,
+			f.Method)
 	case f.CompressedSize64 > *left:
 		return fail(again, "the archive is a bomb or damaged: its parts have more bytes than the file")
 	case f.Method == zip.Store && f.UncompressedSize64 != f.CompressedSize64:
-		return fail(again, "the array %q is stored as %d bytes but declares %d", f.Name, f.CompressedSize64, f.UncompressedSize64)
+		return fail(again, "the array %q is stored as %d bytes but declares %d", f.Name, f.CompressedSize64,
+			f.UncompressedSize64)
 	case f.UncompressedSize64/deflateLimit > f.CompressedSize64:
-		return fail(again, "the archive is a bomb or damaged: %q declares %d bytes in %d", f.Name, f.UncompressedSize64, f.CompressedSize64)
+		return fail(again, "the archive is a bomb or damaged: %q declares %d bytes in %d", f.Name,
+			f.UncompressedSize64, f.CompressedSize64)
 	case f.UncompressedSize64 > suspectSize && f.UncompressedSize64/suspectRatio > f.CompressedSize64:
 		return fail("if the data really is that repetitive, save it with numpy.savez instead of numpy.savez_compressed",
-			"the archive looks like a bomb: %q grows from %d to %d bytes", f.Name, f.CompressedSize64, f.UncompressedSize64)
+			"the archive looks like a bomb: %q grows from %d to %d bytes", f.Name, f.CompressedSize64,
+			f.UncompressedSize64)
 	}
 	*left -= f.CompressedSize64
 	return nil

@@ -18,7 +18,8 @@ import (
 // has, as floats and as integers.
 func TestNumPyFiles(t *testing.T) {
 	codes := map[string]onnx.DataType{
-		"f2": onnx.Float16, "f4": onnx.Float32, "f8": onnx.Float64, "i1": onnx.Int8, "i2": onnx.Int16, "i4": onnx.Int32, "i8": onnx.Int64,
+		"f2": onnx.Float16, "f4": onnx.Float32, "f8": onnx.Float64, "i1": onnx.Int8, "i2": onnx.Int16,
+		"i4": onnx.Int32, "i8": onnx.Int64,
 		"u1": onnx.Uint8, "u2": onnx.Uint16, "u4": onnx.Uint32, "u8": onnx.Uint64,
 	}
 	for _, file := range []string{"testdata/stored.npz", "testdata/compressed.npz"} {
@@ -30,7 +31,8 @@ func TestNumPyFiles(t *testing.T) {
 			for _, order := range "<>" {
 				key := string(order) + code
 				checkRead(t, file, Field{Name: key}, typ, []int{3}, want)
-				checkRead(t, file, Field{Name: key, Type: onnx.Float32, Shape: []int{-1, 3}}, onnx.Float32, []int{3}, want)
+				checkRead(t, file, Field{Name: key, Type: onnx.Float32, Shape: []int{-1, 3}}, onnx.Float32, []int{3},
+					want)
 				checkRead(t, file, Field{Name: key, Type: onnx.Int64, Shape: []int{1, 3}}, onnx.Int64, []int{3}, want)
 			}
 		}
@@ -58,13 +60,15 @@ func checkRead(t *testing.T, file string, f Field, typ onnx.DataType, sample []i
 		got[i] = int64(c.at(i))
 	}
 	if c.Type != typ || !slices.Equal(c.Shape, sample) || !slices.Equal(got, want) {
-		t.Errorf("%s, %q as %s: got %s %v %v, want %s %v %v", file, f.Name, f.Type, c.Type, c.Shape, got, typ, sample, want)
+		t.Errorf("%s, %q as %s: got %s %v %v, want %s %v %v", file, f.Name, f.Type, c.Type, c.Shape, got, typ, sample,
+			want)
 	}
 }
 
 func TestNumPyRefused(t *testing.T) {
 	for key, says := range map[string]string{
-		"object": "pickle", "text": "text", "bytes": "text", "complex": "complex", "dates": "dates", "records": "structured", "long": "of type",
+		"object": "pickle", "text": "text", "bytes": "text", "complex": "complex", "dates": "dates",
+		"records": "structured", "long": "of type",
 	} {
 		_, err := Open("testdata/refused.npz", Options{Inputs: []Field{{Name: key}}})
 		wantRefusal(t, err, "testdata/refused.npz", fmt.Sprintf("%q", key), says)
@@ -142,7 +146,8 @@ func rawZip(t *testing.T, name string, compressed []byte, declared uint64) []byt
 	t.Helper()
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
-	h := &zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(compressed)), UncompressedSize64: declared}
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(compressed)),
+		UncompressedSize64: declared}
 	f, err := w.CreateRaw(h)
 	if err != nil {
 		t.Fatal(err)
@@ -182,11 +187,13 @@ func TestBombs(t *testing.T) {
 		data []byte
 		says string
 	}{
-		"too repetitive":               {rawZip(t, "x.npy", bomb, declared), "looks like a bomb"},
-		"more than deflate can hold":   {rawZip(t, "x.npy", bomb, 1<<50), "bomb or damaged"},
-		"a size that does not exist":   {rawZip(t, "x.npy", bomb, 1<<63), "bomb or damaged"},
-		"a header larger than allowed": {rawZip(t, "x.npy", deflated(t, small, 8_000_000), uint64(len(small)+8_000_000)), "do not fit in the 4000000 bytes allowed"},
-		"less than declared":           {rawZip(t, "x.npy", deflated(t, less, 500_000), uint64(len(less)+600_000)), "truncated"},
+		"too repetitive":             {rawZip(t, "x.npy", bomb, declared), "looks like a bomb"},
+		"more than deflate can hold": {rawZip(t, "x.npy", bomb, 1<<50), "bomb or damaged"},
+		"a size that does not exist": {rawZip(t, "x.npy", bomb, 1<<63), "bomb or damaged"},
+		"a header larger than allowed": {rawZip(t, "x.npy", deflated(t, small, 8_000_000),
+			uint64(len(small)+8_000_000)), "do not fit in the 4000000 bytes allowed"},
+		"less than declared": {rawZip(t, "x.npy", deflated(t, less, 500_000), uint64(len(less)+600_000)),
+			"truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(store(t, "x.npz", c.data), Options{MaxBytes: 4_000_000})

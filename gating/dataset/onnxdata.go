@@ -86,7 +86,8 @@ func (l *loader) pickTestData(inputs, outputs []named) (picked, error) {
 		}
 	}
 	if len(inputs) < len(p.fields) {
-		return p, fail("add input_K.pb for every input of the graph", "there are %d input files for %d inputs", len(inputs), len(p.fields))
+		return p, fail("add input_K.pb for every input of the graph", "there are %d input files for %d inputs",
+			len(inputs), len(p.fields))
 	}
 	p.inputs = inputs[:len(p.fields)]
 	if byName, ok := inOrderOf(p.fields, inputs); ok {

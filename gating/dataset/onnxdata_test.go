@@ -14,17 +14,24 @@ import (
 
 // TestONNXData reads two sets that Python's onnx wrote (testdata/make.py).
 func TestONNXData(t *testing.T) {
-	image, ids := Field{Name: "image", Type: onnx.Float32, Shape: []int{1, 2, 2}}, Field{Name: "ids", Type: onnx.Int64, Shape: []int{-1}}
+	image, ids := Field{Name: "image", Type: onnx.Float32, Shape: []int{1, 2, 2}},
+		Field{Name: "ids", Type: onnx.Int64, Shape: []int{-1}}
 	for _, c := range []struct {
 		inputs []Field
 		label  string
 		want   []string
 	}{
-		{[]Field{image, ids}, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "ids int64 [] [0 1 5]", "scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
-		{[]Field{ids, image}, "best", []string{"ids int64 [] [0 1 5]", "image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "best int32 [] [1 1 2]"}},
-		{[]Field{{Name: "other"}}, "output_1", []string{"other float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "best int32 [] [1 1 2]"}},
-		{[]Field{{Name: "a", Type: onnx.Int64}, {Name: "b", Type: onnx.Float32}}, "output_1", []string{"a int64 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "b float32 [] [0 1 5]", "best int32 [] [1 1 2]"}},
-		{nil, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "ids int64 [] [0 1 5]", "scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
+		{[]Field{image, ids}, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]",
+			"ids int64 [] [0 1 5]", "scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
+		{[]Field{ids, image}, "best", []string{"ids int64 [] [0 1 5]",
+			"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "best int32 [] [1 1 2]"}},
+		{[]Field{{Name: "other"}}, "output_1", []string{"other float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]",
+			"best int32 [] [1 1 2]"}},
+		{[]Field{{Name: "a", Type: onnx.Int64}, {Name: "b", Type: onnx.Float32}},
+			"output_1", []string{"a int64 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "b float32 [] [0 1 5]",
+				"best int32 [] [1 1 2]"}},
+		{nil, "", []string{"image float32 [2 2] [0 1 2 3 4 5 6 7 10 11 12 13]", "ids int64 [] [0 1 5]",
+			"scores float32 [3] [0 1 2 3 4 5 -1 0 1]"}},
 	} {
 		d := mustOpen(t, "testdata/sets", Options{Inputs: c.inputs, Label: c.label})
 		mustWell(t, d)
@@ -41,7 +48,8 @@ func TestONNXData(t *testing.T) {
 	}
 }
 
-// TestSetsOfSeveralLengths: sets whose sequences differ in length are one data set; those of one length follow one another.
+// TestSetsOfSeveralLengths: sets whose sequences differ in length are one data set; those of one length follow
+// one another.
 func TestSetsOfSeveralLengths(t *testing.T) {
 	files := map[string][]byte{}
 	for n, shape := range [][]int{{1, 3}, {2, 2}, {1, 4}, {1, 2}, {1, 3}} {
@@ -52,7 +60,8 @@ func TestSetsOfSeveralLengths(t *testing.T) {
 		files[fmt.Sprintf("test_data_set_%d/input_0.pb", n)] = tensorFile(t, shape, x)
 		files[fmt.Sprintf("test_data_set_%d/output_0.pb", n)] = tensorFile(t, shape, y)
 	}
-	d := mustOpen(t, storeAll(t, files), Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, -1}}}})
+	d := mustOpen(t, storeAll(t, files),
+		Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, -1}}}})
 	var got []string
 	for _, p := range d.Parts() {
 		mustWell(t, p)
@@ -60,7 +69,8 @@ func TestSetsOfSeveralLengths(t *testing.T) {
 	}
 	want := []string{
 		"x float32 [2] [10 11 12 13 30 31]", "t int64 [2] [1 1 1 1 3 3]",
-		"x float32 [3] [0 1 2 40 41 42]", "t int64 [3] [0 0 0 4 4 4]", "x float32 [4] [20 21 22 23]", "t int64 [4] [2 2 2 2]",
+		"x float32 [3] [0 1 2 40 41 42]", "t int64 [3] [0 0 0 4 4 4]", "x float32 [4] [20 21 22 23]",
+		"t int64 [4] [2 2 2 2]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -90,22 +100,39 @@ func TestONNXDataRefused(t *testing.T) {
 		o     Options
 		says  []string
 	}{
-		"no inputs":          {map[string][]byte{set0 + "output_0.pb": good}, Options{Inputs: fields([]string{"x"})}, []string{"0 input files for 1 inputs"}},
-		"too few inputs":     {map[string][]byte{set0 + "input_0.pb": good}, Options{Inputs: fields([]string{"x", "z"})}, []string{"1 input files for 2 inputs"}},
-		"a set without file": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_1.pb": good}, Options{}, []string{"test_data_set_1/input_0.pb", "missing"}},
-		"another shape":      {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 3}, []float32{1, 2, 3})}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2}}}}, []string{"test_data_set_1", "[1 3]", "[N 2]"}},
-		"labels in one set":  {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good, set1 + "input_0.pb": good}, Options{}, []string{"test_data_set_1/output_0.pb", "missing"}},
-		"another type":       {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t, []int{1, 2}, []int64{1, 2})}, Options{}, []string{"int64", "float32"}},
-		"cut short":          {map[string][]byte{set0 + "input_0.pb": good[:len(good)-3]}, Options{}, []string{"not a readable tensor"}},
-		"payload too small":  {map[string][]byte{set0 + "input_0.pb": {0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3, 4}}, Options{}, []string{"tensor"}},
-		"dims from nowhere":  {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 0x01}}, Options{}, []string{"do not fit"}},
-		"negative dims":      {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x10, 0x01}}, Options{}, []string{"not a readable tensor"}},
-		"text":               {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{1}, []string{"cat"})}, Options{}, []string{"holds string"}},
-		"a scalar":           {map[string][]byte{set0 + "input_0.pb": tensorFile(t, nil, []float32{1})}, Options{}, []string{"scalar"}},
-		"no samples":         {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{0, 2}, []float32{})}, Options{}, []string{"empty"}},
-		"no such label":      {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good}, Options{Label: "y"}, []string{`no label "y"`}},
-		"fraction":           {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{2}, []float32{1, 2.5})}, Options{Inputs: []Field{{Name: "x", Type: onnx.Int64}}}, []string{"row 1", "2.5"}},
-		"too large":          {map[string][]byte{set0 + "input_0.pb": good}, Options{MaxBytes: 20}, []string{"20 bytes allowed"}},
+		"no inputs": {map[string][]byte{set0 + "output_0.pb": good}, Options{Inputs: fields([]string{"x"})},
+			[]string{"0 input files for 1 inputs"}},
+		"too few inputs": {map[string][]byte{set0 + "input_0.pb": good},
+			Options{Inputs: fields([]string{"x", "z"})}, []string{"1 input files for 2 inputs"}},
+		"a set without file": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_1.pb": good}, Options{},
+			[]string{"test_data_set_1/input_0.pb", "missing"}},
+		"another shape": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t,
+			[]int{1, 3}, []float32{1, 2, 3})}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2}}}},
+			[]string{"test_data_set_1", "[1 3]", "[N 2]"}},
+		"labels in one set": {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good,
+			set1 + "input_0.pb": good}, Options{}, []string{"test_data_set_1/output_0.pb", "missing"}},
+		"another type": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t,
+			[]int{1, 2}, []int64{1, 2})}, Options{}, []string{"int64", "float32"}},
+		"cut short": {map[string][]byte{set0 + "input_0.pb": good[:len(good)-3]}, Options{},
+			[]string{"not a readable tensor"}},
+		"payload too small": {map[string][]byte{set0 + "input_0.pb": {0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3,
+			4}}, Options{}, []string{"tensor"}},
+		"dims from nowhere": {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10,
+			0x01}}, Options{}, []string{"do not fit"}},
+		"negative dims": {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			0xff, 0xff, 0x01, 0x10, 0x01}}, Options{}, []string{"not a readable tensor"}},
+		"text": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{1}, []string{"cat"})},
+			Options{}, []string{"holds string"}},
+		"a scalar": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, nil, []float32{1})}, Options{},
+			[]string{"scalar"}},
+		"no samples": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{0, 2}, []float32{})},
+			Options{}, []string{"empty"}},
+		"no such label": {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good},
+			Options{Label: "y"}, []string{`no label "y"`}},
+		"fraction": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{2}, []float32{1, 2.5})},
+			Options{Inputs: []Field{{Name: "x", Type: onnx.Int64}}}, []string{"row 1", "2.5"}},
+		"too large": {map[string][]byte{set0 + "input_0.pb": good}, Options{MaxBytes: 20},
+			[]string{"20 bytes allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(storeAll(t, c.files), c.o)

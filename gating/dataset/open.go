@@ -16,8 +16,8 @@ type Options struct {
 	// Inputs are the graph's inputs, in its order. When there are none, every array that is not the label becomes an
 	// input as it is, in the order of the file.
 	Inputs []Field
-	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label, labels, y or
-	// target, whichever comes first in this list.
+	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label,
+	// labels, y or target, whichever comes first in this list.
 	Label string
 	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
 	MaxBytes int64
@@ -32,7 +32,8 @@ type Options struct {
 //     "NAME.lengths" is for one input or the label alone.
 //   - .npy: one array for the one input, no label.
 //   - .csv, .tsv: a header row, then one row of numbers per sample.
-//   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the MNIST format.
+//   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the
+//     MNIST format.
 //   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data, whose sets may differ in shape.
 //   - any other folder: images, a folder per class.
 //
@@ -99,7 +100,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openIDX(path)
 	}
 	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
-		"unknown kind of data %q: want .npz, .npy, .csv, .tsv, an IDX file, or a folder of images or of ONNX test data", filepath.Ext(name))
+		"unknown kind of data %q: want .npz, .npy, .csv, .tsv, an IDX file, or a folder of images "+
+			"or of ONNX test data", filepath.Ext(name))
 }
 
 func (l *loader) openNPZ(path string, info fs.FileInfo) (*Data, error) {

@@ -77,7 +77,8 @@ func sorted(parts []*Data) (*Data, error) {
 // checkShapes refuses data of so many shapes that preparing a network for each would take forever.
 func checkShapes(n int) error {
 	if n > MaxShapes {
-		return fail("pad samples to fewer lengths, such as multiples of 16", "the samples have %d different shapes: want at most %d", n, MaxShapes)
+		return fail("pad samples to fewer lengths, such as multiples of 16",
+			"the samples have %d different shapes: want at most %d", n, MaxShapes)
 	}
 	return nil
 }

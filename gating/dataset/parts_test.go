@@ -9,7 +9,8 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// rowsIn lists the row numbers that the samples of ragged data hold, part by part, and checks that inputs and labels agree.
+// rowsIn lists the row numbers that the samples of ragged data hold, part by part, and checks that inputs and
+// labels agree.
 func rowsIn(t *testing.T, d *Data) (rows [][]int) {
 	t.Helper()
 	for _, p := range d.Parts() {

@@ -11,7 +11,8 @@ type budget struct {
 func (b *budget) take(count, size int) error {
 	if int64(count) > (b.most-b.used)/int64(size) {
 		return fail("use fewer samples, or allow more memory",
-			"%d more values of %d bytes do not fit in the %d bytes allowed for data (%d used)", count, size, b.most, b.used)
+			"%d more values of %d bytes do not fit in the %d bytes allowed for data (%d used)", count, size, b.most,
+			b.used)
 	}
 	b.used += int64(count) * int64(size)
 	return nil

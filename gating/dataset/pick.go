@@ -122,7 +122,8 @@ func pickAll(arrays []named, label int) (picked, error) {
 		}
 	}
 	if len(fields) == 0 {
-		return picked{}, fail("add the samples under the name of the graph's input", "the file holds only the label %q", arrays[label].name)
+		return picked{}, fail("add the samples under the name of the graph's input",
+			"the file holds only the label %q", arrays[label].name)
 	}
 	return choose(arrays, fields, found, label), nil
 }

@@ -57,15 +57,18 @@ func TestPickRefused(t *testing.T) {
 		label        string
 		says         []string
 	}{
-		{[]string{"inptu", "other", "y"}, []string{"input"}, "", []string{`input "input"`, `"inptu", "other", "y"`, `the label "y"`, `did you mean "inptu"`}},
+		{[]string{"inptu", "other", "y"}, []string{"input"},
+			"", []string{`input "input"`, `"inptu", "other", "y"`, `the label "y"`, `did you mean "inptu"`}},
 		{[]string{"a", "b", "c"}, []string{"input"}, "", []string{"no label", `under the name "input"`}},
 		{[]string{"a", "y"}, []string{"a", "b"}, "", []string{`input "b"`}},
 		{[]string{"a", "y"}, []string{"a"}, "labels", []string{`no label "labels"`, `"a", "y"`}},
 		{[]string{"a", "lables"}, []string{"a"}, "labels", []string{`did you mean "lables"`}},
 		{[]string{"y"}, nil, "", []string{`only the label "y"`}},
 		{[]string{"y"}, []string{"x"}, "", []string{`input "x"`}},
-		{[]string{"x_train", "y_train", "x_test", "y_test"}, []string{"x"}, "", []string{`"x_train", "y_train", "x_test", "y_test"`}},
-		{[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}, []string{"zzzz"}, "", []string{"and 2 more"}},
+		{[]string{"x_train", "y_train", "x_test", "y_test"}, []string{"x"},
+			"", []string{`"x_train", "y_train", "x_test", "y_test"`}},
+		{[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}, []string{"zzzz"},
+			"", []string{"and 2 more"}},
 		{nil, []string{"x"}, "", []string{"has none"}},
 	} {
 		t.Run(fmt.Sprint(c.keys, c.inputs, c.label), func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // It fails with ErrData when a part would be empty.
 func (d *Data) Split(holdout float64, seed uint64) (train, held *Data, err error) {
 	if !(holdout > 0 && holdout < 1) {
-		return nil, nil, fail("choose a share such as 0.2", "cannot hold out %v of the samples: want more than 0 and less than 1", holdout)
+		return nil, nil, fail("choose a share such as 0.2",
+			"cannot hold out %v of the samples: want more than 0 and less than 1", holdout)
 	}
 	n := d.Len()
 	isHeld := make([]bool, n)
