@@ -65,7 +65,7 @@ func TestLengths(t *testing.T) {
 				"ids int64 [4] [1 2 0 0 3 4 5 6]; mask float32 [4] [1 1 0 0 1 1 1 1]; label int64 [] [0 1]",
 				"ids int64 [3] [7 8 0]; mask float32 [3] [1 1 0]; label int64 [] [2]"}},
 		"nothing to cut": {padded(tags, entry{"lengths", npyOf("<i8", "(3,)", []int64{4, 4, 4})}), graph, []string{
-			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; "+
+			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
 				"label int64 [4] [1 2 -1 -1 3 4 5 6 7 8 -1 -1]"}},
 		"all alike": {padded(classes, entry{"lengths", npyOf("<i8", "(3,)", []int64{1, 1, 1})}), graph, []string{
 			"ids int64 [1] [1 3 7]; mask float32 [1] [1 1 1]; label int64 [] [0 1 2]"}},
@@ -96,7 +96,7 @@ func TestLengths(t *testing.T) {
 			Options{Inputs: []Field{tokens, {Name: "lengths"}}}, []string{
 				"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; lengths int32 [] [9 0 -1]; label int64 [] [0 1 2]"}},
 		"the label": {padded(all), Options{Inputs: []Field{tokens, mask}, Label: "lengths"}, []string{
-			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; "+
+			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
 				"lengths int32 [] [2 4 2]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
