@@ -1478,10 +1478,10 @@ whole:
 	VBLENDMPS   Z8, Z3, K1, Z4
 	VMOVUPS     elementc0400000<>+0(SB), Z2
 	VMOVUPS     element00000000<>+0(SB), Z3
+	VMULPS      Z0, Z4, Z0
 	VCMPPS      $0x11, Z2, Z1, K1
-	VBLENDMPS   Z3, Z4, K1, Z5
-	VMULPS      Z0, Z5, Z0
-	VMOVUPS     Z0, (CX)(SI*4)
+	VBLENDMPS   Z3, Z0, K1, Z5
+	VMOVUPS     Z5, (CX)(SI*4)
 	ADDQ        $0x10, SI
 	SUBQ        $0x10, AX
 	JGE         whole
@@ -1503,10 +1503,10 @@ rest:
 	VBLENDMPS   Z4, Z3, K2, Z6
 	VMOVUPS     elementc0400000<>+0(SB), Z2
 	VMOVUPS     element00000000<>+0(SB), Z3
+	VMULPS      Z0, Z6, Z0
 	VCMPPS      $0x11, Z2, Z1, K2
-	VBLENDMPS   Z3, Z6, K2, Z7
-	VMULPS      Z0, Z7, Z0
-	VMOVUPS     Z0, K1, (CX)(SI*4)
+	VBLENDMPS   Z3, Z0, K2, Z7
+	VMOVUPS     Z7, K1, (CX)(SI*4)
 
 done:
 	VZEROUPPER
@@ -5958,9 +5958,9 @@ whole:
 	VBLENDVPS   Y2, Y4, Y3, Y2
 	VMOVUPS     elementc0400000<>+0(SB), Y3
 	VMOVUPS     element00000000<>+0(SB), Y4
+	VMULPS      Y0, Y2, Y0
 	VCMPPS      $0x11, Y3, Y1, Y1
-	VBLENDVPS   Y1, Y4, Y2, Y1
-	VMULPS      Y0, Y1, Y0
+	VBLENDVPS   Y1, Y4, Y0, Y0
 	VMOVUPS     Y0, (CX)(SI*4)
 	ADDQ        $0x08, SI
 	SUBQ        $0x08, AX
@@ -5984,9 +5984,9 @@ rest:
 	VBLENDVPS   Y3, Y5, Y4, Y3
 	VMOVUPS     elementc0400000<>+0(SB), Y4
 	VMOVUPS     element00000000<>+0(SB), Y5
+	VMULPS      Y1, Y3, Y1
 	VCMPPS      $0x11, Y4, Y2, Y2
-	VBLENDVPS   Y2, Y5, Y3, Y2
-	VMULPS      Y1, Y2, Y1
+	VBLENDVPS   Y2, Y5, Y1, Y1
 	VMASKMOVPS  Y1, Y0, (CX)(SI*4)
 
 done:

@@ -46,15 +46,6 @@ func source(e int, out, shape []int) int {
 	return at
 }
 
-// numbers returns n random float32 numbers.
-func numbers(r *rand.Rand, n int) []float32 {
-	f := make([]float32, n)
-	for i := range f {
-		f[i] = float32(r.NormFloat64())
-	}
-	return f
-}
-
 func TestCombineBroadcasts(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()
@@ -76,7 +67,7 @@ func TestCombineBroadcasts(t *testing.T) {
 				out = []int{3, 500, 4, 1 + r.IntN(40)}
 			}
 			sa, sb := narrowed(r, out), narrowed(r, out)
-			a, b := numbers(r, volume(sa)), numbers(r, volume(sb))
+			a, b := randoms(r, volume(sa)), randoms(r, volume(sb))
 			got := make([]float32, volume(out))
 			Combine(w, got, a, b, NewBroadcast(out, sa, sb), c.pair)
 			for e, v := range got {
@@ -109,7 +100,7 @@ func TestSumToAddsWhatReadsTheSame(t *testing.T) {
 	for range 3000 {
 		from := randomShape(r)
 		to := narrowed(r, from)
-		src, got, want := numbers(r, volume(from)), numbers(r, volume(to)), make([]float64, volume(to))
+		src, got, want := randoms(r, volume(from)), randoms(r, volume(to)), make([]float64, volume(to))
 		SumTo(nil, got, src, to, from)
 		for e, v := range src {
 			want[source(e, from, to)] += float64(v)
@@ -127,7 +118,7 @@ func TestArithmeticForms(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for name, p := range map[string]*Pair[float32, float32]{"add": Add, "sub": Sub, "mul": Mul, "div": Div} {
 		for n := range 150 {
-			a, b := numbers(r, n), numbers(r, n)
+			a, b := randoms(r, n), randoms(r, n)
 			x, y := float32(r.NormFloat64()), float32(r.NormFloat64())
 			both, one := make([]float32, n), make([]float32, n)
 			p.Both(both, a, slices.Repeat([]float32{y}, n))
@@ -153,7 +144,7 @@ func TestThreadsDoNotChangeSums(t *testing.T) {
 		{{}, {300, 1000}}, {{1000}, {300, 1000}}, {{300, 1}, {300, 1000}}, {{1, 7, 1}, {200, 7, 100}},
 		{{3}, {100000, 3}}, {{40, 1, 50}, {40, 30, 50}},
 	} {
-		src := numbers(r, volume(c[1]))
+		src := randoms(r, volume(c[1]))
 		one, many := make([]float32, volume(c[0])), make([]float32, volume(c[0]))
 		SumTo(nil, one, src, c[0], c[1])
 		SumTo(w, many, src, c[0], c[1])
@@ -169,7 +160,7 @@ func BenchmarkCombine(b *testing.B) {
 	r := rand.New(rand.NewPCG(11, 12))
 	out := []int{32, 64, 28, 28}
 	for _, shape := range [][]int{out, {}, {1, 64, 1, 1}, {28}, {32, 64, 1, 1}} {
-		x, y, z := numbers(r, volume(out)), numbers(r, volume(shape)), make([]float32, volume(out))
+		x, y, z := randoms(r, volume(out)), randoms(r, volume(shape)), make([]float32, volume(out))
 		plan := NewBroadcast(out, out, shape)
 		b.Run(fmt.Sprintf("add%v", shape), func(b *testing.B) {
 			b.SetBytes(int64(8 * len(z)))

@@ -92,15 +92,15 @@ var plainLoops = [loopCount]elementwise{
 	loopReciprocalBackward: plainBackward(func(y, _, _ float32) float32 { return -y * y }),
 
 	loopRelu:                plainUnary(func(x, _, _ float32) float32 { return max(x, 0) }),
-	loopReluBackward:        plainBackward(func(y, _, _ float32) float32 { return step(y > 0, 1, 0) }),
+	loopReluBackward:        plainGate(func(y, _, _ float32) float32 { return step(y > 0, 1, 0) }),
 	loopClip:                plainUnary(func(x, p, q float32) float32 { return min(max(x, p), q) }),
-	loopClipBackward:        plainBackward(func(x, p, q float32) float32 { return step(x >= p && x <= q, 1, 0) }),
+	loopClipBackward:        plainGate(func(x, p, q float32) float32 { return step(x >= p && x <= q, 1, 0) }),
 	loopLeakyRelu:           plainUnary(func(x, p, _ float32) float32 { return x * step(x < 0, p, 1) }),
 	loopLeakyReluBackward:   plainBackward(func(x, p, _ float32) float32 { return step(x > 0, 1, p) }),
 	loopHardSigmoid:         plainUnary(func(x, p, q float32) float32 { return max(0, min(1, p*x+q)) }),
-	loopHardSigmoidBackward: plainBackward(func(y, p, _ float32) float32 { return step(y > 0 && y < 1, p, 0) }),
+	loopHardSigmoidBackward: plainGate(func(y, p, _ float32) float32 { return step(y > 0 && y < 1, p, 0) }),
 	loopHardSwish:           plainUnary(func(x, _, _ float32) float32 { return x * max(0, min(1, x/6+0.5)) }),
-	loopHardSwishBackward:   plainBackward(hardSwishSlope),
+	loopHardSwishBackward:   plainGate(hardSwishSlope),
 
 	loopExp:              plainUnary(func(x, _, _ float32) float32 { return exp(x) }),
 	loopSigmoid:          plainUnary(func(x, _, _ float32) float32 { return sigmoid(x) }),
@@ -131,8 +131,17 @@ func plainUnary(f func(x, p, q float32) float32) elementwise {
 	}
 }
 
-// plainBackward is the loop of dy, in a, times a slope at b. An element without slope gets 0 whatever dy is.
+// plainBackward is the loop of dy, in a, times a slope at b.
 func plainBackward(slope func(x, p, q float32) float32) elementwise {
+	return func(dst, a, b []float32, p, q float32) {
+		for i, v := range b[:len(dst)] {
+			dst[i] = a[i] * slope(v, p, q)
+		}
+	}
+}
+
+// plainGate is plainBackward of functions that are constant somewhere: an element without slope gets 0 whatever dy is.
+func plainGate(slope func(x, p, q float32) float32) elementwise {
 	return func(dst, a, b []float32, p, q float32) {
 		for i, v := range b[:len(dst)] {
 			s := slope(v, p, q)

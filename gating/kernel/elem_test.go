@@ -34,8 +34,6 @@ func units(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / size
 }
 
-var inf32 = float32(math.Inf(1))
-
 // functions are the element-wise functions with a reference in double precision, and the error allowed: in units of
 // the last place, or in absolute terms far out in a tail. Where e^-u is what a result consists of, the rounding
 // of u shows in it u times over.
@@ -62,10 +60,6 @@ var functions = []struct {
 	{"gelu", Gelu, func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, 200, 8, 1e-9},
 	{"gelu tanh", GeluTanh, geluTanhReference, 200, 16, 4e-9},
 	{"mish", Mish, func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }, 200, 6, 1e-35},
-}
-
-func geluTanhReference(x float64) float64 {
-	return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 }
 
 func TestFunctionsAreAccurate(t *testing.T) {
@@ -122,7 +116,7 @@ func TestEveryLengthIsTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 1))
 	for _, f := range functions {
 		for n := range 70 {
-			src, got := numbers(r, n), make([]float32, n+1)
+			src, got := randoms(r, n), make([]float32, n+1)
 			got[n] = 42
 			f.run(nil, got[:n], src)
 			one := make([]float32, 1)
@@ -186,7 +180,7 @@ func TestGradientsFromOutputs(t *testing.T) {
 	} {
 		r := rand.New(rand.NewPCG(22, 1))
 		for n := range 50 {
-			y, dy, dx := make([]float32, n), numbers(r, n), make([]float32, n)
+			y, dy, dx := make([]float32, n), randoms(r, n), make([]float32, n)
 			for i := range y {
 				y[i] = float32(0.01 + 0.98*r.Float64())
 			}
@@ -236,7 +230,7 @@ func BenchmarkElement(b *testing.B) {
 	w := NewWorkers(2)
 	defer w.Close()
 	r := rand.New(rand.NewPCG(31, 1))
-	x, y, dy := numbers(r, 1<<20), make([]float32, 1<<20), numbers(r, 1<<20)
+	x, y, dy := randoms(r, 1<<20), make([]float32, 1<<20), randoms(r, 1<<20)
 	for _, f := range functions {
 		b.Run(f.name, func(b *testing.B) {
 			for b.Loop() {

@@ -8,35 +8,6 @@ import (
 	"testing"
 )
 
-func randoms(r *rand.Rand, n int) []float32 {
-	out := make([]float32, n)
-	for i := range out {
-		out[i] = float32(r.NormFloat64())
-	}
-	return out
-}
-
-// eachSet runs a test with every set of inner loops that this processor has.
-func eachSet(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	before := simd
-	defer func() { simd = before }()
-	for _, s := range available() {
-		simd = s
-		t.Run(s.name, test)
-	}
-}
-
-// compare fails unless got is within a few rounding errors of want, where scale is the sum of absolute terms.
-func compare(t *testing.T, what string, got []float32, want, scale []float64) {
-	t.Helper()
-	for i, g := range got {
-		if d := math.Abs(float64(g) - want[i]); !(d <= 2e-6*scale[i]+1e-30) {
-			t.Fatalf("%s[%d] = %v, want %v", what, i, g, want[i])
-		}
-	}
-}
-
 type gemmCase struct {
 	transA, transB   bool
 	m, n, k          int
@@ -159,10 +130,6 @@ func TestGemmBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
 			}
 		}
 	}
-}
-
-func equalBits(a, b []float32) bool {
-	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
 func TestBatchGemm(t *testing.T) {

@@ -3,49 +3,9 @@ package kernel
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 )
-
-// normals returns n numbers from the standard normal distribution.
-func normals(seed uint64, n int) []float32 {
-	r := rand.New(rand.NewPCG(seed, 9))
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = float32(r.NormFloat64())
-	}
-	return x
-}
-
-// onWorkers runs a kernel without workers and with two and three, and fails unless the results are equal bit for bit.
-func onWorkers(t *testing.T, name string, run func(w *Workers) []float32) []float32 {
-	t.Helper()
-	want := run(nil)
-	for _, threads := range []int{2, 3} {
-		w := NewWorkers(threads)
-		got := run(w)
-		w.Close()
-		if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-			t.Errorf("%s: %d threads give other bits than one", name, threads)
-		}
-	}
-	return want
-}
-
-// near fails unless got equals want within tol times the largest element wanted.
-func near(t *testing.T, name string, got []float32, want []float64, tol float64) {
-	t.Helper()
-	scale := 1e-6
-	for _, v := range want {
-		scale = max(scale, math.Abs(v))
-	}
-	for i, v := range want {
-		if !(math.Abs(float64(got[i])-v) <= tol*scale) {
-			t.Fatalf("%s: element %d is %g, want %g", name, i, got[i], v)
-		}
-	}
-}
 
 func TestReduction(t *testing.T) {
 	for _, c := range []struct{ shape, axes []int }{

@@ -72,7 +72,7 @@ func (s isa) rectifiers() {
 	s.loop("hardSwishBackward", "ab", "writes a times the slope of hardSwish at b.", func(x args) vec {
 		slope := s.fma(x.b, s.constant(1./3), number(0.5))
 		slope = s.choose(greater, x.b, s.constant(3), s.constant(1), slope)
-		return s.mul(s.choose(less, x.b, s.constant(-3), s.constant(0), slope), x.a)
+		return s.choose(less, x.b, s.constant(-3), s.constant(0), s.mul(slope, x.a))
 	})
 }
 
