@@ -2,6 +2,7 @@ package flow
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -31,4 +32,46 @@ func TestComponents(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
+}
+
+func TestTorchScope(t *testing.T) {
+	for list, want := range map[string][]string{
+		"['', 'layer1', 'layer1.0', 'conv2d_1']": {"layer1", "0"},
+		"['', 'fc', 'linear']":                   {"fc"},
+		"['', 'linear']":                         nil,
+		"[]":                                     nil,
+		"":                                       nil,
+	} {
+		if got := torchScope(list); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", list, got, want)
+		}
+	}
+}
+
+// FuzzComponents: components are never empty, hold no separators, and are their own components again.
+func FuzzComponents(f *testing.F) {
+	for _, s := range []string{"/layer1/layer1.0/conv1/Conv", "a.b:0", "onnx::Conv_1", "//..", "a/a.a/a.a.a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		for _, part := range Components(name) {
+			if strings.Contains(part, "::") && part == name {
+				continue
+			}
+			if part == "" || strings.ContainsAny(part, "/.") {
+				t.Errorf("%q has the component %q", name, part)
+			}
+		}
+	})
+}
+
+// FuzzTorchScope: no list of scopes panics, and a scope has no empty parts.
+func FuzzTorchScope(f *testing.F) {
+	f.Add("['', 'layer1', 'layer1.0', 'conv2d_1']")
+	f.Add("[,,]")
+	f.Fuzz(func(t *testing.T, list string) {
+		if path := torchScope(list); path != nil && slices.Contains(path, "") {
+			t.Errorf("%q gives %q", list, path)
+		}
+	})
 }
