@@ -82,12 +82,14 @@ func (d *Builder) Node(name, op string, inputs []string, attributes ...any) stri
 	return n.Output[0]
 }
 
-// Attr is an attribute of the type that the value has: int, string, []int64, a tensor or a graph.
+// Attr is an attribute of the type that the value has: int, float32, string, []int64, a tensor or a graph.
 func Attr(name string, value any) *onnxpb.AttributeProto {
 	a := &onnxpb.AttributeProto{Name: proto.String(name)}
 	switch v := value.(type) {
 	case int:
 		a.Type, a.I = onnxpb.AttributeProto_INT.Enum(), proto.Int64(int64(v))
+	case float32:
+		a.Type, a.F = onnxpb.AttributeProto_FLOAT.Enum(), proto.Float32(v)
 	case string:
 		a.Type, a.S = onnxpb.AttributeProto_STRING.Enum(), []byte(v)
 	case []int64:
