@@ -10,6 +10,7 @@ import (
 
 	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // externals are the data files beside a model, opened when first needed.
@@ -130,19 +131,15 @@ func openBelow(dir, name string) (*mapping, error) {
 		return nil, err
 	}
 	defer root.Close()
-	info, err := root.Stat(name)
-	if err != nil {
-		return nil, unreadable(name, err)
-	}
-	if !info.Mode().IsRegular() {
+	f, info, err := untrusted.OpenIn(root, name)
+	if errors.Is(err, untrusted.ErrNotRegular) {
 		return nil, invalidf("external data file %q is not a regular file", name)
 	}
-	f, err := root.Open(name)
 	if err != nil {
 		return nil, unreadable(name, err)
 	}
 	defer f.Close()
-	return mapFile(f)
+	return mapFile(f, info)
 }
 
 func unreadable(name string, err error) error {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // mapping is the content of a file, mapped where the system can.
@@ -23,31 +25,16 @@ func (m *mapping) close() error {
 
 // mapPath maps the regular file at path.
 func mapPath(path string) (*mapping, error) {
-	// Opening a pipe would block, so look before.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	f, err := os.Open(path)
+	f, info, err := untrusted.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return mapFile(f)
+	return mapFile(f, info)
 }
 
 // mapFile maps an open regular file; f may be closed afterwards.
-func mapFile(f *os.File) (*mapping, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", f.Name())
-	}
+func mapFile(f *os.File, info os.FileInfo) (*mapping, error) {
 	size := int(info.Size())
 	if int64(size) != info.Size() {
 		return nil, fmt.Errorf("%s: %d bytes are too many for this system", f.Name(), info.Size())
@@ -56,6 +43,7 @@ func mapFile(f *os.File) (*mapping, error) {
 	if size == 0 {
 		return m, nil
 	}
+	var err error
 	if m.data, m.unmap, err = mapContent(f, size); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 var idxName = regexp.MustCompile(`idx[1-9]|\.idx(\.gz)?$`)
@@ -92,15 +93,11 @@ func scalePixels(values []float32) {
 
 // with opens the file, reads its head and hands the values over.
 func (a idxArray) with(use func(payload, []int) error) error {
-	f, err := os.Open(a.path)
+	f, info, err := untrusted.Open(a.path)
 	if err != nil {
 		return unreadable(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return unreadable(err)
-	}
 	return readIDX(f, info.Size(), strings.HasSuffix(strings.ToLower(a.path), ".gz"), use)
 }
 

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // mostPixels bounds one image before it is decoded: a small file can declare any size.
@@ -153,7 +154,7 @@ func (a *imageArray) settleSize() error {
 }
 
 func imageSize(path string) (image.Point, error) {
-	f, err := os.Open(path)
+	f, _, err := untrusted.Open(path)
 	if err != nil {
 		return image.Point{}, unreadable(err)
 	}

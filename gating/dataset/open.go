@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // DefaultMaxBytes is how much memory the values of a data set may take unless Options say otherwise: 8 GiB.
@@ -89,7 +91,7 @@ func (l *loader) openKind(path string) (*Data, error) {
 	case info.IsDir():
 		return l.openImages(path)
 	case strings.HasSuffix(name, ".npz"):
-		return l.openNPZ(path, info)
+		return l.openNPZ(path)
 	case strings.HasSuffix(name, ".npy"):
 		return l.openNPY(path, info)
 	case strings.HasSuffix(name, ".csv"):
@@ -104,8 +106,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 			"or of ONNX test data", filepath.Ext(name))
 }
 
-func (l *loader) openNPZ(path string, info fs.FileInfo) (*Data, error) {
-	f, err := os.Open(path)
+func (l *loader) openNPZ(path string) (*Data, error) {
+	f, info, err := untrusted.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,13 @@ import (
 	"image/draw"
 	"io"
 	"math"
-	"os"
+
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // readImage decodes one file into the layout, resized if need be.
 func readImage(path string, l layout) ([]uint8, error) {
-	f, err := os.Open(path)
+	f, _, err := untrusted.Open(path)
 	if err != nil {
 		return nil, unreadable(err)
 	}

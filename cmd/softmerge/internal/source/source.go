@@ -4,13 +4,13 @@ package source
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // Models opens and checks files; close closes them all.
@@ -54,17 +54,12 @@ func Model(path string) (*onnx.Model, error) {
 
 // Bytes reads a whole file of at most so many bytes; a larger one is an error of the kind.
 func Bytes(path string, most int64, tooLarge error) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, Cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	data, err := untrusted.Read(path, most)
 	switch {
+	case errors.Is(err, untrusted.ErrTooLarge):
+		return nil, fmt.Errorf("%s: %w: %w", path, tooLarge, Cause(err))
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, Cause(err))
-	case int64(len(data)) > most:
-		return nil, fmt.Errorf("%s: %w: more than %d bytes", path, tooLarge, most)
 	}
 	return data, nil
 }
