@@ -8,34 +8,30 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// Bake returns the base model with the plan's weights mixed by the coefficients
-// (one slice a group, parent by parent). It is a view: the mixtures are computed
-// in float64 when they are read or written, and rounded to the base's types. What
-// the plan does not mix is the base's, byte for byte.
-func (p *Plan) Bake(coeffs [][]float64) (*onnx.Model, error) {
-	return p.bakeWith(coeffs, bakeOptions{})
+// Bake returns the base model with the plan's weights mixed by the coefficients. It is
+// a view: the mixtures are computed in float64 when they are read or written, and
+// rounded to the base's types. What the plan does not mix is the base's, byte for byte.
+func (p *Plan) Bake(c Coefficients) (*onnx.Model, error) {
+	return p.bake(c, (*baker).affine)
 }
 
-// bakeOptions is what a candidate has besides its coefficients.
-type bakeOptions struct {
-	// plain mixes a BatchNormalization's four tensors as any others, for its
-	// statistics are going to be measured anew.
-	plain bool
+// bakePlain mixes a BatchNormalization's four tensors as any others, for statistics
+// that are going to be measured anew.
+func (p *Plan) bakePlain(c Coefficients) (*onnx.Model, error) {
+	return p.bake(c, (*baker).plain)
 }
 
-// bakeWith is Bake with options.
-func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) {
-	b := baker{plan: p, coeffs: coeffs}
-	for _, l := range p.Layers {
-		for i := range l.Layer.Resets {
-			b.reset(l.Layer, &l.Layer.Resets[i])
+// bake bakes with one of two ways for BatchNormalizations.
+func (p *Plan) bake(c Coefficients, normalisation func(*baker, plannedLayer)) (*onnx.Model, error) {
+	b := &baker{plan: p, coefficients: c}
+	for _, l := range p.layers {
+		for i := range l.layer.Resets {
+			b.reset(l.layer, &l.layer.Resets[i])
 		}
-		if l.affine && !o.plain {
-			b.affine(l)
-			continue
-		}
-		for k := range l.Layer.Params {
-			b.replace(l, k, b.mixed(l.Layer, k))
+		if l.affine {
+			normalisation(b, l)
+		} else {
+			b.plain(l)
 		}
 	}
 	if len(b.edits) == 0 {
@@ -44,10 +40,17 @@ func (p *Plan) bakeWith(coeffs [][]float64, o bakeOptions) (*onnx.Model, error) 
 	return p.base().With(b.edits...)
 }
 
+// plain mixes all tensors of a layer one by one.
+func (b *baker) plain(l plannedLayer) {
+	for k := range l.layer.Params {
+		b.replace(l, k, b.mixed(l.layer, k))
+	}
+}
+
 // mixed is how a parameter's values come about: mixed, and repaired where the layer is.
-func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, error) {
+func (b *baker) mixed(l *graphmatch.Layer, k int) func(shares) ([]float64, error) {
 	param, repair := &l.Params[k], b.plan.repairOf(l)
-	return func(c unitCoeffs) ([]float64, error) {
+	return func(c shares) ([]float64, error) {
 		v, err := b.mix(param, c)
 		rescale(repair, param, c.total, v)
 		return v, err
@@ -56,41 +59,18 @@ func (b *baker) mixed(l *graphmatch.Layer, k int) func(unitCoeffs) ([]float64, e
 
 // baker collects the edits of one Bake.
 type baker struct {
-	plan   *Plan
-	coeffs [][]float64
-	taken  map[string]bool // names in the base; nil until one is needed
-	edits  []onnx.Edit
-}
-
-// unitCoeffs is the coefficients of one parameter: of parent j and channel u.
-type unitCoeffs struct {
-	c     []float64
-	units int
-}
-
-// at returns the coefficient of parent j in channel u.
-func (c unitCoeffs) at(j, u int) float64 {
-	if c.units == 1 {
-		u = 0
-	}
-	return c.c[j*c.units+u]
-}
-
-// total is what the coefficients of channel u add up to: 1 for convex ones.
-func (c unitCoeffs) total(u int) (sum float64) {
-	for j := range len(c.c) / c.units {
-		sum += c.at(j, u)
-	}
-	return sum
+	plan         *Plan
+	coefficients Coefficients
+	taken        map[string]bool // names in the base; nil until one is needed
+	edits        []onnx.Edit
 }
 
 // replace edits the tensor of a parameter.
-func (b *baker) replace(l PlannedLayer, k int, values func(unitCoeffs) ([]float64, error)) {
-	param := &l.Layer.Params[k]
-	group := l.Groups[k]
-	c := unitCoeffs{b.coeffs[group], b.plan.Groups[group].Units}
+func (b *baker) replace(l plannedLayer, k int, values func(shares) ([]float64, error)) {
+	param := &l.layer.Params[k]
+	c := b.coefficients.shares(l.groups[k])
 	source := func() ([]float64, error) { return values(c) }
-	b.set(l.Layer.Name+"."+param.Role, &param.Uses[b.plan.Selection.Alignment.Base], source)
+	b.set(l.layer.Name+"."+param.Role, &param.Uses[b.plan.selection.Alignment.Base], source)
 }
 
 // reset fills a tensor of the base with the number that the merged layer needs there.
@@ -108,7 +88,7 @@ func (b *baker) reset(l *graphmatch.Layer, r *graphmatch.Reset) {
 // set edits the tensor that a use reads. A tensor that others read too is left to them, and a new one is
 // added for the use's sites.
 func (b *baker) set(name string, use *graphmatch.Use, source onnx.Source) {
-	if !b.plan.Selection.Alignment.Shared(use) {
+	if !b.plan.selection.Alignment.Shared(use) {
 		b.edits = append(b.edits, onnx.SetValues(use.Tensor, source))
 		return
 	}
@@ -135,14 +115,14 @@ func (b *baker) fresh(name string) string {
 }
 
 // mix computes sum_j c_j W_j in float64. A parent with coefficient 0 is not read.
-func (b *baker) mix(p *graphmatch.Param, c unitCoeffs) ([]float64, error) {
+func (b *baker) mix(p *graphmatch.Param, c shares) ([]float64, error) {
 	outer, units, inner := blocks(p)
 	out := make([]float64, outer*units*inner)
 	for j := range b.plan.parents() {
 		if c.zero(j) {
 			continue
 		}
-		w, err := b.plan.Selection.Alignment.Doubles(p, j, nil)
+		w, err := b.plan.selection.Alignment.Doubles(p, j, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -153,16 +133,6 @@ func (b *baker) mix(p *graphmatch.Param, c unitCoeffs) ([]float64, error) {
 		}
 	}
 	return out, nil
-}
-
-// zero says whether all of parent j's coefficients are 0.
-func (c unitCoeffs) zero(j int) bool {
-	for _, v := range c.c[j*c.units : (j+1)*c.units] {
-		if v != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // blocks returns the parameter's shape as [outer, channels, inner].
@@ -184,15 +154,15 @@ func blocks(p *graphmatch.Param) (outer, units, inner int) {
 // affine bakes a BatchNormalization: mean and variance are mixed, and scale and
 // bias are chosen so that the node computes the mixed affine map
 // y = s x + t exactly: g = s sqrt(v+eps), b = t + m s.
-func (b *baker) affine(l PlannedLayer) {
-	n := newNormRoles(l.Layer)
-	params := l.Layer.Params
-	mean := func(c unitCoeffs) ([]float64, error) { return b.mix(&params[n.mean], c) }
-	variance := func(c unitCoeffs) ([]float64, error) { return b.mix(&params[n.variance], c) }
+func (b *baker) affine(l plannedLayer) {
+	n := newNormRoles(l.layer)
+	params := l.layer.Params
+	mean := func(c shares) ([]float64, error) { return b.mix(&params[n.mean], c) }
+	variance := func(c shares) ([]float64, error) { return b.mix(&params[n.variance], c) }
 	b.replace(l, n.mean, mean)
 	b.replace(l, n.variance, variance)
-	eps := epsilon(params[n.scale].Uses[b.plan.Selection.Alignment.Base].Sites[0].Node)
-	b.replace(l, n.scale, func(c unitCoeffs) ([]float64, error) {
+	eps := epsilon(params[n.scale].Uses[b.plan.selection.Alignment.Base].Sites[0].Node)
+	b.replace(l, n.scale, func(c shares) ([]float64, error) {
 		s, _, err := b.maps(l, n, c)
 		if err != nil {
 			return nil, err
@@ -203,7 +173,7 @@ func (b *baker) affine(l PlannedLayer) {
 		}
 		return s, err
 	})
-	b.replace(l, n.bias, func(c unitCoeffs) ([]float64, error) {
+	b.replace(l, n.bias, func(c shares) ([]float64, error) {
 		s, t, err := b.maps(l, n, c)
 		if err != nil {
 			return nil, err
@@ -217,9 +187,9 @@ func (b *baker) affine(l PlannedLayer) {
 }
 
 // maps returns the mixed s and t of a BatchNormalization, in float64.
-func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64, err error) {
-	params := l.Layer.Params
-	a := b.plan.Selection.Alignment
+func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err error) {
+	params := l.layer.Params
+	a := b.plan.selection.Alignment
 	s, t = make([]float64, params[n.scale].Shape[0]), make([]float64, params[n.scale].Shape[0])
 	for j := range b.plan.parents() {
 		if c.zero(j) {
@@ -238,7 +208,7 @@ func (b *baker) maps(l PlannedLayer, n normRoles, c unitCoeffs) (s, t []float64,
 			t[i] += c.at(j, i) * (w[1][i] - w[2][i]*sj)
 		}
 	}
-	repair := b.plan.repairOf(l.Layer)
+	repair := b.plan.repairOf(l.layer)
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
 	return s, t, nil

@@ -2,13 +2,10 @@ package gating
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
-
-// ErrNoGain is the kind of the error that no merged candidate beat the best parent.
-var ErrNoGain = errors.New("no merged model beats the best parent")
 
 // ErrDiverged is the kind of the error that learning never saw a finite loss.
 var ErrDiverged = errors.New("nothing could be learned")
@@ -17,25 +14,17 @@ var ErrDiverged = errors.New("nothing could be learned")
 // contradicts itself.
 var ErrRecipe = errors.New("bad recipe")
 
-// hinted is an error of some kind with advice.
-type hinted struct {
-	kind error
-	msg  string
-	hint string
-}
-
-func (e *hinted) Error() string { return e.msg }
-
-// Unwrap returns the kind of the error, for errors.Is.
-func (e *hinted) Unwrap() error { return e.kind }
-
-// Hint says what the user can do.
-func (e *hinted) Hint() string { return e.hint }
+// ErrOption is the kind of every error that says an option is unknown or out of range.
+var ErrOption = errors.New("bad option")
 
 func dataErr(hint, format string, args ...any) error {
-	return &hinted{dataset.ErrData, fmt.Sprintf(format, args...), hint}
+	return advice.Errorf(dataset.ErrData, hint, format, args...)
+}
+
+func optionErr(format string, args ...any) error {
+	return advice.Errorf(ErrOption, "", format, args...)
 }
 
 func recipeErr(format string, args ...any) error {
-	return &hinted{ErrRecipe, fmt.Sprintf(format, args...), "give the file that softmerge merge --recipe wrote, unchanged"}
+	return advice.Errorf(ErrRecipe, "give the file that softmerge merge --recipe wrote, unchanged", format, args...)
 }

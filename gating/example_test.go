@@ -3,83 +3,103 @@ package gating_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// A model registry merges the fine-tunes that its users pushed: open, align,
-// select, merge on data, write with a check before the file gets its name.
+// The steps of a merge one by one: two fine-tunes of one start, gates by layer.
 func Example() {
-	dir, err := os.MkdirTemp("", "registry")
+	ctx := context.Background()
+	models, data, err := openMLP()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
-	if err := mergeInto(filepath.Join(dir, "merged.onnx")); err != nil {
+	model, err := mergeByLayer(ctx, models, data)
+	if err != nil {
 		fmt.Println(err)
+		return
 	}
+	fmt.Println("the merge breaks no rule of ONNX:", onnx.Validate(model) == nil)
 	// Output:
-	// 4 layers of 3 models
-	// learns cross_entropy, judged by accuracy
-	// a merge was chosen: true
-	// the written file has the candidate's accuracy: true
+	// parents: 3, groups of gates: 3
+	// the merge is better than each parent: true
+	// the merge breaks no rule of ONNX: true
 }
 
-func mergeInto(out string) error {
-	var models []*onnx.Model
+func openMLP() (models []*onnx.Model, data *dataset.Data, err error) {
 	for i := range 3 {
-		m, err := onnx.Open(fmt.Sprintf("../fixtures/cnn/ft%d.onnx", i))
+		m, err := onnx.Open(fmt.Sprintf("../fixtures/mlp/ft%d.onnx", i))
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		defer m.Close()
 		models = append(models, m)
 	}
+	data, err = dataset.Open("../fixtures/val.npz", dataset.Options{Inputs: gating.Fields(models[0])})
+	return models, data, err
+}
+
+func mergeByLayer(ctx context.Context, models []*onnx.Model, data *dataset.Data) (*onnx.Model, error) {
 	alignment, err := graphmatch.Align(models, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	selection, err := alignment.Select(nil, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Println(len(selection.Layers), "layers of", len(models), "models")
-	data, err := dataset.Open("../fixtures/val.npz", dataset.Options{Inputs: gating.Fields(models[0])})
+	objective, err := gating.FitObjective(models[0], data, gating.ObjectiveOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	workers := kernel.NewWorkers(2)
-	defer workers.Close()
-	ctx := context.Background()
-	result, err := gating.Merge(ctx, selection, data, gating.Options{Learn: gating.LearnConfig{Workers: workers, L0: gating.DefaultL0, MaxSteps: 50}})
+	all, err := gating.NewEvaluator(data, objective, gating.EvaluatorOptions{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Printf("learns %s, judged by %s\n", result.Objective.Loss.Name(), result.Objective.Metric.Name)
-	fmt.Println("a merge was chosen:", result.Gained())
-	recipe, err := result.Recipe()
+	defer all.Close()
+	learn, judge, err := all.Split(0.2, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	model, err := recipe.Describe(result.Model(), "registry 1.0")
-	if err != nil {
-		return err
-	}
-	return onnx.WriteFile(out, model, onnx.WriteOptions{Verify: func(path string) error {
-		back, err := onnx.Open(path)
+	losses := make([]float64, len(models))
+	best := 0.0
+	for j, m := range models {
+		score, err := learn.Score(ctx, m)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer back.Close()
-		err = result.Verify(ctx, back)
-		fmt.Println("the written file has the candidate's accuracy:", err == nil)
-		return err
-	}})
+		losses[j] = score.Loss
+		judged, err := judge.Score(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		best = max(best, judged.Metric)
+	}
+	weights, err := gating.LoadWeights(selection)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := gating.NewPlan(weights, gating.ByLayer)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("parents: %d, groups of gates: %d\n", len(models), len(plan.Groups()))
+	start, err := gating.NewStart(ctx, plan, learn, losses, gating.StartOptions{})
+	if err != nil {
+		return nil, err
+	}
+	learned, err := gating.Learn(ctx, start, learn, gating.LearnOptions{})
+	if err != nil {
+		return nil, err
+	}
+	merged, err := gating.NewMixture(learned.Plan, learned.Coefficients()).Bake()
+	if err != nil {
+		return nil, err
+	}
+	score, err := judge.Score(ctx, merged)
+	fmt.Println("the merge is better than each parent:", score.Metric > best)
+	return merged, err
 }

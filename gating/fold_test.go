@@ -3,9 +3,9 @@ package gating
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -22,46 +22,32 @@ func exports(t *testing.T, names ...string) []*onnx.Model {
 	t.Helper()
 	var models []*onnx.Model
 	for _, name := range names {
-		m := must(onnx.Open("../graphmatch/testdata/" + name + ".onnx"))(t)
+		m := gatetest.Must(onnx.Open("../graphmatch/testdata/" + name + ".onnx"))(t)
 		t.Cleanup(func() { m.Close() })
 		models = append(models, m)
 	}
 	return models
 }
 
-// wantClose fails unless two outputs agree to a part of the largest element.
-func wantClose(t *testing.T, got, want []float32, tol float64) {
-	t.Helper()
-	var scale float64
-	for _, v := range want {
-		scale = math.Max(scale, math.Abs(float64(v)))
-	}
-	for i := range want {
-		if !(math.Abs(float64(got[i])-float64(want[i])) <= tol*scale) {
-			t.Fatalf("element %d: got %v, want %v", i, got[i], want[i])
-		}
-	}
-}
-
 // selectFrom is the plan of layers with a base.
 func selectFrom(t *testing.T, models []*onnx.Model, base int, g Granularity, only ...string) *Plan {
 	t.Helper()
-	a := must(graphmatch.Align(models, base))(t)
-	return must(NewPlan(must(LoadWeights(must(a.Select(only, nil))(t)))(t), g))(t)
+	a := gatetest.Must(graphmatch.Align(models, base))(t)
+	return gatetest.Must(NewPlan(gatetest.Must(LoadWeights(gatetest.Must(a.Select(only, nil))(t)))(t), g))(t)
 }
 
 // Any convex mixture of two exports of one network is that network, whichever of them is the base.
 func TestMixtureOfFoldedAndUnfoldedIsTheNetwork(t *testing.T) {
-	d := samples(3, 8, 1, 8, 8)
+	d := gatetest.Samples(3, 8, 1, 8, 8)
 	// Fresh exports store equal tensors once: there the reset normalisations need tensors of their own.
 	for _, models := range [][]*onnx.Model{twoExports(t), exports(t, "resnet_fresh", "resnet_bn_fresh")} {
-		want := logits(t, models[0], d, nil, nil)
+		want := ungated(t, models[0], d)
 		for base := range models {
 			for _, g := range granularities {
 				p := selectFrom(t, models, base, g)
-				for _, coeffs := range [][][]float64{p.Uniform([]bool{true, true}), randomCoefficients(p, 4)} {
+				for _, coeffs := range []Coefficients{p.Average(nil), randomCoefficients(p, 4)} {
 					back := wantSameLogits(t, p, coeffs, d, 1e-5)
-					wantClose(t, logits(t, back, d, nil, nil), want, 1e-5)
+					wantClose(t, ungated(t, back, d), want, 1e-5)
 				}
 			}
 		}
@@ -70,7 +56,7 @@ func TestMixtureOfFoldedAndUnfoldedIsTheNetwork(t *testing.T) {
 
 // Mixtures of different networks, one of them folded, compute what the learned network does.
 func TestFoldedMixtureBakesAsItWasLearned(t *testing.T) {
-	models, d := append(twoExports(t), exports(t, "resnet_fresh")...), samples(3, 8, 1, 8, 8)
+	models, d := append(twoExports(t), exports(t, "resnet_fresh")...), gatetest.Samples(3, 8, 1, 8, 8)
 	for base := range models {
 		for _, g := range granularities {
 			p := selectFrom(t, models, base, g)
@@ -84,8 +70,8 @@ func TestFoldedLayersLeftOutAreCopied(t *testing.T) {
 	models := twoExports(t)
 	for base := range models {
 		p := selectFrom(t, models, base, ByLayer, "layer2.0.conv1")
-		back := written(t, must(p.Bake(p.Uniform([]bool{true, true})))(t))
-		for _, l := range must(graphmatch.Align([]*onnx.Model{models[base], back}, 0))(t).Layers {
+		back := gatetest.Written(t, gatetest.Must(p.Bake(p.Average(nil)))(t))
+		for _, l := range gatetest.Must(graphmatch.Align([]*onnx.Model{models[base], back}, 0))(t).Layers {
 			merged := l.Name == "layer2.0.conv1" || l.Name == "layer2.0.bn1"
 			if merged == (l.Status == graphmatch.Identical) {
 				t.Errorf("base %d: layer %s is %s", base, l.Name, l.Status)
@@ -99,10 +85,10 @@ func TestRecipeOfFoldedMerge(t *testing.T) {
 	models := twoExports(t)
 	for base := range models {
 		p := selectFrom(t, models, base, ByChannel)
-		r := bakedResult(t, p, randomCoefficients(p, 7), nil)
-		rec := must(ParseRecipe(must(json.Marshal(must(r.Recipe())(t)))(t)))(t)
-		again := must(rec.Bake(must(graphmatch.Align(models, rec.Base))(t)))(t)
-		if !bytes.Equal(fileBytes(t, again), fileBytes(t, r.Model())) {
+		m := NewMixture(p, randomCoefficients(p, 7))
+		rec := gatetest.Must(ParseRecipe(gatetest.Must(json.Marshal(recipeOf(t, m)))(t)))(t)
+		again := gatetest.Must(rec.Bake(gatetest.Must(graphmatch.Align(models, rec.Base))(t)))(t)
+		if !bytes.Equal(gatetest.Bytes(t, again), gatetest.Bytes(t, gatetest.Must(m.Bake())(t))) {
 			t.Errorf("base %d: other bytes", base)
 		}
 	}
@@ -112,7 +98,7 @@ func TestRecipeOfFoldedMerge(t *testing.T) {
 func TestResetNormalisationsAreNotRecalibrated(t *testing.T) {
 	models := twoExports(t)
 	p := selectFrom(t, models, 1, ByLayer)
-	merged := must(p.Bake(p.Uniform([]bool{true, true})))(t)
+	merged := gatetest.Must(p.Bake(p.Average(nil)))(t)
 	if n := len(normNodes(models[1])); n == 0 {
 		t.Fatal("the base has no normalisations")
 	}

@@ -12,7 +12,7 @@ import (
 // gates is one group's gates: log a, parent by parent, and the noise of the
 // current step. Programs for several shapes of data share them.
 type gates struct {
-	group   *Group
+	group   group
 	combine Combine
 	random  *rand.Rand
 	noise   []float64
@@ -24,12 +24,12 @@ type gates struct {
 }
 
 // newGates makes the gates of a group that start at logAlpha.
-func newGates(group *Group, combine Combine, logAlpha []float64, seed, stream uint64) *gates {
+func newGates(group group, combine Combine, logAlpha []float64, seed, stream uint64) *gates {
 	n := len(logAlpha)
 	g := &gates{
 		group: group, combine: combine, random: rand.New(rand.NewPCG(seed, stream)),
 		noise: make([]float64, n), value: make([]float32, n),
-		z: make([]float64, n), dz: make([]float64, n), c: make([]float64, n), fellBack: make([]bool, group.Units),
+		z: make([]float64, n), dz: make([]float64, n), c: make([]float64, n), fellBack: make([]bool, group.units),
 	}
 	for i, a := range logAlpha {
 		g.value[i] = float32(a)
@@ -53,14 +53,14 @@ func (g *gates) draw() {
 // unit gathers one unit's numbers, which are stored parent by parent.
 func (g *gates) unit(u int, from, to []float64) {
 	for j := range to {
-		to[j] = from[j*g.group.Units+u]
+		to[j] = from[j*g.group.units+u]
 	}
 }
 
 // spread puts one unit's numbers back.
 func (g *gates) spread(u int, from, to []float64) {
 	for j := range from {
-		to[j*g.group.Units+u] = from[j]
+		to[j*g.group.units+u] = from[j]
 	}
 }
 
@@ -69,7 +69,8 @@ func (g *gates) coefficients(leaf *G.Node) (*G.Node, error) {
 	out := make([]float32, len(g.c))
 	value := network.NewVector(out)
 	op := &network.VectorOp{
-		Name: "gates " + g.group.Name, In: []hm.Type{network.FloatVector}, Out: network.FloatVector, Len: len(out), Diff: []bool{true},
+		Name: "gates " + g.group.name, In: []hm.Type{network.FloatVector}, Out: network.FloatVector, Len: len(out),
+		Diff: []bool{true},
 		Run: func(in []G.Value) (G.Value, error) {
 			g.sample(network.Floats(in[0]))
 			for i, c := range g.c {
@@ -87,17 +88,17 @@ func (g *gates) coefficients(leaf *G.Node) (*G.Node, error) {
 
 // sample computes the step's gates and coefficients from log a and the noise.
 func (g *gates) sample(logAlpha []float32) {
-	parents := len(g.c) / g.group.Units
+	parents := len(g.c) / g.group.units
 	a, z, c := make([]float64, parents), make([]float64, parents), make([]float64, parents)
 	for i, v := range logAlpha {
 		g.z[i], g.dz[i] = sample(float64(v), g.noise[i])
 	}
-	for u := range g.group.Units {
+	for u := range g.group.units {
 		g.unit(u, g.z, z)
 		for j := range a {
-			a[j] = float64(logAlpha[j*g.group.Units+u])
+			a[j] = float64(logAlpha[j*g.group.units+u])
 		}
-		g.fellBack[u] = g.combine.combine(z, a, g.group.Shut, c)
+		g.fellBack[u] = g.combine.combine(z, a, g.group.excluded, c)
 		g.spread(u, c, g.c)
 	}
 }
@@ -106,24 +107,24 @@ func (g *gates) sample(logAlpha []float32) {
 func (g *gates) gradient() *network.VectorOp {
 	out := make([]float32, len(g.c))
 	value := network.NewVector(out)
-	parents := len(g.c) / g.group.Units
+	parents := len(g.c) / g.group.units
 	z, dz, c := make([]float64, parents), make([]float64, parents), make([]float64, parents)
 	dc, da := make([]float64, parents), make([]float64, parents)
 	v := network.FloatVector
 	return &network.VectorOp{
-		Name: "gates gradient " + g.group.Name, In: []hm.Type{v, v, v}, Out: v, Len: len(out),
+		Name: "gates gradient " + g.group.name, In: []hm.Type{v, v, v}, Out: v, Len: len(out),
 		Run: func(in []G.Value) (G.Value, error) {
 			grad := network.Floats(in[2])
-			for u := range g.group.Units {
+			for u := range g.group.units {
 				g.unit(u, g.z, z)
 				g.unit(u, g.dz, dz)
 				g.unit(u, g.c, c)
 				for j := range dc {
-					dc[j] = float64(grad[j*g.group.Units+u])
+					dc[j] = float64(grad[j*g.group.units+u])
 				}
-				g.combine.pullBack(z, dz, c, dc, g.group.Shut, g.fellBack[u], da)
+				g.combine.backward(z, dz, c, dc, g.group.excluded, g.fellBack[u], da)
 				for j := range da {
-					out[j*g.group.Units+u] = float32(da[j])
+					out[j*g.group.units+u] = float32(da[j])
 				}
 			}
 			return value, nil
@@ -163,8 +164,8 @@ func penalty(list []*gates, leaves G.Nodes, lambda float64) (*G.Node, error) {
 	return op.Apply(leaves...)
 }
 
-// penaltyGradient is scale/n * p(1-p) for each of n gates that is not shut.
-func penaltyGradient(group *Group, n int, scale float64) *network.VectorOp {
+// penaltyGradient is scale/n * p(1-p) for each of n gates that is not excluded.
+func penaltyGradient(group group, n int, scale float64) *network.VectorOp {
 	out := make([]float32, n)
 	value := network.NewVector(out)
 	return &network.VectorOp{
@@ -174,7 +175,7 @@ func penaltyGradient(group *Group, n int, scale float64) *network.VectorOp {
 			for i, a := range network.Floats(in[0]) {
 				p := OpenProbability(float64(a))
 				out[i] = float32(grad * scale / float64(n) * p * (1 - p))
-				if group.Shut[i/group.Units] {
+				if group.excluded[i/group.units] {
 					out[i] = 0
 				}
 			}

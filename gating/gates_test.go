@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/network"
 	G "gorgonia.org/gorgonia"
 )
@@ -17,15 +18,17 @@ type gateProgram struct {
 	vm    G.VM
 }
 
-func newGateProgram(t *testing.T, group *Group, mode Combine, logAlpha, dot []float64, lambda float64) *gateProgram {
+func newGateProgram(t *testing.T, group group, mode Combine, logAlpha, dot []float64, lambda float64) *gateProgram {
 	t.Helper()
 	eg := G.NewGraph()
 	p := &gateProgram{gates: newGates(group, mode, logAlpha, 7, 1)}
 	leaf := p.gates.leaf(eg, "a")
-	c := must(p.gates.coefficients(leaf))(t)
-	w := G.NewVector(eg, G.Float32, G.WithShape(len(dot)), G.WithName("dot"), G.WithValue(network.NewVector(floats32(dot))))
-	p.cost = must(G.Add(must(G.Sum(must(G.HadamardProd(c, w))(t)))(t), must(penalty([]*gates{p.gates}, G.Nodes{leaf}, lambda))(t)))(t)
-	p.grad = must(G.Grad(p.cost, leaf))(t)[0]
+	c := gatetest.Must(p.gates.coefficients(leaf))(t)
+	w := G.NewVector(eg, G.Float32, G.WithShape(len(dot)), G.WithName("dot"),
+		G.WithValue(network.NewVector(gatetest.Floats32(dot))))
+	p.cost = gatetest.Must(G.Add(gatetest.Must(G.Sum(gatetest.Must(G.HadamardProd(c, w))(t)))(t),
+		gatetest.Must(penalty([]*gates{p.gates}, G.Nodes{leaf}, lambda))(t)))(t)
+	p.grad = gatetest.Must(G.Grad(p.cost, leaf))(t)[0]
 	p.vm = G.NewTapeMachine(eg)
 	t.Cleanup(func() { p.vm.Close() })
 	return p
@@ -46,16 +49,16 @@ func (p *gateProgram) run(t *testing.T) (float64, []float32) {
 func TestGatesThroughGorgonia(t *testing.T) {
 	const lambda = 0.3
 	for _, mode := range []Combine{Convex, Sum} {
-		for name, group := range map[string]*Group{
-			"layer":   {Name: "l", Units: 1, Shut: []bool{false, false, false}},
-			"channel": {Name: "c", Units: 4, Shut: []bool{false, false, false}},
-			"shut":    {Name: "s", Units: 4, Shut: []bool{false, true, false}},
+		for name, group := range map[string]group{
+			"layer":    {name: "l", units: 1, excluded: []bool{false, false, false}},
+			"channel":  {name: "c", units: 4, excluded: []bool{false, false, false}},
+			"excluded": {name: "s", units: 4, excluded: []bool{false, true, false}},
 		} {
-			n := 3 * group.Units
-			a, dot := random(1, n), random(2, n)
-			if group.Units > 1 {
+			n := 3 * group.units
+			a, dot := gatetest.Random(1, n), gatetest.Random(2, n)
+			if group.units > 1 {
 				for j := range 3 {
-					a[j*group.Units] = -8 // unit 0 is all closed
+					a[j*group.units] = -8 // unit 0 is all closed
 				}
 			}
 			p := newGateProgram(t, group, mode, a, dot, lambda)
@@ -70,8 +73,8 @@ func TestGatesThroughGorgonia(t *testing.T) {
 				hi, lo := append([]float64{}, a...), append([]float64{}, a...)
 				hi[i], lo[i] = a[i]+h, a[i]-h
 				slope := (want(hi) - want(lo)) / (2 * h)
-				if group.Shut[i/group.Units] {
-					slope = 0 // the l0 term of a shut gate moves nothing
+				if group.excluded[i/group.units] {
+					slope = 0 // the l0 term of an excluded gate moves nothing
 				}
 				if math.Abs(float64(grad[i])-slope) > 1e-4*math.Max(1, math.Abs(slope)) {
 					t.Errorf("%s %s: gradient %d is %v, want %v", mode, name, i, grad[i], slope)
@@ -82,17 +85,17 @@ func TestGatesThroughGorgonia(t *testing.T) {
 }
 
 // formulaCost is the cost of one group by the formulas, with nothing of gates.go.
-func formulaCost(g *Group, m Combine, a, noise, dot []float64, lambda float64) (cost float64) {
-	n := len(a) / g.Units
+func formulaCost(g group, m Combine, a, noise, dot []float64, lambda float64) (cost float64) {
+	n := len(a) / g.units
 	for _, v := range a {
 		cost += lambda / (1 + math.Exp(-(v - beta*math.Log(0.1/1.1)))) / float64(len(a))
 	}
-	for u := range g.Units {
+	for u := range g.units {
 		z, e := make([]float64, n), make([]float64, n)
 		var sumZ, sumE float64
 		for j := range n {
-			i := j*g.Units + u
-			if g.Shut[j] {
+			i := j*g.units + u
+			if g.excluded[j] {
 				continue
 			}
 			s := 1 / (1 + math.Exp(-(math.Log(noise[i]/(1-noise[i]))+a[i])/beta))
@@ -108,7 +111,7 @@ func formulaCost(g *Group, m Combine, a, noise, dot []float64, lambda float64) (
 			if m == Convex && sumZ == 0 {
 				c = e[j] / sumE
 			}
-			cost += c * dot[j*g.Units+u]
+			cost += c * dot[j*g.units+u]
 		}
 	}
 	return cost
@@ -117,7 +120,7 @@ func formulaCost(g *Group, m Combine, a, noise, dot []float64, lambda float64) (
 // TestNoiseBelongsToSeedAndStream draws the same for the same seed and group, and other noise else.
 func TestNoiseBelongsToSeedAndStream(t *testing.T) {
 	draw := func(seed, stream uint64) []float64 {
-		g := newGates(&Group{Units: 2, Shut: make([]bool, 2)}, Convex, make([]float64, 4), seed, stream)
+		g := newGates(group{units: 2, excluded: make([]bool, 2)}, Convex, make([]float64, 4), seed, stream)
 		g.draw()
 		return g.noise
 	}
@@ -132,63 +135,15 @@ func TestNoiseBelongsToSeedAndStream(t *testing.T) {
 	}
 }
 
-func equalFloats(a, b []float64) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
-
-// TestAdamEqualsPyTorch moves two leaves down a quadratic with the trainer's own
-// update; the numbers are torch.optim.Adam's (1.13, float64, lr 0.1, no clipping,
-// as the gradient's norm stays below 1).
-func TestAdamEqualsPyTorch(t *testing.T) {
-	weight := []float32{0.5, 0.1, 0.02}
-	target := []float32{0.3, -0.2, 1}
-	g := newGates(&Group{Units: 1, Shut: make([]bool, 3)}, Convex, []float64{0, 0.5, -0.5}, 0, 1)
-	tr := &trainer{gates: []*gates{g}, sums: [][]float32{make([]float32, 3)}, solver: G.NewAdamSolver(G.WithLearnRate(0.1))}
-	for step := range adamGolden {
-		for i := range weight {
-			tr.sums[0][i] = 2 * weight[i] * (g.value[i] - target[i])
-		}
-		if err := tr.update(tr.norm()); err != nil {
-			t.Fatal(err)
-		}
-		for i, want := range adamGolden[step] {
-			if math.Abs(float64(g.value[i])-want) > 1e-5 {
-				t.Errorf("step %d: leaf %d is %v, PyTorch has %v", step, i, g.value[i], want)
-			}
-		}
-	}
-}
-
-// adamGolden is where PyTorch's leaves are after each step.
-var adamGolden = [][]float64{
-	{0.099999997, 0.400000007, -0.400000017},
-	{0.197035206, 0.300694433, -0.300239095},
-	{0.286711024, 0.202743502, -0.200902921},
-	{0.362182667, 0.107001683, -0.102199004},
-	{0.416177781, 0.014551677, -0.004358255},
-	{0.445391237, -0.073279448, 0.092363666},
-	{0.451918194, -0.154944194, 0.187685368},
-	{0.440549382, -0.228763671, 0.281299309},
-	{0.416303935, -0.293093940, 0.372872191},
-	{0.383658408, -0.346547395, 0.462046413},
-	{0.346613705, -0.388205520, 0.548442871},
-	{0.308901749, -0.417746291, 0.631665377},
-}
-
 // TestPenaltyWeighsGroupsAlike: the l0 term is the mean over groups of the mean
 // over a group's gates, whatever their number.
 func TestPenaltyWeighsGroupsAlike(t *testing.T) {
 	eg := G.NewGraph()
-	few := newGates(&Group{Units: 1, Shut: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
-	many := newGates(&Group{Units: 50, Shut: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
+	few := newGates(group{units: 1, excluded: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
+	many := newGates(group{units: 50, excluded: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
 	leaves := G.Nodes{few.leaf(eg, "few"), many.leaf(eg, "many")}
-	l0 := must(penalty([]*gates{few, many}, leaves, 0.5))(t)
-	grads := must(G.Grad(l0, leaves...))(t)
+	l0 := gatetest.Must(penalty([]*gates{few, many}, leaves, 0.5))(t)
+	grads := gatetest.Must(G.Grad(l0, leaves...))(t)
 	vm := G.NewTapeMachine(eg)
 	defer vm.Close()
 	if err := vm.RunAll(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 )
 
 // goldenCase is PyTorch's answer for gates at given log a and noise: fixtures/README.md, "Golden answers".
@@ -42,11 +42,11 @@ func (r *jsonRows) UnmarshalJSON(data []byte) error {
 // TestGradientsEqualPyTorch compares the gradient of the loss with respect to
 // log a, through the whole program, with PyTorch's in float64.
 func TestGradientsEqualPyTorch(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(fixtures, "golden", "gates", "*.json"))
+	files, err := filepath.Glob(gatetest.Path(t, "golden", "gates", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden gates: %v", err)
 	}
-	families, err := filepath.Glob(filepath.Join(fixtures, "golden", "gates", "families", "*.json"))
+	families, err := filepath.Glob(gatetest.Path(t, "golden", "gates", "families", "*.json"))
 	if err != nil || len(families) == 0 {
 		t.Fatalf("no golden gates of other families: %v", err)
 	}
@@ -67,24 +67,13 @@ func TestGradientsEqualPyTorch(t *testing.T) {
 }
 
 func checkGolden(t *testing.T, c goldenCase) {
-	models := openAll(t, c.Models...)
-	d := openData(t, models[0], c.Data).Head(c.Samples)
-	obj, err := FitObjective(models[0], d, "cross_entropy", "accuracy", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := kernel.NewWorkers(2)
-	defer w.Close()
-	weights, err := LoadWeights(selectAll(t, models))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := NewPlan(weights, c.Granularity)
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := gatetest.Open(t, c.Models...)
+	d := gatetest.Data(t, c.Data, Fields(models[0])).Head(c.Samples)
+	o := ObjectiveOptions{Loss: "cross_entropy", Metric: "accuracy"}
+	e := onThreads(t, d, gatetest.Must(FitObjective(models[0], d, o))(t), c.Samples, 2)
+	p := planOf(t, models, c.Granularity)
 	order := goldenOrder(t, p, c)
-	cost, grads := oneStep(t, p, obj, c, order, w)
+	cost, grads := oneStep(t, p, e, c, order)
 	if math.Abs(cost-c.Loss) > 1e-5*math.Abs(c.Loss) {
 		t.Errorf("loss %.9g, PyTorch has %.9g", cost, c.Loss)
 	}
@@ -104,56 +93,45 @@ func checkGolden(t *testing.T, c goldenCase) {
 // goldenOrder finds for each group of the plan the golden layer that owns the same tensors.
 func goldenOrder(t *testing.T, p *Plan, c goldenCase) []int {
 	t.Helper()
-	order := make([]int, len(p.Groups))
-	for _, l := range p.Layers {
+	order := make([]int, len(p.groups))
+	for _, l := range p.layers {
 		found := -1
 		for i, g := range c.Layers {
-			if slices.Contains(g.Tensors[0], l.Layer.Params[0].Uses[0].Name) {
+			if slices.Contains(g.Tensors[0], l.layer.Params[0].Uses[0].Name) {
 				found = i
 			}
 		}
 		if found < 0 {
-			t.Fatalf("layer %s has no golden layer", l.Layer.Name)
+			t.Fatalf("layer %s has no golden layer", l.layer.Name)
 		}
-		order[l.Groups[0]] = found
+		order[l.groups[0]] = found
 	}
-	if len(p.Layers) != len(c.Layers) {
-		t.Fatalf("%d layers, PyTorch has %d", len(p.Layers), len(c.Layers))
+	if len(p.layers) != len(c.Layers) {
+		t.Fatalf("%d layers, PyTorch has %d", len(p.layers), len(c.Layers))
 	}
 	return order
 }
 
 // oneStep runs the program once with the golden noise and returns the loss and the gradients.
-func oneStep(t *testing.T, p *Plan, obj Objective, c goldenCase, order []int, w *kernel.Workers) (float64, [][]float32) {
+func oneStep(t *testing.T, p *Plan, e *Evaluator, c goldenCase, order []int) (float64, [][]float32) {
 	t.Helper()
-	var start [][]float64
+	start := LogAlpha{numbersOf(p)}
 	for _, i := range order {
-		start = append(start, c.LogAlpha[i])
+		start.groups = append(start.groups, c.LogAlpha[i])
 	}
-	d := openData(t, p.base(), c.Data).Head(c.Samples)
-	tr, err := newTrainer(p, d, obj, start, LearnConfig{BatchSize: c.Samples, Rate: 0.1, Combine: c.Combine, Workers: w})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := LearnOptions{BatchSize: c.Samples, Rate: 0.1, L0: new(0.0), Combine: c.Combine}
+	tr := gatetest.Must(newTrainer(p, e, start, o))(t)
 	defer tr.close()
 	for g, i := range order {
 		copy(tr.gates[g].noise, c.Noise[i])
 	}
-	rows := make([]int, c.Samples)
-	for i := range rows {
-		rows[i] = i
-	}
-	cost, err := tr.gradient(rows, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cost, tr.sums
+	return gatetest.Must(tr.gradient(upTo(c.Samples), 1))(t), tr.sums
 }
 
 // TestPenaltyEqualsPyTorch compares the l0 term and its gradient.
 func TestPenaltyEqualsPyTorch(t *testing.T) {
 	for _, file := range []string{"mlp.layer.json", "cnn_bn.channel.json", "resnet.layer.json"} {
-		data, err := os.ReadFile(filepath.Join(fixtures, "golden", "gates", file))
+		data, err := os.ReadFile(gatetest.Path(t, "golden", "gates", file))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,8 +45,7 @@ func Gate(logAlpha float64) float64 {
 // surrogate of the l0 norm.
 func OpenProbability(logAlpha float64) float64 { return sigmoid(logAlpha - shift) }
 
-// Combine says how a layer's gates become coefficients. The zero value is Convex;
-// a merge that reorders hidden units then also tries Sum.
+// Combine says how a layer's gates become coefficients. The zero value means Convex.
 type Combine string
 
 const (
@@ -55,13 +54,13 @@ const (
 )
 
 // combine turns the gates of one unit into coefficients, in place of c. A parent
-// that is shut takes no part. With all gates closed the convex combination falls
+// that is excluded takes no part. With all gates closed the convex combination falls
 // back to softmax(log a); fellBack says so.
-func (m Combine) combine(z, logAlpha []float64, shut []bool, c []float64) (fellBack bool) {
+func (m Combine) combine(z, logAlpha []float64, excluded []bool, c []float64) (fellBack bool) {
 	var sum float64
 	for j := range z {
 		c[j] = 0
-		if !shut[j] {
+		if !excluded[j] {
 			c[j] = z[j]
 			sum += z[j]
 		}
@@ -70,7 +69,7 @@ func (m Combine) combine(z, logAlpha []float64, shut []bool, c []float64) (fellB
 		return false
 	}
 	if sum < minSum {
-		softmax(logAlpha, shut, c)
+		softmax(logAlpha, excluded, c)
 		return true
 	}
 	for j := range c {
@@ -79,18 +78,18 @@ func (m Combine) combine(z, logAlpha []float64, shut []bool, c []float64) (fellB
 	return false
 }
 
-// softmax writes softmax(x) over the parents that are not shut into c.
-func softmax(x []float64, shut []bool, c []float64) {
+// softmax writes softmax(x) over the parents that are not excluded into c.
+func softmax(x []float64, excluded []bool, c []float64) {
 	top := math.Inf(-1)
 	for j, v := range x {
-		if !shut[j] {
+		if !excluded[j] {
 			top = math.Max(top, v)
 		}
 	}
 	var sum float64
 	for j, v := range x {
 		c[j] = 0
-		if !shut[j] {
+		if !excluded[j] {
 			c[j] = math.Exp(v - top)
 			sum += c[j]
 		}
@@ -102,19 +101,19 @@ func softmax(x []float64, shut []bool, c []float64) {
 	}
 }
 
-// pullBack turns the gradient with respect to the coefficients of one unit, dc,
+// backward turns the gradient with respect to the coefficients of one unit, dc,
 // into that with respect to log a. dz is dz/dlog_a of each gate.
-func (m Combine) pullBack(z, dz, c, dc []float64, shut []bool, fellBack bool, dLogAlpha []float64) {
+func (m Combine) backward(z, dz, c, dc []float64, excluded []bool, fellBack bool, dLogAlpha []float64) {
 	var sum, mean float64
 	for j := range z {
-		if !shut[j] {
+		if !excluded[j] {
 			sum += z[j]
 			mean += dc[j] * c[j]
 		}
 	}
 	for j := range z {
 		switch {
-		case shut[j]:
+		case excluded[j]:
 			dLogAlpha[j] = 0
 		case m == Sum:
 			dLogAlpha[j] = dc[j] * dz[j]

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"gonum.org/v1/gonum/diff/fd"
 )
 
@@ -45,7 +46,8 @@ func TestSample(t *testing.T) {
 			if want := math.Min(1, math.Max(0, stretched)); math.Abs(z-want) > 1e-12 {
 				t.Errorf("z(%v, %v) = %v, want %v", a, u, z, want)
 			}
-			slope := fd.Derivative(func(a float64) float64 { z, _ := sample(a, u); return z }, a, &fd.Settings{Formula: fd.Central})
+			slope := fd.Derivative(func(a float64) float64 { z, _ := sample(a, u); return z }, a,
+				&fd.Settings{Formula: fd.Central})
 			if math.Abs(dz-slope) > 1e-6 && math.Min(math.Abs(stretched), math.Abs(1-stretched)) > 1e-5 {
 				t.Errorf("dz(%v, %v) = %v, differences give %v", a, u, dz, slope)
 			}
@@ -76,61 +78,63 @@ func TestSampleOpensAsOftenAsItShould(t *testing.T) {
 
 // combineCase is one unit: gates by log a and noise, or fixed where noise is 0.
 type combineCase struct {
-	name string
-	mode Combine
-	a, u []float64
-	shut []bool
-	want []float64 // nil: not checked by hand
-	fell bool
+	name     string
+	mode     Combine
+	a, u     []float64
+	excluded []bool
+	want     []float64 // nil: not checked by hand
+	fell     bool
 }
 
 var combineCases = []combineCase{
 	{"convex", Convex, []float64{0, 0}, []float64{0.5, 0.5}, []bool{false, false}, []float64{0.5, 0.5}, false},
 	{"three", Convex, []float64{0.3, -0.8, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, false, false}, nil, false},
-	{"one shut", Convex, []float64{0.3, -0.8, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, true, false}, nil, false},
+	{"one excluded", Convex, []float64{0.3, -0.8, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, true, false}, nil, false},
 	{"one closed", Convex, []float64{0.3, -9, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, false, false}, nil, false},
-	{"one left", Convex, []float64{0.3, -9, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, true, true}, []float64{1, 0, 0}, false},
+	{"one left", Convex, []float64{0.3, -9, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, true, true},
+		[]float64{1, 0, 0}, false},
 	{"all closed", Convex, []float64{-9, -8, -9}, []float64{0.4, 0.6, 0.3}, []bool{false, false, false}, nil, true},
-	{"all closed, one shut", Convex, []float64{-9, -9, 5}, []float64{0.4, 0.6, 0.3}, []bool{false, false, true}, []float64{0.5, 0.5, 0}, true},
+	{"all closed, one excluded", Convex, []float64{-9, -9, 5}, []float64{0.4, 0.6, 0.3}, []bool{false, false, true},
+		[]float64{0.5, 0.5, 0}, true},
 	{"sum", Sum, []float64{0, 0}, []float64{0.5, 0.5}, []bool{false, true}, []float64{0.5, 0}, false},
 	{"sum, all closed", Sum, []float64{-9, -9}, []float64{0.5, 0.5}, []bool{false, false}, []float64{0, 0}, false},
 	{"sum of three", Sum, []float64{0.3, -0.8, 1}, []float64{0.4, 0.6, 0.3}, []bool{false, false, false}, nil, false},
 }
 
-// coefficientsOf computes c of a unit, and what pullBack needs.
-func coefficientsOf(m Combine, a, u []float64, shut []bool) (z, dz, c []float64, fell bool) {
+// coefficientsOf computes c of a unit, and what backward needs.
+func coefficientsOf(m Combine, a, u []float64, excluded []bool) (z, dz, c []float64, fell bool) {
 	z, dz, c = make([]float64, len(a)), make([]float64, len(a)), make([]float64, len(a))
 	for j := range a {
 		z[j], dz[j] = sample(a[j], u[j])
 	}
-	fell = m.combine(z, a, shut, c)
+	fell = m.combine(z, a, excluded, c)
 	return z, dz, c, fell
 }
 
 // TestCombine checks values, convexity and, by central differences of every
-// coefficient, the pulled back gradient.
+// coefficient, the gradient of the reverse pass.
 func TestCombine(t *testing.T) {
 	for _, c := range combineCases {
 		t.Run(c.name, func(t *testing.T) {
-			z, dz, got, fell := coefficientsOf(c.mode, c.a, c.u, c.shut)
+			z, dz, got, fell := coefficientsOf(c.mode, c.a, c.u, c.excluded)
 			if fell != c.fell {
 				t.Fatalf("fell back: %v", fell)
 			}
 			var sum float64
 			for j, v := range got {
 				sum += v
-				if c.want != nil && math.Abs(v-c.want[j]) > 1e-12 || c.shut[j] && v != 0 || math.IsNaN(v) {
+				if c.want != nil && math.Abs(v-c.want[j]) > 1e-12 || c.excluded[j] && v != 0 || math.IsNaN(v) {
 					t.Errorf("coefficients %v, want %v", got, c.want)
 				}
 			}
 			if c.mode == Convex && math.Abs(sum-1) > 1e-12 {
 				t.Errorf("coefficients %v add up to %v", got, sum)
 			}
-			dc := random(3, len(got)) // of a random linear function of c
+			dc := gatetest.Random(3, len(got)) // of a random linear function of c
 			da := make([]float64, len(got))
-			c.mode.pullBack(z, dz, got, dc, c.shut, fell, da)
+			c.mode.backward(z, dz, got, dc, c.excluded, fell, da)
 			want := fd.Gradient(nil, func(a []float64) (sum float64) {
-				_, _, c, _ := coefficientsOf(c.mode, a, c.u, c.shut)
+				_, _, c, _ := coefficientsOf(c.mode, a, c.u, c.excluded)
 				for j := range c {
 					sum += dc[j] * c[j]
 				}
@@ -148,11 +152,11 @@ func TestCombine(t *testing.T) {
 // TestCombineNeverDividesByNearlyNothing sweeps gates towards all closed: the
 // coefficients stay convex and the gradient finite.
 func TestCombineNeverDividesByNearlyNothing(t *testing.T) {
-	shut := []bool{false, false, false}
+	excluded := []bool{false, false, false}
 	for a := -2.0; a > -2.6; a -= 1e-4 { // a draw of 1/2 closes at -ln 11
-		z, dz, c, fell := coefficientsOf(Convex, []float64{a, a - 1, a - 2}, []float64{0.5, 0.5, 0.5}, shut)
+		z, dz, c, fell := coefficientsOf(Convex, []float64{a, a - 1, a - 2}, []float64{0.5, 0.5, 0.5}, excluded)
 		da := make([]float64, 3)
-		Convex.pullBack(z, dz, c, []float64{1, -1, 2}, shut, fell, da)
+		Convex.backward(z, dz, c, []float64{1, -1, 2}, excluded, fell, da)
 		for j := range c {
 			if !(c[j] >= 0 && c[j] <= 1) || !finite(da) || math.Abs(da[j]) > 10/minSum {
 				t.Fatalf("at %v: coefficients %v, gradient %v", a, c, da)

@@ -2,72 +2,55 @@ package gating
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
-	"runtime"
-	"runtime/debug"
 	"time"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// LearnConfig says how gates are learned.
-type LearnConfig struct {
-	Epochs    int     // passes over the data
-	MaxSteps  int     // bound on updates; 0 for none
-	BatchSize int     // samples an update, on average where they differ in shape
-	Rate      float64 // Adam's learning rate
-	L0        float64 // lambda, the weight of the mean P(z != 0): over a group's gates first, so that a layer with many channels weighs as much as one with few
-	Combine   Combine
-	Seed      uint64 // of the order of samples and of the gates' noise
-	Workers   *kernel.Workers
-	Progress  func(step, steps int, loss float64) // called after every update; may be nil
-}
-
-// Learned is the result of Learn.
+// Learned is the result of Learn: gates of a plan.
 type Learned struct {
-	LogAlpha [][]float64 // per group, parent by parent
-	Steps    int         // batches tried, the skipped ones among them
-	Skipped  int         // of these, without a finite loss and gradient: they moved no gate
+	Plan     *Plan
+	LogAlpha LogAlpha
+	Combine  Combine
+	Steps    int // batches tried, the skipped ones among them
+	Skipped  int // of these, without a finite loss and gradient: they moved no gate
 	Elapsed  time.Duration
 }
 
-// Learn minimises E_u[loss] + lambda * mean P(z != 0) over the gates of the plan
-// by Adam, from start. Everything but the gates is frozen. Samples of each shape
-// have a program of their own with the same gates, of which those used last are
-// kept; every sample is seen equally often. It returns an error of
-// kind network.ErrUnsupported, naming the node, if a gradient cannot reach a
-// gate, and one of kind ErrDiverged if no step had a finite loss.
-func Learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
-	learned, err := learn(ctx, p, d, obj, start, c)
-	runtime.GC() // most of the heap was the program's: without this, what follows takes as much again
-	return learned, err
-}
+// Coefficients returns the coefficients of the learned gates without noise.
+func (l *Learned) Coefficients() Coefficients { return l.Plan.Coefficients(l.LogAlpha, l.Combine) }
 
-// garbage is how much of the heap may be garbage while gates are learned, in percent of what is in use. Nearly all of it
-// are large arrays without pointers that stay to the end: to mark them costs nothing, to let the heap double costs memory.
-const garbage = 25
+// Rounded returns the coefficients of the learned gates rounded to 0 or 1.
+func (l *Learned) Rounded() Coefficients { return l.Plan.Rounded(l.LogAlpha) }
 
-func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*Learned, error) {
+// Learn minimises E_u[loss] + lambda * mean P(z != 0) over the gates of the start's
+// plan by Adam. The mean is over a group's gates first, so that a layer with many
+// channels weighs as much as one with few. Everything but the gates is frozen. Samples
+// of each shape have a program of their own with the same gates, of which those used
+// last are kept; every sample is seen equally often. It returns an error of kind
+// network.ErrUnsupported, naming the node, if a gradient cannot reach a gate, one of kind
+// ErrDiverged if no step had a finite loss, and one of kind ErrOption.
+func Learn(ctx context.Context, s Start, e *Evaluator, o LearnOptions) (*Learned, error) {
+	o, err := o.Validate()
+	if err != nil {
+		return nil, err
+	}
 	began := time.Now()
-	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
-	t, err := newTrainer(p, d, obj, start, c)
+	t, err := newTrainer(s.Plan, e, s.LogAlpha, o)
 	if err != nil {
 		return nil, err
 	}
 	defer t.close()
-	total := max(1, min(c.Epochs, math.MaxInt/d.Len())*d.Len()/t.samples)
-	if c.MaxSteps > 0 {
-		total = min(total, c.MaxSteps)
-	}
+	samples := e.data.Len()
+	total := min(max(1, min(o.Epochs, math.MaxInt/samples)*samples/t.samples), o.MaxSteps)
 	done, skipped := 0, 0
-	for batches := range updates(d.Batches(c.Seed, t.forward.sizes...), t.samples) {
+	for batches := range updates(e.data.Batches(o.Seed, t.forward.sizes...), t.samples) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		t.setRate(c.Rate, done, total)
+		t.setRate(o.Rate, done, total)
 		loss, moved, err := t.step(batches)
 		if err != nil {
 			return nil, err
@@ -76,8 +59,8 @@ func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 		if !moved {
 			skipped++
 		}
-		if c.Progress != nil {
-			c.Progress(done, total, loss)
+		if o.Progress != nil {
+			o.Progress(done, total, loss)
 		}
 		if done == total {
 			break
@@ -86,7 +69,7 @@ func learn(ctx context.Context, p *Plan, d *dataset.Data, obj Objective, start [
 	if skipped == done {
 		return nil, diverged(done)
 	}
-	return &Learned{LogAlpha: t.logAlpha(), Steps: done, Skipped: skipped, Elapsed: time.Since(began)}, nil
+	return &Learned{s.Plan, t.logAlpha(), o.Combine, done, skipped, time.Since(began)}, nil
 }
 
 // updates divides batches into those of one update each, which have size samples
@@ -110,6 +93,7 @@ func updates(batches iter.Seq[[]int], size int) iter.Seq[[][]int] {
 }
 
 func diverged(steps int) error {
-	return &hinted{ErrDiverged, fmt.Sprintf("none of %d steps had a finite loss and gradient", steps),
-		"look for the parent that computes a NaN or an infinity with softmerge eval, and leave it out"}
+	return advice.Errorf(ErrDiverged,
+		"look for the parent that computes a NaN or an infinity with softmerge eval, and leave it out",
+		"none of %d steps had a finite loss and gradient", steps)
 }

@@ -4,124 +4,68 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// learnCase is a plan with data, ready to learn.
-type learnCase struct {
-	plan  *Plan
-	data  *dataset.Data
-	obj   Objective
-	start [][]float64
-}
-
-func newLearnCase(t *testing.T, models []*onnx.Model, d *dataset.Data, g Granularity, only ...string) *learnCase {
-	t.Helper()
-	obj := must(FitObjective(models[0], d, "", "", ""))(t)
-	c := &learnCase{plan: planOf(t, models, g, only...), data: must(obj.Prepare(d))(t), obj: obj}
-	losses := make([]float64, len(models))
-	c.start = must(Start(t.Context(), c.plan, InitOpen, d, obj, losses, 1, nil))(t)
-	return c
-}
-
-func (c *learnCase) learn(t *testing.T, config LearnConfig) *Learned {
-	t.Helper()
-	return must(Learn(t.Context(), c.plan, c.data, c.obj, c.start, config))(t)
-}
-
-// quick is a short run.
-func quick() LearnConfig {
-	return LearnConfig{Epochs: 2, MaxSteps: 6, BatchSize: 32, Rate: 0.1, L0: 0.01, Combine: Convex, Seed: 1}
-}
-
 // TestThreadsAndSeedsOfLearning: one and two threads give the same bits, as does the same seed; another seed does not.
 func TestThreadsAndSeedsOfLearning(t *testing.T) {
-	models := openAll(t, fineTunes("cnn_bn", 3)...)
-	d := openData(t, models[0], "val.npz").Head(128)
+	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 3)...)
+	d := gatetest.Data(t, "val.npz", Fields(models[0])).Head(128)
 	for _, g := range []Granularity{ByLayer, ByChannel} {
 		c := newLearnCase(t, models, d, g)
 		learn := func(threads int, seed uint64) (*Learned, []byte) {
 			config := quick()
-			config.Seed, config.Workers = seed, kernel.NewWorkers(threads)
-			defer config.Workers.Close()
-			l := c.learn(t, config)
-			return l, fileBytes(t, must(c.plan.Bake(c.plan.Coefficients(l.LogAlpha, Convex)))(t))
+			config.Seed = seed
+			l := gatetest.Must(Learn(t.Context(), c.start, onThreads(t, c.data, c.obj, 64, threads), config))(t)
+			return l, gatetest.Bytes(t, gatetest.Must(c.plan.Bake(l.Coefficients()))(t))
 		}
 		one, oneFile := learn(1, 1)
 		two, twoFile := learn(2, 1)
-		if !slices.EqualFunc(one.LogAlpha, two.LogAlpha, equalFloats) || !bytes.Equal(oneFile, twoFile) {
+		if !equalNumbers(one.LogAlpha.numbers, two.LogAlpha.numbers) || !bytes.Equal(oneFile, twoFile) {
 			t.Errorf("%s: one and two threads differ", g)
 		}
 		other, otherFile := learn(2, 2)
-		if slices.EqualFunc(one.LogAlpha, other.LogAlpha, equalFloats) || bytes.Equal(oneFile, otherFile) {
+		if equalNumbers(one.LogAlpha.numbers, other.LogAlpha.numbers) || bytes.Equal(oneFile, otherFile) {
 			t.Errorf("%s: another seed gives the same gates", g)
 		}
-		if one.Steps != 6 || one.Skipped != 0 || slices.EqualFunc(one.LogAlpha, c.start, equalFloats) {
-			t.Errorf("%s: %d steps, %d skipped, log a %v", g, one.Steps, one.Skipped, one.LogAlpha[0])
+		if one.Steps != 6 || one.Skipped != 0 || equalNumbers(one.LogAlpha.numbers, c.start.LogAlpha.numbers) {
+			t.Errorf("%s: %d steps, %d skipped, log a %v", g, one.Steps, one.Skipped, one.LogAlpha.groups[0])
 		}
 	}
 }
 
-// TestGradientByDifferences compares the gradient of the whole cost with respect
-// to log a with central differences of the cost at the same noise, for a small
-// network in every granularity, by both ways to combine.
-func TestGradientByDifferences(t *testing.T) {
-	models := []*onnx.Model{linearNet(t, onnx.Float32, 1), linearNet(t, onnx.Float32, 2), linearNet(t, onnx.Float32, 3)}
-	d := labelled(samples(5, 16, 4), 3)
-	rows := make([]int, 16)
-	for i := range rows {
-		rows[i] = i
+// TestStepsWithoutFiniteLoss: steps whose draw gives a NaN move nothing and are
+// counted; if all do, learning fails and says what to look for.
+func TestStepsWithoutFiniteLoss(t *testing.T) {
+	d := gatetest.Labelled(gatetest.Samples(5, 40, 2), 2)
+	good, bad := gatetest.Broken(t, 1), gatetest.Broken(t, -1)
+	config := quick()
+	config.BatchSize, config.Epochs, config.MaxSteps = 4, 4, 40
+	some := newLearnCase(t, []*onnx.Model{good, bad}, d, ByLayer).learn(t, config)
+	if some.Steps != 40 || some.Skipped == 0 || some.Skipped == 40 {
+		t.Errorf("%d of %d steps skipped, want some", some.Skipped, some.Steps)
 	}
-	for _, g := range granularities {
-		for _, mode := range []Combine{Convex, Sum} {
-			c := newLearnCase(t, models, d, g)
-			tr := must(newTrainer(c.plan, c.data, c.obj, c.start, LearnConfig{BatchSize: 16, Rate: 0.1, L0: 0.5, Combine: mode}))(t)
-			defer tr.close()
-			for i, gate := range tr.gates {
-				for e := range gate.noise { // noise that leaves every gate between 0 and 1
-					gate.noise[e] = 0.1 + 0.05*float64((3*i+e)%4)
-				}
-			}
-			cost := func() float64 {
-				for i := range tr.sums {
-					clear(tr.sums[i])
-				}
-				return must(tr.gradient(rows, 1))(t)
-			}
-			cost()
-			grads := make([][]float32, len(tr.sums))
-			for i := range tr.sums {
-				grads[i] = slices.Clone(tr.sums[i])
-			}
-			for i, gate := range tr.gates {
-				for e, v := range gate.value {
-					const h = 1e-2
-					gate.value[e] = v + h
-					hi := cost()
-					gate.value[e] = v - h
-					lo := cost()
-					gate.value[e] = v
-					if slope := (hi - lo) / (2 * h); math.Abs(slope-float64(grads[i][e])) > 2e-3*math.Max(0.1, math.Abs(slope)) {
-						t.Errorf("%s %s: gradient %d of %s is %v, differences give %v", g, mode, e, c.plan.Groups[i].Name, grads[i][e], slope)
-					}
-				}
-			}
+	for _, a := range some.LogAlpha.groups {
+		if !finite(a) {
+			t.Errorf("log a %v", a)
 		}
+	}
+	c := newLearnCase(t, []*onnx.Model{bad, gatetest.Broken(t, -2)}, d, ByLayer)
+	if _, err := Learn(t.Context(), c.start, c.evaluator(t), config); !errors.Is(err, ErrDiverged) {
+		t.Errorf("with NaN in every step: %v", err)
 	}
 }
 
 // TestLearnStopsWhenCancelled makes no further update and returns the context's error.
 func TestLearnStopsWhenCancelled(t *testing.T) {
-	models := openAll(t, fineTunes("mlp", 3)...)
-	c := newLearnCase(t, models, openData(t, models[0], "val.npz"), ByLayer)
+	models := gatetest.Open(t, gatetest.FineTunes("mlp", 3)...)
+	c := newLearnCase(t, models, gatetest.Data(t, "val.npz", Fields(models[0])), ByLayer)
 	ctx, cancel := context.WithCancel(t.Context())
 	config := quick()
 	config.MaxSteps, config.Epochs = 100, 100
@@ -135,104 +79,8 @@ func TestLearnStopsWhenCancelled(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := Learn(ctx, c.plan, c.data, c.obj, c.start, config); !errors.Is(err, context.Canceled) || steps != 3 {
+	if _, err := Learn(ctx, c.start, c.evaluator(t), config); !errors.Is(err, context.Canceled) || steps != 3 {
 		t.Errorf("stopped after %d steps: %v", steps, err)
-	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Evaluate(cancelled, models[0], c.data, c.obj, 64, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Evaluate: %v", err)
-	}
-	if _, err := Merge(cancelled, selectAll(t, models), c.data, Options{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("Merge: %v", err)
-	}
-}
-
-// fixedNet is linearNet for exactly batch samples (-1 for any), with the batch size
-// written into a Reshape as the second dimension, so that it cannot be run on more at once.
-func fixedNet(t *testing.T, batch int64, seed uint64) *onnx.Model {
-	t.Helper()
-	b := newBuilt()
-	b.in("x", batch, 4)
-	b.weight(t, "w1", onnx.Float32, seed, 4, 6)
-	b.weight(t, "w2", onnx.Float32, seed+200, 6, 3)
-	b.node("MatMul", "h", []string{"x", "w1"})
-	b.node("Tanh", "r", []string{"h"})
-	shape := must(onnx.NewTensor("shape", []int{2}, []int64{6, batch}))(t)
-	b.Initializer = append(b.Initializer, shape)
-	b.node("Transpose", "turned", []string{"r"})
-	b.node("Reshape", "same", []string{"turned", "shape"})
-	b.node("Transpose", "s", []string{"same"})
-	b.node("MatMul", "y", []string{"s", "w2"})
-	b.out("y")
-	return b.model(t)
-}
-
-// TestMicroBatchesAddUp learns on a graph whose batch size cannot be changed in
-// runs of that size: the gradient is that of one large batch.
-func TestMicroBatchesAddUp(t *testing.T) {
-	d := labelled(samples(5, 12, 4), 3)
-	rows := []int{3, 1, 4, 0, 5, 9, 2, 6, 8, 7, 10, 11}
-	grads := map[int64][]float32{}
-	for _, batch := range []int64{-1, 4} {
-		var models []*onnx.Model
-		for seed := range uint64(3) {
-			models = append(models, fixedNet(t, batch, seed))
-		}
-		c := newLearnCase(t, models, d, ByLayer)
-		tr := must(newTrainer(c.plan, c.data, c.obj, c.start, LearnConfig{BatchSize: 12, Rate: 0.1, L0: 0.01, Combine: Convex, Seed: 4}))(t)
-		if want := map[int64]int{-1: 12, 4: 4}[batch]; tr.forward.sizes[0] != want || tr.samples != 12 {
-			t.Fatalf("batch %d: %d samples an update, %d a run, want 12 and %d", batch, tr.samples, tr.forward.sizes[0], want)
-		}
-		before := slices.Clone(tr.gates[0].value)
-		cost, moved, err := tr.step(slices.Collect(slices.Chunk(rows, tr.forward.sizes[0])))
-		if err != nil || !moved || slices.Equal(before, tr.gates[0].value) {
-			t.Fatalf("batch %d: cost %v, moved %v: %v", batch, cost, moved, err)
-		}
-		for _, s := range tr.sums {
-			grads[batch] = append(grads[batch], s...)
-		}
-		tr.close()
-	}
-	for i, want := range grads[-1] {
-		if math.Abs(float64(grads[4][i]-want)) > 1e-5 {
-			t.Errorf("gradient %d: %v in micro-batches, %v at once", i, grads[4][i], want)
-		}
-	}
-}
-
-// brokenNet is x -> MatMul -> Log: with weights below zero every output is NaN.
-func brokenNet(t *testing.T, weight float64) *onnx.Model {
-	t.Helper()
-	b := newBuilt()
-	b.in("x", -1, 2)
-	b.tensor(t, "w", onnx.Float32, []float64{weight, weight, weight, weight}, 2, 2)
-	b.node("Abs", "a", []string{"x"})
-	b.node("MatMul", "h", []string{"a", "w"})
-	b.node("Log", "y", []string{"h"})
-	b.out("y")
-	return b.model(t)
-}
-
-// TestStepsWithoutFiniteLoss: steps whose draw gives a NaN move nothing and are
-// counted; if all do, learning fails and says what to look for.
-func TestStepsWithoutFiniteLoss(t *testing.T) {
-	d := labelled(samples(5, 40, 2), 2)
-	good, bad := brokenNet(t, 1), brokenNet(t, -1)
-	config := quick()
-	config.BatchSize, config.Epochs, config.MaxSteps = 4, 4, 40
-	some := newLearnCase(t, []*onnx.Model{good, bad}, d, ByLayer).learn(t, config)
-	if some.Steps != 40 || some.Skipped == 0 || some.Skipped == 40 {
-		t.Errorf("%d of %d steps skipped, want some", some.Skipped, some.Steps)
-	}
-	for _, a := range some.LogAlpha {
-		if !finite(a) {
-			t.Errorf("log a %v", a)
-		}
-	}
-	c := newLearnCase(t, []*onnx.Model{bad, brokenNet(t, -2)}, d, ByLayer)
-	if _, err := Learn(t.Context(), c.plan, c.data, c.obj, c.start, config); !errors.Is(err, ErrDiverged) {
-		t.Errorf("with NaN in every step: %v", err)
 	}
 }
 
@@ -240,23 +88,99 @@ func TestStepsWithoutFiniteLoss(t *testing.T) {
 // error that names it.
 func TestFirstStepFails(t *testing.T) {
 	net := func(seed uint64) *onnx.Model {
-		b := newBuilt()
-		b.in("x", -1, 4)
-		b.weight(t, "w", onnx.Float32, seed, 4, 3)
-		b.node("MatMul", "h", []string{"x", "w"})
-		b.node("Cast", "index", []string{"x"}, intAttr("to", int64(onnx.Int64)))
-		b.node("GatherElements", "y", []string{"h", "index"}, intAttr("axis", 1))
-		b.out("y")
-		return b.model(t)
+		b := gatetest.NewBuilder()
+		b.In("x", -1, 4)
+		b.Weight(t, "w", onnx.Float32, seed, 4, 3)
+		b.Node("MatMul", "h", []string{"x", "w"})
+		b.Node("Cast", "index", []string{"x"}, gatetest.Int("to", int64(onnx.Int64)))
+		b.Node("GatherElements", "y", []string{"h", "index"}, gatetest.Int("axis", 1))
+		b.Out("y")
+		return b.Model(t)
 	}
-	d := samples(3, 8, 4)
+	d := gatetest.Samples(3, 8, 4)
 	for i := range d.Inputs[0].Floats {
 		d.Inputs[0].Floats[i] = 9
 	}
 	d.Label = &dataset.Column{Name: "y", Type: onnx.Float32, Shape: []int{4}, Floats: make([]float32, 32)}
 	p := planOf(t, []*onnx.Model{net(1), net(2)}, ByLayer)
-	_, err := Learn(t.Context(), p, d, Objective{Output: "y", Loss: network.MSE{}}, [][]float64{{1, 1}}, quick())
+	e := evaluatorOf(t, d, Objective{Output: "y", Loss: network.MSE{}}, 8)
+	_, err := Learn(t.Context(), Start{p, LogAlpha{numbersOf(p, []float64{1, 1})}}, e, quick())
 	if err == nil || !strings.Contains(err.Error(), "GatherElements") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestLearningSeesAllLengths: every length moves the gates, an update has about
+// the samples asked for, and passes are counted in samples.
+func TestLearningSeesAllLengths(t *testing.T) {
+	d := gatetest.Sequences(t, 40, 7, 1)
+	c := newLearnCase(t, taggers(t, -1), d, ByLayer)
+	l := c.learn(t, LearnOptions{Epochs: 5, BatchSize: 16, Seed: 5})
+	if l.Steps != 15 || l.Skipped != 0 {
+		t.Errorf("%d steps, %d skipped: want 5 passes over 48 samples, 16 a step", l.Steps, l.Skipped)
+	}
+	seen := map[int]int{}
+	rows := 0
+	for batches := range updates(d.Batches(5, 16, 7, 1), 16) {
+		for _, b := range batches {
+			part, _ := d.Locate(b)
+			seen[part] += len(b)
+			rows += len(b)
+		}
+		if rows >= 480 {
+			break
+		}
+	}
+	if rows >= 496 || seen[0] < 380 || seen[1] < 60 || seen[2] < 9 {
+		t.Errorf("%d rows, by length %v", rows, seen)
+	}
+}
+
+// TestUpdatesHaveTheirSizeOnAverage groups batches of many sizes.
+func TestUpdatesHaveTheirSizeOnAverage(t *testing.T) {
+	sizes := []int{7, 7, 2, 10, 1, 1, 1, 3, 9, 9, 4}
+	batches := func(yield func([]int) bool) {
+		for i := 0; ; i++ {
+			if !yield(make([]int, sizes[i%len(sizes)])) {
+				return
+			}
+		}
+	}
+	seen, n := 0, 0
+	for list := range updates(batches, 10) {
+		for _, b := range list {
+			seen += len(b)
+		}
+		n++
+		if len(list) == 0 || seen < 10*n || seen >= 10*n+10 {
+			t.Fatalf("after %d updates %d samples", n, seen)
+		}
+		if n == 100 {
+			break
+		}
+	}
+}
+
+// TestLearnedHandsOnItsPlan: gates are of the start's plan, and what comes of them is the plan's.
+func TestLearnedHandsOnItsPlan(t *testing.T) {
+	c := newLearnCase(t, taggers(t, -1), gatetest.Sequences(t, 9, 9), ByChannel)
+	start := c.start
+	start.Plan = c.plan.Excluding(Exclusion{0, 1})
+	o := quick()
+	o.Combine = Sum
+	l := gatetest.Must(Learn(t.Context(), start, c.evaluator(t), o))(t)
+	if l.Plan != start.Plan || l.Combine != Sum || l.Coefficients().At(0, 1, 0) != 0 || l.Rounded().At(0, 1, 0) != 0 {
+		t.Errorf("coefficients %v, rounded %v", l.Coefficients().groups[0], l.Rounded().groups[0])
+	}
+	if want := l.Plan.Coefficients(l.LogAlpha, Sum); !equalNumbers(l.Coefficients().numbers, want.numbers) {
+		t.Error("the coefficients are not those of the way to combine")
+	}
+	if want := l.Plan.Rounded(l.LogAlpha); !equalNumbers(l.Rounded().numbers, want.numbers) {
+		t.Error("rounded otherwise than the plan does")
+	}
+	for _, bad := range []LearnOptions{{Epochs: -1}, {Combine: "product"}} {
+		if _, err := Learn(t.Context(), start, c.evaluator(t), bad); !errors.Is(err, ErrOption) {
+			t.Errorf("%+v: %v", bad, err)
+		}
 	}
 }

@@ -29,7 +29,8 @@ func TestMetrics(t *testing.T) {
 	}{
 		{"accuracy", &accuracy{axis: 1},
 			[2]*network.Tensor{floatsOf([]int{2, 3}, 1, 3, 2, 5, 5, 1), floatsOf([]int{1, 3}, 0, 1, 2)},
-			[2]*network.Tensor{intsOf([]int{2}, 1, 1), intsOf([]int{1}, 2)}, 2.0 / 3}, // of equal scores the first counts
+			[2]*network.Tensor{intsOf([]int{2}, 1, 1),
+				intsOf([]int{1}, 2)}, 2.0 / 3}, // of equal scores the first counts
 		{"accuracy beside NaN", &accuracy{axis: 1},
 			[2]*network.Tensor{floatsOf([]int{2, 2}, nan, 3, nan, nan), floatsOf([]int{1, 2}, 1, 0)},
 			[2]*network.Tensor{intsOf([]int{2}, 1, 0), intsOf([]int{1}, 0)}, 2.0 / 3},

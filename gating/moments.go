@@ -4,8 +4,6 @@ import (
 	"context"
 	"math"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -63,13 +61,16 @@ func innerOf(shape []int, axis int) int {
 }
 
 // channelMoments measures the channels of what layers compute in parent j, all in one pass over the data.
-func channelMoments(ctx context.Context, m *onnx.Model, layers []repairable, j int, output string, d *dataset.Data, w *kernel.Workers) ([]moments, error) {
+func (e *Evaluator) channelMoments(ctx context.Context, m *onnx.Model, layers []repairable, j int) ([]moments, error) {
 	collected := make([]*sums, len(layers))
 	names := make([]string, len(layers))
 	for i, l := range layers {
 		collected[i], names[i] = newSums(l.channels), l.value(j)
 	}
-	o, err := newObserver(m, names, output, d, d.Len(), w, func(i int, t *network.Tensor) { collected[i].add(t, layers[i].axis(t)) })
+	o, err := e.newObserver(m, names, e.data.Len(), func(i int,
+		t *network.Tensor) {
+		collected[i].add(t, layers[i].axis(t))
+	})
 	if err != nil {
 		return nil, err
 	}

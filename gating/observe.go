@@ -3,8 +3,6 @@ package gating
 import (
 	"context"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -15,13 +13,13 @@ type observer struct {
 	runner  *network.Runner
 }
 
-// newObserver prepares to show the named values of a model over the samples of d
-// that have the first one's shape, batch of them at a time. show gets a value's position among the names;
-// it may change the elements for the nodes that run later. output is the one that
+// newObserver prepares to show the named values of a model over the samples that have
+// the first one's shape, batch of them at a time. show gets a value's position among the
+// names; it may change the elements for the nodes that run later. The objective's output
 // tells whether a graph exported for a fixed batch size takes more at once.
-func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, batch int, w *kernel.Workers, show func(i int, t *network.Tensor)) (*observer, error) {
-	d = d.Parts()[0]
-	f, err := newForward(m, d, output, batch, nil, w)
+func (e *Evaluator) newObserver(m *onnx.Model, names []string, batch int,
+	show func(i int, t *network.Tensor)) (*observer, error) {
+	f, err := e.over(e.data.Parts()[0]).forward(m, nil, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +28,7 @@ func newObserver(m *onnx.Model, names []string, output string, d *dataset.Data, 
 	if err != nil {
 		return nil, err
 	}
-	r, err := network.NewObserver(g, w, show)
+	r, err := network.NewObserver(g, e.workers, show)
 	if err != nil {
 		return nil, err
 	}

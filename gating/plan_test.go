@@ -1,118 +1,139 @@
 package gating
 
 import (
-	"math"
+	"errors"
 	"strings"
 	"testing"
 
-	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 )
 
 // TestPlanGroups counts and names the groups of every granularity, and their units.
 func TestPlanGroups(t *testing.T) {
-	models := openAll(t, fineTunes("cnn_bn", 3)...)
+	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 3)...)
 	layers, params := 0, 0
 	modules := map[string]bool{}
-	for _, l := range planOf(t, models, ByLayer).Layers {
+	for _, l := range planOf(t, models, ByLayer).layers {
 		layers++
-		modules[l.Layer.Scope] = true
+		modules[l.layer.Scope] = true
 		if l.affine {
 			params++
 		} else {
-			params += len(l.Layer.Params)
+			params += len(l.layer.Params)
 		}
 	}
-	for g, want := range map[Granularity]int{ByModel: 1, ByModule: len(modules), ByLayer: layers, ByChannel: layers, ByTensor: params} {
+	for g, want := range map[Granularity]int{ByModel: 1, ByModule: len(modules), ByLayer: layers, ByChannel: layers,
+		ByTensor: params} {
 		p := planOf(t, models, g)
-		if len(p.Groups) != want || len(p.Layers) != layers {
-			t.Errorf("%s: %d groups of %d layers, want %d of %d", g, len(p.Groups), len(p.Layers), want, layers)
+		if len(p.groups) != want || len(p.layers) != layers {
+			t.Errorf("%s: %d groups of %d layers, want %d of %d", g, len(p.groups), len(p.layers), want, layers)
 		}
 		names := map[string]bool{}
-		for _, group := range p.Groups {
-			names[group.Name] = true
-			if len(group.Shut) != 3 || g != ByChannel && group.Units != 1 {
+		for _, group := range p.groups {
+			names[group.name] = true
+			if len(group.excluded) != 3 || g != ByChannel && group.units != 1 {
 				t.Errorf("%s: group %+v", g, group)
 			}
 		}
-		if len(names) != len(p.Groups) {
+		if len(names) != len(p.groups) {
 			t.Errorf("%s: two groups of one name", g)
 		}
-		for _, l := range p.Layers {
-			for k, at := range l.Groups {
-				channels := l.Layer.Params[k].Shape[l.Layer.Params[k].ChannelAxis]
-				if g == ByChannel && p.Groups[at].Units != channels {
-					t.Errorf("layer %s: %d units for %d channels", l.Layer.Name, p.Groups[at].Units, channels)
+		for _, l := range p.layers {
+			for k, at := range l.groups {
+				channels := l.layer.Params[k].Shape[l.layer.Params[k].ChannelAxis]
+				if g == ByChannel && p.groups[at].units != channels {
+					t.Errorf("layer %s: %d units for %d channels", l.layer.Name, p.groups[at].units, channels)
 				}
-				if g != ByTensor && at != l.Groups[0] || l.affine && at != l.Groups[0] {
-					t.Errorf("%s: the parameters of layer %s have groups %v", g, l.Layer.Name, l.Groups)
+				if g != ByTensor && at != l.groups[0] || l.affine && at != l.groups[0] {
+					t.Errorf("%s: the parameters of layer %s have groups %v", g, l.layer.Name, l.groups)
 				}
 			}
 		}
 	}
-	weights := must(LoadWeights(selectAll(t, models)))(t)
-	if _, err := NewPlan(weights, "pixel"); err == nil || !strings.Contains(err.Error(), "want model, module") {
+	weights := gatetest.Must(LoadWeights(gatetest.Select(t, models)))(t)
+	if _, err := NewPlan(weights, "pixel"); !errors.Is(err, ErrOption) ||
+		!strings.Contains(err.Error(), "want model, module") {
 		t.Errorf("granularity pixel: %v", err)
 	}
 }
 
 // TestPlanModules names one group for each scope of a network with scopes.
 func TestPlanModules(t *testing.T) {
-	models := openAll(t, fineTunes("resnet", 3)...)
+	models := gatetest.Open(t, gatetest.FineTunes("resnet", 3)...)
 	p := planOf(t, models, ByModule)
-	if len(p.Groups) < 2 || len(p.Groups) >= len(p.Layers) {
-		t.Errorf("%d modules of %d layers", len(p.Groups), len(p.Layers))
+	if len(p.groups) < 2 || len(p.groups) >= len(p.layers) {
+		t.Errorf("%d modules of %d layers", len(p.groups), len(p.layers))
 	}
-	for _, l := range p.Layers {
-		if want := "module " + l.Layer.Scope; p.Groups[l.Groups[0]].Name != want {
-			t.Errorf("layer %s is in %q, want %q", l.Layer.Name, p.Groups[l.Groups[0]].Name, want)
+	for _, l := range p.layers {
+		if want := "module " + l.layer.Scope; p.groups[l.groups[0]].name != want {
+			t.Errorf("layer %s is in %q, want %q", l.layer.Name, p.groups[l.groups[0]].name, want)
 		}
 	}
 }
 
 // TestRounded keeps gates of one half and more, and the largest where all would close.
 func TestRounded(t *testing.T) {
-	p := planOf(t, openAll(t, fineTunes("mlp", 3)...), ByLayer)
-	p.Groups[2].Shut[2] = true
-	logAlpha := [][]float64{{1, 0.2, -1}, {-1, -0.2, -3}, {-2, -5, 5}}
-	want := [][]float64{{0.5, 0.5, 0}, {0, 1, 0}, {1, 0, 0}}
-	for g, got := range p.Rounded(logAlpha) {
-		if !equalFloats(got, want[g]) {
-			t.Errorf("group %d: %v, want %v", g, got, want[g])
-		}
+	p := excluding(planOf(t, gatetest.Open(t, gatetest.FineTunes("mlp", 3)...), ByLayer), 2, 2)
+	a := LogAlpha{numbersOf(p, []float64{1, 0.2, -1}, []float64{-1, -0.2, -3}, []float64{-2, -5, 5})}
+	want := numbersOf(p, []float64{0.5, 0.5, 0}, []float64{0, 1, 0}, []float64{1, 0, 0})
+	if got := p.Rounded(a); !equalNumbers(got.numbers, want) {
+		t.Errorf("got %v, want %v", got.groups, want.groups)
 	}
 }
 
-// TestUniform divides by the parents that are in and not shut.
-func TestUniform(t *testing.T) {
-	p := planOf(t, openAll(t, fineTunes("mlp", 3)...), ByChannel)
-	p.Groups[1].Shut[0] = true
-	for g, got := range p.Uniform([]bool{true, false, true}) {
-		units := p.Groups[g].Units
-		want := [3]float64{0.5, 0, 0.5}
-		if g == 1 {
-			want = [3]float64{0, 0, 1}
-		}
-		for i, v := range got {
-			if math.Abs(v-want[i/units]) > 0 {
-				t.Fatalf("group %d: element %d is %v, want %v", g, i, v, want[i/units])
+// TestAverage divides by the parents that are in and not excluded; without a list all are in.
+func TestAverage(t *testing.T) {
+	p := excluding(planOf(t, gatetest.Open(t, gatetest.FineTunes("mlp", 3)...), ByChannel), 1, 0)
+	for _, c := range []struct {
+		in          []bool
+		want, where [3]float64 // where parent 0 is excluded
+	}{
+		{[]bool{true, false, true}, [3]float64{0.5, 0, 0.5}, [3]float64{0, 0, 1}},
+		{[]bool{true, false, false}, [3]float64{1, 0, 0}, [3]float64{}},
+		{nil, [3]float64{1.0 / 3, 1.0 / 3, 1.0 / 3}, [3]float64{0, 0.5, 0.5}},
+	} {
+		for g, got := range p.Average(c.in).groups {
+			want := c.want
+			if g == 1 {
+				want = c.where
+			}
+			for i, v := range got {
+				if v != want[i/p.groups[g].units] {
+					t.Fatalf("%v, group %d: element %d is %v, want %v", c.in, g, i, v, want)
+				}
 			}
 		}
 	}
 }
 
-// TestIdenticalLayersNeedNoGates leaves out layers that are equal in all parents.
-func TestIdenticalLayersNeedNoGates(t *testing.T) {
-	models := openAll(t, "mlp/ft0.onnx", "mlp/ft0.onnx")
-	w := must(LoadWeights(selectAll(t, models)))(t)
-	if len(w.layers) != 0 {
-		t.Errorf("%d layers are mixed", len(w.layers))
+// TestExcludingMakesAnotherPlan: the plan that it is called on stays as it is, and what
+// is made of the new one stays too when more is excluded from that.
+func TestExcludingMakesAnotherPlan(t *testing.T) {
+	p := planOf(t, gatetest.Open(t, gatetest.FineTunes("mlp", 3)...), ByChannel)
+	if p.Excluding() != p {
+		t.Error("nothing to exclude makes another plan")
 	}
-	for l := range w.skipped {
-		if l.Status != graphmatch.Identical {
-			t.Errorf("layer %s is %s", l.Name, l.Status)
+	once := p.Excluding(Exclusion{Group: 1, Parent: 2}, Exclusion{Group: 0, Parent: 0})
+	twice := once.Excluding(Exclusion{Group: 1, Parent: 0})
+	for _, c := range []struct {
+		plan *Plan
+		want map[Exclusion]bool
+	}{
+		{p, nil},
+		{once, map[Exclusion]bool{{1, 2}: true, {0, 0}: true}},
+		{twice, map[Exclusion]bool{{1, 2}: true, {0, 0}: true, {1, 0}: true}},
+	} {
+		average := c.plan.Average(nil)
+		for g := range c.plan.Groups() {
+			for j := range 3 {
+				if got := c.plan.Excluded(g, j); got != c.want[Exclusion{g, j}] || (average.At(g, j, 0) == 0) != got {
+					t.Errorf("group %d, parent %d: excluded %v, coefficient %v", g, j, got, average.At(g, j, 0))
+				}
+			}
 		}
 	}
-	if p := must(NewPlan(w, ByLayer))(t); len(p.Groups) != 0 || must(p.Bake(nil))(t) != models[0] {
-		t.Errorf("%d groups; baking nothing must give the base itself", len(p.Groups))
+	if twice.Granularity() != ByChannel || twice.Selection() != p.Selection() ||
+		len(twice.Groups()) != len(p.Groups()) {
+		t.Error("the new plan is not of the same layers")
 	}
 }

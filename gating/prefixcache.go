@@ -23,7 +23,8 @@ type prefixCache struct {
 // there is nothing to keep or more than room, in bytes, or where axis 0 does not count
 // samples: it must have the length of the batch, and follow it when the graph is
 // lowered for another one.
-func newPrefixCache(p *network.Program, batch, n, room int, lower func(batch int) (*network.Program, error)) *prefixCache {
+func newPrefixCache(p *network.Program, batch, n, room int,
+	lower func(batch int) (*network.Program, error)) *prefixCache {
 	specs := p.Boundary()
 	if p.PrefixNodes() == 0 || perSample(specs, batch) > room/n {
 		return nil
@@ -38,7 +39,8 @@ func newPrefixCache(p *network.Program, batch, n, room int, lower func(batch int
 	}
 	c := &prefixCache{known: make([]bool, n)}
 	for _, s := range specs {
-		c.values = append(c.values, network.NewTensor(network.Spec{Type: s.Type, Shape: append([]int{n}, s.Shape[1:]...)}))
+		c.values = append(c.values, network.NewTensor(network.Spec{Type: s.Type,
+			Shape: append([]int{n}, s.Shape[1:]...)}))
 		c.batch = append(c.batch, network.NewTensor(s))
 	}
 	return c

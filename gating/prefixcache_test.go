@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -12,57 +13,46 @@ import (
 // weight is going to be selected. between is a list of operators on the batch.
 func deepNet(t *testing.T, seed uint64, between ...string) *onnx.Model {
 	t.Helper()
-	b := newBuilt()
-	b.in("x", -1, 4)
-	b.weight(t, "first", onnx.Float32, 1, 4, 6)
-	b.node("MatMul", "h", []string{"x", "first"})
+	b := gatetest.NewBuilder()
+	b.In("x", -1, 4)
+	b.Weight(t, "first", onnx.Float32, 1, 4, 6)
+	b.Node("MatMul", "h", []string{"x", "first"})
 	last := "h"
 	for _, op := range between {
 		out := last + op
 		switch op {
 		case "ReduceMean":
-			b.node(op, "mean", []string{last}, intsAttr("axes", 0))
-			b.node("Sub", out, []string{last, "mean"})
+			b.Node(op, "mean", []string{last}, gatetest.Ints("axes", 0))
+			b.Node("Sub", out, []string{last, "mean"})
 		case "Transpose":
-			b.node(op, last+"1", []string{last}, intsAttr("perm", 1, 0))
-			b.node("Tanh", last+"2", []string{last + "1"})
-			b.node(op, out, []string{last + "2"}, intsAttr("perm", 1, 0))
+			b.Node(op, last+"1", []string{last}, gatetest.Ints("perm", 1, 0))
+			b.Node("Tanh", last+"2", []string{last + "1"})
+			b.Node(op, out, []string{last + "2"}, gatetest.Ints("perm", 1, 0))
 		default:
-			b.node(op, out, []string{last})
+			b.Node(op, out, []string{last})
 		}
 		last = out
 	}
-	b.weight(t, "second", onnx.Float32, seed+200, 6, 3)
-	b.node("MatMul", "y", []string{last, "second"})
-	b.out("y")
-	return b.model(t)
+	b.Weight(t, "second", onnx.Float32, seed+200, 6, 3)
+	b.Node("MatMul", "y", []string{last, "second"})
+	b.Out("y")
+	return b.Model(t)
 }
 
 // deepCase learns on a network with fewer samples than epochs need.
-func deepCase(t *testing.T, between ...string) (*learnCase, LearnConfig) {
+func deepCase(t *testing.T, between ...string) (*learnCase, LearnOptions) {
 	t.Helper()
 	models := []*onnx.Model{deepNet(t, 1, between...), deepNet(t, 2, between...), deepNet(t, 3, between...)}
 	config := quick()
 	config.BatchSize, config.Epochs, config.MaxSteps = 8, 5, 20
-	return newLearnCase(t, models, labelled(samples(5, 32, 4), 3), ByLayer), config
-}
-
-// firstUpdates are the batches of the first n updates of seed 1.
-func firstUpdates(tr *trainer, n int) (list [][][]int) {
-	for batches := range updates(tr.forward.data.Batches(1, tr.forward.sizes...), tr.samples) {
-		if list = append(list, batches); len(list) == n {
-			break
-		}
-	}
-	return list
+	return newLearnCase(t, models, gatetest.Labelled(gatetest.Samples(5, 32, 4), 3), ByLayer), config
 }
 
 // TestPrefixRunsOncePerSample: from the second epoch on (and one comparison) the
 // data is not looked at again.
 func TestPrefixRunsOncePerSample(t *testing.T) {
 	c, config := deepCase(t, "Tanh")
-	tr := must(newTrainer(c.plan, c.data, c.obj, c.start, config))(t)
-	defer tr.close()
+	tr := c.trainer(t, config)
 	if tr.prefixes[0] == nil {
 		t.Fatal("there is no cache")
 	}
@@ -87,8 +77,7 @@ func TestPrefixChangesNothing(t *testing.T) {
 	for name, keeps := range map[string]bool{"Tanh": true, "Transpose": true, "ReduceMean": false} {
 		c, config := deepCase(t, name)
 		learn := func(cached bool) (*trainer, []float32) {
-			tr := must(newTrainer(c.plan, c.data, c.obj, c.start, config))(t)
-			t.Cleanup(tr.close)
+			tr := c.trainer(t, config)
 			if !cached {
 				tr.prefixes[0] = nil
 			}
@@ -115,29 +104,69 @@ func TestPrefixChangesNothing(t *testing.T) {
 // TestPrefixIsKeptOnlyBySamples: where axis 0 does not count samples, or nothing
 // comes before the first gate, there is no cache.
 func TestPrefixIsKeptOnlyBySamples(t *testing.T) {
-	b := newBuilt()
-	b.in("x", -1, 4)
-	b.weight(t, "first", onnx.Float32, 1, 4, 6)
-	b.node("MatMul", "h", []string{"x", "first"})
-	b.node("Transpose", "columns", []string{"h"}, intsAttr("perm", 1, 0))
-	b.node("Tanh", "r", []string{"columns"})
-	w := b.weight(t, "second", onnx.Float32, 2, 3, 6)
-	b.node("MatMul", "scores", []string{"second", "r"})
-	b.node("Transpose", "y", []string{"scores"}, intsAttr("perm", 1, 0))
-	b.out("y")
-	m := b.model(t)
-	values := random(9, 18)
-	other := must(m.With(onnx.SetValues(initializers(m)[w.GetName()], func() ([]float64, error) { return values, nil })))(t)
-	c := newLearnCase(t, []*onnx.Model{m, other}, labelled(samples(5, 32, 4), 3), ByLayer)
-	tr := must(newTrainer(c.plan, c.data, c.obj, c.start, quick()))(t)
-	defer tr.close()
-	if must(tr.program(0))(t).network.PrefixNodes() == 0 || tr.prefixes[0] != nil {
-		t.Errorf("%d nodes before the gate, cache %v", must(tr.program(0))(t).network.PrefixNodes(), tr.prefixes[0] != nil)
+	b := gatetest.NewBuilder()
+	b.In("x", -1, 4)
+	b.Weight(t, "first", onnx.Float32, 1, 4, 6)
+	b.Node("MatMul", "h", []string{"x", "first"})
+	b.Node("Transpose", "columns", []string{"h"}, gatetest.Ints("perm", 1, 0))
+	b.Node("Tanh", "r", []string{"columns"})
+	b.Weight(t, "second", onnx.Float32, 2, 3, 6)
+	b.Node("MatMul", "scores", []string{"second", "r"})
+	b.Node("Transpose", "y", []string{"scores"}, gatetest.Ints("perm", 1, 0))
+	b.Out("y")
+	m := b.Model(t)
+	values := gatetest.Random(9, 18)
+	other := gatetest.Must(m.With(onnx.SetValues(initializers(m)["second"],
+		func() ([]float64, error) { return values, nil })))(t)
+	c := newLearnCase(t, []*onnx.Model{m, other}, gatetest.Labelled(gatetest.Samples(5, 32, 4), 3), ByLayer)
+	tr := c.trainer(t, quick())
+	if gatetest.Must(tr.program(0))(t).network.PrefixNodes() == 0 || tr.prefixes[0] != nil {
+		t.Errorf("%d nodes before the gate, cache %v", gatetest.Must(tr.program(0))(t).network.PrefixNodes(),
+			tr.prefixes[0] != nil)
 	}
-	whole := newLearnCase(t, []*onnx.Model{linearNet(t, onnx.Float32, 1), linearNet(t, onnx.Float32, 2)}, labelled(samples(5, 32, 4), 3), ByLayer)
-	all := must(newTrainer(whole.plan, whole.data, whole.obj, whole.start, quick()))(t)
-	defer all.close()
-	if n := must(all.program(0))(t).network.PrefixNodes(); (n > 0) != (all.prefixes[0] != nil) {
+	whole := newLearnCase(t, []*onnx.Model{linearNet(t, onnx.Float32, 1), linearNet(t, onnx.Float32, 2)},
+		gatetest.Labelled(gatetest.Samples(5, 32, 4), 3), ByLayer)
+	all := whole.trainer(t, quick())
+	if n := gatetest.Must(all.program(0))(t).network.PrefixNodes(); (n > 0) != (all.prefixes[0] != nil) {
 		t.Errorf("%d nodes before the first gate, cache %v", n, all.prefixes[0] != nil)
+	}
+}
+
+// TestPrefixOfSeveralLengths keeps what comes before the first gate for each
+// length, while programs come and go, and learns the same gates as without.
+func TestPrefixOfSeveralLengths(t *testing.T) {
+	d := gatetest.Sequences(t, 12, 8, 8, 4)
+	c := newLearnCase(t, taggers(t, -1), d, ByLayer, "w2")
+	learn := func(cached bool) (*trainer, []float32) {
+		tr := c.trainer(t, LearnOptions{BatchSize: 4, L0: new(0.0), Seed: 1})
+		tr.programs.most = 2
+		for part := range tr.tried {
+			if !cached {
+				tr.tried[part], tr.prefixes[part] = true, nil
+			}
+		}
+		for _, batches := range firstUpdates(tr, 24) {
+			if _, _, err := tr.step(batches); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return tr, tr.gates[0].value
+	}
+	tr, with := learn(true)
+	_, without := learn(false)
+	for part, n := range []int{12, 8, 8, 4} {
+		p := tr.prefixes[part]
+		if p == nil || !p.proven || !slices.Equal(p.known, slices.Repeat([]bool{true}, n)) {
+			t.Fatalf("part %d: %+v", part, p)
+		}
+	}
+	positions := 12*1 + 8*2 + 8*3 + 4*4
+	if got := maxPrefixBytes - tr.room; got != 8*6*positions {
+		t.Errorf("%d bytes are taken, want %d", got, 8*6*positions)
+	}
+	for i := range with {
+		if math.Abs(float64(with[i]-without[i])) > 1e-5 {
+			t.Errorf("log a %v, without the cache %v", with, without)
+		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -26,7 +24,8 @@ func normNodes(m *onnx.Model) []*onnxpb.NodeProto {
 	var list []*onnxpb.NodeProto
 	for _, n := range m.Proto().GetGraph().GetNode() {
 		in := n.GetInput()
-		if n.GetOpType() == "BatchNormalization" && len(in) == 5 && tensors[in[3]] != nil && tensors[in[4]] != nil && !wasReset(m, n, tensors) {
+		if n.GetOpType() == "BatchNormalization" && len(in) == 5 && tensors[in[3]] != nil && tensors[in[4]] != nil &&
+			!wasReset(m, n, tensors) {
 			list = append(list, n)
 		}
 	}
@@ -61,8 +60,8 @@ func initializers(m *onnx.Model) map[string]*onnxpb.TensorProto {
 // batch's own statistics, as in training, and returns their means. Averaged
 // weights want statistics of their own: those of the parents describe activations
 // that no longer occur.
-func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string, batch int, w *kernel.Workers) ([]Statistics, error) {
-	f, err := newForward(m, d, output, batch, nil, w)
+func (e *Evaluator) measure(ctx context.Context, m *onnx.Model) ([]Statistics, error) {
+	f, err := e.forward(m, nil, e.batch)
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +71,14 @@ func measure(ctx context.Context, m *onnx.Model, d *dataset.Data, output string,
 		f.config.Statistics[n] = &network.Statistics{}
 	}
 	full := slices.Max(f.sizes)
-	for rows := range d.InOrder(f.sizes...) {
+	for rows := range e.data.InOrder(f.sizes...) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if len(rows) < full {
 			continue // a short batch has noisier statistics
 		}
-		if _, err := f.run(rows, nil); err != nil {
+		if _, err := f.run(rows, Coefficients{}); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +123,8 @@ func withStatistics(m *onnx.Model, list []Statistics) (*onnx.Model, error) {
 				continue
 			}
 			t, fresh := m.Tensor(tensors[name]), s.Node+part.suffix
-			edits = append(edits, onnx.AddInitializer(m.Proto().GetGraph(), fresh, t.DataType(), t.Shape(), source), onnx.SetInput(n, part.slot, fresh))
+			edits = append(edits, onnx.AddInitializer(m.Proto().GetGraph(), fresh, t.DataType(), t.Shape(), source),
+				onnx.SetInput(n, part.slot, fresh))
 		}
 	}
 	return m.With(edits...)

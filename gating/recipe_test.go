@@ -6,54 +6,47 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// bakedResult is a result whose chosen candidate has the coefficients given.
-func bakedResult(t *testing.T, p *Plan, coeffs [][]float64, stats []Statistics) *Result {
+// recipeOf is a mixture's recipe as a merge by gates writes it.
+func recipeOf(t *testing.T, m *Mixture) *Recipe {
 	t.Helper()
-	m := must(p.bakeWith(coeffs, bakeOptions{plain: len(stats) > 0}))(t)
-	if len(stats) > 0 {
-		m = must(withStatistics(m, stats))(t)
-	}
-	c := Candidate{Name: "soft:" + string(p.Granularity), Parent: -1, plan: p, coeffs: coeffs, statistics: stats, model: m}
-	return &Result{arranged: &arrangement{by: PermuteNone},
-		Alignment: p.Selection.Alignment, Selection: p.Selection, Candidates: []Candidate{c}, Chosen: &c,
-		parents: p.Selection.Alignment.Models, weights: p.weights, options: Options{Method: Soft, Learn: LearnConfig{Seed: 3}}}
+	o := RecipeOptions{Method: Soft, Chosen: "soft:" + string(m.Plan().Granularity()), Seed: 3}
+	return gatetest.Must(m.Recipe(o))(t)
 }
 
 // TestRecipeBakesTheSameBytes writes a recipe, reads it again and bakes it into
 // parents given in another order, for every granularity, with and without
 // measured statistics.
 func TestRecipeBakesTheSameBytes(t *testing.T) {
-	models := openAll(t, fineTunes("cnn_bn", 3)...)
-	d := openData(t, models[0], "val.npz").Head(128)
+	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 3)...)
+	d := gatetest.Data(t, "val.npz", Fields(models[0])).Head(128)
+	e := evaluatorOf(t, d, objectiveOf(t, models[0], d), 64)
 	for _, g := range granularities {
 		p := planOf(t, models, g)
-		coeffs := randomCoefficients(p, 7)
-		plain := must(p.bakeWith(coeffs, bakeOptions{plain: true}))(t)
-		for _, stats := range [][]Statistics{nil, must(measure(t.Context(), plain, d, "logits", 64, nil))(t)} {
-			r := bakedResult(t, p, coeffs, stats)
-			rec := must(r.Recipe())(t)
-			again := must(ParseRecipe(must(json.Marshal(rec))(t)))(t)
-			if !reflect.DeepEqual(rec, again) {
+		m := NewMixture(p, randomCoefficients(p, 7))
+		for _, m := range []*Mixture{m, gatetest.Must(m.Recalibrate(t.Context(), e))(t)} {
+			rec := recipeOf(t, m)
+			again := gatetest.Must(ParseRecipe(gatetest.Must(json.Marshal(rec))(t)))(t)
+			if !reflect.DeepEqual(rec, again) || len(rec.Statistics) != len(m.Statistics()) {
 				t.Fatalf("%s: the recipe came back as %+v", g, again)
 			}
-			ordered := must(again.Order([]*onnx.Model{models[2], models[0], models[1]}))(t)
+			ordered := gatetest.Must(again.Order([]*onnx.Model{models[2], models[0], models[1]}))(t)
 			if !slices.Equal(ordered, models) {
 				t.Fatalf("%s: parents in another order", g)
 			}
-			back := must(again.Bake(must(graphmatch.Align(ordered, again.Base))(t)))(t)
-			want := must(rec.Describe(r.Model(), "v1"))(t)
-			if !bytes.Equal(fileBytes(t, must(again.Describe(back, "v1"))(t)), fileBytes(t, want)) {
-				t.Errorf("%s, %d statistics: other bytes", g, len(stats))
+			back := gatetest.Must(again.Bake(gatetest.Must(graphmatch.Align(ordered, again.Base))(t)))(t)
+			want := gatetest.Must(rec.Describe(gatetest.Must(m.Bake())(t), "v1"))(t)
+			if !bytes.Equal(gatetest.Bytes(t, gatetest.Must(again.Describe(back, "v1"))(t)), gatetest.Bytes(t, want)) {
+				t.Errorf("%s, %d statistics: other bytes", g, len(m.Statistics()))
 			}
 			wantMetadata(t, want, rec)
 		}
@@ -67,8 +60,9 @@ func wantMetadata(t *testing.T, m *onnx.Model, rec *Recipe) {
 	for _, p := range m.Proto().GetMetadataProps() {
 		got[p.GetKey()] = p.GetValue()
 	}
-	want := map[string]string{"softmerge.version": "v1", "softmerge.parents": strings.Join(rec.Parents, " "), "softmerge.method": "soft",
-		"softmerge.seed": "3", "softmerge.chosen": rec.Chosen}
+	want := map[string]string{"softmerge.version": "v1", "softmerge.parents": strings.Join(rec.Parents, " "),
+		"softmerge.method": "soft",
+		"softmerge.seed":   "3", "softmerge.chosen": rec.Chosen}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("metadata %v, want %v", got, want)
 	}
@@ -76,39 +70,44 @@ func wantMetadata(t *testing.T, m *onnx.Model, rec *Recipe) {
 
 // TestRecipeRefuses says what is wrong with a recipe, and never panics.
 func TestRecipeRefuses(t *testing.T) {
-	models := openAll(t, fineTunes("mlp", 3)...)
+	models := gatetest.Open(t, gatetest.FineTunes("mlp", 3)...)
 	p := planOf(t, models, ByLayer)
-	rec := must(bakedResult(t, p, randomCoefficients(p, 7), nil).Recipe())(t)
-	a := p.Selection.Alignment
+	rec := recipeOf(t, NewMixture(p, randomCoefficients(p, 7)))
+	a := p.selection.Alignment
 	for name, c := range map[string]struct {
 		change func(*Recipe)
 		kind   error
 		want   string
 	}{
-		"version":           {func(r *Recipe) { r.Version = 2 }, ErrRecipe, "version 2"},
-		"no parents":        {func(r *Recipe) { r.Parents = nil }, ErrRecipe, "0 parents"},
-		"base":              {func(r *Recipe) { r.Base = 3 }, ErrRecipe, "base 3"},
-		"negative base":     {func(r *Recipe) { r.Base = -1 }, ErrRecipe, "base -1"},
-		"other parent":      {func(r *Recipe) { r.Parents[1] = "00" }, graphmatch.ErrAlign, "sha256 00"},
-		"other layer":       {func(r *Recipe) { r.Layers[0].Layer = "nowhere" }, graphmatch.ErrAlign, "nowhere"},
-		"too few parents":   {func(r *Recipe) { r.Layers[0].Coefficients = r.Layers[0].Coefficients[:2] }, ErrRecipe, "2 parents"},
-		"no coefficients":   {func(r *Recipe) { r.Layers[0].Coefficients = [][]float64{{}, {}, {}} }, ErrRecipe, "the same number"},
-		"ragged":            {func(r *Recipe) { r.Layers[0].Coefficients[2] = []float64{1, 2} }, ErrRecipe, "the same number"},
-		"too many channels": {func(r *Recipe) { r.Layers[0].Coefficients = [][]float64{{1, 2}, {1, 2}, {1, 2}} }, ErrRecipe, "2 coefficients a parent"},
-		"no bias":           {func(r *Recipe) { r.Layers[0].Roles = []string{"weight"} }, ErrRecipe, "bias"},
+		"version":       {func(r *Recipe) { r.Version = 2 }, ErrRecipe, "version 2"},
+		"no parents":    {func(r *Recipe) { r.Parents = nil }, ErrRecipe, "0 parents"},
+		"base":          {func(r *Recipe) { r.Base = 3 }, ErrRecipe, "base 3"},
+		"negative base": {func(r *Recipe) { r.Base = -1 }, ErrRecipe, "base -1"},
+		"other parent":  {func(r *Recipe) { r.Parents[1] = "00" }, graphmatch.ErrAlign, "sha256 00"},
+		"other layer":   {func(r *Recipe) { r.Layers[0].Layer = "nowhere" }, graphmatch.ErrAlign, "nowhere"},
+		"too few parents": {func(r *Recipe) { r.Layers[0].Coefficients = r.Layers[0].Coefficients[:2] }, ErrRecipe,
+			"2 parents"},
+		"no coefficients": {func(r *Recipe) { r.Layers[0].Coefficients = [][]float64{{}, {}, {}} }, ErrRecipe,
+			"the same number"},
+		"ragged": {func(r *Recipe) { r.Layers[0].Coefficients[2] = []float64{1, 2} }, ErrRecipe,
+			"the same number"},
+		"too many channels": {func(r *Recipe) { r.Layers[0].Coefficients = [][]float64{{1, 2}, {1, 2}, {1, 2}} },
+			ErrRecipe, "2 coefficients a parent"},
+		"no bias": {func(r *Recipe) { r.Layers[0].Roles = []string{"weight"} }, ErrRecipe, "bias"},
 	} {
 		var changed Recipe
-		data := must(json.Marshal(rec))(t)
+		data := gatetest.Must(json.Marshal(rec))(t)
 		if err := json.Unmarshal(data, &changed); err != nil {
 			t.Fatal(err)
 		}
 		c.change(&changed)
-		err := useRecipe(must(json.Marshal(changed))(t), models, a)
+		err := useRecipe(gatetest.Must(json.Marshal(changed))(t), models, a)
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %v that says %q", name, err, c.kind, c.want)
 		}
 	}
-	for _, text := range []string{"", "null", "[]", "{", `{"softmerge_recipe":1,"parents":["a"],"surprise":1}`, `{"softmerge_recipe":1,"parents":["a"]} x`} {
+	for _, text := range []string{"", "null", "[]", "{", `{"softmerge_recipe":1,"parents":["a"],"surprise":1}`,
+		`{"softmerge_recipe":1,"parents":["a"]} x`} {
 		if _, err := ParseRecipe([]byte(text)); !errors.Is(err, ErrRecipe) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -117,9 +116,9 @@ func TestRecipeRefuses(t *testing.T) {
 
 // TestRecipeStatisticsMustFit refuses statistics of another network.
 func TestRecipeStatisticsMustFit(t *testing.T) {
-	models := openAll(t, fineTunes("cnn_bn", 2)...)
+	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 2)...)
 	p := planOf(t, models, ByLayer)
-	rec := must(bakedResult(t, p, p.Uniform([]bool{true, true}), nil).Recipe())(t)
+	rec := recipeOf(t, NewMixture(p, p.Average(nil)))
 	node := normNodes(models[0])[0].GetOutput()[0]
 	for want, s := range map[string]Statistics{
 		"no normalisation":        {"nowhere", make([]float64, 8), make([]float64, 8)},
@@ -127,7 +126,8 @@ func TestRecipeStatisticsMustFit(t *testing.T) {
 		"8 means and 0 variances": {node, make([]float64, 8), nil},
 	} {
 		rec.Statistics = []Statistics{s}
-		if _, err := rec.Bake(p.Selection.Alignment); !errors.Is(err, ErrRecipe) || !strings.Contains(err.Error(), want) {
+		if _, err := rec.Bake(p.selection.Alignment); !errors.Is(err, ErrRecipe) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want it to say %q", err, want)
 		}
 	}
@@ -150,18 +150,11 @@ func useRecipe(data []byte, models []*onnx.Model, a *graphmatch.Alignment) error
 	return err
 }
 
-// TestParentHasNoRecipe: a parent as it is needs none.
-func TestParentHasNoRecipe(t *testing.T) {
-	if _, err := (&Result{Chosen: &Candidate{Parent: 0}}).Recipe(); !errors.Is(err, ErrNoGain) {
-		t.Errorf("got %v", err)
-	}
-}
-
 // FuzzParseRecipe changes a recipe: it is refused, or bakes finite weights from it.
 func FuzzParseRecipe(f *testing.F) {
 	var models []*onnx.Model
 	for i := range 3 {
-		m, err := onnx.Open(filepath.Join(fixtures, fmt.Sprintf("mlp/ft%d.onnx", i)))
+		m, err := onnx.Open(gatetest.Path(f, fmt.Sprintf("mlp/ft%d.onnx", i)))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -175,13 +168,15 @@ func FuzzParseRecipe(f *testing.F) {
 	for _, l := range a.Layers {
 		layers = append(layers, RecipeLayer{l.Name, []string{"weight", "bias"}, [][]float64{{0.5}, {0.25}, {0.25}}})
 	}
-	seed := &Recipe{Version: RecipeVersion, Method: Soft, Granularity: ByLayer, Parents: []string{"a", "b", "c"}, Layers: layers}
+	seed := &Recipe{Version: RecipeVersion, Method: Soft, Granularity: ByLayer, Parents: []string{"a", "b", "c"},
+		Layers: layers}
 	data, err := json.Marshal(seed)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"softmerge_recipe":1,"parents":["a"],"layers":[{"layer":"x","roles":["weight"],"coefficients":[[1e308],[1],[1]]}]}`))
+	f.Add([]byte(`{"softmerge_recipe":1,"parents":["a"],` +
+		`"layers":[{"layer":"x","roles":["weight"],"coefficients":[[1e308],[1],[1]]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ParseRecipe(data)
 		if err != nil {

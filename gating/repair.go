@@ -1,7 +1,6 @@
 package gating
 
 import (
-	"context"
 	"math"
 	"slices"
 
@@ -22,25 +21,22 @@ type Repair struct {
 	Shift []float64 `json:"shift"`
 }
 
-// repairSamples is how many training samples activations are measured on.
-const repairSamples = 64
-
 // repairable is a layer whose output channels can be rescaled.
 type repairable struct {
-	PlannedLayer
-	param    int // the parameter with an entry a channel at whose node the channels come out: bias, or a normalisation's scale
+	plannedLayer
+	param    int // where the channels come out: the bias, or a normalisation's scale, with an entry a channel
 	channels int
 }
 
 // value is the name of what the layer computes in parent j.
 func (l *repairable) value(j int) string {
-	return l.Layer.Params[l.param].Uses[j].Sites[0].Node.GetOutput()[0]
+	return l.layer.Params[l.param].Uses[j].Sites[0].Node.GetOutput()[0]
 }
 
 // axis is where the layer's output has its channels: ONNX's Conv and
 // BatchNormalization on axis 1, products on the last.
 func (l *repairable) axis(t *network.Tensor) int {
-	if l.Layer.Op == "Conv" || l.affine {
+	if l.layer.Op == "Conv" || l.affine {
 		return 1
 	}
 	return len(t.Shape) - 1
@@ -50,26 +46,26 @@ func (l *repairable) axis(t *network.Tensor) int {
 // base's nodes: those with a weight and a bias with an entry a channel, and
 // BatchNormalizations, of the main graph, each computed once.
 func (p *Plan) repairables() []repairable {
-	a := p.Selection.Alignment
+	a := p.selection.Alignment
 	position := make([]map[*onnxpb.NodeProto]int, len(a.Models))
 	for j, m := range a.Models {
 		position[j] = mainNodes(m)
 	}
 	var list []repairable
-	for _, l := range p.Layers {
-		k := biasOf(l.Layer)
+	for _, l := range p.layers {
+		k := biasOf(l.layer)
 		if l.affine {
-			k = newNormRoles(l.Layer).scale
+			k = newNormRoles(l.layer).scale
 		}
-		if k < 0 || !l.affine && !weightAndBias(l.Layer, k) {
+		if k < 0 || !l.affine && !weightAndBias(l.layer, k) {
 			continue
 		}
 		once := true
-		for j, use := range l.Layer.Params[k].Uses {
+		for j, use := range l.layer.Params[k].Uses {
 			once = once && len(use.Sites) == 1 && position[j][use.Sites[0].Node] > 0
 		}
 		if once {
-			list = append(list, repairable{l, k, l.Layer.Params[k].Shape[0]})
+			list = append(list, repairable{l, k, l.layer.Params[k].Shape[0]})
 		}
 	}
 	return list
@@ -101,67 +97,9 @@ func biasOf(l *graphmatch.Layer) int {
 	})
 }
 
-// repaired returns the plan with its layers repaired for the coefficients: at
-// those, every channel has the mean and the deviation that its parents' have in
-// the mixture's proportions. Each layer is measured once those before it are
-// repaired, all in one pass over a few training samples. It returns nil where no
-// layer can be repaired.
-func (m *merge) repaired(ctx context.Context, p *Plan, coeffs [][]float64) (*Plan, error) {
-	layers := p.repairables()
-	if len(layers) == 0 {
-		return nil, nil
-	}
-	d := m.train.Head(repairSamples)
-	parents, err := m.parentMoments(ctx, p, layers)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := p.Bake(coeffs)
-	if err != nil {
-		return nil, err
-	}
-	base := p.Selection.Alignment.Base
-	names := make([]string, len(layers))
-	for i := range layers {
-		names[i] = layers[i].value(base)
-	}
-	list := make([]Repair, len(layers))
-	o, err := newObserver(plain, names, m.objective.Output, d, d.Len(), m.workers, func(i int, t *network.Tensor) {
-		axis := layers[i].axis(t)
-		list[i] = repairTo(layers[i].Layer.Name, momentsOf(t, axis), p.wanted(&layers[i], coeffs, parents, i))
-		list[i].apply(t, axis)
-	})
-	if err != nil || !o.inOneRun() {
-		return nil, err // a graph for a few samples at a time gives no moments to repair by
-	}
-	if err := o.run(ctx); err != nil {
-		return nil, err
-	}
-	with := *p
-	with.repairs = list
-	return &with, nil
-}
-
-// parentMoments measures the layers' outputs in every parent, once for all candidates.
-func (m *merge) parentMoments(ctx context.Context, p *Plan, layers []repairable) ([][]moments, error) {
-	if m.moments != nil {
-		return m.moments, nil
-	}
-	list := make([][]moments, len(p.Selection.Alignment.Models))
-	for j, model := range p.Selection.Alignment.Models {
-		var err error
-		if list[j], err = channelMoments(ctx, model, layers, j, m.objective.Output, m.train.Head(repairSamples), m.workers); err != nil {
-			return nil, err
-		}
-	}
-	m.moments = list
-	return list, nil
-}
-
 // wanted mixes the parents' moments of layer i by the layer's coefficients.
-func (p *Plan) wanted(l *repairable, coeffs [][]float64, parents [][]moments, i int) moments {
-	group := l.Groups[l.param]
-	c := unitCoeffs{coeffs[group], p.Groups[group].Units}
+func (p *Plan) wanted(l *repairable, coefficients Coefficients, parents [][]moments, i int) moments {
+	c := coefficients.shares(l.groups[l.param])
 	want := moments{make([]float64, l.channels), make([]float64, l.channels)}
 	for u := range l.channels {
 		var total float64

@@ -5,57 +5,85 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 )
 
 // Init is where gates start.
 type Init string
 
 const (
-	InitAuto   Init = "auto"   // by the parents' losses; parents much worse than the best are tried layer by layer
+	InitAuto   Init = "auto"   // by the parents' losses; parents much worse than the best are screened
 	InitLosses Init = "losses" // by the parents' losses alone
 	InitOpen   Init = "open"   // all gates open alike
 )
 
-// Where log a starts. The best parent starts clearly open; a parent whose loss is
-// twice the best's starts one lower; none lower than nearly closed.
+// Where log a starts, chosen on the fixtures. The best parent starts clearly open; a
+// parent whose loss is twice the best's starts one lower; none lower than nearly closed.
 const (
 	openStart   = 1.5
 	closedStart = -3.0
-	jitter      = 0.05
+	jitter      = 0.05 // standard deviation of the noise on log a, which tells equal parents apart
 )
 
-// screenSamples is how many training samples a suspect parent's layers are tried on.
-const screenSamples = 256
+// Bounds of screening (see NewStart), chosen on the broken fixtures: a group of a
+// suspect's weights in the average of the others is harmful from twice the loss plus
+// one, and harmless up to a tenth more.
+const (
+	screenSamples  = 256 // training samples that suspects are tried on
+	harmfulFactor  = 2.0
+	harmfulOffset  = 1.0
+	harmlessFactor = 1.1
+)
 
-// Start returns the log a that learning starts from: a softmax of the parents'
-// losses on the training part, relative to the best, plus seeded jitter.
+// Start is where learning begins: log a for the gates of a plan, in which parents may
+// have been excluded where they do harm.
+type Start struct {
+	Plan     *Plan
+	LogAlpha LogAlpha
+}
+
+// StartOptions says where gates start. The zero value of a field means its default.
+type StartOptions struct {
+	Init Init   // default InitAuto
+	Seed uint64 // of the jitter
+}
+
+// Validate returns the options with defaults filled in, or an error of kind ErrOption.
+func (o StartOptions) Validate() (StartOptions, error) {
+	setDefault(&o.Init, InitAuto)
+	return o, oneOf("init", o.Init, InitAuto, InitLosses, InitOpen)
+}
+
+// NewStart returns where learning starts from: a softmax of the parents' losses on the
+// training part, one a parent and NaN where not known, relative to the best, plus seeded jitter.
 //
 // A parent whose own loss puts it at the closed end is a suspect: broken, hostile,
-// or of another task. Each group of its weights is tried alone in the average of
-// the others. Where that does no harm the gate starts open, so that a single good
-// layer can be used; where it ruins the loss the gate is shut for good. InitLosses
-// leaves the trial out, InitOpen the losses too.
-func Start(ctx context.Context, p *Plan, how Init, d *dataset.Data, obj Objective, losses []float64, seed uint64, w *kernel.Workers) ([][]float64, error) {
+// or of another task. InitAuto screens it: each group of its weights is tried alone in
+// the average of the others. Where that does no harm the gate starts open, so that a
+// single good layer can be used; where it ruins the loss the gate is excluded for good.
+// InitLosses leaves the trial out, InitOpen the losses too.
+func NewStart(ctx context.Context, p *Plan, e *Evaluator, losses []float64, o StartOptions) (Start, error) {
+	o, err := o.Validate()
+	if err != nil {
+		return Start{}, err
+	}
 	own := startOf(losses)
-	if how == InitOpen {
+	if o.Init == InitOpen {
 		own = slices.Repeat([]float64{openStart}, len(losses))
 	}
-	random := rand.New(rand.NewPCG(seed, 0))
-	start := make([][]float64, len(p.Groups))
-	for g, group := range p.Groups {
+	random := rand.New(rand.NewPCG(o.Seed, 0))
+	a := LogAlpha{newNumbers(p)}
+	for g := range p.groups {
 		for j := range own {
-			for range group.Units {
-				start[g] = append(start[g], own[j]+jitter*random.NormFloat64())
+			row := a.of(g, j)
+			for u := range row {
+				row[u] = own[j] + jitter*random.NormFloat64()
 			}
 		}
 	}
-	if how != InitAuto {
-		return start, nil
+	if o.Init != InitAuto {
+		return Start{p, a}, nil
 	}
-	return start, p.screen(ctx, d.Head(screenSamples), obj, own, start, w)
+	return p.screen(ctx, e.Head(screenSamples), own, a)
 }
 
 // startOf maps losses to log a; a loss that is no number counts as the worst.
@@ -76,7 +104,10 @@ func startOf(losses []float64) []float64 {
 	return out
 }
 
-// trusted says which parents' own losses leave them above the closed end.
+// Trusted says which parents' losses on the training part leave them above the closed
+// end: the others are suspects (see NewStart).
+func Trusted(losses []float64) []bool { return trusted(startOf(losses)) }
+
 func trusted(own []float64) []bool {
 	in := make([]bool, len(own))
 	for j, a := range own {
@@ -85,59 +116,69 @@ func trusted(own []float64) []bool {
 	return in
 }
 
-// screen tries every group of every suspect parent.
-func (p *Plan) screen(ctx context.Context, d *dataset.Data, obj Objective, own []float64, start [][]float64, w *kernel.Workers) error {
+// screen tries every group of every suspect parent. own is where the parents' gates start by their losses.
+func (p *Plan) screen(ctx context.Context, e *Evaluator, own []float64, a LogAlpha) (Start, error) {
 	trusted := trusted(own)
 	if !slices.Contains(trusted, false) || !slices.Contains(trusted, true) {
-		return nil
+		return Start{p, a}, nil
 	}
-	f, err := newForward(p.base(), d, obj.Output, d.Len(), p, w)
+	f, err := e.forward(p.base(), p, e.data.Len())
 	if err != nil {
-		return err
+		return Start{}, err
 	}
-	coeffs := p.Uniform(trusted)
-	without, err := f.score(ctx, obj, coeffs)
+	s := screening{plan: p, network: f, trusted: trusted, average: p.Average(trusted), start: LogAlpha{a.clone()}}
+	score, err := f.score(ctx, s.average)
 	if err != nil {
-		return err
+		return Start{}, err
 	}
+	s.without = score.Loss
 	for j := range own {
-		if trusted[j] {
-			continue
-		}
-		for g := range p.Groups {
-			if p.Groups[g].Shut[j] {
+		for g := range p.groups {
+			if trusted[j] || p.groups[g].excluded[j] {
 				continue
 			}
-			with, err := f.tryGroup(ctx, obj, coeffs, p, g, j, trusted)
-			if err != nil {
-				return err
+			if err := s.try(ctx, g, j); err != nil {
+				return Start{}, err
 			}
-			p.judge(g, j, without.Loss, with, start[g])
+		}
+	}
+	return Start{p.Excluding(s.harmful...), s.start}, nil
+}
+
+// screening is a screening of suspects under way.
+type screening struct {
+	plan    *Plan
+	network *forward
+	trusted []bool
+	average Coefficients // of the trusted parents
+	without float64      // its loss
+	start   LogAlpha
+	harmful []Exclusion
+}
+
+// try tries a group of a suspect's weights: it excludes what ruins the loss and opens what does no harm.
+func (s *screening) try(ctx context.Context, g, j int) error {
+	with, err := s.network.score(ctx, s.averageWith(g, j))
+	if err != nil {
+		return err
+	}
+	switch {
+	case !(with.Loss < harmfulFactor*s.without+harmfulOffset):
+		s.harmful = append(s.harmful, Exclusion{g, j})
+	case with.Loss <= s.without*harmlessFactor:
+		row := s.start.of(g, j)
+		for u := range row {
+			row[u] += openStart - closedStart
 		}
 	}
 	return nil
 }
 
-// tryGroup is the loss with parent j added to the average in group g alone.
-func (f *forward) tryGroup(ctx context.Context, obj Objective, coeffs [][]float64, p *Plan, g, j int, trusted []bool) (float64, error) {
-	saved := coeffs[g]
-	in := append([]bool{}, trusted...)
+// averageWith is the average of the trusted parents, with parent j added to it in group g alone.
+func (s *screening) averageWith(g, j int) Coefficients {
+	in := slices.Clone(s.trusted)
 	in[j] = true
-	coeffs[g] = p.Uniform(in)[g]
-	s, err := f.score(ctx, obj, coeffs)
-	coeffs[g] = saved
-	return s.Loss, err
-}
-
-// judge shuts a gate that ruins the loss and opens one that does no harm.
-func (p *Plan) judge(g, j int, without, with float64, start []float64) {
-	units := p.Groups[g].Units
-	switch {
-	case !(with < 2*without+1):
-		p.Groups[g].Shut[j] = true
-	case with <= without*1.1:
-		for u := range units {
-			start[j*units+u] += openStart - closedStart
-		}
-	}
+	with := Coefficients{numbers{s.average.parents, slices.Clone(s.average.groups)}}
+	with.groups[g] = s.plan.Average(in).groups[g]
+	return with
 }

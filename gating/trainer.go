@@ -3,9 +3,7 @@ package gating
 import (
 	"math"
 
-	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/onnx"
 	G "gorgonia.org/gorgonia"
 )
 
@@ -17,32 +15,32 @@ type trainer struct {
 	loss     network.Loss
 	l0       float64
 	gates    []*gates
-	programs *recent[int, *compiled] // by part of the data
-	prefixes []*prefixCache          // by part; nil where it is computed anew in every step
-	tried    []bool                  // by part: whether there can be a cache is known
-	room     int                     // bytes that prefixes may still take
-	sums     [][]float32             // gradient of each group's log a, summed over the batches of an update
-	samples  int                     // of an update, on average
+	programs *lru[int, *compiled] // by part of the data
+	prefixes []*prefixCache       // by part; nil where it is computed anew in every step
+	tried    []bool               // by part: whether there can be a cache is known
+	room     int                  // bytes that prefixes may still take
+	sums     [][]float32          // gradient of each group's log a, summed over the batches of an update
+	samples  int                  // of an update, on average
 	solver   *G.AdamSolver
 }
 
 // newTrainer lowers the base model with the plan's mixtures for the first part of
 // the data, builds the expression graph of the cost and its gradient, and compiles it.
-func newTrainer(p *Plan, d *dataset.Data, obj Objective, start [][]float64, c LearnConfig) (*trainer, error) {
-	f, err := newForward(p.base(), d, obj.Output, c.BatchSize, p, c.Workers)
+func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer, error) {
+	f, err := e.forward(p.base(), p, o.BatchSize)
 	if err != nil {
 		return nil, err
 	}
 	t := &trainer{
-		forward: f, plan: p, loss: obj.Loss, l0: c.L0, programs: newRecent[int]((*compiled).close),
-
-		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes, samples: f.batch, solver: G.NewAdamSolver(G.WithLearnRate(c.Rate)),
+		forward: f, plan: p, loss: e.objective.Loss, l0: *o.L0, programs: newLRU[int]((*compiled).close),
+		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes,
+		samples: f.batch, solver: G.NewAdamSolver(G.WithLearnRate(o.Rate)),
 	}
 	if f.fixed {
-		t.samples *= max(1, min(c.BatchSize, d.Len())/f.batch)
+		t.samples *= max(1, min(o.BatchSize, e.data.Len())/f.batch)
 	}
-	for i := range p.Groups {
-		g := newGates(&p.Groups[i], c.Combine, start[i], c.Seed, uint64(i)+1)
+	for i := range p.groups {
+		g := newGates(p.groups[i], o.Combine, start.groups[i], o.Seed, uint64(i)+1)
 		t.gates = append(t.gates, g)
 		t.sums = append(t.sums, make([]float32, len(g.value)))
 	}
@@ -148,15 +146,12 @@ func (t *trainer) setRate(rate float64, step, total int) {
 }
 
 // logAlpha returns the gates' parameters.
-func (t *trainer) logAlpha() [][]float64 {
-	out := make([][]float64, len(t.gates))
+func (t *trainer) logAlpha() LogAlpha {
+	out := LogAlpha{newNumbers(t.plan)}
 	for i, g := range t.gates {
-		for _, v := range g.value {
-			out[i] = append(out[i], float64(v))
+		for k, v := range g.value {
+			out.groups[i][k] = float64(v)
 		}
 	}
 	return out
 }
-
-// base returns the model that gives the graph.
-func (p *Plan) base() *onnx.Model { return p.Selection.Alignment.Models[p.Selection.Alignment.Base] }

@@ -55,8 +55,25 @@ func LoadWeights(s *graphmatch.Selection) (*Weights, error) {
 	return w, nil
 }
 
-// count is the number of weights that are mixed, of one parent.
-func (w *Weights) count() (n int) {
+// Empty says whether no layer can be mixed.
+func (w *Weights) Empty() bool { return len(w.layers) == 0 }
+
+// Skipped returns why a selected layer is not mixed, "" if it is.
+func (w *Weights) Skipped(l *graphmatch.Layer) string { return w.skipped[l] }
+
+// Nonfinite says of a mixed layer in which parents some tensor has a NaN or an infinity;
+// nil for a layer that is not mixed.
+func (w *Weights) Nonfinite(l *graphmatch.Layer) []bool {
+	for i := range w.layers {
+		if w.layers[i].layer == l {
+			return slices.Clone(w.layers[i].nonfinite)
+		}
+	}
+	return nil
+}
+
+// Count returns how many weights are mixed, of one parent.
+func (w *Weights) Count() (n int) {
 	for i := range w.layers {
 		for _, m := range w.layers[i].mixed {
 			n += len(m.values[w.selection.Alignment.Base])
@@ -178,7 +195,8 @@ func allFinite(f []float32) bool {
 // isAffine says whether a layer is a BatchNormalization whose four tensors are all
 // there, one number a channel each: the file has not been checked for that yet.
 func isAffine(l *graphmatch.Layer) bool {
-	return l.Op == "BatchNormalization" && len(l.Params) == 4 && !slices.ContainsFunc(l.Params, func(p graphmatch.Param) bool {
-		return len(p.Shape) != 1 || p.Shape[0] != l.Params[0].Shape[0]
-	})
+	return l.Op == "BatchNormalization" && len(l.Params) == 4 &&
+		!slices.ContainsFunc(l.Params, func(p graphmatch.Param) bool {
+			return len(p.Shape) != 1 || p.Shape[0] != l.Params[0].Shape[0]
+		})
 }

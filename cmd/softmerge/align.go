@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -50,12 +48,4 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 // openData reads data files for a model's inputs and joins them.
 func openData(m *onnx.Model, paths []string, label string) (*dataset.Data, error) {
 	return dataset.OpenAll(paths, dataset.Options{Inputs: gating.Fields(m), Label: label})
-}
-
-// workers starts the goroutines of the kernels.
-func workers(threads int) *kernel.Workers {
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	return kernel.NewWorkers(threads)
 }

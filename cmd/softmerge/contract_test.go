@@ -45,16 +45,32 @@ type contractParent struct{ Path, SHA256 string }
 
 type contractCandidate struct {
 	Name         string
+	Parent       string         `json:",omitempty"`
+	Trial        *contractTrial `json:",omitempty"`
 	Loss, Metric *float64
 	Chosen       bool
 	Reason       string `json:",omitempty"`
 }
 
+type contractTrial struct {
+	Method       string
+	Granularity  string `json:",omitempty"`
+	Place        string `json:",omitempty"`
+	Combine      string `json:",omitempty"`
+	Repaired     bool   `json:",omitempty"`
+	Rounded      bool   `json:",omitempty"`
+	Recalibrated bool   `json:",omitempty"`
+}
+
 type contractMerged struct {
-	Name, Op     string
-	Tensors      []string
-	Status       string
-	Reason       string      `json:",omitempty"`
+	Name, Op string
+	Tensors  []string
+	Status   string
+	Reason   string `json:",omitempty"`
+	Excluded []struct {
+		Parent int
+		Why    string
+	} `json:",omitempty"`
 	Coefficients [][]float64 `json:",omitempty"`
 }
 

@@ -12,6 +12,9 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/search"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 func newEval(v *terminal.Voice) *cobra.Command {
@@ -44,8 +47,6 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		return err
 	}
 	defer closeAll()
-	w := workers(f.threads)
-	defer w.Close()
 	var obj gating.Objective
 	result := report.Evaluation{Models: []report.Evaluated{}}
 	for i, m := range list {
@@ -54,23 +55,35 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 			return err
 		}
 		if i == 0 {
-			if obj, err = gating.FitObjective(m, data, f.loss, f.metric, f.output); err != nil {
+			if obj, err = gating.FitObjective(m, data, f.objective()); err != nil {
 				return err
 			}
 		}
-		if data, err = obj.Prepare(data); err != nil {
+		row, err := f.evaluate(ctx, m, data, obj)
+		if err != nil {
 			return err
 		}
-		began := time.Now()
-		s, err := gating.Evaluate(ctx, m, data, obj, f.batch, w)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Path(), err)
-		}
-		result.Models = append(result.Models, report.Evaluated{
-			Path: m.Path(), Loss: gating.Number(s.Loss), Metric: gating.Number(s.Metric),
-			Samples: s.Samples, Seconds: time.Since(began).Seconds(),
-		})
+		result.Models = append(result.Models, row)
 	}
 	result.Metric, result.LossName = obj.Metric.Name, obj.Loss.Name()
 	return result.Print(v)
+}
+
+// evaluate scores one model.
+func (f *dataFlags) evaluate(ctx context.Context, m *onnx.Model, data *dataset.Data,
+	obj gating.Objective) (row report.Evaluated, err error) {
+	e, err := gating.NewEvaluator(data, obj, gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads})
+	if err != nil {
+		return row, err
+	}
+	defer e.Close()
+	began := time.Now()
+	s, err := e.Score(ctx, m)
+	if err != nil {
+		return row, fmt.Errorf("%s: %w", m.Path(), err)
+	}
+	return report.Evaluated{
+		Path: m.Path(), Loss: search.Number(s.Loss), Metric: search.Number(s.Metric),
+		Samples: s.Samples, Seconds: time.Since(began).Seconds(),
+	}, nil
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // finish writes what was asked for and prints the result.
-func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *gating.Result, began time.Time) error {
+func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Result, began time.Time) error {
 	rep, err := r.Report()
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *gating.Re
 }
 
 // final is the model to write: a merged one with its description, a parent as it is.
-func (f *mergeFlags) final(r *gating.Result) (*onnx.Model, *gating.Recipe, error) {
+func (f *mergeFlags) final(r *search.Result) (*onnx.Model, *gating.Recipe, error) {
 	if !r.Gained() {
 		return r.Model(), nil, nil
 	}
@@ -63,7 +64,7 @@ func (f *mergeFlags) final(r *gating.Result) (*onnx.Model, *gating.Recipe, error
 // write writes the model and, beside it, recipe and report, all or none, and returns the model's size in
 // bytes. Before the model gets its name it is judged again, and the other files are complete under temporary
 // names.
-func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *gating.Result, rep *gating.Report,
+func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *search.Result, rep *search.Report,
 	recipe *gating.Recipe, began time.Time) (size int64, err error) {
 	var side target.SideFiles
 	defer side.Discard()

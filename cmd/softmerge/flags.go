@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -125,4 +126,9 @@ func twice(paths []string) string {
 		}
 	}
 	return ""
+}
+
+// objective is what the flags say of loss, metric and output.
+func (f *dataFlags) objective() gating.ObjectiveOptions {
+	return gating.ObjectiveOptions{Loss: f.loss, Metric: f.metric, Output: f.output}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
@@ -10,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -82,7 +84,7 @@ func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, 
 		if d == nil {
 			continue
 		}
-		if _, err := gating.FitObjective(base, d, f.loss, f.metric, f.output); err != nil {
+		if _, err := gating.FitObjective(base, d, f.objective()); err != nil {
 			return err
 		}
 	}
@@ -91,20 +93,23 @@ func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, 
 
 // merge learns and judges, with progress; without data it averages.
 func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection,
-	data, held *dataset.Data) (*gating.Result, error) {
+	data, held *dataset.Data) (*search.Result, error) {
 	o := f.options()
 	if data == nil {
-		return gating.Average(s, o)
+		return search.Average(ctx, s, o)
 	}
-	o.Learn.Workers = workers(f.threads)
-	defer o.Learn.Workers.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
 	p := terminal.NewProgress(v)
 	defer p.Close()
 	o.HeldOut = held
-	o.Progress = func(e gating.Event) {
+	o.Progress = func(e search.Event) {
 		if e.Stage == "learn" {
 			p.Step(e.Step, e.Steps, fmt.Sprintf("gates by %s", e.Granularity), fmt.Sprintf("loss %.4f", e.Loss))
 		}
 	}
-	return gating.Merge(ctx, s, data, o)
+	return search.Merge(ctx, s, data, o)
 }
+
+// garbage is how much of the heap may be garbage during a merge, in percent of what is in use. Nearly all of it are
+// large arrays without pointers that stay to the end: to mark them costs nothing, to let the heap double costs memory.
+const garbage = 25

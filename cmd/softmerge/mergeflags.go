@@ -9,6 +9,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -65,7 +66,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 		"auto", "model", "module", "layer", "channel", "tensor")
 	fs.StringVar(&f.base, "base", "",
 		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
-	fs.Float64Var(&f.holdout, "holdout", gating.DefaultHoldout, "`SHARE` of the data that judges the candidates")
+	fs.Float64Var(&f.holdout, "holdout", search.DefaultHoldout, "`SHARE` of the data that judges the candidates")
 	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil,
 		"`FILE` that judges instead of a share of the data (repeatable)")
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
@@ -131,11 +132,11 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 }
 
 // options are the flags as the gating package takes them.
-func (f *mergeFlags) options() gating.Options {
-	o := gating.Options{
-		Method: gating.Method(f.method), Init: gating.Init(f.init), Permute: gating.Permutation(f.permute),
-		Loss: f.loss, Metric: f.metric, Output: f.output, Holdout: f.holdout,
-		Learn: gating.LearnConfig{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: f.l0,
+func (f *mergeFlags) options() search.Options {
+	o := search.Options{
+		Method: gating.Method(f.method), Objective: f.objective(), Holdout: f.holdout, Init: gating.Init(f.init),
+		Permute: gating.Permutation(f.permute), Threads: f.threads,
+		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
 	}
 	if f.granularity != "auto" {

@@ -50,8 +50,7 @@ func fixtureFamilies(t *testing.T) []family {
 	var list []family
 	for _, start := range append(starts, more...) {
 		dir := filepath.Dir(start)
-		f := family{filepath.Base(dir), filepath.Join(dir, "ft*.onnx"), filepath.Join(root, "val.npz"),
-			filepath.Join(root, "test.npz")}
+		f := family{filepath.Base(dir), filepath.Join(dir, "ft*.onnx"), filepath.Join(root, "val.npz"), filepath.Join(root, "test.npz")}
 		if _, err := os.Stat(filepath.Join(dir, "val.npz")); err == nil {
 			f.val, f.test = filepath.Join(dir, "val.npz"), filepath.Join(dir, "test.npz")
 		}
@@ -64,8 +63,7 @@ func fixtureFamilies(t *testing.T) []family {
 func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out,
-		&errs); code != 0 {
+	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out, &errs); code != 0 {
 		t.Fatalf("eval: exit code %d: %s", code, errs.String())
 	}
 	var r struct{ Models []report.Evaluated }
@@ -85,12 +83,14 @@ func TestMergesOfAllFamilies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out := filepath.Join(t.TempDir(), "merged.onnx")
+			dir := t.TempDir()
+			out, recipe := filepath.Join(dir, "merged.onnx"), filepath.Join(dir, "recipe.json")
 			var stdout, stderr bytes.Buffer
-			if code := run(context.Background(), append([]string{"merge", "-q", "-o", out, "--data", f.val},
-				parents...), &stdout, &stderr); code != 0 {
+			args := append([]string{"merge", "-q", "-o", out, "--recipe", recipe, "--data", f.val}, parents...)
+			if code := run(context.Background(), args, &stdout, &stderr); code != 0 {
 				t.Fatalf("exit code %d: %s", code, stderr.String())
 			}
+			checkUnchanged(t, f.name, out, recipe)
 			rows := evaluated(t, f.test, append(parents, out)...)
 			best, merged := 0.0, rows[len(rows)-1]
 			for _, r := range rows[:len(rows)-1] {
@@ -98,8 +98,7 @@ func TestMergesOfAllFamilies(t *testing.T) {
 			}
 			t.Logf("best parent %.4f, merged %.4f", best, *merged.Metric)
 			if *merged.Metric <= best {
-				t.Errorf("accuracy on test data %.4f, the best parent has %.4f\n%s", *merged.Metric, best,
-					stdout.String())
+				t.Errorf("accuracy on test data %.4f, the best parent has %.4f\n%s", *merged.Metric, best, stdout.String())
 			}
 			if os.Getenv("ORT_NODE_MODULES") == "" {
 				return

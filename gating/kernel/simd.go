@@ -70,3 +70,7 @@ func choose(name string) *instructions {
 	}
 	return all[0]
 }
+
+// Instructions names the set of inner loops in use: generic, avx2 or avx512. Sets round
+// differently, so results are the same to the bit only with the same set.
+func Instructions() string { return simd.name }

@@ -9,6 +9,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -47,7 +48,8 @@ var kinds = []struct {
 	{context.Canceled, Interrupted},
 	{ErrUsage, Usage},
 	{graphmatch.ErrPattern, Usage},
-	{gating.ErrNoGain, NoGain},
+	{gating.ErrOption, Usage},
+	{search.ErrNoGain, NoGain},
 	{graphmatch.ErrAlign, Align},
 	{network.ErrUnsupported, Unsupported},
 	{dataset.ErrData, Data},

@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -28,7 +29,8 @@ func TestCode(t *testing.T) {
 		{errors.New("anything"), 1},
 		{exit.Usagef("", "wrong flag"), 2},
 		{graphmatch.ErrPattern, 2},
-		{gating.ErrNoGain, 3},
+		{gating.ErrOption, 2},
+		{search.ErrNoGain, 3},
 		{graphmatch.ErrAlign, 4},
 		{network.ErrUnsupported, 5},
 		{onnx.ErrInvalid, 6},

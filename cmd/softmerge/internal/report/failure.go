@@ -3,11 +3,10 @@ package report
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
-	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -16,7 +15,7 @@ type failure struct {
 	Error      string                   `json:"error"`
 	Hint       string                   `json:"hint"`
 	Code       int                      `json:"code"`
-	Candidates []gating.ReportCandidate `json:"candidates,omitempty"` // if the merge got as far as judging them
+	Candidates []search.ReportCandidate `json:"candidates,omitempty"` // if the merge got as far as judging them
 }
 
 // Failure says that a command failed and returns its exit code.
@@ -35,7 +34,7 @@ func Failure(v *terminal.Voice, err error) int {
 
 // judgedError is an error after candidates were judged: scripts want to see them too.
 type judgedError struct {
-	candidates []gating.ReportCandidate
+	candidates []search.ReportCandidate
 	error
 }
 
@@ -43,10 +42,9 @@ type judgedError struct {
 func (e *judgedError) Unwrap() error { return e.error }
 
 // NoGain is the error that no candidate of a merge beat the best parent.
-func NoGain(r *gating.Report) error {
-	best := strings.TrimPrefix(r.Chosen, "parent:")
+func NoGain(r *search.Report) error {
 	return &judgedError{r.Candidates, advice.With(
-		fmt.Errorf("%w, %s, on the held-out data; nothing written", gating.ErrNoGain, best),
+		fmt.Errorf("%w, %s, on the held-out data; nothing written", search.ErrNoGain, r.ChosenCandidate().Parent),
 		"give more data, merge fine-tunes of one start, choose layers with --only, "+
 			"or take the parent with --allow-parent",
 	)}

@@ -4,12 +4,10 @@ package report
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
-	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
@@ -68,7 +66,7 @@ func misfits(v *terminal.Voice, a *graphmatch.Alignment) {
 }
 
 // Reordered says which parents' hidden units were brought into the base's order.
-func Reordered(v *terminal.Voice, r *gating.Report) {
+func Reordered(v *terminal.Voice, r *search.Report) {
 	if r.Reordered == nil {
 		return
 	}
@@ -82,14 +80,18 @@ func Reordered(v *terminal.Voice, r *gating.Report) {
 }
 
 // Exclusions says where parents were left out of the mixture.
-func Exclusions(v *terminal.Voice, r *gating.Report) {
+func Exclusions(v *terminal.Voice, r *search.Report) {
 	var why []string
 	layers := map[string][]string{}
 	for _, l := range r.Layers {
-		if l.Status != "gated" && l.Status != "nonfinite" || l.Reason == "" {
-			continue
+		list := []string{}
+		for _, e := range l.Excluded {
+			list = append(list, e.Text(r.Parents))
 		}
-		for _, reason := range strings.Split(l.Reason, "; ") {
+		if l.Status == search.Nonfinite && len(list) == 0 { // in every parent
+			list = append(list, l.Reason)
+		}
+		for _, reason := range list {
 			layers[reason] = append(layers[reason], l.Name)
 			why = append(why, reason)
 		}
@@ -114,7 +116,7 @@ func reasons(v *terminal.Voice, what string, why []string, layers map[string][]s
 }
 
 // Candidates prints the table of candidates, the chosen one marked.
-func Candidates(v *terminal.Voice, r *gating.Report) error {
+func Candidates(v *terminal.Voice, r *search.Report) error {
 	if r.Identical {
 		return v.Line("the models are identical in every selected layer: the result is the base, byte for byte")
 	}
@@ -130,17 +132,16 @@ func Candidates(v *terminal.Voice, r *gating.Report) error {
 		if c.Chosen {
 			mark = "<- chosen"
 		}
-		rows = append(rows, []string{candidateName(r, c.Name), terminal.Figure(c.Loss), terminal.Figure(c.Metric),
-			mark})
+		rows = append(rows, []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric), mark})
 	}
 	return v.Table(rows, r.LossName, r.Metric)
 }
 
 // candidateName is a candidate's name for people: of a parent, as much of its path as tells it from the others.
-func candidateName(r *gating.Report, name string) string {
-	path, parent := strings.CutPrefix(name, "parent:")
-	if !parent {
-		return name
+func candidateName(r *search.Report, c search.ReportCandidate) string {
+	path := c.Parent
+	if path == "" {
+		return c.Name
 	}
 	same := 0
 	for _, p := range r.Parents {
@@ -155,11 +156,11 @@ func candidateName(r *gating.Report, name string) string {
 }
 
 // Wrote says what was written.
-func Wrote(v *terminal.Voice, r *gating.Report, size int64) {
-	i := slices.IndexFunc(r.Candidates, func(c gating.ReportCandidate) bool { return c.Chosen })
-	what := candidateName(r, r.Chosen)
-	if i >= 0 && r.Candidates[i].Metric != nil {
-		what += fmt.Sprintf(", %s %s", r.Metric, terminal.Figure(r.Candidates[i].Metric))
+func Wrote(v *terminal.Voice, r *search.Report, size int64) {
+	c := r.ChosenCandidate()
+	what := candidateName(r, *c)
+	if c.Metric != nil {
+		what += fmt.Sprintf(", %s %s", r.Metric, terminal.Figure(c.Metric))
 	}
 	v.Say("wrote %s (%s): %s", r.Output, terminal.Bytes(size), what)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
-	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
@@ -27,13 +27,13 @@ func spoken(t *testing.T, print func(*terminal.Voice) error) (out, errs string) 
 func number(f float64) *float64 { return &f }
 
 // merged is the report of a merge of two models that have the same name in different folders.
-func merged() *gating.Report {
-	return &gating.Report{
+func merged() *search.Report {
+	return &search.Report{
 		Output: "m.onnx", LossName: "cross_entropy", Metric: "accuracy", Chosen: "soft:layer", HeldOut: 1,
-		Parents: []gating.ReportParent{{Path: "a/ft.onnx"}, {Path: "b/ft.onnx"}, {Path: "b/other.onnx"}},
-		Candidates: []gating.ReportCandidate{
-			{Name: "parent:a/ft.onnx", Loss: number(0.5), Metric: number(0.75)},
-			{Name: "parent:b/other.onnx", Reason: "its loss is not finite"},
+		Parents: []search.ReportParent{{Path: "a/ft.onnx"}, {Path: "b/ft.onnx"}, {Path: "b/other.onnx"}},
+		Candidates: []search.ReportCandidate{
+			{Name: "parent:a/ft.onnx", Parent: "a/ft.onnx", Loss: number(0.5), Metric: number(0.75)},
+			{Name: "parent:b/other.onnx", Parent: "b/other.onnx", Reason: "its loss is not finite"},
 			{Name: "soft:layer", Loss: number(0.25), Metric: number(1), Chosen: true},
 		},
 	}
@@ -53,9 +53,9 @@ soft:layer                0.2500    1.0000  <- chosen
 
 func TestCandidatesOfNothing(t *testing.T) {
 	const identical = "the models are identical in every selected layer: the result is the base, byte for byte\n"
-	for want, change := range map[string]func(*gating.Report){
-		identical: func(r *gating.Report) { r.Identical = true },
-		"uniform of 3 models; without data nothing is judged\n": func(r *gating.Report) {
+	for want, change := range map[string]func(*search.Report){
+		identical: func(r *search.Report) { r.Identical = true },
+		"uniform of 3 models; without data nothing is judged\n": func(r *search.Report) {
 			r.LossName, r.Chosen = "",
 				"uniform"
 		},
@@ -78,7 +78,7 @@ func TestWrote(t *testing.T) {
 
 func TestReordered(t *testing.T) {
 	r := merged()
-	r.Reordered = &gating.ReportReordered{By: "weights", Units: []int{0, 64, 64}, Moved: []int{0, 60, 0},
+	r.Reordered = &search.ReportReordered{By: "weights", Units: []int{0, 64, 64}, Moved: []int{0, 60, 0},
 		CosineBefore: []float64{1, 0.125, 1}, CosineAfter: []float64{1, 0.5, 1}}
 	_, errs := spoken(t, func(v *terminal.Voice) error { Reordered(v, r); return nil })
 	want := "softmerge: ft.onnx: 60 of 64 hidden units reordered by weights; " +
@@ -109,7 +109,9 @@ func TestReasons(t *testing.T) {
 func TestFailure(t *testing.T) {
 	var out, errs bytes.Buffer
 	v := &terminal.Voice{Out: &out, Err: &errs, JSON: true}
-	code := Failure(v, fmt.Errorf("merge: %w", NoGain(merged())))
+	kept := merged()
+	kept.Candidates[0].Chosen, kept.Candidates[2].Chosen = true, false
+	code := Failure(v, fmt.Errorf("merge: %w", NoGain(kept)))
 	var got failure
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -117,7 +119,7 @@ func TestFailure(t *testing.T) {
 	if code != exit.NoGain || got.Code != code || len(got.Candidates) != 3 || got.Hint == "" {
 		t.Errorf("code %d, object %+v", code, got)
 	}
-	if !strings.Contains(got.Error, "no merged model beats the best parent, soft:layer") {
+	if !strings.Contains(got.Error, "no merged model beats the best parent, a/ft.onnx") {
 		t.Errorf("says %q", got.Error)
 	}
 	out.Reset()

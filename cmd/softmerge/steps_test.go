@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/search"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// TestStepByStepGivesTheBytesOfTheCommand makes the steps of a merge one by one, each an
+// exported call, for trials of every kind: what is written is what "softmerge merge" and
+// search.Merge write.
+func TestStepByStepGivesTheBytesOfTheCommand(t *testing.T) {
+	for _, c := range []struct {
+		parents string
+		flags   []string
+		options search.Options
+		trial   search.Trial // that the merge chooses
+	}{
+		{parents: "mlp/ft*.onnx", flags: []string{"--granularity", "layer"},
+			options: search.Options{Granularity: []gating.Granularity{gating.ByLayer}},
+			trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByLayer}},
+		{parents: "cnn_bn/ft*.onnx", flags: []string{"--granularity", "channel"},
+			options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}},
+			trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Rounded: true}},
+		{parents: "seeds/mlp/seed*.onnx", flags: []string{"--granularity", "channel", "--permute", "activations", "--combine", "convex"},
+			options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}, Permute: gating.PermuteActivations,
+				Learn: gating.LearnOptions{Combine: gating.Convex}},
+			trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Place: search.Warm, Repaired: true}},
+	} {
+		t.Run(c.parents, func(t *testing.T) {
+			paths, err := filepath.Glob(filepath.Join(fixtures(), c.parents))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(t.TempDir(), "command.onnx")
+			args := append([]string{"merge", "-q", "-o", out, "--data", filepath.Join(fixtures(), "val.npz")}, append(c.flags, paths...)...)
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
+				t.Fatalf("exit code %d: %s", code, stderr.String())
+			}
+			command, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := program{paths: paths, trial: c.trial, options: c.options}
+			if steps := p.merge(t); !bytes.Equal(steps, command) {
+				t.Errorf("the steps of %s give other bytes than the command, which says:\n%s", c.trial.Name(), stdout.String())
+			}
+			if !strings.Contains(stdout.String(), c.trial.Name()) {
+				t.Errorf("the command did not try %s", c.trial.Name())
+			}
+		})
+	}
+}
+
+// program is a Go program that merges step by step.
+type program struct {
+	paths   []string
+	trial   search.Trial
+	options search.Options
+
+	learn, judge *gating.Evaluator
+	losses       []float64
+}
+
+// must returns v or ends the test.
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// merge carries the merge from files to bytes.
+func (p *program) merge(t *testing.T) []byte {
+	ctx := t.Context()
+	selection := p.open(t)
+	units := must[*gating.UnitAlignment](t)(gating.AlignUnits(ctx, selection, p.learn, gating.UnitOptions{By: p.options.Permute}))
+	weights := must[*gating.Weights](t)(gating.LoadWeights(units.Selection))
+	plan := must[*gating.Plan](t)(gating.NewPlan(weights, p.trial.Granularity))
+	learned := must[*gating.Learned](t)(gating.Learn(ctx, p.start(ctx, t, plan), p.learn, p.options.Learn))
+	coefficients := learned.Coefficients()
+	if p.trial.Rounded {
+		coefficients = learned.Rounded()
+	}
+	mixture := gating.NewMixture(learned.Plan, coefficients)
+	recipe := must[*gating.Recipe](t)(mixture.Recipe(gating.RecipeOptions{Method: gating.Soft, Chosen: p.trial.Name(), Units: units}))
+	model := must[*onnx.Model](t)(recipe.Describe(must[*onnx.Model](t)(mixture.Bake()), versionString()))
+	p.sameAsSearch(ctx, t, selection, model)
+	return p.write(ctx, t, model)
+}
+
+// open opens the parents and the data.
+func (p *program) open(t *testing.T) *graphmatch.Selection {
+	var models []*onnx.Model
+	for _, path := range p.paths {
+		m := must[*onnx.Model](t)(onnx.Open(path))
+		t.Cleanup(func() { m.Close() })
+		if err := onnx.Validate(m); err != nil {
+			t.Fatal(err)
+		}
+		models = append(models, m)
+	}
+	selection := must[*graphmatch.Selection](t)(must[*graphmatch.Alignment](t)(graphmatch.Align(models, 0)).Select(nil, nil))
+	if err := selection.Strict(); err != nil {
+		t.Fatal(err)
+	}
+	data := p.data(t, models[0])
+	objective := must[gating.Objective](t)(gating.FitObjective(models[0], data, gating.ObjectiveOptions{}))
+	all := must[*gating.Evaluator](t)(gating.NewEvaluator(data, objective, gating.EvaluatorOptions{}))
+	t.Cleanup(all.Close)
+	var err error
+	if p.learn, p.judge, err = all.Split(search.DefaultHoldout, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range models {
+		p.losses = append(p.losses, must[gating.Score](t)(p.learn.Score(t.Context(), m)).Loss)
+	}
+	return selection
+}
+
+func (p *program) data(t *testing.T, m *onnx.Model) *dataset.Data {
+	return must[*dataset.Data](t)(dataset.Open(filepath.Join(fixtures(), "val.npz"), dataset.Options{Inputs: gating.Fields(m)}))
+}
+
+// start is where the gates of the trial start.
+func (p *program) start(ctx context.Context, t *testing.T, plan *gating.Plan) gating.Start {
+	if p.trial.Place == search.ByLosses {
+		return must[gating.Start](t)(gating.NewStart(ctx, plan, p.learn, p.losses, gating.StartOptions{}))
+	}
+	best := 0
+	for j, loss := range p.losses {
+		if loss < p.losses[best] {
+			best = j
+		}
+	}
+	repairer := gating.NewRepairer(p.learn)
+	var least *gating.WarmStart
+	for _, ways := range [][]float64{{1}, {0.5, 0.25}} {
+		o := gating.WarmStartOptions{From: best, Ways: ways}
+		w := must[*gating.WarmStart](t)(gating.NewWarmStart(ctx, plan, p.learn, repairer, p.losses, o))
+		if least == nil || w.Loss < least.Loss {
+			least = w
+		}
+	}
+	return must[gating.Start](t)(least.Start(ctx, p.learn, gating.Convex, gating.InitAuto))
+}
+
+// sameAsSearch compares with the library's own search.
+func (p *program) sameAsSearch(ctx context.Context, t *testing.T, s *graphmatch.Selection, model *onnx.Model) {
+	base := s.Alignment.Models[0]
+	r := must[*search.Result](t)(search.Merge(ctx, s, p.data(t, base), p.options))
+	if !r.Gained() || *r.Chosen.Trial != p.trial {
+		t.Errorf("the search chose %s, the steps are those of %s", r.Chosen.Name, p.trial.Name())
+	}
+	recipe := must[*gating.Recipe](t)(r.Recipe())
+	same := must[*onnx.Model](t)(recipe.Describe(r.Model(), versionString()))
+	if must[string](t)(same.SHA256()) != must[string](t)(model.SHA256()) {
+		t.Error("the steps give another model than the search")
+	}
+	if got := must[gating.Score](t)(p.judge.Score(ctx, model)); got != r.Chosen.Score {
+		t.Errorf("the steps' model scores %+v, the search says %+v", got, r.Chosen.Score)
+	}
+}
+
+// write writes the model with a check and returns the file's bytes.
+func (p *program) write(ctx context.Context, t *testing.T, m *onnx.Model) []byte {
+	path := filepath.Join(t.TempDir(), "steps.onnx")
+	verify := func(path string) error {
+		back, err := onnx.Open(path)
+		if err != nil {
+			return err
+		}
+		defer back.Close()
+		_, err = p.judge.Score(ctx, back)
+		return err
+	}
+	if err := onnx.WriteFile(path, m, onnx.WriteOptions{Inputs: p.paths, Verify: verify}); err != nil {
+		t.Fatal(err)
+	}
+	return must[[]byte](t)(os.ReadFile(path))
+}

@@ -1,0 +1,45 @@
+package search
+
+import (
+	"context"
+	"math"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/graphmatch"
+)
+
+// Average merges the selected layers by their uniform average, without data:
+// nothing is judged. A parent that has a NaN or an infinity in a layer is left out there.
+func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, error) {
+	o.Method = gating.Uniform
+	o, err := o.Validate()
+	if err != nil {
+		return nil, err
+	}
+	m := &search{Options: o, selection: s, units: unmoved(s)}
+	if m.weights, err = gating.LoadWeights(s); err != nil {
+		return nil, err
+	}
+	if m.weights.Empty() {
+		return m.withoutGates()
+	}
+	if err := m.alignUnits(ctx); err != nil {
+		return nil, err
+	}
+	p, err := gating.NewPlan(m.weights, gating.ByLayer)
+	if err != nil {
+		return nil, err
+	}
+	mixture := gating.NewMixture(p, p.Average(nil))
+	model, err := mixture.Bake()
+	if err != nil {
+		return nil, err
+	}
+	t := Trial{Method: gating.Uniform}
+	m.candidates = []Candidate{{Name: t.Name(), Trial: &t, Parent: -1, Chosen: true, Score: unknown, Mixture: mixture,
+		model: model}}
+	return m.result(&m.candidates[0]), nil
+}
+
+// unknown is the score of what was not judged.
+var unknown = gating.Score{Loss: math.NaN(), Metric: math.NaN()}

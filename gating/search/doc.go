@@ -1,0 +1,11 @@
+// Package search finds the best merge: it lists trials (averages, learned gates of
+// several granularities, each also rounded and recalibrated), runs them by the steps
+// of package gating, judges every candidate on data that no gate saw, and chooses.
+//
+//	Merge     runs all trials and returns the candidates, the chosen one marked
+//	Average   merges without data: nothing is judged
+//	Result    the chosen model, its recipe, its report, and the check of the written file
+//
+// A Trial is a value with a name; trial.go lists what is tried, tuning.go has every
+// constant of the heuristics, choose.go the rule by which candidates are compared.
+package search

@@ -1,0 +1,86 @@
+package search
+
+import (
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+)
+
+// PermuteAuto brings hidden units into one order, by what averages better, if some
+// parent's weights are far from the base's. Else it is gating.PermuteNone.
+const PermuteAuto gating.Permutation = "auto"
+
+// Options says how to merge. The zero value of a field means its default. Learn.Seed
+// counts for the whole merge. An empty Learn.Combine is gating.Convex, and gating.Sum is
+// tried too where hidden units were reordered.
+type Options struct {
+	Method      gating.Method           // default gating.Soft, which tries the others too
+	Granularity []gating.Granularity    // of learned gates, tried in this order; default layer and channel
+	Init        gating.Init             // where gates start; default gating.InitAuto
+	Objective   gating.ObjectiveOptions // what is learned and judged
+	Learn       gating.LearnOptions     // how they are learned, see below
+	Holdout     float64                 // share of the data that judges; default DefaultHoldout
+	HeldOut     *dataset.Data           // judges in place of a share of the data
+	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
+	Threads     int                     // default GOMAXPROCS. The result does not depend on it
+	Progress    func(Event)             // may be nil
+}
+
+// Validate returns the options with defaults filled in, or an error of kind
+// gating.ErrOption that names the field which is unknown or out of range.
+func (o Options) Validate() (Options, error) {
+	setDefault(&o.Method, gating.Soft)
+	setDefault(&o.Permute, PermuteAuto)
+	setDefault(&o.Holdout, DefaultHoldout)
+	if len(o.Granularity) == 0 {
+		o.Granularity = []gating.Granularity{gating.ByLayer, gating.ByChannel}
+	}
+	var err error
+	if o.Objective, err = o.Objective.Validate(); err != nil {
+		return o, err
+	}
+	start, err := gating.StartOptions{Init: o.Init}.Validate()
+	if err != nil {
+		return o, err
+	}
+	o.Init = start.Init
+	combine := o.Learn.Combine
+	if o.Learn, err = o.Learn.Validate(); err != nil {
+		return o, err
+	}
+	o.Learn.Combine = combine
+	switch {
+	case o.Method != gating.Soft && o.Method != gating.Greedy && o.Method != gating.Uniform:
+		return o, badOption("method %q: want soft, greedy or uniform", o.Method)
+	case !(o.Holdout > 0 && o.Holdout < 1):
+		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
+	case o.Threads < 0:
+		return o, badOption("%d threads: want at least 1", o.Threads)
+	}
+	return o, o.validateNames()
+}
+
+// validateNames checks the fields that name one of several.
+func (o *Options) validateNames() error {
+	for _, g := range o.Granularity {
+		switch g {
+		case gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor:
+		default:
+			return badOption("granularity %q: want model, module, layer, channel or tensor", g)
+		}
+	}
+	switch o.Permute {
+	case PermuteAuto, gating.PermuteNone, gating.PermuteWeights, gating.PermuteActivations:
+		return nil
+	}
+	return badOption("permutation %q: want auto, none, weights or activations", o.Permute)
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// batch is how many samples a forward pass takes at once.
+func (o *Options) batch() int { return max(o.Learn.BatchSize, leastBatch) }

@@ -1,0 +1,104 @@
+package search
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
+)
+
+// withAgain lists after each name the same recalibrated.
+func withAgain(names ...string) (list []string) {
+	for _, n := range names {
+		list = append(list, n, n+"+recalibrated")
+	}
+	return list
+}
+
+// TestTrials says what is tried, and by which names: reports and recipes have had them before.
+func TestTrials(t *testing.T) {
+	soft := []string{"soft:layer", "soft:layer:rounded", "soft:channel", "soft:channel:rounded"}
+	warm := []string{
+		"soft:layer+repaired", "soft:layer+repaired:rounded", "soft:channel+repaired", "soft:channel+repaired:rounded",
+	}
+	averages, repaired := []string{"uniform", "greedy"}, []string{"uniform", "uniform+repaired", "greedy"}
+	for _, c := range []struct {
+		name             string
+		o                Options
+		reordered, small bool
+		want             []string
+	}{
+		{"soft", Options{}, false, true, slices.Concat(averages, soft)},
+		{"soft, large", Options{}, false, false, slices.Concat(averages, soft)},
+		{"soft, reordered and large", Options{}, true, false, slices.Concat(repaired, warm)},
+		{"soft, reordered", Options{}, true, true, slices.Concat(repaired, warm,
+			[]string{"soft:channel+repaired:sum", "soft:channel+repaired:other", "soft:channel+repaired:second"})},
+		{"soft by sums, reordered", Options{Learn: gating.LearnOptions{Combine: gating.Sum}}, true, true,
+			slices.Concat(repaired, warm, []string{"soft:channel+repaired:other", "soft:channel+repaired:second"})},
+		{"soft, reordered, open gates", Options{Init: gating.InitOpen}, true, true, slices.Concat(repaired, soft)},
+		{"soft by tensor", Options{Granularity: []gating.Granularity{gating.ByTensor}}, true, true,
+			slices.Concat(repaired, []string{"soft:tensor+repaired", "soft:tensor+repaired:rounded"})},
+		{"greedy", Options{Method: gating.Greedy}, false, true, []string{"greedy"}},
+		{"greedy, reordered", Options{Method: gating.Greedy}, true, true, []string{"greedy"}},
+		{"uniform", Options{Method: gating.Uniform}, false, true, []string{"uniform"}},
+		{"uniform, reordered", Options{Method: gating.Uniform}, true, false, []string{"uniform", "uniform+repaired"}},
+	} {
+		o := gatetest.Must(c.o.Validate())(t)
+		var names []string
+		for _, trial := range o.trials(circumstances{c.reordered, true, c.small}) {
+			names = append(names, trial.Name())
+		}
+		if want := withAgain(c.want...); !slices.Equal(names, want) {
+			t.Errorf("%s:\n got %q\nwant %q", c.name, names, want)
+		}
+	}
+}
+
+// TestTrialNamesAreUnique over everything that any options try of every granularity, and
+// over what becomes of the trials where nothing can be repaired. A trial comes back from JSON as it was.
+func TestTrialNamesAreUnique(t *testing.T) {
+	all := []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor}
+	o := gatetest.Must(Options{Granularity: all}.Validate())(t)
+	for _, reordered := range []bool{true, false} {
+		for _, repairable := range []bool{true, false} {
+			known := map[string]Trial{}
+			for _, trial := range o.trials(circumstances{reordered, true, true}) {
+				if trial.Repaired && !repairable {
+					if trial.Method == gating.Uniform {
+						continue // is left out
+					}
+					trial.Repaired = false
+				}
+				if old, ok := known[trial.Name()]; ok {
+					t.Errorf("%+v and %+v are both called %q", old, trial, trial.Name())
+				}
+				known[trial.Name()] = trial
+				var back Trial
+				if err := json.Unmarshal(gatetest.Must(json.Marshal(trial))(t), &back); err != nil || back != trial {
+					t.Errorf("%+v came back as %+v: %v", trial, back, err)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryTrialIsWorthItsPlace: no trial is listed twice, and rounded and recalibrated
+// trials follow the one whose gates they take, which are learned once.
+func TestEveryTrialIsWorthItsPlace(t *testing.T) {
+	o := gatetest.Must(Options{}.Validate())(t)
+	for _, reordered := range []bool{true, false} {
+		seen := map[Trial]bool{}
+		var last Trial
+		for _, trial := range o.trials(circumstances{reordered, true, true}) {
+			if seen[trial] {
+				t.Errorf("%s is listed twice", trial.Name())
+			}
+			if trial != trial.learning() && last != trial.learning() {
+				t.Errorf("%s comes after %s", trial.Name(), last.Name())
+			}
+			seen[trial], last = true, trial.learning()
+		}
+	}
+}
