@@ -7,7 +7,7 @@ import (
 // Assign solves the linear assignment problem: it returns for each row of an n x n score matrix (row-major)
 // the column that gives the greatest sum, each column once. It finds shortest augmenting paths with dual
 // variables (R. Jonker and A. Volgenant, 1987) in at most order n^3 steps. Scores that are not numbers
-// count as minus infinity's stand-in, the lowest finite score; ties go to the identity, then to lower columns.
+// count as the lowest finite score; ties go to the identity, then to lower columns.
 func Assign(score []float64, n int) []int {
 	cost := make([]float64, n*n)
 	low, high := math.Inf(1), math.Inf(-1)
@@ -22,6 +22,11 @@ func Assign(score []float64, n int) []int {
 		}
 		cost[i] = high - s
 	}
+	return solve(cost, n).column
+}
+
+// solve finds the assignment of least cost.
+func solve(cost []float64, n int) *assignment {
 	a := &assignment{
 		n: n, cost: cost, row: make([]int, n), column: make([]int, n), u: make([]float64, n), v: make([]float64, n),
 	}
@@ -34,7 +39,7 @@ func Assign(score []float64, n int) []int {
 			a.augment(i)
 		}
 	}
-	return a.column
+	return a
 }
 
 // assignment is the state of the solver: dual variables u of rows and v of columns, such that

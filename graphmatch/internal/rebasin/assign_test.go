@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
 // best is the greatest sum over all permutations.
@@ -102,6 +104,41 @@ func TestAssignFindsHiddenPermutation(t *testing.T) {
 	}
 	if got := Assign(score, n); !slices.Equal(got, hidden) {
 		t.Error("the permutation was not found")
+	}
+}
+
+// Assignments too large for brute force are optimal by duality: no dual variables exceed a cost, and their sum is the
+// sum of the assigned costs, which no other assignment can be below.
+func TestAssignByDuality(t *testing.T) {
+	for seed := range uint64(40) {
+		g := random.New(seed, 1)
+		n := 8 + g.IntN(90)
+		cost := make([]float64, n*n)
+		for i := range cost {
+			if cost[i] = g.Float64(); seed%4 == 0 {
+				cost[i] = float64(g.IntN(4)) // many ties
+			}
+		}
+		a := solve(slices.Clone(cost), n)
+		if !isPermutation(a.column) {
+			t.Fatalf("seed %d: %v is no permutation", seed, a.column)
+		}
+		primal, dual := 0.0, 0.0
+		for i := range n {
+			primal += cost[i*n+a.column[i]]
+			dual += a.u[i] + a.v[i]
+			for j := range n {
+				if slack := cost[i*n+j] - a.u[i] - a.v[j]; slack < -1e-9 {
+					t.Fatalf("seed %d: dual variables of %d and %d exceed their cost by %v", seed, i, j, -slack)
+				}
+			}
+			if a.row[a.column[i]] != i {
+				t.Fatalf("seed %d: row and column %d disagree", seed, i)
+			}
+		}
+		if math.Abs(primal-dual) > 1e-9*(1+math.Abs(primal)) {
+			t.Fatalf("seed %d: cost %v, bound %v", seed, primal, dual)
+		}
 	}
 }
 
