@@ -124,7 +124,7 @@ func runWild(t *testing.T, what string, op Operator, specs []Spec, in []*Tensor)
 	l := &lowerer{Config: Config{MaxBytes: 1 << 20}}
 	var outs []*Tensor
 	for _, s := range specs {
-		if l.checkSize(&call{node: &onnxpb.NodeProto{}}, s) != nil {
+		if l.CheckSize(&call{node: &onnxpb.NodeProto{}}, s) != nil {
 			return
 		}
 		outs = append(outs, NewTensor(s))

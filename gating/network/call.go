@@ -11,21 +11,64 @@ import (
 // call is one node as its builder sees it: attributes, opset, and what is known
 // of its inputs.
 type call struct {
-	node   *onnxpb.NodeProto // attributes with function references resolved
-	name   string            // for messages
-	opset  int64             // version of the node's domain
-	in     []*input          // nil where an optional input is absent
-	nout   int               // number of outputs the node names
-	lower  *lowerer          // for operators with subgraphs
-	view   *input            // set by a builder whose only output is this input under another spec
-	folded []*Tensor         // set by a builder that already knows its outputs
+	node    *onnxpb.NodeProto // attributes with function references resolved
+	name    string            // for messages
+	opset   int64             // version of the node's domain
+	in      []*input          // nil where an optional input is absent
+	nout    int               // number of outputs the node names
+	env     environment       // the file's tensors, and the limits of memory
+	rebatch int               // how many times more samples there are than the graph was exported for
+}
+
+// environment is what a builder may ask of whoever lowers the graph.
+type environment interface {
+	// ReadTensor reads a tensor of the file.
+	ReadTensor(p *onnxpb.TensorProto) (*Tensor, error)
+	// ReadSparse reads a sparse tensor of the file as a dense one.
+	ReadSparse(p *onnxpb.SparseTensorProto) (*Tensor, error)
+	// CheckSize refuses a tensor larger than memory allows, before it is made.
+	CheckSize(c *call, s Spec) error
+	// Spend is CheckSize for a tensor that is made now; a short file can ask for many.
+	Spend(c *call, s Spec) error
 }
 
 // input is what is known of one input of a node.
 type input struct {
 	Spec
-	Const *Tensor // the elements, where they do not depend on data or coefficients
-	value *value
+	Const  *Tensor // the elements, where they do not depend on data or coefficients
+	fed    bool    // depends on a graph input
+	origin origin  // what computes it
+}
+
+// origin is the operator that computes an input, "" for none, and the shape of its own first input.
+type origin struct {
+	op    string
+	shape []int
+}
+
+// view is what a builder returns as the operator where the node's only output is one of its inputs under another spec:
+// nothing is computed.
+type view struct{ input int }
+
+// Forward copies the elements, for whoever runs it all the same.
+func (v view) Forward(_ *Context, in, out []*Tensor) error {
+	copy(out[0].F, in[v.input].F)
+	copy(out[0].I, in[v.input].I)
+	return nil
+}
+
+// constant is what a builder returns as the operator where it already knows the outputs.
+type constant struct{ outs []*Tensor }
+
+// Forward copies the elements, for whoever runs it all the same.
+func (c constant) Forward(_ *Context, _, out []*Tensor) error {
+	for k, t := range c.outs {
+		if out[k] != nil {
+			copy(out[k].F, t.F)
+			copy(out[k].I, t.I)
+		}
+	}
+	return nil
 }
 
 // has says whether input i is there.
@@ -182,18 +225,16 @@ func (c *call) op() string { return opName(c.node) }
 
 // asView makes the node's only output the elements of input i under another spec: nothing is computed.
 func (c *call) asView(i int, s Spec) (Operator, []Spec, error) {
-	c.view = c.in[i]
-	return nil, []Spec{s}, nil
+	return view{i}, []Spec{s}, nil
 }
 
 // asConstant makes the outputs known tensors: nothing is computed at run time.
 func (c *call) asConstant(outs ...*Tensor) (Operator, []Spec, error) {
-	c.folded = outs
 	specs := make([]Spec, len(outs))
 	for i, t := range outs {
 		specs[i] = t.Spec()
 	}
-	return nil, specs, nil
+	return constant{outs}, specs, nil
 }
 
 func opName(n *onnxpb.NodeProto) string {

@@ -42,7 +42,7 @@ func standardMarks(t *testing.T) (list []marks) {
 func TestGradientsFollowTheStandard(t *testing.T) {
 	checked := 0
 	for _, m := range standardMarks(t) {
-		entries := table[[2]string{"", m.op}]
+		entries := table[m.op]
 		if len(entries) == 0 {
 			continue
 		}

@@ -1,23 +1,39 @@
 package network
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // An expansion lowers a node whose work is other nodes: control flow,
 // sequences, attention. It binds the node's outputs itself.
-type expansion func(l *lowerer, c *call, p place) error
+type expansion func(c *site) error
 
-// place is where a node stands: the names it sees, the operators in force, and how deep bodies nest there.
-type place struct {
-	scope *scope
-	ops   opsets
-	depth int
+// site is a node that stands for others, as its expansion sees it: beside what a builder sees, the values that it reads
+// and a hand in the lowering.
+type site struct {
+	*call
+	values []*value // of the inputs, nil where one is absent
+	lower  lowering
+}
+
+// lowering is what an expansion may ask of whoever lowers the graph, at its node's place in it.
+type lowering interface {
+	// Emit lowers one of the nodes that a node stands for and returns its output. The operator may have a domain before
+	// it; inputs that are nil are absent.
+	Emit(op string, attrs []*onnxpb.AttributeProto, in ...*value) (*value, error)
+	// Itself lowers the node itself over other values.
+	Itself(in []*value) error
+	// Add appends an operator over values to the graph, with a gradient to each.
+	Add(op Operator, specs []Spec, in []*value) error
+	// Body lowers a subgraph with its inputs bound to the values and returns its outputs.
+	Body(g *onnxpb.GraphProto, in []*value) ([]*value, error)
+	// Apart is Body, with the nodes kept apart from the graph's.
+	Apart(g *onnxpb.GraphProto, in []*value) ([]*node, []*value, error)
+	// Reach says whether a coefficient, and a gradient to one, may reach what the node and its subgraphs read.
+	Reach() (gated, grad bool)
+	// Bind names an output of the node.
+	Bind(output int, v *value)
 }
 
 // expandedOp is an operator that is lowered to others, with the first opset that has it.
@@ -63,9 +79,9 @@ func init() {
 // expansionOf returns the expansion of a node, nil if it has none. Some operators have one only in some of their forms:
 // Identity where its input is no tensor, FusedMatMul where rows come before batches, DFT back to real numbers, a
 // normalisation whose scale repeats, Concat where the graph is stretched.
-func expansionOf(c *call) expansion {
+func expansionOf(c *site) expansion {
 	switch op := c.op(); {
-	case op == "Identity" && c.has(0) && c.in[0].value.list != nil:
+	case op == "Identity" && c.has(0) && c.values[0].list != nil:
 		return expandIdentity
 	case op == "com.microsoft.FusedMatMul" && c.int("transBatchA", 0)|c.int("transBatchB", 0) != 0:
 		return expandBatchMatMul
@@ -81,70 +97,9 @@ func expansionOf(c *call) expansion {
 }
 
 // expandIdentity gives a sequence or optional another name.
-func expandIdentity(_ *lowerer, c *call, p place) error {
-	p.scope.bind(c, 0, c.in[0].value)
+func expandIdentity(c *site) error {
+	c.lower.Bind(0, c.values[0])
 	return nil
-}
-
-// bind names an output of a node.
-func (s *scope) bind(c *call, output int, v *value) {
-	if names := c.node.GetOutput(); output < len(names) && names[output] != "" {
-		s.values[names[output]] = v
-	}
-}
-
-// emitOpset is the opset whose forms [lowerer.emit] writes.
-const emitOpset = 18
-
-// emit lowers one of the nodes that a node stands for and returns its output. The operator may have a domain before it;
-// inputs that are nil are absent.
-func (l *lowerer) emit(c *call, depth int, op string, attrs []*onnxpb.AttributeProto, in ...*value) (*value, error) {
-	dot := strings.LastIndexByte(op, '.')
-	n := &onnxpb.NodeProto{
-		Name: proto.String(c.name), Domain: proto.String(op[:max(0, dot)]), OpType: proto.String(op[dot+1:]),
-		Attribute: attrs, Output: []string{"out"},
-	}
-	s := newScope(nil, nil, nil)
-	for i, v := range in {
-		if v == nil {
-			n.Input = append(n.Input, "")
-			continue
-		}
-		name := fmt.Sprint(i)
-		n.Input = append(n.Input, name)
-		s.values[name] = v
-	}
-	if err := l.nodes([]*onnxpb.NodeProto{n}, n.Output, place{s, opsets{"": emitOpset, "com.microsoft": 1}, depth}); err != nil {
-		return nil, err
-	}
-	return s.values["out"], nil
-}
-
-// body lowers a subgraph with its inputs bound to the values, nil for an absent one, and returns its outputs.
-func (l *lowerer) body(c *call, g *onnxpb.GraphProto, p place, in []*value) ([]*value, error) {
-	s := newScope(p.scope, g.GetInitializer(), g.GetSparseInitializer())
-	if len(g.GetInput()) != len(in) {
-		return nil, c.shapeError("its body has %d inputs, want %d", len(g.GetInput()), len(in))
-	}
-	for i, v := range in {
-		s.values[g.GetInput()[i].GetName()] = v
-	}
-	names := outputNames(g)
-	if err := l.nodes(g.GetNode(), names, place{s, p.ops, p.depth + 1}); err != nil {
-		return nil, err
-	}
-	outs := make([]*value, len(names))
-	for i, name := range names {
-		v, err := l.lookup(name, s)
-		if err != nil {
-			return nil, err
-		}
-		if v == nil {
-			return nil, c.invalid("nothing in its body computes output %q", name)
-		}
-		outs[i] = v
-	}
-	return outs, nil
 }
 
 // intValue is a known int64 scalar or, with dims, a tensor of that shape.

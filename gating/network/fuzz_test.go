@@ -40,7 +40,7 @@ func oneOf[T any](m *graphMaker, list []T) T {
 // allOperators are the names of operators and expansions, with their domains.
 var allOperators = func() (list []string) {
 	for k := range table {
-		list = append(list, strings.TrimPrefix(k[0]+"."+k[1], "."))
+		list = append(list, k)
 	}
 	for name := range expansions {
 		list = append(list, name)

@@ -124,7 +124,7 @@ func buildOne(t *testing.T, c gradCase) (Operator, []*Tensor, []*Tensor) {
 func buildAny(t *testing.T, c gradCase) (Operator, []*Tensor, []*Tensor) {
 	t.Helper()
 	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs, Name: proto.String("node")}
-	cl := &call{node: n, name: "node", opset: c.opset, lower: &lowerer{Config: Config{MaxBytes: defaultMaxBytes}}}
+	cl := &call{node: n, name: "node", opset: c.opset, env: &lowerer{Config: Config{MaxBytes: defaultMaxBytes}}}
 	for i, v := range c.inputs {
 		n.Input = append(n.Input, fmt.Sprint("x", i))
 		if v == nil {

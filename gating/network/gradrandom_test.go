@@ -10,7 +10,6 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"gonum.org/v1/gonum/diff/fd"
-	"google.golang.org/protobuf/proto"
 )
 
 // gradientDraws draw a node of each operator that has a gradient, with attributes, shapes and elements at random and the
@@ -32,12 +31,12 @@ const (
 
 // differentiableForms are the forms that the operator table claims a gradient for, and those that stand for others.
 func differentiableForms() (forms []string) {
-	for k, list := range table {
+	for op, list := range table {
 		for i, e := range list {
 			if e.grad != gradFull {
 				continue
 			}
-			name := opName(&onnxpb.NodeProto{Domain: proto.String(k[0]), OpType: proto.String(k[1])})
+			name := op
 			if i > 0 {
 				name += fmt.Sprint("@", e.since)
 			}

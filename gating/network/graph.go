@@ -87,8 +87,8 @@ func (g *Graph) Producer(i int) (op string, axis int) {
 	if v.node == nil {
 		return "", -1
 	}
-	if a, ok := v.node.run.(interface{ normAxis() int }); ok {
-		return v.node.op, a.normAxis()
+	if a, ok := v.node.run.(interface{ NormAxis() int }); ok {
+		return v.node.op, a.NormAxis()
 	}
 	return v.node.op, -1
 }

@@ -25,11 +25,11 @@ func functionDomain(f *onnxpb.FunctionProto) string {
 }
 
 // inlineFunction lowers a function's body in place of the call.
-func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, s *scope, depth int) error {
+func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, in []*value, p place) error {
 	body := newScope(nil, nil, nil)
 	for i, name := range f.GetInput() {
 		if c.has(i) {
-			body.values[name] = c.in[i].value
+			body.values[name] = in[i]
 		}
 	}
 	body.attrs = map[string]*onnxpb.AttributeProto{}
@@ -46,10 +46,10 @@ func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, s *scope, dep
 			ops[d] = v
 		}
 	}
-	if err := l.nodes(f.GetNode(), f.GetOutput(), place{body, ops, depth + 1}); err != nil {
+	if err := l.nodes(f.GetNode(), f.GetOutput(), place{body, ops, p.depth + 1}); err != nil {
 		return fmt.Errorf("in function %s: %w", f.GetName(), err)
 	}
-	return l.bindOutputs(c, f.GetOutput(), body, s)
+	return l.bindOutputs(c, f.GetOutput(), body, p.scope)
 }
 
 // absent stands for an optional input that a function call leaves out.

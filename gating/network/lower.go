@@ -214,23 +214,27 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 		return err
 	}
 	n = s.resolve(n)
-	c := &call{node: n, name: nodeName(n), opset: p.ops[domainOf(n)], in: in, nout: len(n.GetOutput()), lower: l}
-	if f := l.function(n); f != nil && find(n, c.opset) == nil {
-		return l.inlineFunction(f, c, s, p.depth)
+	c := &call{
+		node: n, name: nodeName(n), opset: p.ops[domainOf(n)], in: inputsOf(in), nout: len(n.GetOutput()),
+		env: l, rebatch: l.Stretch,
 	}
-	if expand := expansionOf(c); expand != nil {
-		return guarded(expand, l, c, p)
+	if f := l.function(n); f != nil && find(n, c.opset) == nil {
+		return l.inlineFunction(f, c, in, p)
+	}
+	at := &site{call: c, values: in, lower: &placed{p, l, c}}
+	if expand := expansionOf(at); expand != nil {
+		return guarded(expand, at)
 	}
 	for i, v := range in {
-		if v != nil && v.Type == onnx.Undefined {
+		if v != nil && v.spec.Type == onnx.Undefined {
 			return c.unsupported("input %d is a sequence or another value that is no tensor", i)
 		}
 	}
 	if l.Affine[s.origin(n)] {
-		return l.add(c, buildScaleShift, gradFull, s)
+		return l.add(c, in, buildScaleShift, gradFull, s)
 	}
 	if st := l.Statistics[s.origin(n)]; st != nil {
-		return l.add(c, st.build, gradNone, s)
+		return l.add(c, in, st.build, gradNone, s)
 	}
 	e := findOrOldest(n, c.opset)
 	if e == nil {
@@ -239,12 +243,12 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 	if err := c.checkInputs(); err != nil {
 		return err
 	}
-	return l.add(c, e.build, e.grad, s)
+	return l.add(c, in, e.build, e.grad, s)
 }
 
 // inputs looks up what a node reads: mixtures by site first, then values by name.
-func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*input, error) {
-	list := make([]*input, len(n.GetInput()))
+func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*value, error) {
+	list := make([]*value, len(n.GetInput()))
 	for i, name := range n.GetInput() {
 		v := l.sites[onnx.Site{Node: n, Input: i}]
 		if v == nil && name != "" {
@@ -257,15 +261,30 @@ func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*input, error) {
 					nodeName(n), opName(n), i, name, onnx.ErrInvalid)
 			}
 		}
-		if v != nil && v != absent {
-			list[i] = &input{Spec: v.spec, Const: v.known, value: v}
+		if v != absent {
+			list[i] = v
 		}
 	}
 	return list, nil
 }
 
+// inputsOf is what builders see of the values that a node reads.
+func inputsOf(values []*value) []*input {
+	list := make([]*input, len(values))
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		list[i] = &input{Spec: v.spec, Const: v.known, fed: v.fed}
+		if n := v.root().node; n != nil && len(n.in) > 0 && n.in[0] != nil {
+			list[i].origin = origin{n.op, n.in[0].spec.Shape}
+		}
+	}
+	return list
+}
+
 // add builds a node's operator and folds it, or appends it to the graph.
-func (l *lowerer) add(c *call, build builder, kind gradientKind, s *scope) (err error) {
+func (l *lowerer) add(c *call, in []*value, build builder, kind gradientKind, s *scope) (err error) {
 	defer recoverAt(c, &err)
 	op, specs, err := build(c)
 	if err != nil {
@@ -274,21 +293,21 @@ func (l *lowerer) add(c *call, build builder, kind gradientKind, s *scope) (err 
 	if len(specs) < len(c.node.GetOutput()) {
 		return c.unsupported("it names %d outputs, %d are computed", len(c.node.GetOutput()), len(specs))
 	}
-	if c.folded != nil {
-		return l.bindKnown(c, c.folded, s)
+	if known, ok := op.(constant); ok {
+		return l.bindKnown(c, known.outs, s)
 	}
 	for _, spec := range specs {
-		if err := l.checkSize(c, spec); err != nil {
+		if err := l.CheckSize(c, spec); err != nil {
 			return err
 		}
 	}
-	if c.view != nil {
-		return l.bindView(c, specs[0], s)
+	if v, ok := op.(view); ok {
+		return l.bindView(c, in[v.input], specs[0], s)
 	}
 	if t, ok := knownInputs(c.in); ok {
 		outs := make([]*Tensor, len(specs))
 		for i := range specs {
-			if err := l.spend(c, specs[i]); err != nil {
+			if err := l.Spend(c, specs[i]); err != nil {
 				return err
 			}
 			outs[i] = NewTensor(specs[i])
@@ -298,12 +317,12 @@ func (l *lowerer) add(c *call, build builder, kind gradientKind, s *scope) (err 
 		}
 		return l.bindKnown(c, outs, s)
 	}
-	l.append(c, op, specs, kind, s)
+	l.append(c, in, op, specs, kind, s)
 	return nil
 }
 
-// checkSize refuses a tensor larger than memory allows, before it is made.
-func (l *lowerer) checkSize(c *call, s Spec) error {
+// CheckSize refuses a tensor larger than memory allows, before it is made.
+func (l *lowerer) CheckSize(c *call, s Spec) error {
 	bytes := int64(8)
 	for _, d := range s.Shape {
 		if d < 0 {
@@ -317,9 +336,9 @@ func (l *lowerer) checkSize(c *call, s Spec) error {
 	return nil
 }
 
-// spend counts the memory of a tensor that is computed now. A short file can ask for many.
-func (l *lowerer) spend(c *call, s Spec) error {
-	if err := l.checkSize(c, s); err != nil {
+// Spend counts the memory of a tensor that is computed now. A short file can ask for many.
+func (l *lowerer) Spend(c *call, s Spec) error {
+	if err := l.CheckSize(c, s); err != nil {
 		return err
 	}
 	if l.folded += 8 * int64(s.Len()); l.folded > l.MaxBytes {
@@ -339,8 +358,7 @@ func (l *lowerer) bindKnown(c *call, outs []*Tensor, s *scope) error {
 }
 
 // bindView names an output that is one of the node's inputs under another spec.
-func (l *lowerer) bindView(c *call, spec Spec, s *scope) error {
-	from := c.view.value
+func (l *lowerer) bindView(c *call, from *value, spec Spec, s *scope) error {
 	v := &value{spec: spec, param: -1, view: from, fed: from.fed, gated: from.gated, grad: from.grad}
 	if from.known != nil {
 		v = &value{spec: spec, param: -1, known: from.known.reshaped(spec)}
@@ -352,13 +370,11 @@ func (l *lowerer) bindView(c *call, spec Spec, s *scope) error {
 }
 
 // append adds a node to the graph and names its outputs.
-func (l *lowerer) append(c *call, op Operator, specs []Spec, kind gradientKind, s *scope) {
+func (l *lowerer) append(c *call, in []*value, op Operator, specs []Spec, kind gradientKind, s *scope) {
 	n := &node{name: c.name, op: c.op(), run: op, zero: kind == gradZero, out: make([]*value, len(specs))}
 	fed, gated, grad := false, false, false
-	for _, in := range c.in {
-		var v *value
-		if in != nil {
-			v = in.value
+	for _, v := range in {
+		if v != nil {
 			fed, gated, grad = fed || v.fed, gated || v.gated, grad || v.grad
 		}
 		n.in = append(n.in, v)
@@ -388,9 +404,9 @@ func knownInputs(in []*input) ([]*Tensor, bool) {
 }
 
 // guarded runs an expansion; a panic becomes an error at its node.
-func guarded(expand expansion, l *lowerer, c *call, p place) (err error) {
-	defer recoverAt(c, &err)
-	return expand(l, c, p)
+func guarded(expand expansion, c *site) (err error) {
+	defer recoverAt(c.call, &err)
+	return expand(c)
 }
 
 // recoverAt turns a panic of an operator into an error at its node: the last

@@ -2,6 +2,7 @@ package network
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -9,16 +10,15 @@ import (
 
 // nest collects what the bodies of one operator read from outside: their operator reads it in their place.
 type nest struct {
-	l        *lowerer
-	c        *call
+	c        *site
 	formal   []*value // stand-ins for the operator's own inputs
 	captured []*value // roots outside
 	standIns map[*value]*value
 }
 
 // newNest takes stand-ins for the operator's own inputs, nil for those that no body reads.
-func (l *lowerer) newNest(c *call, formal []*value) *nest {
-	return &nest{l: l, c: c, formal: formal, standIns: map[*value]*value{}}
+func newNest(c *site, formal []*value) *nest {
+	return &nest{c: c, formal: formal, standIns: map[*value]*value{}}
 }
 
 // standIn is a value whose elements are given at run time.
@@ -27,11 +27,8 @@ func standIn(s Spec, gated, grad bool) *value {
 }
 
 // body lowers a body to nodes of its own, apart from the graph's, with its inputs bound to the values in.
-func (n *nest) body(g *onnxpb.GraphProto, p place, in []*value) (nodes []*node, outs []*value, err error) {
-	outer := n.l.graph
-	n.l.graph = &Graph{params: outer.params}
-	defer func() { n.l.graph = outer }()
-	if outs, err = n.l.body(n.c, g, p, in); err != nil {
+func (n *nest) body(g *onnxpb.GraphProto, in []*value) (nodes []*node, outs []*value, err error) {
+	if nodes, outs, err = n.c.lower.Apart(g, in); err != nil {
 		return nil, nil, undecided(n.c, err)
 	}
 	for _, v := range outs {
@@ -39,12 +36,12 @@ func (n *nest) body(g *onnxpb.GraphProto, p place, in []*value) (nodes []*node, 
 			return nil, nil, n.c.unsupported("what its body computes depends on the data, and is no tensor")
 		}
 	}
-	return n.l.graph.nodes, outs, nil
+	return nodes, outs, nil
 }
 
 // undecided is the error for a body that cannot be computed while it is not known how often it must be. With the
 // inputs known, it may turn out otherwise.
-func undecided(c *call, err error) error {
+func undecided(c *site, err error) error {
 	if errors.Is(err, onnx.ErrInvalid) {
 		return err
 	}
@@ -98,12 +95,8 @@ func (n *nest) block(nodes []*node, outs []*value) *block {
 }
 
 // add appends the operator to the graph. It reads its own inputs and then what its bodies captured.
-func (n *nest) add(op Operator, specs []Spec, p place) error {
-	c := *n.c
-	for _, v := range n.captured {
-		c.in = append(c.in, &input{Spec: v.spec, Const: v.known, value: v})
-	}
-	return n.l.add(&c, func(*call) (Operator, []Spec, error) { return op, specs, nil }, gradFull, p.scope)
+func (n *nest) add(op Operator, specs []Spec) error {
+	return n.c.lower.Add(op, specs, append(slices.Clone(n.c.values), n.captured...))
 }
 
 // pulled is the gradients that an operator computed together for one output in one step.

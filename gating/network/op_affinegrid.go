@@ -4,7 +4,7 @@ import "slices"
 
 // affineGridOps make grids for GridSample.
 var affineGridOps = family{
-	{"", "AffineGrid", 20, gradFull, buildAffineGrid},
+	full("AffineGrid", 20, buildAffineGrid),
 }
 
 // affineGrid makes the places [N, out..., rank] at which an image transformed by

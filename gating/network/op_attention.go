@@ -124,8 +124,8 @@ func (s *sketch) positions(like *value, n int, shape ...int) *value {
 
 // expandAttention lowers Attention of opset 23 and 24: inputs Q, K, V, attn_mask, past_key, past_value and
 // nonpad_kv_seqlen, outputs Y, present_key, present_value and one stage of the scores.
-func expandAttention(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandAttention(c *site) error {
+	s := newSketch(c)
 	if err := c.need(3); err != nil {
 		return err
 	}
@@ -138,8 +138,8 @@ func expandAttention(l *lowerer, c *call, p place) error {
 	}
 	past := 0
 	if c.has(4) && c.has(5) {
-		past = s.shape(c.in[4].value, 4)[2]
-		h.k, h.v = s.concat(2, c.in[4].value, h.k), s.concat(2, c.in[5].value, h.v)
+		past = s.shape(c.values[4], 4)[2]
+		h.k, h.v = s.concat(2, c.values[4], h.k), s.concat(2, c.values[5], h.v)
 	}
 	s.masks(&h, past)
 	y, stages := s.attend(h)
@@ -150,33 +150,33 @@ func expandAttention(l *lowerer, c *call, p place) error {
 	if stage < rawScores || stage > weights {
 		return c.shapeError("qk_matmul_output_mode is %d, want 0 to 3", stage)
 	}
-	return s.bind(p, y, h.k, h.v, stages[stage])
+	return s.bind(y, h.k, h.v, stages[stage])
 }
 
 // masks adds the biases that Attention's mask, lengths and causality ask for.
 func (s *sketch) masks(h *heads, past int) {
 	steps, total := s.shape(h.q, 4)[2], s.shape(h.k, 4)[2]
 	if s.c.has(3) {
-		h.biases = append(h.biases, s.mask(h.q, s.c.in[3].value, total))
+		h.biases = append(h.biases, s.mask(h.q, s.c.values[3], total))
 	}
 	if s.c.has(6) {
-		h.biases = append(h.biases, s.unpadded(h.q, s.c.in[6].value, total))
+		h.biases = append(h.biases, s.unpadded(h.q, s.c.values[6], total))
 	}
 	switch {
 	case s.c.int("is_causal", 0) == 0:
 	case s.c.has(6) && past == 0:
-		h.biases = append(h.biases, s.causalBehind(h.q, s.c.in[6].value, total))
+		h.biases = append(h.biases, s.causalBehind(h.q, s.c.values[6], total))
 	default:
 		h.biases = append(h.biases, s.causal(h.q, steps, total, past, math.Inf(-1)))
 	}
 }
 
 // bind names the outputs of the node, unless there was an error.
-func (s *sketch) bind(p place, outs ...*value) error {
+func (s *sketch) bind(outs ...*value) error {
 	if s.err != nil {
 		return s.err
 	}
-	return bindAll(s.c, outs, p.scope)
+	return bindAll(s.c, outs)
 }
 
 // mask makes a bias of Attention's attn_mask, bools or numbers, whose last axis may be shorter than that of the scores.

@@ -12,8 +12,8 @@ const hiddenLate = -math.MaxFloat32
 
 // expandMicrosoftAttention lowers com.microsoft Attention: inputs input [B,S,I], weights [I,Q+K+V], bias, mask_index, past
 // [2,B,H,P,D] and attention_bias; outputs Y [B,S,V] and present.
-func expandMicrosoftAttention(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandMicrosoftAttention(c *site) error {
+	s := newSketch(c)
 	if c.int("do_rotary", 0) != 0 || c.has(6) {
 		return c.unsupported("rotary embeddings and shared buffers are not supported in this form")
 	}
@@ -22,7 +22,7 @@ func expandMicrosoftAttention(l *lowerer, c *call, p place) error {
 	shape, sizes := s.shape(x, 3), s.qkvSizes(s.shape(w, 2)[1])
 	all := s.op("MatMul", nil, x, w)
 	if c.has(2) {
-		all = s.op("Add", nil, all, c.in[2].value)
+		all = s.op("Add", nil, all, c.values[2])
 	}
 	h := heads{scale: float64(c.float("scale", 0))}
 	from := 0
@@ -32,10 +32,10 @@ func expandMicrosoftAttention(l *lowerer, c *call, p place) error {
 	}
 	past := 0
 	if c.has(4) {
-		old := s.shape(c.in[4].value, 5)
+		old := s.shape(c.values[4], 5)
 		past = old[3]
-		h.k = s.concat(2, s.half(c.in[4].value, 0), h.k)
-		h.v = s.concat(2, s.half(c.in[4].value, 1), h.v)
+		h.k = s.concat(2, s.half(c.values[4], 0), h.k)
+		h.v = s.concat(2, s.half(c.values[4], 1), h.v)
 	}
 	s.bias(&h, 3, 5, shape[0], shape[1], past)
 	y, _ := s.attend(h)
@@ -44,7 +44,7 @@ func expandMicrosoftAttention(l *lowerer, c *call, p place) error {
 		first := intValue(0, 1)
 		outs = append(outs, s.concat(0, s.op("Unsqueeze", nil, h.k, first), s.op("Unsqueeze", nil, h.v, first)))
 	}
-	return s.bind(p, outs...)
+	return s.bind(outs...)
 }
 
 // qkvSizes are the widths of queries, keys and values: the attribute qkv_hidden_sizes, else a third each.
@@ -73,10 +73,10 @@ func (s *sketch) half(past *value, i int) *value {
 func (s *sketch) bias(h *heads, mask, add, batch, steps, past int) {
 	total := s.shape(h.k, 4)[2]
 	if s.c.has(mask) {
-		h.biases = append(h.biases, s.maskIndex(h.q, s.c.in[mask].value, batch, steps, total))
+		h.biases = append(h.biases, s.maskIndex(h.q, s.c.values[mask], batch, steps, total))
 	}
 	if s.c.has(add) {
-		h.biases = append(h.biases, s.c.in[add].value)
+		h.biases = append(h.biases, s.c.values[add])
 	}
 	if s.c.int("unidirectional", 0) != 0 {
 		h.biases = append(h.biases, s.causal(h.q, steps, total, past, hiddenLate))
@@ -119,8 +119,8 @@ func (s *sketch) toBool(v *value) *value {
 // expandMultiHeadAttention lowers com.microsoft MultiHeadAttention: inputs query [B,S,Q], key, value, bias,
 // key_padding_mask, attention_bias, past_key and past_value; outputs Y, present_key and present_value. Keys and values may come
 // packed with the query [B,S,H,3,D], packed together [B,T,H,2,D], or taken apart [B,H,T,D].
-func expandMultiHeadAttention(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandMultiHeadAttention(c *site) error {
+	s := newSketch(c)
 	if c.has(8) || c.has(9) || c.nout > 3 {
 		return c.unsupported("shared buffers, beams and the scores as output are not supported")
 	}
@@ -129,13 +129,13 @@ func expandMultiHeadAttention(l *lowerer, c *call, p place) error {
 	s.operands(&h, n)
 	past := 0
 	if c.has(6) && c.has(7) {
-		past = s.shape(c.in[6].value, 4)[2]
-		h.k, h.v = s.concat(2, c.in[6].value, h.k), s.concat(2, c.in[7].value, h.v)
+		past = s.shape(c.values[6], 4)[2]
+		h.k, h.v = s.concat(2, c.values[6], h.k), s.concat(2, c.values[7], h.v)
 	}
 	q := s.shape(h.q, 4)
 	s.bias(&h, 4, 5, q[0], q[2], past)
 	y, _ := s.attend(h)
-	return s.bind(p, s.join(y), h.k, h.v)
+	return s.bind(s.join(y), h.k, h.v)
 }
 
 // operands finds query, key and value in the inputs and adds their biases.
@@ -146,7 +146,7 @@ func (s *sketch) operands(h *heads, n int) {
 	case len(query.spec.Shape) == 5:
 		h.q, h.k, h.v = s.packed(query, 0), s.packed(query, 1), s.packed(query, 2)
 	case s.c.has(1) && len(s.c.in[1].Shape) == 5:
-		h.q, h.k, h.v = s.split(query, n), s.packed(s.c.in[1].value, 0), s.packed(s.c.in[1].value, 1)
+		h.q, h.k, h.v = s.split(query, n), s.packed(s.c.values[1], 0), s.packed(s.c.values[1], 1)
 	case s.c.has(1) && len(s.c.in[1].Shape) == 4:
 		h.q, h.k, h.v = s.split(query, n), s.given(1), s.given(2)
 	default:
@@ -158,7 +158,7 @@ func (s *sketch) operands(h *heads, n int) {
 	from := 0
 	for _, part := range []**value{&h.q, &h.k, &h.v} {
 		x := s.shape(*part, 4)
-		b := s.slice(s.c.in[3].value, 0, from, from+x[1]*x[3], 1)
+		b := s.slice(s.c.values[3], 0, from, from+x[1]*x[3], 1)
 		*part = s.op("Add", nil, *part, s.reshape(b, 1, x[1], 1, x[3]))
 		from += x[1] * x[3]
 	}
@@ -173,24 +173,24 @@ func (s *sketch) packed(v *value, i int) *value {
 // expandEmbedLayerNorm lowers com.microsoft EmbedLayerNormalization: inputs input_ids [B,S], segment_ids, the tables
 // of words, positions and segments, gamma, beta, mask and position_ids; outputs Y, the number of ones in each mask,
 // and the sum of embeddings.
-func expandEmbedLayerNorm(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandEmbedLayerNorm(c *site) error {
+	s := newSketch(c)
 	ids := s.given(0)
 	shape := s.shape(ids, 2)
 	sum := s.gather(s.given(2), ids)
 	positions := s.positions(ids, shape[1], 1, shape[1])
 	if c.has(8) {
-		positions = c.in[8].value
+		positions = c.values[8]
 	}
 	sum = s.op("Add", nil, sum, s.gather(s.given(3), positions))
 	if c.has(1) && c.has(4) {
-		sum = s.op("Add", nil, sum, s.gather(c.in[4].value, c.in[1].value))
+		sum = s.op("Add", nil, sum, s.gather(c.values[4], c.values[1]))
 	}
 	epsilon := floatAttribute("epsilon", c.float("epsilon", 1e-12))
 	y := s.op("LayerNormalization", []*onnxpb.AttributeProto{axisAttribute(-1), epsilon}, sum, s.given(5), s.given(6))
 	counts := knownValue(NewTensor(Spec{onnx.Int32, shape[:1]}))
 	if c.has(7) {
-		counts = s.op("ReduceSum", []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, c.in[7].value, intValue(1, 1))
+		counts = s.op("ReduceSum", []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, c.values[7], intValue(1, 1))
 	}
-	return s.bind(p, y, counts, sum)
+	return s.bind(y, counts, sum)
 }

@@ -8,8 +8,8 @@ import (
 
 // axisNormOps normalise over axes by a norm or by mean and variance, without parameters.
 var axisNormOps = family{
-	{"", "LpNormalization", 1, gradFull, buildLpNormalization},
-	{"", "MeanVarianceNormalization", 9, gradFull, buildMeanVariance},
+	full("LpNormalization", 1, buildLpNormalization),
+	full("MeanVarianceNormalization", 9, buildMeanVariance),
 }
 
 // lpNormalization is x divided by the sum of |x|, or by the root of the sum of
@@ -114,3 +114,9 @@ func (m *meanVariance) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *
 	})
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*lpNormalization) GradientReads(_, _ int) reads { return reads{in: []int{0}, out: true} }
+
+// GradientReads says what Backward reads.
+func (*meanVariance) GradientReads(_, _ int) reads { return reads{out: true} }

@@ -9,7 +9,7 @@ import (
 
 // batchNormOps normalise channels by statistics that are inputs.
 var batchNormOps = family{
-	{"", "BatchNormalization", 1, gradFull, buildBatchNorm},
+	full("BatchNormalization", 1, buildBatchNorm),
 }
 
 // channels is the layout of a tensor whose axis 1 is the channels.

@@ -48,3 +48,6 @@ func (b *biasGelu) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Ten
 	kernel.SumTo(x.Workers, dx.F, b.dsum, b.shapes[i], b.out)
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*biasGelu) GradientReads(_, _ int) reads { return reads{in: []int{0, 1}} }

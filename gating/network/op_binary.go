@@ -10,15 +10,15 @@ import (
 
 // binaryOps are arithmetic of two operands, broadcast to each other.
 var binaryOps = family{
-	{"", "Add", 1, gradFull, buildBinary(&binaryRule{f: kernel.Add, ints: addInts})},
-	{"", "Sub", 1, gradFull, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, negate: [2]bool{1: true}})},
-	{"", "Mul", 1, gradFull, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient, reads: otherOperand})},
-	{"", "Div", 1, gradFull, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, reads: divReads, negate: [2]bool{1: true}})},
-	{"", "Pow", 1, gradFull, buildPow},
-	{"", "Mod", 10, gradFull, buildMod},
-	{"", "PRelu", 1, gradFull, buildPRelu},
-	{"com.microsoft", "BiasGelu", 1, gradFull, buildBiasGelu},
-	{"com.microsoft", "FastGelu", 1, gradFull, buildFastGelu},
+	full("Add", 1, buildBinary(&binaryRule{f: kernel.Add, ints: addInts})),
+	full("Sub", 1, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, negate: [2]bool{1: true}})),
+	full("Mul", 1, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient, reads: otherOperand})),
+	full("Div", 1, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, reads: divReads, negate: [2]bool{1: true}})),
+	full("Pow", 1, buildPow),
+	full("Mod", 10, buildMod),
+	full("PRelu", 1, buildPRelu),
+	full("com.microsoft.BiasGelu", 1, buildBiasGelu),
+	full("com.microsoft.FastGelu", 1, buildFastGelu),
 }
 
 // binaryRule is a function of two numbers and its derivatives.
@@ -303,4 +303,15 @@ func preluGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []floa
 			}
 		}
 	})
+}
+
+// GradientReads says what Backward reads.
+func (b *binary) GradientReads(i, _ int) reads {
+	switch {
+	case b.d == nil:
+		return nothing
+	case b.reads != nil:
+		return b.reads(i)
+	}
+	return reads{in: []int{0, 1}, out: true}
 }

@@ -8,7 +8,7 @@ import (
 
 // bitCastOps read the bits of one type as another.
 var bitCastOps = family{
-	{"", "BitCast", 26, gradNone, buildBitCast},
+	none("BitCast", 26, buildBitCast),
 }
 
 // bitCast reads the bits of every element as a number of another type of the same width.

@@ -9,8 +9,8 @@ type branch struct {
 }
 
 // dynamicIf lowers both branches to blocks. What they give must have the same type and shape.
-func (l *lowerer) dynamicIf(c *call, p place) error {
-	n := l.newNest(c, []*value{nil})
+func dynamicIf(c *site) error {
+	n := newNest(c, []*value{nil})
 	var nodes [2][]*node
 	var outs [2][]*value
 	for i, name := range []string{"then_branch", "else_branch"} {
@@ -19,7 +19,7 @@ func (l *lowerer) dynamicIf(c *call, p place) error {
 			return c.invalid("it has no %s", name)
 		}
 		var err error
-		if nodes[i], outs[i], err = n.body(g, p, nil); err != nil {
+		if nodes[i], outs[i], err = n.body(g, nil); err != nil {
 			return err
 		}
 	}
@@ -35,7 +35,7 @@ func (l *lowerer) dynamicIf(c *call, p place) error {
 		specs[i] = v.spec
 	}
 	outs[0], outs[1] = n.localise(nodes[0], outs[0]), n.localise(nodes[1], outs[1])
-	return n.add(&branch{n.block(nodes[0], outs[0]), n.block(nodes[1], outs[1]), map[int]*pulled{}}, specs, p)
+	return n.add(&branch{n.block(nodes[0], outs[0]), n.block(nodes[1], outs[1]), map[int]*pulled{}}, specs)
 }
 
 // chosen is the branch that the condition chooses.
@@ -69,8 +69,8 @@ func (b *branch) Backward(x *Context, i, k int, in, out []*Tensor, dy, dx *Tenso
 	})
 }
 
-// gradientProblem says what in the branches a gradient cannot pass.
-func (b *branch) gradientProblem() error {
+// GradientProblem says what in the branches a gradient cannot pass.
+func (b *branch) GradientProblem() error {
 	if err := b.yes.check(); err != nil {
 		return err
 	}

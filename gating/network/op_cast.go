@@ -9,8 +9,8 @@ import (
 
 // castOps convert between element types.
 var castOps = family{
-	{"", "Cast", 1, gradFull, buildCast},
-	{"", "CastLike", 15, gradFull, buildCastLike},
+	full("Cast", 1, buildCast),
+	full("CastLike", 15, buildCastLike),
 }
 
 // typeNames are the values of attribute to before opset 6, where it was a string.

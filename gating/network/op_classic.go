@@ -11,10 +11,10 @@ import (
 
 // classicOps are the operators of ai.onnx.ml that converters put before and behind networks.
 var classicOps = family{
-	{"ai.onnx.ml", "Scaler", 1, gradFull, buildScaler},
-	{"ai.onnx.ml", "Normalizer", 1, gradFull, buildNormalizer},
-	{"ai.onnx.ml", "Binarizer", 1, gradZero, buildBinarizer},
-	{"ai.onnx.ml", "ArrayFeatureExtractor", 1, gradFull, buildFeatures},
+	full("ai.onnx.ml.Scaler", 1, buildScaler),
+	full("ai.onnx.ml.Normalizer", 1, buildNormalizer),
+	zero("ai.onnx.ml.Binarizer", 1, buildBinarizer),
+	full("ai.onnx.ml.ArrayFeatureExtractor", 1, buildFeatures),
 }
 
 // scaler is (x - offset)·scale with one or both along the last axis. The difference comes first: features may lie far from 0.

@@ -9,7 +9,7 @@ import (
 
 // clipOps bound their input.
 var clipOps = family{
-	{"", "Clip", 1, gradFull, buildClip},
+	full("Clip", 1, buildClip),
 }
 
 // clip is min(max(x, low), high). Bounds come from attributes, or as optional scalars in inputs 1 and 2; those not
@@ -83,3 +83,6 @@ func (k *clip) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) e
 	dx.F[0] = float32(sum)
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*clip) GradientReads(_, _ int) reads { return reads{in: []int{0, 1, 2}} }

@@ -7,11 +7,11 @@ import (
 
 // compareOps compare two operands, broadcast to each other, into a bool tensor.
 var compareOps = family{
-	{"", "Equal", 1, gradZero, buildCompare(ordered(func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }))},
-	{"", "Less", 1, gradZero, buildCompare(ordered(func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }))},
-	{"", "Greater", 1, gradZero, buildCompare(ordered(func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }))},
-	{"", "LessOrEqual", 12, gradZero, buildCompare(ordered(func(a, b float32) bool { return a <= b }, func(a, b int64) bool { return a <= b }))},
-	{"", "GreaterOrEqual", 12, gradZero, buildCompare(ordered(func(a, b float32) bool { return a >= b }, func(a, b int64) bool { return a >= b }))},
+	zero("Equal", 1, buildCompare(ordered(func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }))),
+	zero("Less", 1, buildCompare(ordered(func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }))),
+	zero("Greater", 1, buildCompare(ordered(func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }))),
+	zero("LessOrEqual", 12, buildCompare(ordered(func(a, b float32) bool { return a <= b }, func(a, b int64) bool { return a <= b }))),
+	zero("GreaterOrEqual", 12, buildCompare(ordered(func(a, b float32) bool { return a >= b }, func(a, b int64) bool { return a >= b }))),
 }
 
 // order is a comparison of floats and of integers.

@@ -8,7 +8,7 @@ import (
 
 // concatOps join tensors.
 var concatOps = family{
-	{"", "Concat", 1, gradFull, buildConcat},
+	full("Concat", 1, buildConcat),
 }
 
 // concat joins its inputs along one axis. In memory the output is count rows of
@@ -73,3 +73,6 @@ func (op *concat) Backward(x *Context, i, _ int, _, _ []*Tensor, dy, dx *Tensor)
 	}
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*concat) GradientReads(_, _ int) reads { return nothing }

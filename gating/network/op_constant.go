@@ -1,7 +1,6 @@
 package network
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
@@ -10,9 +9,9 @@ import (
 
 // constantOps are tensors written in the graph itself.
 var constantOps = family{
-	{"", "Constant", 1, gradZero, buildConstant},
-	{"", "ConstantOfShape", 9, gradZero, buildConstantOfShape},
-	{"", "ConstantFill", 1, gradZero, buildConstantFill},
+	zero("Constant", 1, buildConstant),
+	zero("ConstantOfShape", 9, buildConstantOfShape),
+	zero("ConstantFill", 1, buildConstantFill),
 }
 
 // buildConstant reads the tensor of a Constant node, in whichever attribute it is (opset 1: value; 11: sparse_value;
@@ -34,9 +33,9 @@ func buildConstant(c *call) (Operator, []Spec, error) {
 func (c *call) constantFrom(a *onnxpb.AttributeProto) (*Tensor, error) {
 	switch a.GetName() {
 	case "value":
-		return readTensor(c.lower.model, a.GetT())
+		return c.env.ReadTensor(a.GetT())
 	case "sparse_value":
-		return c.lower.readSparse(a.GetSparseTensor())
+		return c.env.ReadSparse(a.GetSparseTensor())
 	case "value_float":
 		return &Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{a.GetF()}}, nil
 	case "value_floats":
@@ -51,62 +50,6 @@ func (c *call) constantFrom(a *onnxpb.AttributeProto) (*Tensor, error) {
 	return nil, nil
 }
 
-// readSparse reads a sparse tensor as a dense one. Indices are either one linear index a value or one index an axis.
-// A tensor too large for memory, an index out of range or repeated is an error.
-func (l *lowerer) readSparse(p *onnxpb.SparseTensorProto) (*Tensor, error) {
-	if p == nil {
-		return nil, fmt.Errorf("a sparse tensor is missing: %w", onnx.ErrInvalid)
-	}
-	values, err := readTensor(l.model, p.GetValues())
-	if err != nil {
-		return nil, err
-	}
-	at, err := readTensor(l.model, p.GetIndices())
-	if err != nil {
-		return nil, err
-	}
-	shape := make([]int, len(p.GetDims()))
-	for i, d := range p.GetDims() {
-		shape[i] = int(d)
-	}
-	name, spec := p.GetValues().GetName(), Spec{values.Type, shape}
-	if err := l.checkSize(&call{name: name, node: &onnxpb.NodeProto{}}, spec); err != nil {
-		return nil, fmt.Errorf("sparse tensor %q: %w", name, err)
-	}
-	n := values.Len()
-	if len(at.I) != n && len(at.I) != n*len(shape) {
-		return nil, fmt.Errorf("sparse tensor %q has %d values and %v indices: %w", name, n, at.Shape, onnx.ErrInvalid)
-	}
-	dense := NewTensor(spec)
-	for k := range n {
-		i, ok := linearIndex(at.I[k*len(at.I)/n:(k+1)*len(at.I)/n], shape)
-		if !ok {
-			return nil, fmt.Errorf("sparse tensor %q: index of value %d is outside shape %v: %w", name, k, shape, onnx.ErrInvalid)
-		}
-		if values.Type.IsFloat() {
-			dense.F[i] = values.F[k]
-		} else {
-			dense.I[i] = values.I[k]
-		}
-	}
-	return dense, nil
-}
-
-// linearIndex returns the row-major index of an element given by one index an axis, or already given as one number.
-func linearIndex(index []int64, shape []int) (int, bool) {
-	if len(index) == 1 {
-		return int(index[0]), index[0] >= 0 && index[0] < int64(sizeOf(shape))
-	}
-	at := 0
-	for k, i := range index {
-		if i < 0 || i >= int64(shape[k]) {
-			return 0, false
-		}
-		at = at*shape[k] + int(i)
-	}
-	return at, true
-}
-
 // buildConstantOfShape is a tensor filled with one value, 0 as float32 by default.
 func buildConstantOfShape(c *call) (Operator, []Spec, error) {
 	dims, err := c.ints(0)
@@ -115,7 +58,7 @@ func buildConstantOfShape(c *call) (Operator, []Spec, error) {
 	}
 	value := &Tensor{Type: onnx.Float32, Shape: []int{1}, F: []float32{0}}
 	if a := c.attr("value"); a != nil {
-		if value, err = readTensor(c.lower.model, a.GetT()); err != nil {
+		if value, err = c.env.ReadTensor(a.GetT()); err != nil {
 			return nil, nil, err
 		}
 		if value.Len() != 1 {
@@ -190,7 +133,7 @@ func (c *call) shapeOf(dims []int64) ([]int, error) {
 
 // newConstant returns a zeroed tensor for an output that the builder computes itself, within the limit of memory.
 func (c *call) newConstant(s Spec) (*Tensor, error) {
-	if err := c.lower.spend(c, s); err != nil {
+	if err := c.env.Spend(c, s); err != nil {
 		return nil, err
 	}
 	return NewTensor(s), nil

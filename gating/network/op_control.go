@@ -9,7 +9,7 @@ import (
 )
 
 // expandIf lowers the branch of an If whose condition is known. Where it is not, the choice is an operator of the graph.
-func expandIf(l *lowerer, c *call, p place) error {
+func expandIf(c *site) error {
 	if err := c.need(1); err != nil {
 		return err
 	}
@@ -22,31 +22,31 @@ func expandIf(l *lowerer, c *call, p place) error {
 		if cond.Const.I[0] != 0 {
 			name = "then_branch"
 		}
-		outs, err := l.branch(c, name, p)
+		outs, err := branchOf(c, name)
 		if err != nil {
 			return err
 		}
-		return bindAll(c, outs, p.scope)
+		return bindAll(c, outs)
 	}
-	return l.dynamicIf(c, p)
+	return dynamicIf(c)
 }
 
 // branch lowers one branch.
-func (l *lowerer) branch(c *call, name string, p place) ([]*value, error) {
+func branchOf(c *site, name string) ([]*value, error) {
 	g := c.attr(name).GetG()
 	if g == nil {
 		return nil, c.invalid("it has no %s", name)
 	}
-	return l.body(c, g, p, nil)
+	return c.lower.Body(g, nil)
 }
 
 // bindAll names all outputs of a node.
-func bindAll(c *call, outs []*value, s *scope) error {
+func bindAll(c *site, outs []*value) error {
 	if len(c.node.GetOutput()) > len(outs) {
 		return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(outs))
 	}
 	for i := range c.node.GetOutput() {
-		s.bind(c, i, outs[i])
+		c.lower.Bind(i, outs[i])
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ const maxTrips = 1 << 16
 // expandLoop unrolls a Loop (opset 1): its body is lowered once for every
 // iteration, so values may change their shape and gradients flow through.
 // Where trip count or conditions are not known, the loop is an operator of the graph.
-func expandLoop(l *lowerer, c *call, p place) error {
+func expandLoop(c *site) error {
 	g := c.attr("body").GetG()
 	if g == nil || len(c.in) < 2 || len(g.GetOutput()) < len(c.in)-1 {
 		return c.invalid("it has no body, or one with too few outputs")
@@ -65,21 +65,21 @@ func expandLoop(l *lowerer, c *call, p place) error {
 	trips, known := c.tripCount()
 	running, decided := c.condition(c.in[1])
 	if !known || !decided {
-		return l.dynamicLoop(c, p)
+		return dynamicLoop(c)
 	}
-	states := valuesOf(c.in[2:])
+	states := valuesOf(c.values[2:])
 	scans := make([][]*value, len(g.GetOutput())-1-len(states))
 	for i := int64(0); running && (trips < 0 || i < trips); i++ {
 		if i == maxTrips {
 			return c.unsupported("it runs more than %d times", maxTrips)
 		}
 		in := append([]*value{intValue(i), knownValue(boolTensor(true))}, states...)
-		outs, err := l.body(c, g, p, in)
+		outs, err := c.lower.Body(g, in)
 		if err != nil {
 			return fmt.Errorf("iteration %d of node %q (Loop): %w", i, c.name, err)
 		}
 		if running, decided = c.condition(&input{Spec: outs[0].spec, Const: outs[0].known}); !decided {
-			return l.dynamicLoop(c, p)
+			return dynamicLoop(c)
 		}
 		states = outs[1 : 1+len(states)]
 		for k, v := range outs[1+len(states):] {
@@ -88,13 +88,13 @@ func expandLoop(l *lowerer, c *call, p place) error {
 	}
 	outs := slices.Clone(states)
 	for k, list := range scans {
-		v, err := l.stack(c, p.depth, list, 0, g.GetOutput()[1+len(states)+k])
+		v, err := stack(c, list, 0, g.GetOutput()[1+len(states)+k])
 		if err != nil {
 			return err
 		}
 		outs = append(outs, v)
 	}
-	return bindAll(c, outs, p.scope)
+	return bindAll(c, outs)
 }
 
 // tripCount returns the number of iterations that input 0 allows, -1 for any; ok is false where it depends on the data.
@@ -121,11 +121,11 @@ func (c *call) condition(in *input) (holds, ok bool) {
 }
 
 // valuesOf returns the values of inputs, absent ones as such.
-func valuesOf(in []*input) []*value {
+func valuesOf(in []*value) []*value {
 	list := make([]*value, len(in))
 	for i, v := range in {
 		if list[i] = absent; v != nil {
-			list[i] = v.value
+			list[i] = v
 		}
 	}
 	return list
@@ -133,7 +133,7 @@ func valuesOf(in []*input) []*value {
 
 // stack lowers the values of all iterations to one with a new axis. Of none it
 // is empty, and has the shape that the body declares.
-func (l *lowerer) stack(c *call, depth int, list []*value, axis int64, declared *onnxpb.ValueInfoProto) (*value, error) {
+func stack(c *site, list []*value, axis int64, declared *onnxpb.ValueInfoProto) (*value, error) {
 	if len(list) == 0 {
 		t := declared.GetType().GetTensorType()
 		shape := []int{}
@@ -150,9 +150,9 @@ func (l *lowerer) stack(c *call, depth int, list []*value, axis int64, declared 
 	parts := make([]*value, len(list))
 	for i, v := range list {
 		var err error
-		if parts[i], err = l.emit(c, depth, "Unsqueeze", nil, v, intValue(axis, 1)); err != nil {
+		if parts[i], err = c.lower.Emit("Unsqueeze", nil, v, intValue(axis, 1)); err != nil {
 			return nil, err
 		}
 	}
-	return l.emit(c, depth, "Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, parts...)
+	return c.lower.Emit("Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, parts...)
 }

@@ -8,7 +8,7 @@ import (
 
 // convOps are convolutions over one to three spatial axes.
 var convOps = family{
-	{"", "Conv", 1, gradFull, buildConv},
+	full("Conv", 1, buildConv),
 }
 
 // conv is Conv: inputs X [N,C,...], W [M,C/group,...] and optional B [M].
@@ -105,3 +105,6 @@ func (v *conv) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) e
 	}
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*conv) GradientReads(i, _ int) reads { return otherOperand(i) }

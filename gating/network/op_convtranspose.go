@@ -4,7 +4,7 @@ import "github.com/softmerge/softmerge/gating/kernel"
 
 // convTransposeOps are gradients of convolutions as operators of their own.
 var convTransposeOps = family{
-	{"", "ConvTranspose", 1, gradFull, buildConvTranspose},
+	full("ConvTranspose", 1, buildConvTranspose),
 }
 
 // convTranspose is ConvTranspose: inputs X [N,C,...], W [C,M/group,...] and
@@ -161,3 +161,6 @@ func (t *convTranspose) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *
 	}
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*convTranspose) GradientReads(i, _ int) reads { return otherOperand(i) }

@@ -2,8 +2,8 @@ package network
 
 // cumSumOps add up or multiply along an axis.
 var cumSumOps = family{
-	{"", "CumSum", 11, gradFull, buildCumSum},
-	{"", "CumProd", 26, gradFull, buildCumProd},
+	full("CumSum", 11, buildCumSum),
+	full("CumProd", 26, buildCumProd),
 }
 
 // cumSum adds up along an axis.

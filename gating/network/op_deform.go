@@ -9,7 +9,7 @@ import (
 
 // deformOps are convolutions whose samples are moved by an input (arXiv 1703.06211, 1811.11168).
 var deformOps = family{
-	{"", "DeformConv", 19, gradFull, buildDeformConv},
+	full("DeformConv", 19, buildDeformConv),
 }
 
 // deformConv is DeformConv over images: inputs X [N,C,H,W], W [M,C/group,h,w], offset

@@ -4,8 +4,8 @@ import "math"
 
 // detOps are functions of square matrices.
 var detOps = family{
-	{"", "Det", 11, gradFull, buildDet},
-	{"com.microsoft", "Inverse", 1, gradFull, buildInverse},
+	full("Det", 11, buildDet),
+	full("com.microsoft.Inverse", 1, buildInverse),
 }
 
 // det is the determinant of every matrix of a stack, by elimination with row exchange in double precision.

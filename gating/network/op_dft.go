@@ -9,7 +9,7 @@ import (
 
 // dftOps are Fourier transforms.
 var dftOps = family{
-	{"", "DFT", 17, gradFull, buildDFT},
+	full("DFT", 17, buildDFT),
 }
 
 // dft transforms lines of complex or real numbers: X[k] = scale sum_n x[n] e^(sign 2 pi i k n/size). It is computed
@@ -190,8 +190,8 @@ func (d *dft) get(x []float32, o, n, i int) (re, im float64) {
 
 // expandSTFT lowers STFT (opset 17): inputs signal [B,N,1 or 2], frame_step, window and frame_length; the output is
 // [B,frames,bins,2].
-func expandSTFT(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandSTFT(c *site) error {
+	s := newSketch(c)
 	x := s.given(0)
 	shape := s.shape(x, 3)
 	step, err := c.oneInt(1)
@@ -223,18 +223,18 @@ func expandSTFT(l *lowerer, c *call, p place) error {
 	}
 	y := s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(1)}, x, knownValue(at))
 	if c.has(2) {
-		y = s.op("Mul", nil, y, s.reshape(c.in[2].value, int(size), 1))
+		y = s.op("Mul", nil, y, s.reshape(c.values[2], int(size), 1))
 	}
 	onesided := int64(0)
 	if shape[2] == 1 {
 		onesided = c.int("onesided", 1)
 	}
-	return s.bind(p, s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
+	return s.bind(s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
 }
 
 // expandRealDFT lowers a DFT that is inverse and onesided: the spectrum of real numbers, of which the half is given, is
 // completed by its mirror image.
-func expandRealDFT(l *lowerer, c *call, p place) error {
+func expandRealDFT(c *site) error {
 	if err := c.needDFT(); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func expandRealDFT(l *lowerer, c *call, p place) error {
 	if size < 1 || size > maxDFT || shape[len(shape)-1] != 2 {
 		return c.shapeError("%d real numbers from a spectrum of shape %v, want 1 to %d from pairs", size, shape, maxDFT)
 	}
-	s := &sketch{l: l, c: c, depth: p.depth}
+	s := newSketch(c)
 	x, n := s.given(0), int(size)
 	half := n/2 + 1
 	if missing := half - shape[axis]; missing > 0 {
@@ -264,7 +264,7 @@ func expandRealDFT(l *lowerer, c *call, p place) error {
 	mirrored := s.op("Mul", nil, s.slice(x, axis, n-half, 0, -1), conjugate)
 	y := s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(int64(axis)), intAttribute("inverse", 1)},
 		s.concat(int64(axis), s.slice(x, axis, 0, half, 1), mirrored))
-	return s.bind(p, s.slice(y, len(shape)-1, 0, 1, 1))
+	return s.bind(s.slice(y, len(shape)-1, 0, 1, 1))
 }
 
 // oneInt returns input i, one known integer.

@@ -8,7 +8,7 @@ import (
 
 // dropoutOps are the identity once training is over.
 var dropoutOps = family{
-	{"", "Dropout", 1, gradFull, buildDropout},
+	full("Dropout", 1, buildDropout),
 }
 
 // dropout is the identity with a mask of ones as its second output.

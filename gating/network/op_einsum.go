@@ -8,7 +8,7 @@ import (
 
 // einsumOps are sums of products over named axes.
 var einsumOps = family{
-	{"", "Einsum", 12, gradFull, buildEinsum},
+	full("Einsum", 12, buildEinsum),
 }
 
 // label is an axis of an einsum: a letter, or firstEllipsis plus the place of an

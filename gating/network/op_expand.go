@@ -4,9 +4,9 @@ import "slices"
 
 // expandOps repeat elements.
 var expandOps = family{
-	{"", "Expand", 8, gradFull, buildExpand},
-	{"", "Tile", 1, gradFull, buildTile1},
-	{"", "Tile", 6, gradFull, buildTile},
+	full("Expand", 8, buildExpand),
+	full("Tile", 1, buildTile1),
+	full("Tile", 6, buildTile),
 }
 
 // buildExpand broadcasts the input with a shape in both directions.

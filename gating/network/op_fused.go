@@ -7,10 +7,10 @@ import (
 
 // fusedOps are products followed by an activation, as ONNX Runtime's optimiser writes them.
 var fusedOps = family{
-	{"com.microsoft", "FusedConv", 1, gradFull, buildFusedConv},
-	{"com.microsoft", "FusedGemm", 1, gradFull, buildFusedGemm},
-	{"com.microsoft", "FusedMatMul", 1, gradFull, buildFusedMatMul},
-	{"com.microsoft", "TransposeMatMul", 1, gradFull, buildFusedMatMul},
+	full("com.microsoft.FusedConv", 1, buildFusedConv),
+	full("com.microsoft.FusedGemm", 1, buildFusedGemm),
+	full("com.microsoft.FusedMatMul", 1, buildFusedMatMul),
+	full("com.microsoft.TransposeMatMul", 1, buildFusedMatMul),
 }
 
 // fused is an operator, plus a residual input, followed by an activation whose slope follows from its value.

@@ -3,18 +3,18 @@ package network
 import "github.com/softmerge/softmerge/onnx/onnxpb"
 
 // expandBiasAdd lowers com.microsoft BiasAdd: X + bias + skip.
-func expandBiasAdd(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
-	return s.bind(p, s.op("Add", nil, s.op("Add", nil, s.given(0), s.given(1)), s.given(2)))
+func expandBiasAdd(c *site) error {
+	s := newSketch(c)
+	return s.bind(s.op("Add", nil, s.op("Add", nil, s.given(0), s.given(1)), s.given(2)))
 }
 
 // expandBiasSplitGelu lowers com.microsoft BiasSplitGelu: of X + bias, the first half along the last axis times the Gelu of the second.
-func expandBiasSplitGelu(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandBiasSplitGelu(c *site) error {
+	s := newSketch(c)
 	x := s.shape(s.given(0), 3)
 	sum := s.op("Add", nil, s.given(0), s.given(1))
 	left, right := s.slice(sum, 2, 0, x[2]/2, 1), s.slice(sum, 2, x[2]/2, x[2], 1)
-	return s.bind(p, s.op("Mul", nil, left, s.op("Gelu", nil, right)))
+	return s.bind(s.op("Mul", nil, left, s.op("Gelu", nil, right)))
 }
 
 // channelsFirst and channelsLast move the channels of a tensor of a rank.
@@ -35,23 +35,23 @@ func (s *sketch) channelsLast(v *value, rank int) *value {
 }
 
 // expandFusedGroupNorm lowers com.microsoft GroupNorm: inputs X, gamma and beta; channels lie last unless channels_last is 0.
-func expandFusedGroupNorm(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
-	return s.bind(p, s.groupNorm(s.given(0)))
+func expandFusedGroupNorm(c *site) error {
+	s := newSketch(c)
+	return s.bind(s.groupNorm(s.given(0)))
 }
 
 // expandSkipGroupNorm lowers com.microsoft SkipGroupNorm: GroupNorm of X + skip + bias, inputs 3 and 4, and the sum.
-func expandSkipGroupNorm(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandSkipGroupNorm(c *site) error {
+	s := newSketch(c)
 	x, skip := s.shape(s.given(0), 4), s.given(3)
 	if s.err == nil && len(skip.spec.Shape) == 2 {
 		skip = s.reshape(skip, x[0], 1, 1, x[3])
 	}
 	sum := s.op("Add", nil, s.given(0), skip)
 	if c.has(4) {
-		sum = s.op("Add", nil, sum, c.in[4].value)
+		sum = s.op("Add", nil, sum, c.values[4])
 	}
-	return s.bind(p, s.groupNorm(sum), sum)
+	return s.bind(s.groupNorm(sum), sum)
 }
 
 // groupNorm normalises by the node's inputs 1 and 2 and its attributes, with Swish behind where activation is 1.
@@ -76,8 +76,8 @@ func (s *sketch) groupNorm(x *value) *value {
 
 // expandChannelsLast lowers an operator of com.microsoft whose images have their channels last to the named one.
 func expandChannelsLast(op string) expansion {
-	return func(l *lowerer, c *call, p place) error {
-		s := &sketch{l: l, c: c, depth: p.depth}
+	return func(c *site) error {
+		s := newSketch(c)
 		x := s.given(0)
 		if s.err != nil {
 			return s.err
@@ -86,7 +86,7 @@ func expandChannelsLast(op string) expansion {
 		if rank < 3 {
 			return c.shapeError("input 0 has shape %v, want spatial axes between batch and channels", x.spec.Shape)
 		}
-		in := append([]*value{s.channelsFirst(x, rank)}, valuesOf(c.in[1:])...)
+		in := append([]*value{s.channelsFirst(x, rank)}, valuesOf(c.values[1:])...)
 		for i, v := range in {
 			if v == absent {
 				in[i] = nil
@@ -95,13 +95,13 @@ func expandChannelsLast(op string) expansion {
 		if len(in) > 3 && in[3] != nil {
 			in[3] = s.channelsFirst(in[3], rank)
 		}
-		return s.bind(p, s.channelsLast(s.op(op, c.node.GetAttribute(), in...), rank))
+		return s.bind(s.channelsLast(s.op(op, c.node.GetAttribute(), in...), rank))
 	}
 }
 
 // expandBatchMatMul lowers a FusedMatMul with transBatchA or transBatchB: that operand's first axis belongs behind its batch axes.
-func expandBatchMatMul(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandBatchMatMul(c *site) error {
+	s := newSketch(c)
 	in := [2]*value{s.given(0), s.given(1)}
 	for i, name := range []string{"transBatchA", "transBatchB"} {
 		if s.err != nil || c.int(name, 0) == 0 {
@@ -120,5 +120,5 @@ func expandBatchMatMul(l *lowerer, c *call, p place) error {
 	y := s.op("com.microsoft.FusedMatMul", []*onnxpb.AttributeProto{
 		intAttribute("transA", c.int("transA", 0)), intAttribute("transB", c.int("transB", 0)), floatAttribute("alpha", c.float("alpha", 1)),
 	}, in[0], in[1])
-	return s.bind(p, y)
+	return s.bind(y)
 }

@@ -9,10 +9,10 @@ import (
 
 // gatherOps read elements or rows of a tensor by index.
 var gatherOps = family{
-	{"", "Gather", 1, gradFull, buildGather},
-	{"", "GatherElements", 11, gradFull, buildGatherElements},
-	{"", "GatherND", 11, gradFull, buildGatherND},
-	{"com.microsoft", "GatherND", 1, gradFull, buildGatherND},
+	full("Gather", 1, buildGather),
+	full("GatherElements", 11, buildGatherElements),
+	full("GatherND", 11, buildGatherND),
+	full("com.microsoft.GatherND", 1, buildGatherND),
 }
 
 // locator turns a tensor of indices into the offsets, in elements, of the runs
@@ -254,3 +254,6 @@ func buildGatherND(c *call) (Operator, []Spec, error) {
 	shape := slices.Concat(index[:len(index)-1], data[int(batch)+depth:])
 	return gather{r}, []Spec{{c.in[0].Type, shape}}, nil
 }
+
+// GradientReads says what Backward reads.
+func (gather) GradientReads(_, _ int) reads { return reads{in: []int{1}} }

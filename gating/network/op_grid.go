@@ -9,8 +9,8 @@ import (
 
 // gridOps sample images at given places.
 var gridOps = family{
-	{"", "GridSample", 16, gradFull, buildGridSample},
-	{"com.microsoft", "GridSample", 1, gradFull, buildGridSample},
+	full("GridSample", 16, buildGridSample),
+	full("com.microsoft.GridSample", 1, buildGridSample),
 }
 
 // gridSample reads an image [N, C, spatial...] at the places of a grid [N, out..., rank], whose last axis holds

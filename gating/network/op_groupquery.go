@@ -33,11 +33,11 @@ const (
 // [B,S,K*D], value, past_key and past_value [B,K,P,D], seqlens_k [B] (keys less one), total_sequence_length, cos_cache,
 // sin_cache, position_ids, attention_bias and head_sink; outputs Y, present_key and present_value. A query sees the keys up
 // to its own, at most local_window_size of them.
-func expandGroupQuery(l *lowerer, c *call, p place) error {
+func expandGroupQuery(c *site) error {
 	if c.nout > 3 || len(c.in) > gqaSink+1 {
 		return c.unsupported("the scores as output and quantised caches are not supported")
 	}
-	g := &groupQuery{sketch: &sketch{l: l, c: c, depth: p.depth}}
+	g := &groupQuery{sketch: newSketch(c)}
 	g.scale, g.softcap = float64(c.float("scale", 0)), float64(c.float("softcap", 0))
 	g.operands()
 	if err := g.lengths(); err != nil {
@@ -50,16 +50,16 @@ func expandGroupQuery(l *lowerer, c *call, p place) error {
 	g.k, g.v = g.slice(keys, 2, 0, g.total, 1), g.slice(values, 2, 0, g.total, 1)
 	g.biases = append(g.biases, g.visible())
 	if c.has(gqaBias) {
-		g.biases = append(g.biases, c.in[gqaBias].value)
+		g.biases = append(g.biases, c.values[gqaBias])
 	}
 	switch {
 	case c.has(gqaSink):
-		g.sink = g.reshape(c.in[gqaSink].value, 1, g.shape(g.q, 4)[1], 1, 1)
+		g.sink = g.reshape(c.values[gqaSink], 1, g.shape(g.q, 4)[1], 1, 1)
 	case c.int("smooth_softmax", 0) > 0:
 		g.sink = g.number(g.q, 0)
 	}
 	y, _ := g.attend(g.heads)
-	return g.bind(p, g.join(y), keys, values)
+	return g.bind(g.join(y), keys, values)
 }
 
 // operands splits query, key and value into heads.
@@ -85,7 +85,7 @@ func (g *groupQuery) operands() {
 func (g *groupQuery) lengths() error {
 	g.steps = g.shape(g.k, 4)[2]
 	if g.c.has(gqaPastKey) {
-		g.past = g.shape(g.c.in[gqaPastKey].value, 4)[2]
+		g.past = g.shape(g.c.values[gqaPastKey], 4)[2]
 	}
 	list, err := g.c.ints(gqaTotal)
 	if err != nil {
@@ -98,7 +98,7 @@ func (g *groupQuery) lengths() error {
 		return g.c.shapeError("total_sequence_length is %v with %d new and up to %d past keys", list, g.steps, g.past)
 	}
 	if g.total = int(list[0]); g.total > g.steps {
-		lengths := g.op("Cast", []*onnxpb.AttributeProto{intAttribute("to", int64(onnx.Int64))}, g.c.in[gqaLengths].value)
+		lengths := g.op("Cast", []*onnxpb.AttributeProto{intAttribute("to", int64(onnx.Int64))}, g.c.values[gqaLengths])
 		batch := g.shape(g.k, 4)[0]
 		g.filled = g.op("Sub", nil, g.reshape(lengths, batch), intValue(int64(g.steps-1)))
 	}
@@ -118,7 +118,7 @@ func (g *groupQuery) positions64() *value {
 func (g *groupQuery) rotate() {
 	at := g.positions64()
 	if g.c.has(gqaPositions) {
-		at = g.c.in[gqaPositions].value
+		at = g.c.values[gqaPositions]
 	}
 	cos, sin := g.given(gqaCos), g.given(gqaSin)
 	r := rotation{cos: g.gather(cos, at), sin: g.gather(sin, at), axis: 1, interleaved: g.c.int("rotary_interleaved", 0) != 0}
@@ -134,7 +134,7 @@ func (g *groupQuery) cached(past int, fresh *value) *value {
 	if !g.c.has(past) {
 		return fresh
 	}
-	buffer := g.c.in[past].value
+	buffer := g.c.values[past]
 	if more := g.total - g.past; more > 0 {
 		x := g.shape(buffer, 4)
 		fill, err := g.c.newConstant(Spec{buffer.spec.Type, []int{x[0], x[1], more, x[3]}})

@@ -96,8 +96,8 @@ func (v *inverse) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tenso
 }
 
 // expandDistances lowers com.microsoft CDist: the distances of all rows of A to all rows of B, squared or not.
-func expandDistances(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandDistances(c *site) error {
+	s := newSketch(c)
 	metric := c.string("metric", "sqeuclidean")
 	if metric != "sqeuclidean" && metric != "euclidean" {
 		return c.unsupported("metric is %q, want sqeuclidean or euclidean", metric)
@@ -109,5 +109,5 @@ func expandDistances(l *lowerer, c *call, p place) error {
 	if metric == "euclidean" {
 		fold = "ReduceL2"
 	}
-	return s.bind(p, s.op(fold, []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, apart, intValue(2, 1)))
+	return s.bind(s.op(fold, []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, apart, intValue(2, 1)))
 }

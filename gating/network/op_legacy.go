@@ -8,12 +8,12 @@ import (
 
 // legacyOps are experimental operators of ONNX 1.2 that its converters wrote and runtimes still read.
 var legacyOps = family{
-	{"", "Affine", 1, gradFull, buildAffine},
-	{"", "ImageScaler", 1, gradFull, buildImageScaler},
-	{"", "Scale", 1, gradFull, buildScale},
-	{"", "ScaledTanh", 1, gradFull, buildWith(scaledTanh)},
-	{"", "ParametricSoftplus", 1, gradFull, buildWith(parametricSoftplus)},
-	{"", "Crop", 1, gradFull, buildCrop},
+	full("Affine", 1, buildAffine),
+	full("ImageScaler", 1, buildImageScaler),
+	full("Scale", 1, buildScale),
+	full("ScaledTanh", 1, buildWith(scaledTanh)),
+	full("ParametricSoftplus", 1, buildWith(parametricSoftplus)),
+	full("Crop", 1, buildCrop),
 }
 
 // channelAffine is scale·x + shift with one scale and shift a channel.

@@ -17,8 +17,8 @@ type recurrence struct {
 // expandLinearAttention lowers LinearAttention of opset 27 and com.microsoft: inputs query [B,T,H*D], key [B,T,K*D], value
 // [B,T,K*V], past_state [B,K,D,V], decay, beta and erase_gate; outputs Y [B,T,H*V] and present_state. The update rules are those
 // of linear attention (arXiv 2006.16236), the gated one (arXiv 2312.06635) and the delta rule (arXiv 2406.06484, 2412.06464).
-func expandLinearAttention(l *lowerer, c *call, p place) error {
-	r := &recurrence{sketch: &sketch{l: l, c: c, depth: p.depth}}
+func expandLinearAttention(c *site) error {
+	r := &recurrence{sketch: newSketch(c)}
 	nq, nk := r.count("q_num_heads", 0), r.count("kv_num_heads", 0)
 	r.q, r.k, r.v = r.split(r.given(0), nq), r.split(r.given(1), nk), r.split(r.given(2), nk)
 	q, k, v := r.shape(r.q, 4), r.shape(r.k, 4), r.shape(r.v, 4)
@@ -38,7 +38,7 @@ func expandLinearAttention(l *lowerer, c *call, p place) error {
 	for i := range outs {
 		outs[i] = r.step(i)
 	}
-	return r.bind(p, r.join(r.concat(2, outs...)), r.state)
+	return r.bind(r.join(r.concat(2, outs...)), r.state)
 }
 
 // rule reads update_rule and the inputs that it needs.
@@ -61,7 +61,7 @@ func (r *recurrence) rule(nk int) error {
 		beta := r.given(5)
 		r.beta = r.split(beta, r.shape(beta, 3)[2])
 		if r.c.has(6) {
-			r.erase = r.split(r.c.in[6].value, nk)
+			r.erase = r.split(r.c.values[6], nk)
 		}
 	}
 	return r.err
@@ -70,7 +70,7 @@ func (r *recurrence) rule(nk int) error {
 // begin sets the state: the past one, or zeros.
 func (r *recurrence) begin(shape []int) error {
 	if r.c.has(3) {
-		r.state = r.c.in[3].value
+		r.state = r.c.values[3]
 		return r.err
 	}
 	if r.err != nil {
@@ -104,8 +104,8 @@ func (r *recurrence) step(i int) *value {
 
 // expandCausalConv lowers CausalConvWithState of opset 27 and com.microsoft: inputs input [B,C,L], weight [C,1,k], bias and
 // past_state [B,C,k-1]; outputs Y [B,C,L] and present_state, the last k-1 columns seen.
-func expandCausalConv(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandCausalConv(c *site) error {
+	s := newSketch(c)
 	x, w := s.given(0), s.given(1)
 	shape, back := s.shape(x, 3), s.shape(w, 3)[2]-1
 	switch {
@@ -114,13 +114,13 @@ func expandCausalConv(l *lowerer, c *call, p place) error {
 	case back < 0:
 		return c.shapeError("the weights have shape %v, want a kernel", w.spec.Shape)
 	case c.has(3):
-		x = s.concat(2, c.in[3].value, x)
+		x = s.concat(2, c.values[3], x)
 	default:
 		x = s.op("Pad", nil, x, knownValue(int64Tensor([]int{6}, 0, 0, int64(back), 0, 0, 0)))
 	}
 	in := []*value{x, w}
 	if c.has(2) {
-		in = append(in, c.in[2].value)
+		in = append(in, c.values[2])
 	}
 	y := s.op("Conv", []*onnxpb.AttributeProto{intAttribute("group", int64(shape[1]))}, in...)
 	switch activation := c.string("activation", "none"); activation {
@@ -131,13 +131,13 @@ func expandCausalConv(l *lowerer, c *call, p place) error {
 		return c.shapeError("activation is %q, want none, silu or swish", activation)
 	}
 	total := s.shape(x, 3)[2]
-	return s.bind(p, y, s.slice(x, 2, total-back, total, 1))
+	return s.bind(y, s.slice(x, 2, total-back, total, 1))
 }
 
 // expandFlexAttention lowers FlexAttention of ai.onnx.preview: inputs Q [B,H,S,D], K [B,K,T,D] and V [B,K,T,V]; bodies
 // score_mod and prob_mod change the scores and their softmax, [B,H,S,T].
-func expandFlexAttention(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandFlexAttention(c *site) error {
+	s := newSketch(c)
 	q, k, v := s.shape(s.given(0), 4), s.shape(s.given(1), 4), s.shape(s.given(2), 4)
 	scale := float64(c.float("scale", 0))
 	if scale == 0 {
@@ -151,20 +151,20 @@ func expandFlexAttention(l *lowerer, c *call, p place) error {
 	}
 	rows := q[1] / k[1] * q[2]
 	scores := s.product(s.reshape(s.given(0), q[0], k[1], rows, q[3]), s.given(1), 1, scale)
-	scores = s.modified(p, "score_mod", s.reshape(scores, q[0], q[1], q[2], k[2]))
+	scores = s.modified("score_mod", s.reshape(scores, q[0], q[1], q[2], k[2]))
 	weights := s.op("Softmax", []*onnxpb.AttributeProto{axisAttribute(-1)}, scores)
-	weights = s.modified(p, "prob_mod", weights)
+	weights = s.modified("prob_mod", weights)
 	y := s.product(s.reshape(weights, q[0], k[1], rows, k[2]), s.given(2), 0, 1)
-	return s.bind(p, s.reshape(y, q[0], q[1], q[2], v[3]))
+	return s.bind(s.reshape(y, q[0], q[1], q[2], v[3]))
 }
 
 // modified applies a body of one input and output, where the node has one of that name.
-func (s *sketch) modified(p place, name string, v *value) *value {
+func (s *sketch) modified(name string, v *value) *value {
 	g := s.c.attr(name).GetG()
 	if g == nil || s.err != nil {
 		return v
 	}
-	outs, err := s.l.body(s.c, g, p, []*value{v})
+	outs, err := s.c.lower.Body(g, []*value{v})
 	if err == nil && len(outs) != 1 {
 		err = s.c.invalid("%s has %d outputs, want 1", name, len(outs))
 	}

@@ -7,15 +7,15 @@ import (
 
 // logicOps are logic on bool tensors and on the bits of integers.
 var logicOps = family{
-	{"", "Not", 1, gradZero, buildLogic(1, isBool, func(a, _ int64) int64 { return 1 - a })},
-	{"", "And", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a & b })},
-	{"", "Or", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a | b })},
-	{"", "Xor", 1, gradZero, buildLogic(2, isBool, func(a, b int64) int64 { return a ^ b })},
-	{"", "BitwiseNot", 18, gradZero, buildLogic(1, onnx.DataType.IsInteger, func(a, _ int64) int64 { return ^a })},
-	{"", "BitwiseAnd", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a & b })},
-	{"", "BitwiseOr", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a | b })},
-	{"", "BitwiseXor", 18, gradZero, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a ^ b })},
-	{"", "BitShift", 11, gradZero, buildBitShift},
+	zero("Not", 1, buildLogic(1, isBool, func(a, _ int64) int64 { return 1 - a })),
+	zero("And", 1, buildLogic(2, isBool, func(a, b int64) int64 { return a & b })),
+	zero("Or", 1, buildLogic(2, isBool, func(a, b int64) int64 { return a | b })),
+	zero("Xor", 1, buildLogic(2, isBool, func(a, b int64) int64 { return a ^ b })),
+	zero("BitwiseNot", 18, buildLogic(1, onnx.DataType.IsInteger, func(a, _ int64) int64 { return ^a })),
+	zero("BitwiseAnd", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a & b })),
+	zero("BitwiseOr", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a | b })),
+	zero("BitwiseXor", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a ^ b })),
+	zero("BitShift", 11, buildBitShift),
 }
 
 func isBool(t onnx.DataType) bool { return t == onnx.Bool }

@@ -9,8 +9,8 @@ import (
 
 // lossOps are the losses over classes that training graphs end in.
 var lossOps = family{
-	{"", "NegativeLogLikelihoodLoss", 12, gradFull, buildClassLoss(false)},
-	{"", "SoftmaxCrossEntropyLoss", 12, gradFull, buildClassLoss(true)},
+	full("NegativeLogLikelihoodLoss", 12, buildClassLoss(false)),
+	full("SoftmaxCrossEntropyLoss", 12, buildClassLoss(true)),
 }
 
 // classLoss is -w[label] logp[label] at every position of inputs [N,C,d...] and labels [N,d...], reduced or not.

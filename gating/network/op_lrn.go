@@ -4,7 +4,7 @@ import "math"
 
 // lrnOps is local response normalisation.
 var lrnOps = family{
-	{"", "LRN", 1, gradFull, buildLRN},
+	full("LRN", 1, buildLRN),
 }
 
 // lrn is LRN: y = x·d^-beta with d = bias + alpha/size times the sum of squares

@@ -8,7 +8,7 @@ import (
 
 // matmulOps are products of stacks of matrices.
 var matmulOps = family{
-	{"", "MatMul", 1, gradFull, buildMatMul},
+	full("MatMul", 1, buildMatMul),
 }
 
 // matmul is Y = alpha*op(A)*op(B) over stacks of matrices whose batch axes
@@ -239,3 +239,6 @@ func (p *matmul) gradient(x *Context, i, n int, in []*Tensor, dy, dx []float32, 
 		kernel.BatchGemm(x.Workers, db, transposed(a), slope, n, p.alpha, beta)
 	}
 }
+
+// GradientReads says what Backward reads.
+func (*matmul) GradientReads(i, _ int) reads { return otherOperand(i) }

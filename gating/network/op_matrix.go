@@ -4,7 +4,7 @@ import "github.com/softmerge/softmerge/gating/kernel"
 
 // matrixOps are products of two matrices.
 var matrixOps = family{
-	{"", "Gemm", 1, gradFull, buildGemm},
+	full("Gemm", 1, buildGemm),
 }
 
 // gemm is Y = alpha*op(A)*op(B) + beta*C with C broadcast to [m, n]. Opsets 1
@@ -149,3 +149,6 @@ func (c *call) needFloats(n int) error {
 
 // loopGrain is how many elements of a cheap loop are worth a goroutine of their own.
 const loopGrain = 1 << 14
+
+// GradientReads says what Backward reads.
+func (*gemm) GradientReads(i, _ int) reads { return otherOperand(i) }

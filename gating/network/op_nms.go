@@ -9,7 +9,7 @@ import (
 
 // nmsOps choose boxes.
 var nmsOps = family{
-	{"", "NonMaxSuppression", 10, gradZero, buildNMS},
+	zero("NonMaxSuppression", 10, buildNMS),
 }
 
 // nms is NonMaxSuppression over known boxes [B,N,4] and scores [B,C,N].

@@ -10,13 +10,13 @@ import (
 // normOps normalise by the statistics of each sample. ONNX Runtime's optimiser
 // writes LayerNormalization and its simplified form under older opsets too.
 var normOps = family{
-	{"", "LayerNormalization", 1, gradFull, buildLayerNorm},
-	{"com.microsoft", "LayerNormalization", 1, gradFull, buildLayerNorm},
-	{"", "RMSNormalization", 23, gradFull, buildRMSNorm},
-	{"", "SimplifiedLayerNormalization", 1, gradFull, buildRMSNorm},
-	{"com.microsoft", "SimplifiedLayerNormalization", 1, gradFull, buildRMSNorm},
-	{"", "InstanceNormalization", 1, gradFull, buildInstanceNorm},
-	{"", "GroupNormalization", 18, gradFull, buildGroupNorm},
+	full("LayerNormalization", 1, buildLayerNorm),
+	full("com.microsoft.LayerNormalization", 1, buildLayerNorm),
+	full("RMSNormalization", 23, buildRMSNorm),
+	full("SimplifiedLayerNormalization", 1, buildRMSNorm),
+	full("com.microsoft.SimplifiedLayerNormalization", 1, buildRMSNorm),
+	full("InstanceNormalization", 1, buildInstanceNorm),
+	full("GroupNormalization", 18, buildGroupNorm),
 }
 
 // norm is a normalisation of rows: inputs X, scale and, optional, bias; outputs
@@ -61,49 +61,6 @@ func buildLayerNorm(c *call) (Operator, []Spec, error) {
 	n.moments = []int{0, 1}
 	stat := Spec{onnx.Float32, reducedShape(c.in[0].Shape, axesFrom(axis, len(c.in[0].Shape)), true)}
 	return n, []Spec{c.in[0].Spec, stat, stat}[:max(1, min(3, c.nout))], nil
-}
-
-// repeatsScale says whether scale or bias of a normalisation of trailing axes are smaller than what is normalised.
-func (c *call) repeatsScale() bool {
-	switch c.node.GetOpType() {
-	case "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization":
-	default:
-		return false
-	}
-	if !c.has(0) || !c.has(1) || len(c.in) > 3 || findOrOldest(c.node, c.opset) == nil {
-		return false
-	}
-	axis, err := c.axis("axis", -1, len(c.in[0].Shape))
-	if err != nil {
-		return false
-	}
-	size := sizeOf(c.in[0].Shape[axis:])
-	return c.in[1].Len() != size || c.has(2) && c.in[2].Len() != size
-}
-
-// expandScale repeats scale and bias, which the standard lets broadcast to what is normalised.
-func expandScale(l *lowerer, c *call, p place) error {
-	axis, err := c.axis("axis", -1, len(c.in[0].Shape))
-	if err != nil {
-		return err
-	}
-	to := c.in[0].Shape[axis:]
-	shape := knownValue(int64Tensor([]int{len(to)}, each(to, func(d int) int64 { return int64(d) })...))
-	for i := 1; i < len(c.in); i++ {
-		if !c.has(i) {
-			continue
-		}
-		v, err := l.emit(c, p.depth, "Expand", nil, c.in[i].value, shape)
-		if err != nil {
-			return err
-		}
-		if v.spec.Len() != sizeOf(to) {
-			return c.shapeError("input %d has shape %v, want one that broadcasts to %v", i, c.in[i].Shape, to)
-		}
-		c.in[i] = &input{Spec: v.spec, Const: v.known, value: v}
-	}
-	e := findOrOldest(c.node, c.opset)
-	return l.add(c, e.build, e.grad, p.scope)
 }
 
 // axesFrom returns the axes from first to rank-1.
@@ -217,4 +174,15 @@ func (n *norm) momentGradient(x *Context, which int, in, dy, dx []float32) {
 			}
 		}
 	})
+}
+
+// GradientReads leaves the outputs out: mean and deviation are the operator's own.
+func (*norm) GradientReads(i, k int) reads {
+	switch {
+	case i > 1 || i == 1 && k > 0:
+		return nothing
+	case i == 1 || k > 0:
+		return reads{in: []int{0}}
+	}
+	return reads{in: []int{0, 1}}
 }

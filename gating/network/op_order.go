@@ -8,9 +8,9 @@ import (
 
 // orderOps pick elements by their order along an axis.
 var orderOps = family{
-	{"", "TopK", 1, gradFull, buildTopK},
-	{"", "ArgMax", 1, gradZero, buildArgMax},
-	{"", "ArgMin", 1, gradZero, buildArgMin},
+	full("TopK", 1, buildTopK),
+	zero("ArgMax", 1, buildArgMax),
+	zero("ArgMin", 1, buildArgMin),
 }
 
 // lanes is a tensor seen along one axis: outer times inner lanes of n elements, inner elements apart.

@@ -4,9 +4,9 @@ import "slices"
 
 // padOps put elements around a tensor, or cut some off.
 var padOps = family{
-	{"", "Pad", 1, gradFull, buildPad},
-	{"com.microsoft", "Pad", 1, gradFull, buildPad},
-	{"", "CenterCropPad", 18, gradFull, buildCenterCropPad},
+	full("Pad", 1, buildPad),
+	full("com.microsoft.Pad", 1, buildPad),
+	full("CenterCropPad", 18, buildCenterCropPad),
 }
 
 // buildPad follows Pad of opset 1 (paddings) and 2 (pads and value as attributes), 11 (as inputs), 18 (axes) and 19 (wrap).

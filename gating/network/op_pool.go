@@ -7,9 +7,9 @@ import (
 
 // poolOps reduce windows, or all, of the spatial axes to one element a channel.
 var poolOps = family{
-	{"", "MaxPool", 1, gradFull, buildMaxPool},
-	{"", "AveragePool", 1, gradFull, buildAveragePool},
-	{"", "GlobalAveragePool", 1, gradFull, buildGlobalAveragePool},
+	full("MaxPool", 1, buildMaxPool),
+	full("AveragePool", 1, buildAveragePool),
+	full("GlobalAveragePool", 1, buildGlobalAveragePool),
 }
 
 // pool is the geometry of a window for the kernel package.
@@ -209,3 +209,12 @@ func (g *globalAveragePool) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, d
 	kernel.GlobalAveragePoolBackward(x.Workers, dx.F, dy.F, g.planes, g.size)
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*maxPool) GradientReads(_, _ int) reads { return nothing }
+
+// GradientReads says what Backward reads.
+func (*averagePool) GradientReads(_, _ int) reads { return nothing }
+
+// GradientReads says what Backward reads.
+func (*globalAveragePool) GradientReads(_, _ int) reads { return nothing }

@@ -8,10 +8,10 @@ import (
 
 // poolTailOps are the pools that are rarer than the maximum and the mean of windows.
 var poolTailOps = family{
-	{"", "GlobalMaxPool", 1, gradFull, buildGlobalMaxPool},
-	{"", "LpPool", 1, gradFull, buildLpPool},
-	{"", "GlobalLpPool", 1, gradFull, buildGlobalLpPool},
-	{"", "MaxUnpool", 9, gradFull, buildMaxUnpool},
+	full("GlobalMaxPool", 1, buildGlobalMaxPool),
+	full("LpPool", 1, buildLpPool),
+	full("GlobalLpPool", 1, buildGlobalLpPool),
+	full("MaxUnpool", 9, buildMaxUnpool),
 }
 
 // planeWindow is a window that covers each whole plane of input 0.

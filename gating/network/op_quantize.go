@@ -10,11 +10,11 @@ import (
 
 // quantizeOps convert between floats and scaled narrow types. They have no gradient: the float model is the one to merge.
 var quantizeOps = family{
-	{"", "QuantizeLinear", 10, gradNone, buildQuantize},
-	{"", "DequantizeLinear", 10, gradNone, buildDequantize},
-	{"com.microsoft", "QuantizeLinear", 1, gradNone, buildQuantize},
-	{"com.microsoft", "DequantizeLinear", 1, gradNone, buildDequantize},
-	{"", "DynamicQuantizeLinear", 11, gradNone, buildDynamicQuantize},
+	none("QuantizeLinear", 10, buildQuantize),
+	none("DequantizeLinear", 10, buildDequantize),
+	none("com.microsoft.QuantizeLinear", 1, buildQuantize),
+	none("com.microsoft.DequantizeLinear", 1, buildDequantize),
+	none("DynamicQuantizeLinear", 11, buildDynamicQuantize),
 }
 
 // scaling says which scale belongs to an element: one for all, one an index of an axis, or one a block along it.

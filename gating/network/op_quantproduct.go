@@ -9,10 +9,10 @@ import (
 // quantProductOps are products of 8-bit integers with zero points. They have no
 // gradient: gates are learned on the float model.
 var quantProductOps = family{
-	{"", "MatMulInteger", 10, gradNone, buildMatMulInteger},
-	{"", "ConvInteger", 10, gradNone, buildConvInteger},
-	{"", "QLinearMatMul", 10, gradNone, buildQLinearMatMul},
-	{"", "QLinearConv", 10, gradNone, buildQLinearConv},
+	none("MatMulInteger", 10, buildMatMulInteger),
+	none("ConvInteger", 10, buildConvInteger),
+	none("QLinearMatMul", 10, buildQLinearMatMul),
+	none("QLinearConv", 10, buildQLinearConv),
 }
 
 // quantOperand says where a quantised operand of a product is among the inputs.

@@ -9,9 +9,9 @@ import (
 
 // recurrentOps run a cell over sequences: the operators of opsets 1, 7 and 14 (layout).
 var recurrentOps = family{
-	{"", "RNN", 1, gradFull, buildRecurrent(rnnCell)},
-	{"", "GRU", 1, gradFull, buildRecurrent(gruCell)},
-	{"", "LSTM", 1, gradFull, buildRecurrent(lstmCell)},
+	full("RNN", 1, buildRecurrent(rnnCell)),
+	full("GRU", 1, buildRecurrent(gruCell)),
+	full("LSTM", 1, buildRecurrent(lstmCell)),
 }
 
 // The inputs of the recurrent operators.

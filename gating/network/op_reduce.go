@@ -10,16 +10,16 @@ import (
 // opset 17 (ReduceSum: 12) and input 1 from then on. With noop_with_empty_axes and
 // no axes every element is folded by itself, as ONNX Runtime has it: ReduceL1 is |x| then.
 var reduceOps = family{
-	{"", "ReduceSum", 1, gradFull, reduceSum.build},
-	{"", "ReduceMean", 1, gradFull, reduceMean.build},
-	{"", "ReduceL1", 1, gradFull, reduceL1.build},
-	{"", "ReduceL2", 1, gradFull, reduceL2.build},
-	{"", "ReduceSumSquare", 1, gradFull, reduceSumSquare.build},
-	{"", "ReduceLogSum", 1, gradFull, reduceLogSum.build},
-	{"", "ReduceLogSumExp", 1, gradFull, reduceLogSumExp.build},
-	{"", "ReduceMax", 1, gradFull, reduceMax.build},
-	{"", "ReduceMin", 1, gradFull, reduceMin.build},
-	{"", "ReduceProd", 1, gradFull, reduceProd.build},
+	full("ReduceSum", 1, reduceSum.build),
+	full("ReduceMean", 1, reduceMean.build),
+	full("ReduceL1", 1, reduceL1.build),
+	full("ReduceL2", 1, reduceL2.build),
+	full("ReduceSumSquare", 1, reduceSumSquare.build),
+	full("ReduceLogSum", 1, reduceLogSum.build),
+	full("ReduceLogSumExp", 1, reduceLogSumExp.build),
+	full("ReduceMax", 1, reduceMax.build),
+	full("ReduceMin", 1, reduceMin.build),
+	full("ReduceProd", 1, reduceProd.build),
 }
 
 // reduceKind is one of the reductions: y = finish(fold of x, number of elements).
@@ -207,4 +207,12 @@ func (r *reduce) productGradient(x *Context, in, dy, dx []float32) {
 			dx[i] = 0
 		}
 	})
+}
+
+// GradientReads says what Backward reads.
+func (r *reduce) GradientReads(_, _ int) reads {
+	if r.reduceKind == reduceSum || r.reduceKind == reduceMean {
+		return nothing
+	}
+	return reads{in: []int{0}, out: true}
 }

@@ -41,11 +41,11 @@ func (c *call) newRemapOf(shape []int, maps [][]int, fill int, def float32) (Ope
 // fits returns an error if an output of the shape would be too large, before lists as long as its axes are made.
 func (c *call) fits(shape []int) error {
 	for _, d := range shape {
-		if err := c.lower.checkSize(c, Spec{c.in[0].Type, []int{d}}); err != nil {
+		if err := c.env.CheckSize(c, Spec{c.in[0].Type, []int{d}}); err != nil {
 			return err
 		}
 	}
-	return c.lower.checkSize(c, Spec{c.in[0].Type, shape})
+	return c.env.CheckSize(c, Spec{c.in[0].Type, shape})
 }
 
 // Forward copies.
@@ -81,3 +81,6 @@ func (op *remap) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor)
 	kernel.CopyBackward(x.Workers, dx.F, dy.F, op.plan)
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*remap) GradientReads(_, _ int) reads { return nothing }

@@ -9,8 +9,8 @@ import (
 
 // resizeOps change the lengths of axes by interpolation.
 var resizeOps = family{
-	{"", "Resize", 10, gradFull, buildResize},
-	{"", "Upsample", 1, gradFull, buildUpsample},
+	full("Resize", 10, buildResize),
+	full("Upsample", 1, buildUpsample),
 }
 
 // buildUpsample follows Upsample of opset 1 (one scale for the height and one for the width of images), 7 (scales as

@@ -7,7 +7,7 @@ import (
 
 // reverseOps turn sequences around.
 var reverseOps = family{
-	{"", "ReverseSequence", 10, gradFull, buildReverseSequence},
+	full("ReverseSequence", 10, buildReverseSequence),
 }
 
 // reversal locates the runs of a tensor [a, b, ...] whose first lengths[i]

@@ -7,8 +7,8 @@ import (
 
 // roiOps pool boxes of an image to a fixed size.
 var roiOps = family{
-	{"", "RoiAlign", 10, gradFull, buildRoiAlign},
-	{"", "MaxRoiPool", 1, gradFull, buildMaxRoiPool},
+	full("RoiAlign", 10, buildRoiAlign),
+	full("MaxRoiPool", 1, buildMaxRoiPool),
 }
 
 // maxRoiSamples bounds the samples of one box, whose number follows from its size.

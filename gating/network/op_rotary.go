@@ -14,19 +14,19 @@ type rotation struct {
 }
 
 // expandRotaryEmbedding lowers RotaryEmbedding of opset 23: inputs X, cos_cache, sin_cache and position_ids.
-func expandRotaryEmbedding(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandRotaryEmbedding(c *site) error {
+	s := newSketch(c)
 	cos, sin := s.given(1), s.given(2)
 	if c.has(3) {
-		cos, sin = s.gather(cos, c.in[3].value), s.gather(sin, c.in[3].value)
+		cos, sin = s.gather(cos, c.values[3]), s.gather(sin, c.values[3])
 	}
-	return s.rotary(p, cos, sin)
+	return s.rotary(cos, sin)
 }
 
 // expandRotaryMicrosoft lowers com.microsoft RotaryEmbedding: inputs input, position_ids ([B,S], or one offset),
 // cos_cache and sin_cache.
-func expandRotaryMicrosoft(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandRotaryMicrosoft(c *site) error {
+	s := newSketch(c)
 	if err := c.need(4); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func expandRotaryMicrosoft(l *lowerer, c *call, p place) error {
 		steps := x[len(x)-2]
 		ids = s.op("Add", nil, s.positions(ids, steps, 1, steps), s.reshape(ids, 1, 1))
 	}
-	return s.rotary(p, s.gather(s.given(2), ids), s.gather(s.given(3), ids))
+	return s.rotary(s.gather(s.given(2), ids), s.gather(s.given(3), ids))
 }
 
 // gather takes rows of a table.
@@ -47,7 +47,7 @@ func (s *sketch) gather(table, ids *value) *value {
 }
 
 // rotary turns input 0, [B,H,S,D] or [B,S,H*D], and binds the output.
-func (s *sketch) rotary(p place, cos, sin *value) error {
+func (s *sketch) rotary(cos, sin *value) error {
 	x := s.given(0)
 	if s.err != nil {
 		return s.err
@@ -67,7 +67,7 @@ func (s *sketch) rotary(p place, cos, sin *value) error {
 	if flat {
 		y = s.reshape(y, x.spec.Shape...)
 	}
-	return s.bind(p, y)
+	return s.bind(y)
 }
 
 // headCount is the attribute num_heads; without it, the angles say how wide a head is.

@@ -21,26 +21,26 @@ type scan struct {
 }
 
 // expandScan unrolls a Scan: its body is lowered once for every slice of the scanned inputs.
-func expandScan(l *lowerer, c *call, p place) error {
+func expandScan(c *site) error {
 	if c.opset < 9 {
-		return expandBatchedScan(l, c, p)
+		return expandBatchedScan(c)
 	}
 	s, err := c.scan()
 	if err != nil {
 		return err
 	}
-	states := valuesOf(c.in[:s.states])
+	states := valuesOf(c.values[:s.states])
 	parts := make([][]*value, len(s.outAxes))
 	for i := range s.length {
 		in := slices.Clone(states)
 		for k := range s.inputs {
-			v, err := l.slice(c, p.depth, s, k, i)
+			v, err := s.slice(c, k, i)
 			if err != nil {
 				return err
 			}
 			in = append(in, v)
 		}
-		outs, err := l.body(c, s.body, p, in)
+		outs, err := c.lower.Body(s.body, in)
 		if err != nil {
 			return fmt.Errorf("iteration %d of node %q (Scan): %w", i, c.name, err)
 		}
@@ -54,17 +54,17 @@ func expandScan(l *lowerer, c *call, p place) error {
 		if s.outReverse[k] {
 			slices.Reverse(list)
 		}
-		v, err := l.stack(c, p.depth, list, s.outAxes[k], s.body.GetOutput()[s.states+k])
+		v, err := stack(c, list, s.outAxes[k], s.body.GetOutput()[s.states+k])
 		if err != nil {
 			return err
 		}
 		outs = append(outs, v)
 	}
-	return bindAll(c, outs, p.scope)
+	return bindAll(c, outs)
 }
 
 // scan reads the attributes and holds them against inputs and body.
-func (c *call) scan() (*scan, error) {
+func (c *site) scan() (*scan, error) {
 	s := &scan{body: c.attr("body").GetG()}
 	n := int(c.int("num_scan_inputs", 0))
 	switch {
@@ -94,7 +94,7 @@ func (c *call) scan() (*scan, error) {
 			return nil, c.shapeError("it scans %d and %d slices", s.length, v.Shape[axis])
 		}
 		s.length = v.Shape[axis]
-		s.inputs, s.axes = append(s.inputs, v.value), append(s.axes, axis)
+		s.inputs, s.axes = append(s.inputs, c.values[s.states+k]), append(s.axes, axis)
 	}
 	if s.length > maxTrips {
 		return nil, c.unsupported("it runs more than %d times", maxTrips)
@@ -112,11 +112,11 @@ func each[T, U any](list []T, f func(T) U) []U {
 }
 
 // slice lowers slice i of scanned input k.
-func (l *lowerer) slice(c *call, depth int, s *scan, k, i int) (*value, error) {
+func (s *scan) slice(c *site, k, i int) (*value, error) {
 	if s.backwards[k] {
 		i = s.length - 1 - i
 	}
-	return l.emit(c, depth, "Gather", []*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
+	return c.lower.Emit("Gather", []*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
 }
 
 // axisAttribute is the attribute axis.

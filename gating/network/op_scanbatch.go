@@ -19,15 +19,15 @@ type batchedScan struct {
 
 // expandBatchedScan unrolls it. Input 0 is how many slices each sample has, all where it is absent; rows behind a
 // sample's last are zeros.
-func expandBatchedScan(l *lowerer, c *call, p place) error {
+func expandBatchedScan(c *site) error {
 	b, err := c.batchedScan()
 	if err != nil {
 		return err
 	}
-	s := &sketch{l: l, c: c, depth: p.depth}
+	s := newSketch(c)
 	rows := make([][]*value, len(b.body.GetOutput())) // outputs of all samples
 	for n := range b.lengths {
-		outs, err := b.sample(s, p, n)
+		outs, err := b.sample(s, n)
 		if err != nil {
 			return err
 		}
@@ -35,11 +35,11 @@ func expandBatchedScan(l *lowerer, c *call, p place) error {
 			rows[k] = append(rows[k], s.op("Unsqueeze", nil, v, intValue(0, 1)))
 		}
 	}
-	return s.bind(p, each(rows, func(list []*value) *value { return s.concat(0, list...) })...)
+	return s.bind(each(rows, func(list []*value) *value { return s.concat(0, list...) })...)
 }
 
 // batchedScan reads the attributes and holds them against inputs and body.
-func (c *call) batchedScan() (*batchedScan, error) {
+func (c *site) batchedScan() (*batchedScan, error) {
 	n := int(c.int("num_scan_inputs", 0))
 	b := &batchedScan{body: c.attr("body").GetG()}
 	if b.body == nil || n < 1 || n > len(c.in)-1 || len(b.body.GetOutput()) < len(c.in)-1-n {
@@ -51,7 +51,7 @@ func (c *call) batchedScan() (*batchedScan, error) {
 		}
 	}
 	from := len(c.in) - n
-	b.states, b.scanned = valuesOf(c.in[1:from]), valuesOf(c.in[from:])
+	b.states, b.scanned = valuesOf(c.values[1:from]), valuesOf(c.values[from:])
 	first := b.scanned[0].spec.Shape
 	for i, v := range b.scanned {
 		if x := v.spec.Shape; len(x) < 2 || x[0] != first[0] || x[1] != first[1] {
@@ -65,7 +65,7 @@ func (c *call) batchedScan() (*batchedScan, error) {
 	b.backwards = each(directions, func(v int64) bool { return v != 0 })
 	b.most = first[1]
 	b.lengths = slices.Repeat([]int{b.most}, first[0])
-	return b, b.readLengths(c)
+	return b, b.readLengths(c.call)
 }
 
 // readLengths reads sequence_lens.
@@ -90,7 +90,7 @@ func (b *batchedScan) readLengths(c *call) error {
 }
 
 // sample lowers one sample: its last states, and its scanned outputs with a sequence axis first.
-func (b *batchedScan) sample(s *sketch, p place, n int) ([]*value, error) {
+func (b *batchedScan) sample(s *sketch, n int) ([]*value, error) {
 	pick := func(v *value, i int) *value {
 		return s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(0)}, v, intValue(int64(i)))
 	}
@@ -108,7 +108,7 @@ func (b *batchedScan) sample(s *sketch, p place, n int) ([]*value, error) {
 		if s.err != nil {
 			return nil, s.err
 		}
-		outs, err := s.l.body(s.c, b.body, p, in)
+		outs, err := s.c.lower.Body(b.body, in)
 		if err != nil {
 			return nil, fmt.Errorf("sample %d, iteration %d of node %q (Scan): %w", n, i, s.c.name, err)
 		}

@@ -9,9 +9,9 @@ import (
 
 // scatterOps write elements or blocks of a tensor by index.
 var scatterOps = family{
-	{"", "Scatter", 9, gradFull, buildScatterElements},
-	{"", "ScatterElements", 11, gradFull, buildScatterElements},
-	{"", "ScatterND", 11, gradFull, buildScatterND},
+	full("Scatter", 9, buildScatterElements),
+	full("ScatterElements", 11, buildScatterElements),
+	full("ScatterND", 11, buildScatterND),
 }
 
 // scatter is a copy of the data (input 0) in which the runs that the indices

@@ -9,10 +9,10 @@ import (
 
 // selectOps have outputs whose size depends on the elements of an input, which must therefore be known, and OneHot.
 var selectOps = family{
-	{"", "NonZero", 9, gradZero, buildNonZero},
-	{"", "Compress", 9, gradFull, buildCompress},
-	{"", "Unique", 11, gradZero, buildUnique},
-	{"", "OneHot", 9, gradZero, buildOneHot},
+	zero("NonZero", 9, buildNonZero),
+	full("Compress", 9, buildCompress),
+	zero("Unique", 11, buildUnique),
+	zero("OneHot", 9, buildOneHot),
 }
 
 // known returns the elements of input i, which decide the size of an output.

@@ -17,11 +17,11 @@ func sequenceOf(list []*value) *value {
 }
 
 // sequence returns the elements of input i, which must be a sequence or an optional of one.
-func (c *call) sequenceAt(i int) ([]*value, error) {
+func (c *site) sequenceAt(i int) ([]*value, error) {
 	if !c.has(i) {
 		return nil, c.shapeError("input %d is missing", i)
 	}
-	v := c.in[i].value
+	v := c.values[i]
 	if v.list != nil && v.optional && len(*v.list) == 1 {
 		v = (*v.list)[0]
 	}
@@ -31,16 +31,16 @@ func (c *call) sequenceAt(i int) ([]*value, error) {
 	return *v.list, nil
 }
 
-func expandSequenceConstruct(_ *lowerer, c *call, p place) error {
+func expandSequenceConstruct(c *site) error {
 	if err := c.need(len(c.in)); err != nil {
 		return err
 	}
-	p.scope.bind(c, 0, sequenceOf(valuesOf(c.in)))
+	c.lower.Bind(0, sequenceOf(valuesOf(c.values)))
 	return nil
 }
 
-func expandSequenceEmpty(_ *lowerer, c *call, p place) error {
-	p.scope.bind(c, 0, sequenceOf(nil))
+func expandSequenceEmpty(c *site) error {
+	c.lower.Bind(0, sequenceOf(nil))
 	return nil
 }
 
@@ -57,7 +57,7 @@ func (c *call) position(i, n int) (int, error) {
 }
 
 // expandSequenceInsert inserts before a position, or at the end.
-func expandSequenceInsert(_ *lowerer, c *call, p place) error {
+func expandSequenceInsert(c *site) error {
 	list, err := c.sequenceAt(0)
 	if err == nil {
 		err = c.need(2)
@@ -69,12 +69,12 @@ func expandSequenceInsert(_ *lowerer, c *call, p place) error {
 	if err != nil {
 		return err
 	}
-	p.scope.bind(c, 0, sequenceOf(slices.Insert(slices.Clone(list), at, c.in[1].value)))
+	c.lower.Bind(0, sequenceOf(slices.Insert(slices.Clone(list), at, c.values[1])))
 	return nil
 }
 
 // expandSequenceErase drops the element at a position, the last where none is given.
-func expandSequenceErase(_ *lowerer, c *call, p place) error {
+func expandSequenceErase(c *site) error {
 	list, err := c.sequenceAt(0)
 	at := len(list) - 1
 	if err == nil && c.has(1) {
@@ -86,11 +86,11 @@ func expandSequenceErase(_ *lowerer, c *call, p place) error {
 	if at < 0 {
 		return c.shapeError("the sequence is empty")
 	}
-	p.scope.bind(c, 0, sequenceOf(slices.Delete(slices.Clone(list), at, at+1)))
+	c.lower.Bind(0, sequenceOf(slices.Delete(slices.Clone(list), at, at+1)))
 	return nil
 }
 
-func expandSequenceAt(_ *lowerer, c *call, p place) error {
+func expandSequenceAt(c *site) error {
 	list, err := c.sequenceAt(0)
 	if err != nil {
 		return err
@@ -99,22 +99,22 @@ func expandSequenceAt(_ *lowerer, c *call, p place) error {
 	if err != nil {
 		return err
 	}
-	p.scope.bind(c, 0, list[at])
+	c.lower.Bind(0, list[at])
 	return nil
 }
 
-func expandSequenceLength(_ *lowerer, c *call, p place) error {
+func expandSequenceLength(c *site) error {
 	list, err := c.sequenceAt(0)
 	if err != nil {
 		return err
 	}
-	p.scope.bind(c, 0, intValue(int64(len(list))))
+	c.lower.Bind(0, intValue(int64(len(list))))
 	return nil
 }
 
 // expandSequenceMap lowers the body once for every element (opset 17). Other inputs are sequences of the same length
 // or values that every element sees.
-func expandSequenceMap(l *lowerer, c *call, p place) error {
+func expandSequenceMap(c *site) error {
 	g := c.attr("body").GetG()
 	first, err := c.sequenceAt(0)
 	if err != nil {
@@ -125,7 +125,7 @@ func expandSequenceMap(l *lowerer, c *call, p place) error {
 	}
 	outs := make([][]*value, len(g.GetOutput()))
 	for i := range first {
-		in := valuesOf(c.in)
+		in := valuesOf(c.values)
 		for k, v := range in {
 			if v.list == nil {
 				continue
@@ -139,7 +139,7 @@ func expandSequenceMap(l *lowerer, c *call, p place) error {
 			}
 			in[k] = list[i]
 		}
-		got, err := l.body(c, g, p, in)
+		got, err := c.lower.Body(g, in)
 		if err != nil {
 			return err
 		}
@@ -147,11 +147,11 @@ func expandSequenceMap(l *lowerer, c *call, p place) error {
 			outs[k] = append(outs[k], v)
 		}
 	}
-	return bindAll(c, each(outs, sequenceOf), p.scope)
+	return bindAll(c, each(outs, sequenceOf))
 }
 
 // expandConcatFromSequence joins the elements along an axis, or a new one.
-func expandConcatFromSequence(l *lowerer, c *call, p place) error {
+func expandConcatFromSequence(c *site) error {
 	list, err := c.sequenceAt(0)
 	if err != nil {
 		return err
@@ -162,20 +162,20 @@ func expandConcatFromSequence(l *lowerer, c *call, p place) error {
 	axis := c.int("axis", 0)
 	var v *value
 	if c.int("new_axis", 0) != 0 {
-		v, err = l.stack(c, p.depth, list, axis, nil)
+		v, err = stack(c, list, axis, nil)
 	} else {
-		v, err = l.emit(c, p.depth, "Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, list...)
+		v, err = c.lower.Emit("Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, list...)
 	}
 	if err != nil {
 		return err
 	}
-	p.scope.bind(c, 0, v)
+	c.lower.Bind(0, v)
 	return nil
 }
 
 // expandSplitToSequence cuts a tensor along an axis into slices of length 1 (dropping the axis without keepdims), of
 // one length (the last may be shorter), or of given lengths.
-func expandSplitToSequence(l *lowerer, c *call, p place) error {
+func expandSplitToSequence(c *site) error {
 	if err := c.need(1); err != nil {
 		return err
 	}
@@ -190,16 +190,16 @@ func expandSplitToSequence(l *lowerer, c *call, p place) error {
 	}
 	list, from := []*value{}, 0
 	for _, n := range lengths {
-		v, err := l.emit(c, p.depth, "Slice", nil, c.in[0].value, intValue(int64(from), 1), intValue(int64(from+n), 1), intValue(int64(axis), 1))
+		v, err := c.lower.Emit("Slice", nil, c.values[0], intValue(int64(from), 1), intValue(int64(from+n), 1), intValue(int64(axis), 1))
 		if err == nil && !c.has(1) && c.int("keepdims", 1) == 0 {
-			v, err = l.emit(c, p.depth, "Squeeze", nil, v, intValue(int64(axis), 1))
+			v, err = c.lower.Emit("Squeeze", nil, v, intValue(int64(axis), 1))
 		}
 		if err != nil {
 			return err
 		}
 		list, from = append(list, v), from+n
 	}
-	p.scope.bind(c, 0, sequenceOf(list))
+	c.lower.Bind(0, sequenceOf(list))
 	return nil
 }
 
@@ -243,36 +243,36 @@ func (c *call) checkLengths(list []int64, n int) ([]int, error) {
 	return each(list, func(v int64) int { return int(v) }), nil
 }
 
-func expandOptional(_ *lowerer, c *call, p place) error {
-	list := valuesOf(c.in)
+func expandOptional(c *site) error {
+	list := valuesOf(c.values)
 	v := sequenceOf(list[:min(1, len(list))])
 	v.optional = true
-	p.scope.bind(c, 0, v)
+	c.lower.Bind(0, v)
 	return nil
 }
 
 // expandOptionalHasElement also takes a tensor or a sequence, which it has, or nothing (opset 18).
-func expandOptionalHasElement(_ *lowerer, c *call, p place) error {
+func expandOptionalHasElement(c *site) error {
 	has := c.has(0)
-	if has && c.in[0].value.optional {
-		has = len(*c.in[0].value.list) > 0
+	if has && c.values[0].optional {
+		has = len(*c.values[0].list) > 0
 	}
-	p.scope.bind(c, 0, knownValue(boolTensor(has)))
+	c.lower.Bind(0, knownValue(boolTensor(has)))
 	return nil
 }
 
-func expandOptionalGetElement(_ *lowerer, c *call, p place) error {
+func expandOptionalGetElement(c *site) error {
 	if err := c.need(1); err != nil {
 		return err
 	}
-	v := c.in[0].value
+	v := c.values[0]
 	if v.optional {
 		if len(*v.list) == 0 {
 			return c.shapeError("the optional is empty")
 		}
 		v = (*v.list)[0]
 	}
-	p.scope.bind(c, 0, v)
+	c.lower.Bind(0, v)
 	return nil
 }
 

@@ -8,10 +8,10 @@ import (
 
 // shapeOps turn shapes into tensors and known numbers into tensors.
 var shapeOps = family{
-	{"", "Shape", 1, gradZero, buildShape},
-	{"", "Size", 1, gradZero, buildSize},
-	{"", "Range", 11, gradZero, buildRange},
-	{"", "EyeLike", 9, gradZero, buildEyeLike},
+	zero("Shape", 1, buildShape),
+	zero("Size", 1, buildSize),
+	zero("Range", 11, buildRange),
+	zero("EyeLike", 9, buildEyeLike),
 }
 
 // buildShape is the input's shape as integers; start and end since opset 15, clamped.

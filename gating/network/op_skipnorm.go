@@ -6,8 +6,8 @@ import (
 
 // skipNormOps are additions followed by a normalisation, as ONNX Runtime's optimiser writes them.
 var skipNormOps = family{
-	{"com.microsoft", "SkipLayerNormalization", 1, gradFull, buildSkipLayerNorm},
-	{"com.microsoft", "SkipSimplifiedLayerNormalization", 1, gradFull, buildSkipRMSNorm},
+	full("com.microsoft.SkipLayerNormalization", 1, buildSkipLayerNorm),
+	full("com.microsoft.SkipSimplifiedLayerNormalization", 1, buildSkipRMSNorm),
 }
 
 // skipNorm normalises input + skip + bias along the last axis: inputs input,

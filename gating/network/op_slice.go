@@ -2,7 +2,7 @@ package network
 
 // sliceOps cut boxes out of tensors.
 var sliceOps = family{
-	{"", "Slice", 1, gradFull, buildSlice},
+	full("Slice", 1, buildSlice),
 }
 
 // buildSlice follows Slice of opset 1 (attributes), 10 (inputs, steps) and 13.

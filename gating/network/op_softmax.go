@@ -7,9 +7,9 @@ import (
 // softmaxOps normalise along an axis. Until opset 12 the axes from the given one
 // on count as one; from 13 it is a single axis.
 var softmaxOps = family{
-	{"", "Softmax", 1, gradFull, buildSoftmax},
-	{"", "LogSoftmax", 1, gradFull, buildLogSoftmax},
-	{"", "Hardmax", 1, gradZero, buildHardmax},
+	full("Softmax", 1, buildSoftmax),
+	full("LogSoftmax", 1, buildLogSoftmax),
+	zero("Hardmax", 1, buildHardmax),
 }
 
 // lines is a tensor as outer×n×inner with the middle axis to work along.
@@ -19,7 +19,7 @@ type lines struct {
 }
 
 // normAxis returns the axis that the operator normalises along, for [Graph.Producer].
-func (l lines) normAxis() int { return l.axis }
+func (l lines) NormAxis() int { return l.axis }
 
 // softmaxLines reads the axis of Softmax, LogSoftmax or Hardmax.
 func (c *call) softmaxLines() (lines, error) {
@@ -120,3 +120,9 @@ func (h *hardmax) Forward(_ *Context, in, out []*Tensor) error {
 	}
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*softmax) GradientReads(_, _ int) reads { return reads{out: true} }
+
+// GradientReads says what Backward reads.
+func (*logSoftmax) GradientReads(_, _ int) reads { return reads{out: true} }

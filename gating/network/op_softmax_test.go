@@ -48,7 +48,7 @@ func TestNormAxis(t *testing.T) {
 		{11, 1, []int{2, 3, 1, 1}, 1}, {11, -1, []int{2, 3, 4}, 2},
 	} {
 		op, _, _ := buildOne(t, gradCase{op: "LogSoftmax", opset: c.opset, attrs: attrs{intAttr("axis", c.axis)}, inputs: []*Tensor{randomTensor(1, c.shape...)}})
-		if got := op.(interface{ normAxis() int }).normAxis(); got != c.want {
+		if got := op.(interface{ NormAxis() int }).NormAxis(); got != c.want {
 			t.Errorf("opset %d, axis %d of %v: normalised along %d, want %d", c.opset, c.axis, c.shape, got, c.want)
 		}
 	}

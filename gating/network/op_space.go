@@ -8,9 +8,9 @@ import (
 
 // spaceOps move elements between channels and space.
 var spaceOps = family{
-	{"", "DepthToSpace", 1, gradFull, buildDepthToSpace},
-	{"", "SpaceToDepth", 1, gradFull, buildSpaceToDepth},
-	{"", "Col2Im", 18, gradFull, buildCol2Im},
+	full("DepthToSpace", 1, buildDepthToSpace),
+	full("SpaceToDepth", 1, buildSpaceToDepth),
+	full("Col2Im", 18, buildCol2Im),
 }
 
 // buildDepthToSpace spreads channels over blocks of pixels: the block's place is the outer part of the channel number

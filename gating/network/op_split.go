@@ -8,7 +8,7 @@ import (
 
 // splitOps cut a tensor into several.
 var splitOps = family{
-	{"", "Split", 1, gradFull, buildSplit},
+	full("Split", 1, buildSplit),
 }
 
 // split is the reverse of concat: output k is width[k] elements from offset[k] on of each of count rows of step elements.
@@ -106,3 +106,6 @@ func (op *split) Backward(x *Context, _, k int, _, _ []*Tensor, dy, dx *Tensor) 
 	}
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*split) GradientReads(_, _ int) reads { return nothing }

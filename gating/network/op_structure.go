@@ -8,12 +8,12 @@ import (
 
 // structureOps give tensors another shape without touching their elements.
 var structureOps = family{
-	{"", "Identity", 1, gradFull, buildIdentity},
-	{"", "Reshape", 1, gradFull, buildReshape},
-	{"", "Flatten", 1, gradFull, buildFlatten},
-	{"", "Squeeze", 1, gradFull, buildSqueeze},
-	{"", "Unsqueeze", 1, gradFull, buildUnsqueeze},
-	{"com.microsoft", "ExpandDims", 1, gradFull, buildUnsqueeze},
+	full("Identity", 1, buildIdentity),
+	full("Reshape", 1, buildReshape),
+	full("Flatten", 1, buildFlatten),
+	full("Squeeze", 1, buildSqueeze),
+	full("Unsqueeze", 1, buildUnsqueeze),
+	full("com.microsoft.ExpandDims", 1, buildUnsqueeze),
 }
 
 func buildIdentity(c *call) (Operator, []Spec, error) {
@@ -59,8 +59,8 @@ func buildReshape(c *call) (Operator, []Spec, error) {
 		known *= shape[i]
 	}
 	if c.stretches(shape, infer, known) {
-		shape[0] *= c.lower.Stretch
-		known *= c.lower.Stretch
+		shape[0] *= c.rebatch
+		known *= c.rebatch
 	}
 	n := c.in[0].Len()
 	if infer >= 0 && known > 0 && n%known == 0 {

@@ -7,7 +7,7 @@ import (
 
 // tensorScatterOps write into caches of keys and values.
 var tensorScatterOps = family{
-	{"", "TensorScatter", 24, gradFull, buildTensorScatter},
+	full("TensorScatter", 24, buildTensorScatter),
 }
 
 // tensorScatter writes update over past_cache along one axis, in each sample from another place on.

@@ -8,7 +8,7 @@ import (
 
 // transposeOps put axes in another order.
 var transposeOps = family{
-	{"", "Transpose", 1, gradFull, buildTranspose},
+	full("Transpose", 1, buildTranspose),
 }
 
 // transpose makes axis perm[i] of the input axis i of the output.
@@ -80,3 +80,6 @@ func (t *transpose) Backward(x *Context, _, _ int, _, _ []*Tensor, dy, dx *Tenso
 	kernel.Permute(x.Workers, dx.F, dy.F, t.to, t.inverse)
 	return nil
 }
+
+// GradientReads says what Backward reads.
+func (*transpose) GradientReads(_, _ int) reads { return nothing }

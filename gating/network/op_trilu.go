@@ -2,8 +2,8 @@ package network
 
 // triluOps keep triangles of matrices.
 var triluOps = family{
-	{"", "Trilu", 14, gradFull, buildTrilu},
-	{"com.microsoft", "Trilu", 1, gradFull, buildTrilu},
+	full("Trilu", 14, buildTrilu),
+	full("com.microsoft.Trilu", 1, buildTrilu),
 }
 
 // trilu keeps the part of each matrix above (or below) a diagonal and zeroes the rest.

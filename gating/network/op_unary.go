@@ -10,30 +10,30 @@ import (
 
 // unaryOps are element-wise functions of mathematics.
 var unaryOps = family{
-	{"", "Exp", 1, gradFull, buildUnary(&unary{f: kernel.Exp, d: ofOutput(kernel.Product)})},
-	{"", "Log", 1, gradFull, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))},
-	{"", "Sqrt", 1, gradFull, buildUnary(&unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtBackward)})},
-	{"", "Reciprocal", 1, gradFull, buildUnary(&unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalBackward)})},
-	{"", "Neg", 1, gradFull, buildUnary(negative)},
-	{"", "Abs", 1, gradFull, buildUnary(absolute)},
-	{"", "Erf", 9, gradFull, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfBackward)})},
-	{"", "Sin", 7, gradFull, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))},
-	{"", "Cos", 7, gradFull, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))},
-	{"", "Tan", 7, gradFull, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))},
-	{"", "Asin", 7, gradFull, buildUnary(double(math.Asin, func(x, _ float32) float32 { return root(1, x, -1) }))},
-	{"", "Acos", 7, gradFull, buildUnary(double(math.Acos, func(x, _ float32) float32 { return -root(1, x, -1) }))},
-	{"", "Atan", 7, gradFull, buildUnary(double(math.Atan, func(x, _ float32) float32 { return 1 / (1 + x*x) }))},
-	{"", "Sinh", 9, gradFull, buildUnary(double(math.Sinh, func(x, _ float32) float32 { return float32(math.Cosh(float64(x))) }))},
-	{"", "Cosh", 9, gradFull, buildUnary(double(math.Cosh, func(x, _ float32) float32 { return float32(math.Sinh(float64(x))) }))},
-	{"", "Asinh", 9, gradFull, buildUnary(double(math.Asinh, func(x, _ float32) float32 { return root(1, x, 1) }))},
-	{"", "Acosh", 9, gradFull, buildUnary(double(math.Acosh, func(x, _ float32) float32 { return root(-1, x, 1) }))},
-	{"", "Atanh", 9, gradFull, buildUnary(double(math.Atanh, func(x, _ float32) float32 { return 1 / (1 - x*x) }))},
-	{"", "Ceil", 1, gradZero, buildUnary(double(math.Ceil, nil))},
-	{"", "Floor", 1, gradZero, buildUnary(double(math.Floor, nil))},
-	{"", "Round", 11, gradZero, buildUnary(double(math.RoundToEven, nil))},
-	{"", "Sign", 9, gradZero, buildUnary(&unary{f: mapped(sign), ints: signOf})},
-	{"", "IsNaN", 9, gradZero, buildIsNaN},
-	{"", "IsInf", 10, gradZero, buildIsInf},
+	full("Exp", 1, buildUnary(&unary{f: kernel.Exp, d: ofOutput(kernel.Product)})),
+	full("Log", 1, buildUnary(double(math.Log, func(x, _ float32) float32 { return 1 / x }))),
+	full("Sqrt", 1, buildUnary(&unary{f: kernel.Sqrt, d: ofOutput(kernel.SqrtBackward)})),
+	full("Reciprocal", 1, buildUnary(&unary{f: kernel.Reciprocal, d: ofOutput(kernel.ReciprocalBackward)})),
+	full("Neg", 1, buildUnary(negative)),
+	full("Abs", 1, buildUnary(absolute)),
+	full("Erf", 9, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfBackward)})),
+	full("Sin", 7, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))),
+	full("Cos", 7, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))),
+	full("Tan", 7, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))),
+	full("Asin", 7, buildUnary(double(math.Asin, func(x, _ float32) float32 { return root(1, x, -1) }))),
+	full("Acos", 7, buildUnary(double(math.Acos, func(x, _ float32) float32 { return -root(1, x, -1) }))),
+	full("Atan", 7, buildUnary(double(math.Atan, func(x, _ float32) float32 { return 1 / (1 + x*x) }))),
+	full("Sinh", 9, buildUnary(double(math.Sinh, func(x, _ float32) float32 { return float32(math.Cosh(float64(x))) }))),
+	full("Cosh", 9, buildUnary(double(math.Cosh, func(x, _ float32) float32 { return float32(math.Sinh(float64(x))) }))),
+	full("Asinh", 9, buildUnary(double(math.Asinh, func(x, _ float32) float32 { return root(1, x, 1) }))),
+	full("Acosh", 9, buildUnary(double(math.Acosh, func(x, _ float32) float32 { return root(-1, x, 1) }))),
+	full("Atanh", 9, buildUnary(double(math.Atanh, func(x, _ float32) float32 { return 1 / (1 - x*x) }))),
+	zero("Ceil", 1, buildUnary(double(math.Ceil, nil))),
+	zero("Floor", 1, buildUnary(double(math.Floor, nil))),
+	zero("Round", 11, buildUnary(double(math.RoundToEven, nil))),
+	zero("Sign", 9, buildUnary(&unary{f: mapped(sign), ints: signOf})),
+	zero("IsNaN", 9, buildIsNaN),
+	zero("IsInf", 10, buildIsInf),
 }
 
 // unary is an element-wise function of one input.
@@ -216,3 +216,6 @@ func truth(b bool) int64 {
 
 // elementGrain is how many elements of a cheap element-wise loop are worth a goroutine of their own.
 const elementGrain = 1 << 14
+
+// GradientReads says what Backward reads.
+func (u differentiableUnary) GradientReads(_, _ int) reads { return u.d.reads }

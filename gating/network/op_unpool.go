@@ -72,12 +72,8 @@ func (c *call) unpooledShape(window []int) ([]int, error) {
 // pooledFrom says whether the indices come from a MaxPool of a tensor of the shape: then they count in it. Else they
 // count in the shape that follows from the window, as ONNX's own case of output_shape has them.
 func (c *call) pooledFrom(shape []int) bool {
-	v := c.in[1].value
-	if v == nil || v.root().node == nil {
-		return false
-	}
-	n := v.root().node
-	return n.op == "MaxPool" && slices.Equal(n.in[0].spec.Shape, shape)
+	from := c.in[1].origin
+	return from.op == "MaxPool" && slices.Equal(from.shape, shape)
 }
 
 // locate finds where each element goes.

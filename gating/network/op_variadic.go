@@ -7,12 +7,12 @@ import (
 
 // variadicOps join any number of operands, broadcast to each other.
 var variadicOps = family{
-	{"", "Sum", 1, gradFull, buildVariadic(&join{f: kernel.Add})},
-	{"", "Mean", 1, gradFull, buildVariadic(&join{f: kernel.Add, mean: true})},
-	{"", "Max", 1, gradFull, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return max(a, b) }), choice: true,
-		ints: kernel.PairOf(func(a, b int64) int64 { return max(a, b) })})},
-	{"", "Min", 1, gradFull, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return min(a, b) }), choice: true,
-		ints: kernel.PairOf(func(a, b int64) int64 { return min(a, b) })})},
+	full("Sum", 1, buildVariadic(&join{f: kernel.Add})),
+	full("Mean", 1, buildVariadic(&join{f: kernel.Add, mean: true})),
+	full("Max", 1, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return max(a, b) }), choice: true,
+		ints: kernel.PairOf(func(a, b int64) int64 { return max(a, b) })})),
+	full("Min", 1, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return min(a, b) }), choice: true,
+		ints: kernel.PairOf(func(a, b int64) int64 { return min(a, b) })})),
 }
 
 // join is how operands are put together, one after the other.

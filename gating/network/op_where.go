@@ -7,7 +7,7 @@ import (
 
 // whereOps choose between two operands by a third.
 var whereOps = family{
-	{"", "Where", 9, gradFull, buildWhere},
+	full("Where", 9, buildWhere),
 }
 
 // where is x where the condition holds, else y, all three broadcast to each other.

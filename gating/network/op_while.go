@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // while is a Loop whose number of iterations depends on the data. Its inputs are the trip count and the condition,
@@ -19,7 +18,7 @@ type while struct {
 }
 
 // dynamicLoop lowers the body once, to a block. States must keep their type and shape, and no output may be stacked.
-func (l *lowerer) dynamicLoop(c *call, p place) error {
+func dynamicLoop(c *site) error {
 	g := c.attr("body").GetG()
 	states := c.in[2:]
 	for k := len(states); k < len(c.node.GetOutput()); k++ {
@@ -30,20 +29,20 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 	if err := c.checkTrips(); err != nil {
 		return err
 	}
-	gated, grad := l.reads(c, p)
+	gated, grad := c.lower.Reach()
 	formal := []*value{standIn(Spec{onnx.Int64, []int{}}, false, false), standIn(Spec{onnx.Bool, []int{}}, false, false)}
 	for k, in := range states {
-		if in == nil || in.Type == onnx.Undefined || in.value.list != nil {
+		if in == nil || in.Type == onnx.Undefined || c.values[2+k].list != nil {
 			return c.unsupported("how often it runs depends on the data, and state %d is no tensor", k)
 		}
 		formal = append(formal, standIn(in.Spec, gated, grad))
 	}
-	n := l.newNest(c, formal)
-	nodes, outs, err := n.body(g, p, formal)
+	n := newNest(c, formal)
+	nodes, outs, err := n.body(g, formal)
 	if err != nil {
 		return err
 	}
-	if still := outs[0].spec; !still.single() {
+	if still := outs[0].spec; !isSingle(still) {
 		return c.shapeError("the condition of its body is %s, want one bool", still)
 	}
 	specs := make([]Spec, len(states))
@@ -55,51 +54,21 @@ func (l *lowerer) dynamicLoop(c *call, p place) error {
 	}
 	outs = n.localise(nodes, outs)
 	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states), learns: grad, cache: map[int]*pulled{}}
-	return n.add(w, specs, p)
+	return n.add(w, specs)
 }
 
 // checkTrips holds a Loop's trip count and condition, where they are there, to one number each.
 func (c *call) checkTrips() error {
 	for i, in := range c.in[:2] {
-		if in != nil && !in.single() {
+		if in != nil && !isSingle(in.Spec) {
 			return c.shapeError("input %d is %s, want one number of times and one bool", i, in.Spec)
 		}
 	}
 	return nil
 }
 
-// single says whether a tensor holds one whole number or bool.
-func (s Spec) single() bool { return !s.IsFloat() && s.Type != onnx.Undefined && s.Len() == 1 }
-
-// reads says whether a coefficient, and a gradient, may reach the states: through what they begin with, or what the body reads.
-func (l *lowerer) reads(c *call, p place) (gated, grad bool) {
-	names := map[string]bool{}
-	addReads(names, c.node, 0)
-	for name := range names {
-		if v, err := l.lookup(name, p.scope); err == nil && v != nil {
-			gated, grad = gated || v.gated, grad || v.grad
-		}
-	}
-	mixed := l.mixes(c.attr("body").GetG(), 0)
-	return gated || mixed, grad || mixed
-}
-
-// mixes says whether a body reads a mixture.
-func (l *lowerer) mixes(g *onnxpb.GraphProto, depth int) bool {
-	for _, n := range g.GetNode() {
-		for i := range n.GetInput() {
-			if l.sites[onnx.Site{Node: n, Input: i}] != nil {
-				return true
-			}
-		}
-		for _, a := range n.GetAttribute() {
-			if a.GetG() != nil && depth < maxDepth && l.mixes(a.GetG(), depth+1) {
-				return true
-			}
-		}
-	}
-	return false
-}
+// isSingle says whether a tensor holds one whole number or bool.
+func isSingle(s Spec) bool { return !s.IsFloat() && s.Type != onnx.Undefined && s.Len() == 1 }
 
 // Forward runs the body until the condition or the trip count ends it.
 func (w *while) Forward(x *Context, in, out []*Tensor) error {
@@ -176,5 +145,5 @@ func sumOf(a, b *Tensor) *Tensor {
 	return a
 }
 
-// gradientProblem says what in the body a gradient cannot pass.
-func (w *while) gradientProblem() error { return w.body.check() }
+// GradientProblem says what in the body a gradient cannot pass.
+func (w *while) GradientProblem() error { return w.body.check() }

@@ -8,10 +8,10 @@ import (
 
 // windowOps make tables that follow from their inputs alone: windows and mel filters (opset 17).
 var windowOps = family{
-	{"", "HannWindow", 17, gradZero, buildWindow(0.5, 0.5, 0)},
-	{"", "HammingWindow", 17, gradZero, buildWindow(25.0/46, 21.0/46, 0)},
-	{"", "BlackmanWindow", 17, gradZero, buildWindow(0.42, 0.5, 0.08)},
-	{"", "MelWeightMatrix", 17, gradZero, buildMelWeights},
+	zero("HannWindow", 17, buildWindow(0.5, 0.5, 0)),
+	zero("HammingWindow", 17, buildWindow(25.0/46, 21.0/46, 0)),
+	zero("BlackmanWindow", 17, buildWindow(0.42, 0.5, 0.08)),
+	zero("MelWeightMatrix", 17, buildMelWeights),
 }
 
 // buildWindow is a - b cos(2 pi i/n) + c cos(4 pi i/n), with n the size, or size-1 where it is not periodic.
@@ -103,7 +103,7 @@ func (c *call) mel() (*mel, error) {
 		bounds[i] = 2595 * math.Log10(1+float64(list[0])/700)
 	}
 	m := &mel{bands: int(sizes[0]), bins: int(sizes[1]/2 + 1)}
-	if err := c.lower.checkSize(c, Spec{onnx.Float32, []int{m.bins, m.bands}}); err != nil {
+	if err := c.env.CheckSize(c, Spec{onnx.Float32, []int{m.bins, m.bands}}); err != nil {
 		return nil, err
 	}
 	step := (bounds[1] - bounds[0]) / float64(m.bands+2)

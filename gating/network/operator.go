@@ -46,15 +46,23 @@ type builder func(c *call) (Operator, []Spec, error)
 
 // entry is one operator in a family's table.
 type entry struct {
-	domain string // "" is ONNX's own
-	name   string // operator type
-	since  int64  // first opset that the builder understands
-	grad   gradientKind
-	build  builder
+	name  string // operator type, with its domain where it is not ONNX's own
+	since int64  // first opset that the builder understands
+	grad  gradientKind
+	build builder
 }
 
 // family is the operators of one file.
 type family []entry
+
+// full is the entry of an operator with a gradient.
+func full(name string, since int64, build builder) entry { return entry{name, since, gradFull, build} }
+
+// zero is the entry of an operator whose gradient is zero wherever it is defined.
+func zero(name string, since int64, build builder) entry { return entry{name, since, gradZero, build} }
+
+// none is the entry of an operator without a gradient.
+func none(name string, since int64, build builder) entry { return entry{name, since, gradNone, build} }
 
 // String names the kind as the operator table prints it.
 func (k gradientKind) String() string { return [...]string{"none", "zero", "full"}[k] }

@@ -80,8 +80,8 @@ func checkGradient(n *node) error {
 	if n.zero {
 		return nil
 	}
-	if b, ok := n.run.(interface{ gradientProblem() error }); ok {
-		return b.gradientProblem()
+	if b, ok := n.run.(interface{ GradientProblem() error }); ok {
+		return b.GradientProblem()
 	}
 	if _, ok := n.run.(Differentiable); ok {
 		return nil

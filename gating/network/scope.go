@@ -62,17 +62,20 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 // readInitializer reads whichever of the two is there.
 func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.SparseTensorProto) (*Tensor, error) {
 	if dense == nil {
-		return l.readSparse(sparse)
+		return l.ReadSparse(sparse)
 	}
 	if t := l.Read[dense]; t != nil {
 		return t, nil
 	}
-	t, err := readTensor(l.model, dense)
+	t, err := l.ReadTensor(dense)
 	if err == nil && l.Read != nil {
 		l.Read[dense] = t
 	}
 	return t, err
 }
+
+// ReadTensor reads a tensor of the file.
+func (l *lowerer) ReadTensor(p *onnxpb.TensorProto) (*Tensor, error) { return readTensor(l.model, p) }
 
 // readTensor reads a tensor of a file as elements to compute with.
 func readTensor(m *onnx.Model, p *onnxpb.TensorProto) (*Tensor, error) {

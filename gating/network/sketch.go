@@ -11,11 +11,11 @@ import (
 // sketch writes the operators that one node stands for. After an error its
 // methods do nothing and return nil.
 type sketch struct {
-	l     *lowerer
-	c     *call
-	depth int
-	err   error
+	c   *site
+	err error
 }
+
+func newSketch(c *site) *sketch { return &sketch{c: c} }
 
 // op adds an operator of ONNX, or with a name like "com.microsoft.FusedMatMul" another's, and returns its output.
 func (s *sketch) op(name string, attrs []*onnxpb.AttributeProto, in ...*value) *value {
@@ -23,7 +23,7 @@ func (s *sketch) op(name string, attrs []*onnxpb.AttributeProto, in ...*value) *
 		return nil
 	}
 	var v *value
-	v, s.err = s.l.emit(s.c, s.depth, name, attrs, in...)
+	v, s.err = s.c.lower.Emit(name, attrs, in...)
 	return v
 }
 
@@ -97,7 +97,7 @@ func (s *sketch) given(i int) *value {
 		s.fail(s.c.shapeError("input %d is missing", i))
 		return nil
 	}
-	return s.c.in[i].value
+	return s.c.values[i]
 }
 
 // count reads an attribute that counts heads or channels; def where it is not there or 0.

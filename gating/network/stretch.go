@@ -16,23 +16,23 @@ import (
 func (c *call) stretches(shape []int, infer, known int) bool {
 	from := c.in[0]
 	switch {
-	case c.lower.Stretch < 2 || !from.value.fed || len(shape) == 0 || len(from.Shape) == 0 || infer == 0:
+	case c.rebatch < 2 || !from.fed || len(shape) == 0 || len(from.Shape) == 0 || infer == 0:
 		return false
 	case infer > 0:
 		return shape[0] != from.Shape[0]
 	}
-	return known*c.lower.Stretch == from.Len()
+	return known*c.rebatch == from.Len()
 }
 
 // lacksSamples says whether a Concat joins the data with something that was written for fewer samples, such as a class
 // token that was expanded to their number when the graph was exported.
 func (c *call) lacksSamples() bool {
-	return c.lower.Stretch > 1 && c.op() == "Concat" && slices.ContainsFunc(c.in, c.isData) && slices.ContainsFunc(c.in, c.isShort)
+	return c.rebatch > 1 && c.op() == "Concat" && slices.ContainsFunc(c.in, c.isData) && slices.ContainsFunc(c.in, c.isShort)
 }
 
 // isData says whether an input depends on the data, with axes before the one that Concat joins.
 func (c *call) isData(in *input) bool {
-	if in == nil || !in.value.fed {
+	if in == nil || !in.fed {
 		return false
 	}
 	axis, err := c.axis("axis", 1, len(in.Shape))
@@ -41,14 +41,14 @@ func (c *call) isData(in *input) bool {
 
 // isShort says whether an input depends on no data and would hold as many samples as one that does if it were repeated.
 func (c *call) isShort(in *input) bool {
-	return in != nil && !in.value.fed && slices.ContainsFunc(c.in, func(data *input) bool {
-		return c.isData(data) && len(data.Shape) == len(in.Shape) && data.Shape[0] == in.Shape[0]*c.lower.Stretch
+	return in != nil && !in.fed && slices.ContainsFunc(c.in, func(data *input) bool {
+		return c.isData(data) && len(data.Shape) == len(in.Shape) && data.Shape[0] == in.Shape[0]*c.rebatch
 	})
 }
 
 // expandShortConcat repeats the inputs that lack samples.
-func expandShortConcat(l *lowerer, c *call, p place) error {
-	s := &sketch{l: l, c: c, depth: p.depth}
+func expandShortConcat(c *site) error {
+	s := newSketch(c)
 	list := make([]*value, len(c.in))
 	for i, in := range c.in {
 		list[i] = s.given(i)
@@ -56,12 +56,12 @@ func expandShortConcat(l *lowerer, c *call, p place) error {
 			continue
 		}
 		repeats := int64Tensor([]int{len(in.Shape)}, slices.Repeat([]int64{1}, len(in.Shape))...)
-		repeats.I[0] = int64(l.Stretch)
-		list[i] = s.op("Tile", nil, in.value, knownValue(repeats))
+		repeats.I[0] = int64(c.rebatch)
+		list[i] = s.op("Tile", nil, c.values[i], knownValue(repeats))
 	}
 	joined := s.op("Concat", []*onnxpb.AttributeProto{axisAttribute(c.int("axis", 1))}, list...)
 	if s.err == nil {
-		p.scope.bind(c, 0, joined)
+		c.lower.Bind(0, joined)
 	}
 	return s.err
 }

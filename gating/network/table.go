@@ -69,15 +69,14 @@ var families = []family{
 	legacyOps,
 }
 
-// table is every operator by domain and name.
+// table is every operator by name, the newest form first.
 var table = buildTable()
 
-func buildTable() map[[2]string][]entry {
-	t := map[[2]string][]entry{}
+func buildTable() map[string][]entry {
+	t := map[string][]entry{}
 	for _, f := range families {
 		for _, e := range f {
-			k := [2]string{e.domain, e.name}
-			t[k] = append(t[k], e)
+			t[e.name] = append(t[e.name], e)
 		}
 	}
 	for _, list := range t {
@@ -88,7 +87,7 @@ func buildTable() map[[2]string][]entry {
 
 // find returns the entry for a node under an opset: the newest that is not newer.
 func find(n *onnxpb.NodeProto, opset int64) *entry {
-	list := table[[2]string{domainOf(n), n.GetOpType()}]
+	list := table[opName(n)]
 	for i := range list {
 		if opset >= list[i].since {
 			return &list[i]
@@ -103,7 +102,7 @@ func findOrOldest(n *onnxpb.NodeProto, opset int64) *entry {
 	if e := find(n, opset); e != nil {
 		return e
 	}
-	if list := table[[2]string{domainOf(n), n.GetOpType()}]; len(list) > 0 {
+	if list := table[opName(n)]; len(list) > 0 {
 		return &list[len(list)-1]
 	}
 	return nil
@@ -119,13 +118,9 @@ type Support struct {
 // Operators returns the table of every operator, sorted by name.
 func Operators() []Support {
 	var list []Support
-	for k, entries := range table {
+	for name, entries := range table {
 		for _, e := range entries {
-			op := k[1]
-			if k[0] != "" {
-				op = k[0] + "." + op
-			}
-			list = append(list, Support{op, e.since, e.grad.String()})
+			list = append(list, Support{name, e.since, e.grad.String()})
 		}
 	}
 	for name, e := range expansions {
