@@ -19,7 +19,7 @@ type block struct {
 
 // newBlock keeps the nodes that the outputs depend on.
 func newBlock(nodes []*node, inputs, outputs []*value) *block {
-	g := &Graph{nodes: nodes}
+	g := &graphIR{nodes: nodes}
 	for _, v := range outputs {
 		g.outputs = append(g.outputs, Output{Spec: v.spec, value: v})
 	}
@@ -167,6 +167,37 @@ func (b *block) check() error {
 	for _, n := range b.nodes {
 		if err := checkGradient(n); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// runCall is a node with its tensors looked up.
+type runCall struct {
+	node    *node
+	in, out []*Tensor
+}
+
+// checkGradient refuses a node that a gradient should pass and cannot.
+func checkGradient(n *node) error {
+	if n.zero {
+		return nil
+	}
+	if b, ok := n.run.(interface{ GradientProblem() error }); ok {
+		return b.GradientProblem()
+	}
+	if _, ok := n.run.(Differentiable); ok {
+		return nil
+	}
+	for _, v := range n.in {
+		if v != nil && v.grad {
+			e := &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
+				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
+				Help: "select only weights behind this node with --only"}
+			if quantised(n.op) {
+				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+isQuantised.reason, isQuantised.help
+			}
+			return e
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type placement struct {
 }
 
 // newBufferPlan plans for a graph whose nodes run in order; what is kept is not overwritten.
-func newBufferPlan(g *Graph, kept []Output) *bufferPlan {
+func newBufferPlan(g *graphIR, kept []Output) *bufferPlan {
 	p := &bufferPlan{last: map[*value]int{}, ending: map[int][]*slot{}, outputs: map[*value]bool{}}
 	for i, n := range g.nodes {
 		for _, v := range n.in {

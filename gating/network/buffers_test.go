@@ -74,12 +74,12 @@ func randomDAG(r *rand.Rand, size int) *Graph {
 			}
 			values, carries[v] = append(values, v), op.number
 		}
-		g.nodes = append(g.nodes, n)
+		g.lowered.nodes = append(g.lowered.nodes, n)
 	}
 	for range 3 {
 		if len(values) > 0 {
 			v := values[r.IntN(len(values))]
-			g.outputs = append(g.outputs, Output{Spec: v.spec, value: v})
+			g.lowered.outputs = append(g.lowered.outputs, Output{Spec: v.spec, value: v})
 		}
 	}
 	return g
@@ -98,7 +98,7 @@ func TestLiveValuesShareNoBuffer(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			for i, o := range outs {
-				want := g.outputs[i].value.node.run.(*stamp).number
+				want := g.lowered.outputs[i].value.node.run.(*stamp).number
 				for e := range o.Len() {
 					if o.number(e) != float64(want) {
 						t.Fatalf("seed %d: output %d carries %v, want %v", seed, i, o.number(e), want)

@@ -15,8 +15,8 @@ func Evaluate(m *onnx.Model, inputs map[string]*Tensor, w *kernel.Workers) ([]*T
 	if err != nil {
 		return nil, err
 	}
-	outs := make([]*Tensor, len(g.outputs))
-	for i, o := range g.outputs {
+	outs := make([]*Tensor, len(g.lowered.outputs))
+	for i, o := range g.lowered.outputs {
 		if o.value.known == nil {
 			return nil, fmt.Errorf("output %q depends on an input that is not given: %w", o.Name, ErrShape)
 		}

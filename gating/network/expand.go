@@ -112,3 +112,12 @@ func int64Tensor(dims []int, v ...int64) *Tensor { return &Tensor{Type: onnx.Int
 
 // knownValue is a value whose elements are known.
 func knownValue(t *Tensor) *value { return &value{spec: t.Spec(), known: t, param: -1} }
+
+// each returns f of every element.
+func each[T, U any](list []T, f func(T) U) []U {
+	out := make([]U, len(list))
+	for i, v := range list {
+		out[i] = f(v)
+	}
+	return out
+}

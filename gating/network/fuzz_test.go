@@ -184,7 +184,7 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 	if err == nil {
 		_, err = NewRunner(g, nil).Run(inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}})
 	}
-	if err == nil && g.outputs[0].IsFloat() && g.outputs[0].value.gated {
+	if err == nil && g.lowered.outputs[0].IsFloat() && g.lowered.outputs[0].value.gated {
 		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil && !errors.Is(e, ErrUnsupported) {
 			t.Errorf("gradient: %v\n%v", e, m.graph.GetNode())
 		}

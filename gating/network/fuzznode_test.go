@@ -81,7 +81,7 @@ func tryNode(t *testing.T, c gradCase) (ran bool) {
 		_, err = NewRunner(g, nil).Run(data, coeffs)
 	}
 	for k := range 4 {
-		if err == nil && k < len(g.Outputs()) && g.outputs[k].IsFloat() && g.outputs[k].value.gated {
+		if err == nil && k < len(g.Outputs()) && g.lowered.outputs[k].IsFloat() && g.lowered.outputs[k].value.gated {
 			if _, e := outputGradient(g, k, data, coeffs); e != nil && !errors.Is(e, ErrUnsupported) {
 				t.Errorf("%s: gradient of output %d: %v\n%v", c.op, k, e, describe(c))
 			}

@@ -4,9 +4,9 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// Graph is a lowered ONNX graph: a list of operator nodes in execution order
-// over values with known types and shapes. It is immutable once Lower returns.
-type Graph struct {
+// graphIR is a lowered ONNX graph: a list of operator nodes in execution order
+// over values with known types and shapes.
+type graphIR struct {
 	inputs  []*value // the graph inputs that some node reads
 	outputs []Output
 	nodes   []*node
@@ -44,7 +44,7 @@ type Fixed struct {
 type value struct {
 	spec  Spec
 	known *Tensor // elements that depend on nothing
-	param int     // index of the mixture in Graph.params, or -1
+	param int     // index of the mixture in graphIR.params, or -1
 	input string  // name of the graph input, or ""
 	view  *value  // the value whose elements these are, under another spec
 	node  *node   // the node that computes it
@@ -76,37 +76,8 @@ type node struct {
 	out  []*value // nil where nobody reads an output
 }
 
-// Outputs returns the graph's outputs in the order they were asked for.
-func (g *Graph) Outputs() []Output { return g.outputs }
-
-// Producer returns the operator type that computes output i and the axis it
-// works along where it is a normalisation over one (Softmax, LogSoftmax), else -1.
-// It looks through reshapes. The operator is "" for an input or a constant.
-func (g *Graph) Producer(i int) (op string, axis int) {
-	v := g.outputs[i].value.root()
-	if v.node == nil {
-		return "", -1
-	}
-	if a, ok := v.node.run.(interface{ NormAxis() int }); ok {
-		return v.node.op, a.NormAxis()
-	}
-	return v.node.op, -1
-}
-
-// Params returns the mixtures of the graph.
-func (g *Graph) Params() []Param { return g.params }
-
-// InputNames returns the names of the graph inputs that some node reads.
-func (g *Graph) InputNames() []string {
-	names := make([]string, len(g.inputs))
-	for i, v := range g.inputs {
-		names[i] = v.input
-	}
-	return names
-}
-
 // prune drops nodes and outputs of nodes that no output of the graph depends on.
-func (g *Graph) prune() {
+func (g *graphIR) prune() {
 	used := map[*value]bool{}
 	for _, o := range g.outputs {
 		used[o.value.root()] = true
@@ -144,3 +115,6 @@ func (g *Graph) prune() {
 		}
 	}
 }
+
+// absent stands for an optional input that a function call leaves out.
+var absent = &value{param: -1}

@@ -52,9 +52,6 @@ func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, in []*value, 
 	return l.bindOutputs(c, f.GetOutput(), body, p.scope)
 }
 
-// absent stands for an optional input that a function call leaves out.
-var absent = &value{param: -1}
-
 // dropAbsent binds the optional inputs that a call leaves out, so that the body's nodes see them as absent.
 func dropAbsent(f *onnxpb.FunctionProto, body *scope) {
 	for _, name := range f.GetInput() {

@@ -46,7 +46,7 @@ const (
 type lowerer struct {
 	Config
 	model  *onnx.Model
-	graph  *Graph
+	graph  *graphIR
 	sites  map[onnx.Site]*value
 	count  int   // nodes looked at, inlined ones each time
 	folded int64 // bytes of the tensors computed so far
@@ -63,7 +63,7 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 	if c.MaxNodes == 0 {
 		c.MaxNodes = defaultMaxNodes
 	}
-	l := &lowerer{Config: c, model: m, graph: &Graph{params: c.Params}, sites: map[onnx.Site]*value{}}
+	l := &lowerer{Config: c, model: m, graph: &graphIR{params: c.Params}, sites: map[onnx.Site]*value{}}
 	l.bindParams()
 	g := m.Proto().GetGraph()
 	s := newScope(nil, g.GetInitializer(), g.GetSparseInitializer())
@@ -93,7 +93,7 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 		l.graph.outputs = append(l.graph.outputs, Output{name, v.spec, v})
 	}
 	l.graph.prune()
-	return l.graph, nil
+	return &Graph{l.graph}, nil
 }
 
 // bindParams makes one value of each mixture and fixed weight and notes the sites that read it.

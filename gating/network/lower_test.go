@@ -130,8 +130,8 @@ func TestDeadNodesMayBeAnything(t *testing.T) {
 	addNode(g, "Neg", "x", "y")
 	m := modelOf(t, g, nil, "y", "stranger")
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}, Outputs: []string{"y"}})
-	if err != nil || len(lowered.nodes) != 1 {
-		t.Errorf("got %v with %d nodes", err, len(lowered.nodes))
+	if err != nil || len(lowered.lowered.nodes) != 1 {
+		t.Errorf("got %v with %d nodes", err, len(lowered.lowered.nodes))
 	}
 	if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("with the output wanted: %v", err)

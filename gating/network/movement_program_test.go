@@ -74,7 +74,7 @@ func TestMovementInProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := map[string]*Tensor{"ids": shapedInts([]int{2, 3}, 4, 0, -2, 1, 1, 2)}
-	target := NewTensor(lowered.outputs[0].Spec)
+	target := NewTensor(lowered.lowered.outputs[0].Spec)
 	fill(target.F, 9)
 	at := []float32{0.3, 0.6}
 

@@ -12,14 +12,14 @@ import (
 // that run later read what it leaves. Run then returns no outputs. The error, of
 // kind ErrShape, names an output that no node computes.
 func NewObserver(g *Graph, w *kernel.Workers, show func(output int, t *Tensor)) (*Runner, error) {
-	r := &Runner{graph: g, ctx: &Context{Workers: w}, values: map[*value]*Tensor{}, shown: map[*node][]int{}, show: show}
-	for i, o := range g.outputs {
+	r := &Runner{graph: g.lowered, ctx: &Context{Workers: w}, values: map[*value]*Tensor{}, shown: map[*node][]int{}, show: show}
+	for i, o := range g.lowered.outputs {
 		n := o.value.root().node
 		if n == nil {
 			return nil, fmt.Errorf("output %q is computed by no node: %w", o.Name, ErrShape)
 		}
 		r.shown[n] = append(r.shown[n], i)
 	}
-	r.plan(newBufferPlan(g, nil))
+	r.plan(newBufferPlan(g.lowered, nil))
 	return r, nil
 }

@@ -29,7 +29,7 @@ func computed(t *testing.T, m *onnx.Model, inputs map[string]*Tensor) []string {
 	for _, n := range m.Proto().GetGraph().GetNode() {
 		name := n.GetOutput()[0]
 		g := lowered(t, m, inputs, []string{name})
-		if v := g.outputs[0].value.root(); v.node != nil && v.spec.IsFloat() {
+		if v := g.lowered.outputs[0].value.root(); v.node != nil && v.spec.IsFloat() {
 			names = append(names, name)
 		}
 	}

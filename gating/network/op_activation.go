@@ -1,8 +1,6 @@
 package network
 
 import (
-	"math"
-
 	"github.com/softmerge/softmerge/gating/kernel"
 )
 
@@ -152,14 +150,4 @@ func buildGelu(c *call) (Operator, []Spec, error) {
 	default:
 		return nil, nil, c.unsupported("attribute approximate is %q, want none or tanh", how)
 	}
-}
-
-func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
-
-// when is 1 or 0.
-func when(b bool) float32 {
-	if b {
-		return 1
-	}
-	return 0
 }

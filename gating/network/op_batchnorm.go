@@ -12,21 +12,6 @@ var batchNormOps = family{
 	full("BatchNormalization", 1, buildBatchNorm),
 }
 
-// channels is the layout of a tensor whose axis 1 is the channels.
-type channels struct{ batch, count, inner int }
-
-// channelLayout returns the layout of input 0.
-func (c *call) channelLayout() (channels, error) {
-	x := c.in[0].Shape
-	switch len(x) {
-	case 0:
-		return channels{}, c.shapeError("input 0 is a scalar, want a batch axis first")
-	case 1:
-		return channels{x[0], 1, 1}, nil
-	}
-	return channels{x[0], x[1], sizeOf(x[2:])}, nil
-}
-
 // scaleShift is y = s*x + t with one s and t a channel: a BatchNormalization at
 // inference whose statistics are already folded into inputs 1 and 2.
 type scaleShift struct{ channels }
@@ -64,15 +49,6 @@ func (s *scaleShift) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Ten
 		s.sums(x, dy.F, nil, func(c int, sum float64) { dx.F[c] = float32(sum) })
 	}
 	return nil
-}
-
-// sums hands the sum of a*b over each channel, or of a where b is nil, to set.
-func (l channels) sums(x *Context, a, b []float32, set func(c int, sum float64)) {
-	list := make([]float64, l.count)
-	kernel.ChannelDots(x.Workers, list, a, b, l.batch, l.count, l.inner)
-	for c, v := range list {
-		set(c, v)
-	}
 }
 
 // batchNorm is BatchNormalization at inference: y = (x-mean)/sqrt(var+eps)*scale + bias.

@@ -101,10 +101,3 @@ func (b *batchNormTraining) inputGradient(x *Context, sum, dot []float64, in, dy
 		}
 	})
 }
-
-// narrow rounds from into to.
-func narrow(to []float32, from []float64) {
-	for i, v := range from {
-		to[i] = float32(v)
-	}
-}

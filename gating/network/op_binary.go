@@ -169,9 +169,6 @@ func (b *binary) Backward(x *Context, i, _ int, in, out []*Tensor, dy, dx *Tenso
 	return nil
 }
 
-// resize returns scratch memory of n elements with any content, reusing m where it is large enough.
-func resize[T any](m []T, n int) []T { return slices.Grow(m[:0], n)[:n] }
-
 // mulGradient is dy times the other operand.
 func mulGradient(b *binary, x *Context, i int, in, _ []*Tensor, dy, dst []float32) {
 	kernel.Combine(x.Workers, dst, dy, in[1-i].F, b.sides[1-i], kernel.Mul)

@@ -73,11 +73,3 @@ func (k *comparison) Forward(x *Context, in, out []*Tensor) error {
 	kernel.Combine(x.Workers, out[0].I, a, b, k.plan, k.ints)
 	return nil
 }
-
-func flipped(v []int64, by int64) []int64 {
-	f := make([]int64, len(v))
-	for i := range f {
-		f[i] = v[i] + by
-	}
-	return f
-}

@@ -118,23 +118,3 @@ func buildConstantFill(c *call) (Operator, []Spec, error) {
 	}
 	return c.asConstant(t)
 }
-
-// shapeOf returns a list of dimensions as a shape; a negative one is an error.
-func (c *call) shapeOf(dims []int64) ([]int, error) {
-	shape := make([]int, len(dims))
-	for i, d := range dims {
-		if d < 0 {
-			return nil, c.shapeError("shape %v has a negative dimension", dims)
-		}
-		shape[i] = int(d)
-	}
-	return shape, nil
-}
-
-// newConstant returns a zeroed tensor for an output that the builder computes itself, within the limit of memory.
-func (c *call) newConstant(s Spec) (*Tensor, error) {
-	if err := c.env.Spend(c, s); err != nil {
-		return nil, err
-	}
-	return NewTensor(s), nil
-}

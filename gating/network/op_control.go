@@ -40,17 +40,6 @@ func branchOf(c *site, name string) ([]*value, error) {
 	return c.lower.Body(g, nil)
 }
 
-// bindAll names all outputs of a node.
-func bindAll(c *site, outs []*value) error {
-	if len(c.node.GetOutput()) > len(outs) {
-		return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(outs))
-	}
-	for i := range c.node.GetOutput() {
-		c.lower.Bind(i, outs[i])
-	}
-	return nil
-}
-
 // maxTrips bounds how often a body is lowered for one Loop or Scan.
 const maxTrips = 1 << 16
 
@@ -155,4 +144,15 @@ func stack(c *site, list []*value, axis int64, declared *onnxpb.ValueInfoProto) 
 		}
 	}
 	return c.lower.Emit("Concat", []*onnxpb.AttributeProto{axisAttribute(axis)}, parts...)
+}
+
+// bindAll names all outputs of a node.
+func bindAll(c *site, outs []*value) error {
+	if len(c.node.GetOutput()) > len(outs) {
+		return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(outs))
+	}
+	for i := range c.node.GetOutput() {
+		c.lower.Bind(i, outs[i])
+	}
+	return nil
 }

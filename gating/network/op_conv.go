@@ -15,6 +15,12 @@ var convOps = family{
 type conv struct{ geometry *kernel.Conv }
 
 func buildConv(c *call) (Operator, []Spec, error) {
+	g, specs, err := convGeometry(c)
+	return &conv{g}, specs, err
+}
+
+// convGeometry reads the geometry of a convolution, and the spec of its output.
+func convGeometry(c *call) (*kernel.Conv, []Spec, error) {
 	if err := c.needFloats(2); err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +48,7 @@ func buildConv(c *call) (Operator, []Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &conv{w.conv(x[0], x[1], weight[0], group)}, []Spec{{c.in[0].Type, w.over(x[0], weight[0])}}, nil
+	return w.conv(x[0], x[1], weight[0], group), []Spec{{c.in[0].Type, w.over(x[0], weight[0])}}, nil
 }
 
 // conv is the geometry of a convolution for the kernel package.
@@ -71,26 +77,10 @@ func (c *call) checkKernel(shape []int) error {
 	return nil
 }
 
-// checkBias returns an error unless input i is absent or holds one number a channel.
-func (c *call) checkBias(i, channels int) error {
-	if c.has(i) && !slices.Equal(c.in[i].Shape, []int{channels}) {
-		return c.shapeError("input %d has shape %v, want [%d]: one a channel", i, c.in[i].Shape, channels)
-	}
-	return nil
-}
-
 // Forward computes Y.
 func (v *conv) Forward(x *Context, in, out []*Tensor) error {
 	v.geometry.Forward(x.Workers, out[0].F, in[0].F, in[1].F, optional(in, 2))
 	return nil
-}
-
-// optional returns the elements of a float input, nil where it is absent.
-func optional(in []*Tensor, i int) []float32 {
-	if i >= len(in) || in[i] == nil {
-		return nil
-	}
-	return in[i].F
 }
 
 // Backward computes the gradient of X, W or B.

@@ -3,8 +3,6 @@ package network
 import (
 	"math"
 	"slices"
-
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // dftOps are Fourier transforms.
@@ -186,95 +184,4 @@ func (d *dft) get(x []float32, o, n, i int) (re, im float64) {
 		im = float64(x[at+1])
 	}
 	return float64(x[at]), im
-}
-
-// expandSTFT lowers STFT (opset 17): inputs signal [B,N,1 or 2], frame_step, window and frame_length; the output is
-// [B,frames,bins,2].
-func expandSTFT(c *site) error {
-	s := newSketch(c)
-	x := s.given(0)
-	shape := s.shape(x, 3)
-	step, err := c.oneInt(1)
-	if err != nil {
-		return err
-	}
-	size := int64(0)
-	switch {
-	case c.has(3):
-		if size, err = c.oneInt(3); err != nil {
-			return err
-		}
-	case c.has(2):
-		size = int64(c.in[2].Len())
-	}
-	if step < 1 || size < 1 || size > int64(shape[1]) {
-		return c.shapeError("frames of %d elements every %d of %d", size, step, shape[1])
-	}
-	frames := (shape[1]-int(size))/int(step) + 1
-	index, err := c.newConstant(Spec{x.spec.Type, []int{frames, int(size)}})
-	if err != nil {
-		return err
-	}
-	at := int64Tensor(index.Shape)
-	for f := range frames {
-		for n := range int(size) {
-			at.I = append(at.I, int64(f*int(step)+n))
-		}
-	}
-	y := s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(1)}, x, knownValue(at))
-	if c.has(2) {
-		y = s.op("Mul", nil, y, s.reshape(c.values[2], int(size), 1))
-	}
-	onesided := int64(0)
-	if shape[2] == 1 {
-		onesided = c.int("onesided", 1)
-	}
-	return s.bind(s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
-}
-
-// expandRealDFT lowers a DFT that is inverse and onesided: the spectrum of real numbers, of which the half is given, is
-// completed by its mirror image.
-func expandRealDFT(c *site) error {
-	if err := c.needDFT(); err != nil {
-		return err
-	}
-	shape := c.in[0].Shape
-	axis, err := c.dftAxis(len(shape))
-	if err != nil {
-		return err
-	}
-	size := int64(2 * (shape[axis] - 1))
-	if c.has(1) {
-		if size, err = c.oneInt(1); err != nil {
-			return err
-		}
-	}
-	if size < 1 || size > maxDFT || shape[len(shape)-1] != 2 {
-		return c.shapeError("%d real numbers from a spectrum of shape %v, want 1 to %d from pairs", size, shape, maxDFT)
-	}
-	s := newSketch(c)
-	x, n := s.given(0), int(size)
-	half := n/2 + 1
-	if missing := half - shape[axis]; missing > 0 {
-		pads := make([]int64, 2*len(shape))
-		pads[len(shape)+axis] = int64(missing)
-		x = s.op("Pad", nil, x, knownValue(int64Tensor([]int{len(pads)}, pads...)))
-	}
-	conjugate := knownValue(&Tensor{Type: c.in[0].Type, Shape: []int{2}, F: []float32{1, -1}})
-	mirrored := s.op("Mul", nil, s.slice(x, axis, n-half, 0, -1), conjugate)
-	y := s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(int64(axis)), intAttribute("inverse", 1)},
-		s.concat(int64(axis), s.slice(x, axis, 0, half, 1), mirrored))
-	return s.bind(s.slice(y, len(shape)-1, 0, 1, 1))
-}
-
-// oneInt returns input i, one known integer.
-func (c *call) oneInt(i int) (int64, error) {
-	list, err := c.ints(i)
-	if err == nil && len(list) != 1 {
-		err = c.shapeError("input %d is %v, want one number", i, list)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return list[0], nil
 }

@@ -9,8 +9,6 @@ import (
 var fusedOps = family{
 	full("com.microsoft.FusedConv", 1, buildFusedConv),
 	full("com.microsoft.FusedGemm", 1, buildFusedGemm),
-	full("com.microsoft.FusedMatMul", 1, buildFusedMatMul),
-	full("com.microsoft.TransposeMatMul", 1, buildFusedMatMul),
 }
 
 // fused is an operator, plus a residual input, followed by an activation whose slope follows from its value.
@@ -109,16 +107,6 @@ func buildFusedGemm(c *call) (Operator, []Spec, error) {
 		}
 	}
 	return c.fuse(buildGemm, -1, c.string("activation", ""), params)
-}
-
-// buildFusedMatMul is alpha times a MatMul of operands whose last two axes may be transposed.
-func buildFusedMatMul(c *call) (Operator, []Spec, error) {
-	if err := c.needFloats(2); err != nil {
-		return nil, nil, err
-	}
-	m := &matmul{alpha: c.float("alpha", 1), transA: c.int("transA", 0) != 0, transB: c.int("transB", 0) != 0}
-	shape, err := m.shape(c)
-	return m, []Spec{{c.in[0].Type, shape}}, err
 }
 
 // Forward computes Y.

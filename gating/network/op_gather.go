@@ -159,16 +159,6 @@ func (l alongElements) locate(index []int64, at []int) error {
 	return nil
 }
 
-// advance moves an index of a tensor of the shape to the next element in row-major order, and from the last to the first.
-func advance(place, shape []int) {
-	for d := len(place) - 1; d >= 0; d-- {
-		if place[d]++; place[d] < shape[d] {
-			return
-		}
-		place[d] = 0
-	}
-}
-
 // newAlongElements checks data (input 0) and indices (input 1) of GatherElements and ScatterElements.
 func (c *call) newAlongElements() (*runs, error) {
 	if err := c.checkIndices(1); err != nil {

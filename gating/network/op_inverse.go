@@ -3,8 +3,6 @@ package network
 import (
 	"fmt"
 	"math"
-
-	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // inverse is the inverse of every matrix of a stack, by elimination with row exchange in double precision.
@@ -93,21 +91,4 @@ func (v *inverse) Backward(x *Context, _, _ int, _, out []*Tensor, dy, dx *Tenso
 		}
 	})
 	return nil
-}
-
-// expandDistances lowers com.microsoft CDist: the distances of all rows of A to all rows of B, squared or not.
-func expandDistances(c *site) error {
-	s := newSketch(c)
-	metric := c.string("metric", "sqeuclidean")
-	if metric != "sqeuclidean" && metric != "euclidean" {
-		return c.unsupported("metric is %q, want sqeuclidean or euclidean", metric)
-	}
-	s.shape(s.given(0), 2)
-	s.shape(s.given(1), 2)
-	apart := s.op("Sub", nil, s.op("Unsqueeze", nil, s.given(0), intValue(1, 1)), s.op("Unsqueeze", nil, s.given(1), intValue(0, 1)))
-	fold := "ReduceSumSquare"
-	if metric == "euclidean" {
-		fold = "ReduceL2"
-	}
-	return s.bind(s.op(fold, []*onnxpb.AttributeProto{intAttribute("keepdims", 0)}, apart, intValue(2, 1)))
 }

@@ -13,7 +13,6 @@ var legacyOps = family{
 	full("Scale", 1, buildScale),
 	full("ScaledTanh", 1, buildWith(scaledTanh)),
 	full("ParametricSoftplus", 1, buildWith(parametricSoftplus)),
-	full("Crop", 1, buildCrop),
 }
 
 // channelAffine is scale·x + shift with one scale and shift a channel.
@@ -101,29 +100,4 @@ func parametricSoftplus(c *call) *unary {
 			kernel.Scale(w, dx, dx, alpha*beta)
 		}),
 	}
-}
-
-// buildCrop follows Crop of opset 1: border is left, top, right, bottom of an N×C×H×W image; with the attribute scale, the
-// height and width to keep from the left and top border on.
-func buildCrop(c *call) (Operator, []Spec, error) {
-	if err := c.need(1); err != nil {
-		return nil, nil, err
-	}
-	shape, border, size := c.in[0].Shape, c.intList("border", nil), c.intList("scale", nil)
-	if len(shape) != 4 || len(border) != 4 || size != nil && len(size) != 2 {
-		return nil, nil, c.shapeError("border %v and scale %v for an input of shape %v, want four and two numbers for N×C×H×W", border, size, shape)
-	}
-	maps := make([][]int, 4)
-	for i := range 2 {
-		from, n := border[1-i], int64(shape[2+i])
-		to := n - border[3-i]
-		if size != nil {
-			to = from + size[i]
-		}
-		if from < 0 || to < from || to > n {
-			return nil, nil, c.shapeError("border %v and scale %v cut from %d to %d of %d along axis %d", border, size, from, to, n, 2+i)
-		}
-		maps[2+i] = sliceIndices(shape[2+i], from, to, 1)
-	}
-	return c.newRemap(maps)
 }

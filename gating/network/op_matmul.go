@@ -9,6 +9,8 @@ import (
 // matmulOps are products of stacks of matrices.
 var matmulOps = family{
 	full("MatMul", 1, buildMatMul),
+	full("com.microsoft.FusedMatMul", 1, buildFusedMatMul),
+	full("com.microsoft.TransposeMatMul", 1, buildFusedMatMul),
 }
 
 // matmul is Y = alpha*op(A)*op(B) over stacks of matrices whose batch axes
@@ -242,3 +244,13 @@ func (p *matmul) gradient(x *Context, i, n int, in []*Tensor, dy, dx []float32, 
 
 // GradientReads says what Backward reads.
 func (*matmul) GradientReads(i, _ int) reads { return otherOperand(i) }
+
+// buildFusedMatMul is alpha times a MatMul of operands whose last two axes may be transposed.
+func buildFusedMatMul(c *call) (Operator, []Spec, error) {
+	if err := c.needFloats(2); err != nil {
+		return nil, nil, err
+	}
+	m := &matmul{alpha: c.float("alpha", 1), transA: c.int("transA", 0) != 0, transB: c.int("transB", 0) != 0}
+	shape, err := m.shape(c)
+	return m, []Spec{{c.in[0].Type, shape}}, err
+}

@@ -42,3 +42,20 @@ func (p *matmul) multiply(a, b, y []int64) {
 		}
 	})
 }
+
+// integerProduct is a stack of products of integer matrices, for operators that do more to the result.
+type integerProduct struct {
+	shape          []int // of the result
+	inner, columns int   // how many products an element sums, and columns of the result
+	multiply       func(a, b, y []int64)
+}
+
+// newIntMatmul reads the geometry of the product of inputs 0 and 1.
+func newIntMatmul(c *call) (*integerProduct, error) {
+	m := &matmul{alpha: 1}
+	shape, err := m.shape(c)
+	if err != nil {
+		return nil, err
+	}
+	return &integerProduct{shape, m.k, m.n, m.multiply}, nil
+}

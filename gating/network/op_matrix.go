@@ -112,9 +112,6 @@ func (g *gemm) spread(x *Context, c, y []float32) {
 	})
 }
 
-// rowGrain is how many rows of n elements are worth a goroutine of their own.
-func rowGrain(n int) int { return max(1, loopGrain/max(1, n)) }
-
 // Backward computes the gradient of A, B or C.
 func (g *gemm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) error {
 	a, b := g.operands(in)
@@ -133,22 +130,6 @@ func (g *gemm) Backward(x *Context, i, _ int, in, _ []*Tensor, dy, dx *Tensor) e
 	}
 	return nil
 }
-
-// needFloats returns an error unless inputs 0 to n-1 are there and all inputs that are there hold floats.
-func (c *call) needFloats(n int) error {
-	if err := c.need(n); err != nil {
-		return err
-	}
-	for i, in := range c.in {
-		if in != nil && !in.IsFloat() {
-			return c.unsupported("input %d is %s, want floats", i, in.Spec)
-		}
-	}
-	return nil
-}
-
-// loopGrain is how many elements of a cheap loop are worth a goroutine of their own.
-const loopGrain = 1 << 14
 
 // GradientReads says what Backward reads.
 func (*gemm) GradientReads(i, _ int) reads { return otherOperand(i) }

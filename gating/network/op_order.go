@@ -13,26 +13,6 @@ var orderOps = family{
 	zero("ArgMin", 1, buildArgMin),
 }
 
-// lanes is a tensor seen along one axis: outer times inner lanes of n elements, inner elements apart.
-type lanes struct{ outer, n, inner int }
-
-func lanesOf(shape []int, axis int) lanes {
-	return lanes{sizeOf(shape[:axis]), shape[axis], sizeOf(shape[axis+1:])}
-}
-
-// each calls do with every lane's number and the offset of its first element, shared among workers. Lanes without
-// elements are left out.
-func (l lanes) each(x *Context, do func(lane, at int)) {
-	if l.n == 0 {
-		return
-	}
-	x.Workers.For(l.outer*l.inner, max(1, elementGrain/16/max(1, l.n)), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			do(i, i/l.inner*l.n*l.inner+i%l.inner)
-		}
-	})
-}
-
 // topK is the k largest or smallest elements along an axis, in order, and where
 // they were. Of equal elements the first comes first; NaN counts as largest.
 type topK struct {
@@ -128,14 +108,6 @@ func compareFloats(a, b float32) int {
 		return 1
 	}
 	return 0
-}
-
-// comparable64 are the integers of a tensor as numbers that order as they do: unsigned ones of 64 bits are held as signed.
-func comparable64(t *Tensor) []int64 {
-	if t.Type == onnx.Uint64 {
-		return flipped(t.I, -1<<63)
-	}
-	return t.I
 }
 
 func compareInts(a, b int64) int {

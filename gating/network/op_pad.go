@@ -55,9 +55,6 @@ func buildPad(c *call) (Operator, []Spec, error) {
 	return c.newRemapOf(shape, maps, fill, def)
 }
 
-// maxPad bounds each pad so that sums of them cannot overflow.
-const maxPad = 1 << 40
-
 // pads returns how many elements to put before and after each axis.
 func (c *call) pads() (before, after []int64, err error) {
 	list, ok, err := c.intsAttrOrInput("pads", 1)

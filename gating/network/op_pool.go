@@ -100,14 +100,6 @@ func toFloats(scratch *[]float32, from []int64) []float32 {
 	return to
 }
 
-// floatScratch returns n elements of memory that lives as long as the operator.
-func floatScratch(scratch *[]float32, n int) []float32 {
-	if len(*scratch) < n {
-		*scratch = make([]float32, n)
-	}
-	return (*scratch)[:n]
-}
-
 // indices writes the flat index of each chosen element in the whole tensor.
 func (m *maxPool) indices(x *Context, to []int64) {
 	out, in := sizeOf(m.geometry.Out), sizeOf(m.geometry.In)

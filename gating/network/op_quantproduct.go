@@ -103,22 +103,21 @@ func (p *quantProduct) build(c *call, shape []int) (Operator, []Spec, error) {
 
 // matrixOperands reads the geometry of a product of quantised matrices.
 func (p *quantProduct) matrixOperands(c *call) ([]int, error) {
-	m := &matmul{alpha: 1}
 	rows := 1
 	if s := c.in[p.a.value].Shape; len(s) > 1 {
 		rows = s[len(s)-2]
 	}
 	sides := &call{node: c.node, name: c.name, in: []*input{c.in[p.a.value], c.in[p.b.value]}}
-	shape, err := m.shape(sides)
+	m, err := newIntMatmul(sides)
 	if err != nil {
 		return nil, err
 	}
-	p.a.count, p.a.inner = rows, m.k
-	p.b.count, p.b.inner = m.n, 1
+	p.a.count, p.a.inner = rows, m.inner
+	p.b.count, p.b.inner = m.columns, 1
 	p.multiply = func(_ *Context, a, b, y []int64) { m.multiply(a, b, y) }
-	p.channels = channels{sizeOf(shape) / max(1, m.n), m.n, 1}
+	p.channels = channels{sizeOf(m.shape) / max(1, m.columns), m.columns, 1}
 	p.rows = rows
-	return shape, nil
+	return m.shape, nil
 }
 
 // buildMatMulInteger follows MatMulInteger of opset 10.
@@ -152,11 +151,10 @@ func (p *quantProduct) convOperands(c *call) ([]int, error) {
 	sides := &call{node: c.node, name: c.name, in: []*input{
 		{Spec: Spec{onnx.Float32, c.in[p.a.value].Shape}}, {Spec: Spec{onnx.Float32, c.in[p.b.value].Shape}},
 	}}
-	op, specs, err := buildConv(sides)
+	g, specs, err := convGeometry(sides)
 	if err != nil {
 		return nil, err
 	}
-	g := op.(*conv).geometry
 	p.a.count, p.a.inner = 1, 1
 	p.b.count, p.b.inner = g.OutChannels, g.InChannels/g.Groups*sizeOf(g.Kernel)
 	p.multiply = func(x *Context, a, b, y []int64) { g.ForwardInts(x.Workers, y, a, b) }

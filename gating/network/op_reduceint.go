@@ -96,24 +96,3 @@ func (r *intReduce) finish(exact int64, real float64) int64 {
 	}
 	return exact
 }
-
-// intRange returns the least and greatest number of an integer type or bool, as int64 holds them.
-func intRange(t onnx.DataType) (low, high int64) {
-	switch t {
-	case onnx.Bool:
-		return 0, 1
-	case onnx.Int8:
-		return math.MinInt8, math.MaxInt8
-	case onnx.Uint8:
-		return 0, math.MaxUint8
-	case onnx.Int16:
-		return math.MinInt16, math.MaxInt16
-	case onnx.Uint16:
-		return 0, math.MaxUint16
-	case onnx.Int32:
-		return math.MinInt32, math.MaxInt32
-	case onnx.Uint32:
-		return 0, math.MaxUint32
-	}
-	return math.MinInt64, math.MaxInt64
-}

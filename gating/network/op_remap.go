@@ -38,16 +38,6 @@ func (c *call) newRemapOf(shape []int, maps [][]int, fill int, def float32) (Ope
 	return &remap{kernel.NewRemap(shape, maps), fill, def}, []Spec{spec}, nil
 }
 
-// fits returns an error if an output of the shape would be too large, before lists as long as its axes are made.
-func (c *call) fits(shape []int) error {
-	for _, d := range shape {
-		if err := c.env.CheckSize(c, Spec{c.in[0].Type, []int{d}}); err != nil {
-			return err
-		}
-	}
-	return c.env.CheckSize(c, Spec{c.in[0].Type, shape})
-}
-
 // Forward copies.
 func (op *remap) Forward(x *Context, in, out []*Tensor) error {
 	if out[0].Spec().IsFloat() {

@@ -43,12 +43,6 @@ func (op *resample) Forward(x *Context, in, out []*Tensor) error {
 	return nil
 }
 
-func fillAll(s []float32, v float32) {
-	for i := range s {
-		s[i] = v
-	}
-}
-
 // buffer returns scratch memory for the result of step i; two steps in a row have different buffers.
 func (op *resample) buffer(i, n int) []float32 {
 	b := &op.scratch[i%2]

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // scan is a Scan as its attributes describe it (opset 9; 11 for negative axes).
@@ -102,24 +101,10 @@ func (c *site) scan() (*scan, error) {
 	return s, nil
 }
 
-// each returns f of every element.
-func each[T, U any](list []T, f func(T) U) []U {
-	out := make([]U, len(list))
-	for i, v := range list {
-		out[i] = f(v)
-	}
-	return out
-}
-
 // slice lowers slice i of scanned input k.
 func (s *scan) slice(c *site, k, i int) (*value, error) {
 	if s.backwards[k] {
 		i = s.length - 1 - i
 	}
 	return c.lower.Emit("Gather", []*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
-}
-
-// axisAttribute is the attribute axis.
-func axisAttribute(axis int64) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String("axis"), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(axis)}
 }

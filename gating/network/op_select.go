@@ -15,17 +15,6 @@ var selectOps = family{
 	zero("OneHot", 9, buildOneHot),
 }
 
-// known returns the elements of input i, which decide the size of an output.
-func (c *call) known(i int) (*Tensor, error) {
-	if err := c.need(i + 1); err != nil {
-		return nil, err
-	}
-	if t := c.in[i].Const; t != nil {
-		return t, nil
-	}
-	return nil, c.unsupported("the shape of its output depends on the elements of input %d, which are not known before it runs", i)
-}
-
 // nonzero says which elements of t are not zero.
 func nonzero(t *Tensor) []bool {
 	list := make([]bool, t.Len())

@@ -99,15 +99,6 @@ func buildCol2Im(c *call) (Operator, []Spec, error) {
 	return op, []Spec{{c.in[0].Type, to}}, nil
 }
 
-// dims returns input i as a shape.
-func (c *call) dims(i int) ([]int, error) {
-	list, err := c.ints(i)
-	if err != nil {
-		return nil, err
-	}
-	return c.shapeOf(list)
-}
-
 // unfolding is how blocks lie in an image: all lists have one entry for each spatial axis.
 type unfolding struct {
 	image, block, steps            []int

@@ -136,3 +136,17 @@ func buildUnsqueeze(c *call) (Operator, []Spec, error) {
 	}
 	return c.asView(0, Spec{c.in[0].Type, shape})
 }
+
+// stretches says whether a Reshape's shape was written for fewer samples than there are (Config.Stretch), and grows with
+// them in its first dimension: known elements beside the dimension infer do not hold the data, or the input's first
+// dimension, which counts samples, would change. Whoever sets Stretch has to compare what the graph computes.
+func (c *call) stretches(shape []int, infer, known int) bool {
+	from := c.in[0]
+	switch {
+	case c.rebatch < 2 || !from.fed || len(shape) == 0 || len(from.Shape) == 0 || infer == 0:
+		return false
+	case infer > 0:
+		return shape[0] != from.Shape[0]
+	}
+	return known*c.rebatch == from.Len()
+}

@@ -151,19 +151,6 @@ func root(a float64, x float32, b float64) float32 {
 	return float32(1 / math.Sqrt(a+b*float64(x)*float64(x)))
 }
 
-// sign is -1, 0 or 1, and NaN of NaN.
-func sign(x float32) float32 {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	case x == 0:
-		return 0
-	}
-	return x
-}
-
 func signOf(v int64) int64 {
 	switch {
 	case v > 0:
@@ -205,17 +192,6 @@ func buildIsInf(c *call) (Operator, []Spec, error) {
 		return up && math.IsInf(float64(x), 1) || down && math.IsInf(float64(x), -1)
 	})
 }
-
-// truth is a bool as bool tensors hold it.
-func truth(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// elementGrain is how many elements of a cheap element-wise loop are worth a goroutine of their own.
-const elementGrain = 1 << 14
 
 // GradientReads says what Backward reads.
 func (u differentiableUnary) GradientReads(_, _ int) reads { return u.d.reads }

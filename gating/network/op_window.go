@@ -10,9 +10,6 @@ type window struct {
 	least int
 }
 
-// maxExtent bounds every number of a window, so that sums and products of a few cannot overflow.
-const maxExtent = 1 << 28
-
 // spatialShape returns the axes behind batch and channels of input 0, of which there must be one to three.
 func (c *call) spatialShape() ([]int, error) {
 	shape := c.in[0].Shape

@@ -87,7 +87,7 @@ func (p *placed) Body(g *onnxpb.GraphProto, in []*value) ([]*value, error) {
 // Apart lowers a subgraph to nodes of its own.
 func (p *placed) Apart(g *onnxpb.GraphProto, in []*value) ([]*node, []*value, error) {
 	outer := p.l.graph
-	p.l.graph = &Graph{params: outer.params}
+	p.l.graph = &graphIR{params: outer.params}
 	defer func() { p.l.graph = outer }()
 	outs, err := p.Body(g, in)
 	return p.l.graph.nodes, outs, err

@@ -13,7 +13,7 @@ import (
 // depend on a coefficient are in the expression. What comes before them is
 // computed once per Load by a forward pass and read from slots.
 type Program struct {
-	graph  *Graph
+	graph  *graphIR
 	loss   Loss
 	output *value
 	ctx    *Context
@@ -30,15 +30,16 @@ type Program struct {
 // NewProgram splits the graph at the coefficients. It fails with ErrUnsupported,
 // naming the node, when an operator without gradient stands between a
 // coefficient and the loss.
-func NewProgram(g *Graph, output int, loss Loss, w *kernel.Workers) (*Program, error) {
+func NewProgram(lowered *Graph, output int, loss Loss, w *kernel.Workers) (*Program, error) {
+	g := lowered.lowered
 	p := &Program{graph: g, loss: loss, output: g.outputs[output].value, ctx: &Context{Workers: w}, slots: map[*value]*Tensor{}}
 	if !p.output.gated {
 		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w", g.outputs[output].Name, ErrUnsupported)
 	}
-	own := &Graph{inputs: g.inputs, nodes: append([]*node{}, g.nodes...), params: g.params, outputs: []Output{g.outputs[output]}}
+	own := &graphIR{inputs: g.inputs, nodes: append([]*node{}, g.nodes...), params: g.params, outputs: []Output{g.outputs[output]}}
 	own.nodes = cloneNodes(own.nodes)
 	own.prune()
-	prefix := &Graph{inputs: own.inputs, params: g.params}
+	prefix := &graphIR{inputs: own.inputs, params: g.params}
 	var gated []*node
 	for _, n := range own.nodes {
 		if !isGated(n) {
@@ -51,7 +52,7 @@ func NewProgram(g *Graph, output int, loss Loss, w *kernel.Workers) (*Program, e
 		}
 	}
 	p.split(gated, prefix)
-	p.graph = &Graph{nodes: gated, params: g.params}
+	p.graph = &graphIR{nodes: gated, params: g.params}
 	return p, nil
 }
 
@@ -75,33 +76,8 @@ func isGated(n *node) bool {
 	return false
 }
 
-// checkGradient refuses a node that a gradient should pass and cannot.
-func checkGradient(n *node) error {
-	if n.zero {
-		return nil
-	}
-	if b, ok := n.run.(interface{ GradientProblem() error }); ok {
-		return b.GradientProblem()
-	}
-	if _, ok := n.run.(Differentiable); ok {
-		return nil
-	}
-	for _, v := range n.in {
-		if v != nil && v.grad {
-			e := &NodeError{Node: n.name, Op: n.op, Kind: ErrUnsupported,
-				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
-				Help: "select only weights behind this node with --only"}
-			if quantised(n.op) {
-				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+isQuantised.reason, isQuantised.help
-			}
-			return e
-		}
-	}
-	return nil
-}
-
 // split makes slots of the values that gated nodes read from the ungated part.
-func (p *Program) split(gated []*node, prefix *Graph) {
+func (p *Program) split(gated []*node, prefix *graphIR) {
 	for _, n := range gated {
 		for _, v := range n.in {
 			if v == nil || v.gated || v.known != nil {
@@ -117,7 +93,7 @@ func (p *Program) split(gated []*node, prefix *Graph) {
 		}
 	}
 	prefix.prune()
-	p.prefix = NewRunner(prefix, p.ctx.Workers)
+	p.prefix = newRunner(prefix, p.ctx.Workers)
 }
 
 // Load sets the batch: inputs as for Runner.Run, and the target of the loss.

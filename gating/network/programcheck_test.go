@@ -103,7 +103,7 @@ func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]fl
 		}
 	}
 	grads = map[int][]float32{}
-	if len(leaves) == 0 || g.outputs[output].Len() == 0 {
+	if len(leaves) == 0 || g.lowered.outputs[output].Len() == 0 {
 		return grads, nil
 	}
 	loss, err := p.Build(all)
@@ -114,7 +114,7 @@ func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]fl
 	if err != nil {
 		return nil, err
 	}
-	if err := runProgram(eg, p, data, g.outputs[output].Spec); err != nil {
+	if err := runProgram(eg, p, data, g.lowered.outputs[output].Spec); err != nil {
 		return nil, err
 	}
 	for k, n := range nodes {

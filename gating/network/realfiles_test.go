@@ -326,7 +326,7 @@ func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]boo
 
 // reachFrom notes the weights that a finite gradient of one output reaches.
 func reachFrom(g *Graph, output int, inputs map[string]*Tensor, seen map[int]bool) error {
-	coeffs := make([][]float64, len(g.params))
+	coeffs := make([][]float64, len(g.lowered.params))
 	for i := range coeffs {
 		coeffs[i] = []float64{0.5, 0.5}
 	}

@@ -11,7 +11,7 @@ import (
 // Runner runs the forward pass of a graph. It owns the memory of all values
 // and is for one caller at a time.
 type Runner struct {
-	graph  *Graph
+	graph  *graphIR
 	ctx    *Context
 	values map[*value]*Tensor // by root
 	calls  []runCall
@@ -20,15 +20,11 @@ type Runner struct {
 	show   func(output int, t *Tensor)
 }
 
-// runCall is a node with its tensors looked up.
-type runCall struct {
-	node    *node
-	in, out []*Tensor
-}
-
 // NewRunner plans the memory of a forward pass: values whose lives do not
 // overlap share a buffer.
-func NewRunner(g *Graph, w *kernel.Workers) *Runner {
+func NewRunner(g *Graph, w *kernel.Workers) *Runner { return newRunner(g.lowered, w) }
+
+func newRunner(g *graphIR, w *kernel.Workers) *Runner {
 	r := &Runner{graph: g, ctx: &Context{Workers: w}, values: map[*value]*Tensor{}}
 	r.plan(newBufferPlan(g, g.outputs))
 	return r

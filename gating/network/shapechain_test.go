@@ -61,7 +61,7 @@ func TestShapeChainVanishes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ops []string
-		for _, n := range lowered.nodes {
+		for _, n := range lowered.lowered.nodes {
 			ops = append(ops, n.op)
 		}
 		if !slices.Equal(ops, []string{"GatherElements"}) {

@@ -124,3 +124,8 @@ func intsAttribute(name string, v ...int64) *onnxpb.AttributeProto {
 func floatAttribute(name string, v float32) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
 }
+
+// axisAttribute is the attribute axis.
+func axisAttribute(axis int64) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: proto.String("axis"), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(axis)}
+}

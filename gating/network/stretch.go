@@ -10,20 +10,6 @@ import (
 // what is written grows where the data's elements need it. These are guesses at what the exporter meant; whoever sets
 // Stretch has to compare what the graph computes with what it computes unstretched.
 
-// stretches says whether a Reshape's shape was written for fewer samples than there are (Config.Stretch), and grows with
-// them in its first dimension: known elements beside the dimension infer do not hold the data, or the input's first
-// dimension, which counts samples, would change. Whoever sets Stretch has to compare what the graph computes.
-func (c *call) stretches(shape []int, infer, known int) bool {
-	from := c.in[0]
-	switch {
-	case c.rebatch < 2 || !from.fed || len(shape) == 0 || len(from.Shape) == 0 || infer == 0:
-		return false
-	case infer > 0:
-		return shape[0] != from.Shape[0]
-	}
-	return known*c.rebatch == from.Len()
-}
-
 // lacksSamples says whether a Concat joins the data with something that was written for fewer samples, such as a class
 // token that was expanded to their number when the graph was exported.
 func (c *call) lacksSamples() bool {

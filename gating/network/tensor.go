@@ -70,30 +70,6 @@ func stridesOf(shape []int) []int {
 	return strides
 }
 
-// wrapInt returns v as an integer of type t holds it: cut to its width, and 0 or 1 for bool.
-func wrapInt(t onnx.DataType, v int64) int64 {
-	switch t {
-	case onnx.Bool:
-		if v != 0 {
-			return 1
-		}
-		return 0
-	case onnx.Int8:
-		return int64(int8(v))
-	case onnx.Uint8:
-		return int64(uint8(v))
-	case onnx.Int16:
-		return int64(int16(v))
-	case onnx.Uint16:
-		return int64(uint16(v))
-	case onnx.Int32:
-		return int64(int32(v))
-	case onnx.Uint32:
-		return int64(uint32(v))
-	}
-	return v
-}
-
 // Shape0 returns the length of axis 0, 1 for a scalar.
 func (s Spec) Shape0() int {
 	if len(s.Shape) == 0 {

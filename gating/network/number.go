@@ -1,0 +1,106 @@
+package network
+
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// sign is -1, 0 or 1, and NaN of NaN.
+func sign(x float32) float32 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	case x == 0:
+		return 0
+	}
+	return x
+}
+
+// truth is a bool as bool tensors hold it.
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// when is 1 or 0.
+func when(b bool) float32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
+
+// narrow rounds from into to.
+func narrow(to []float32, from []float64) {
+	for i, v := range from {
+		to[i] = float32(v)
+	}
+}
+
+func flipped(v []int64, by int64) []int64 {
+	f := make([]int64, len(v))
+	for i := range f {
+		f[i] = v[i] + by
+	}
+	return f
+}
+
+// comparable64 are the integers of a tensor as numbers that order as they do: unsigned ones of 64 bits are held as signed.
+func comparable64(t *Tensor) []int64 {
+	if t.Type == onnx.Uint64 {
+		return flipped(t.I, -1<<63)
+	}
+	return t.I
+}
+
+// intRange returns the least and greatest number of an integer type or bool, as int64 holds them.
+func intRange(t onnx.DataType) (low, high int64) {
+	switch t {
+	case onnx.Bool:
+		return 0, 1
+	case onnx.Int8:
+		return math.MinInt8, math.MaxInt8
+	case onnx.Uint8:
+		return 0, math.MaxUint8
+	case onnx.Int16:
+		return math.MinInt16, math.MaxInt16
+	case onnx.Uint16:
+		return 0, math.MaxUint16
+	case onnx.Int32:
+		return math.MinInt32, math.MaxInt32
+	case onnx.Uint32:
+		return 0, math.MaxUint32
+	}
+	return math.MinInt64, math.MaxInt64
+}
+
+// wrapInt returns v as an integer of type t holds it: cut to its width, and 0 or 1 for bool.
+func wrapInt(t onnx.DataType, v int64) int64 {
+	switch t {
+	case onnx.Bool:
+		if v != 0 {
+			return 1
+		}
+		return 0
+	case onnx.Int8:
+		return int64(int8(v))
+	case onnx.Uint8:
+		return int64(uint8(v))
+	case onnx.Int16:
+		return int64(int16(v))
+	case onnx.Uint16:
+		return int64(uint16(v))
+	case onnx.Int32:
+		return int64(int32(v))
+	case onnx.Uint32:
+		return int64(uint32(v))
+	}
+	return v
+}
