@@ -44,7 +44,7 @@ func (s *stamp) Forward(_ *Context, in, out []*Tensor) error {
 
 // randomDAG is a graph of stamps: several outputs a node, unread outputs, views, integers, any shape.
 func randomDAG(r *rand.Rand, size int) *Graph {
-	g := &Graph{}
+	g := &Graph{&graphIR{}}
 	var values []*value
 	carries := map[*value]float32{}
 	for k := range size {

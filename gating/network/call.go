@@ -56,8 +56,12 @@ func (v view) Forward(_ *Context, in, out []*Tensor) error {
 	return nil
 }
 
-// Backward copies dy.
-func (v view) Backward(_ *Context, _, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+// Backward copies dy; other inputs than that whose elements these are decided the shape at most.
+func (v view) Backward(_ *Context, i, _ int, _, _ []*Tensor, dy, dx *Tensor) error {
+	if i != v.input {
+		clear(dx.F)
+		return nil
+	}
 	copy(dx.F, dy.F)
 	return nil
 }
@@ -113,4 +117,19 @@ func opName(n *onnxpb.NodeProto) string {
 		return d + "." + n.GetOpType()
 	}
 	return n.GetOpType()
+}
+
+func domainOf(n *onnxpb.NodeProto) string {
+	if d := n.GetDomain(); d != "ai.onnx" {
+		return d
+	}
+	return ""
+}
+
+// nodeName returns the node's name, or its first output's where it has none.
+func nodeName(n *onnxpb.NodeProto) string {
+	if n.GetName() != "" || len(n.GetOutput()) == 0 {
+		return n.GetName()
+	}
+	return n.GetOutput()[0]
 }

@@ -9,7 +9,7 @@ var scaledNorms = map[string]bool{
 }
 
 // repeatsScale says whether scale or bias of a normalisation of trailing axes are smaller than what is normalised.
-func (c *call) repeatsScale() bool {
+func (c *site) repeatsScale() bool {
 	if !scaledNorms[c.op()] || !c.has(0) || !c.has(1) || len(c.in) > 3 {
 		return false
 	}

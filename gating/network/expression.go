@@ -219,3 +219,15 @@ func vectorOf(t *Tensor) G.Value {
 	}
 	return tensor.New(tensor.WithShape(len(t.I)), tensor.WithBacking(t.I))
 }
+
+// readsOf is what the gradient of a node's output k with respect to input i reads,
+// inputs only where a coefficient reaches them.
+func (r *nodeRun) readsOf(i, k int) reads {
+	f, ok := r.n.run.(frugal)
+	if !ok {
+		return reads{in: r.gated, out: true}
+	}
+	need := f.GradientReads(i, k)
+	need.in = slices.DeleteFunc(slices.Clone(r.gated), func(g int) bool { return !slices.Contains(need.in, g) })
+	return need
+}

@@ -49,11 +49,11 @@ func expandSTFT(c *site) error {
 // expandRealDFT lowers a DFT that is inverse and onesided: the spectrum of real numbers, of which the half is given, is
 // completed by its mirror image.
 func expandRealDFT(c *site) error {
-	if err := c.needDFT(); err != nil {
+	if err := needDFT(c.call); err != nil {
 		return err
 	}
 	shape := c.in[0].Shape
-	axis, err := c.dftAxis(len(shape))
+	axis, err := dftAxis(c.call, len(shape))
 	if err != nil {
 		return err
 	}

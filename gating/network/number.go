@@ -104,3 +104,12 @@ func wrapInt(t onnx.DataType, v int64) int64 {
 	}
 	return v
 }
+
+// sameNumber is equality under which NaN equals itself.
+func sameNumber(a, b float32) bool { return a == b || a != a && b != b }
+
+// The float32 numbers that are none.
+var (
+	inf32 = float32(math.Inf(1))
+	nan32 = float32(math.NaN())
+)

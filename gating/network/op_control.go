@@ -87,7 +87,7 @@ func expandLoop(c *site) error {
 }
 
 // tripCount returns the number of iterations that input 0 allows, -1 for any; ok is false where it depends on the data.
-func (c *call) tripCount() (n int64, ok bool) {
+func (c *site) tripCount() (n int64, ok bool) {
 	if !c.has(0) {
 		return -1, true
 	}
@@ -99,7 +99,7 @@ func (c *call) tripCount() (n int64, ok bool) {
 }
 
 // condition returns a condition, an absent one holds; ok is false where it depends on the data.
-func (c *call) condition(in *input) (holds, ok bool) {
+func (c *site) condition(in *input) (holds, ok bool) {
 	if in == nil {
 		return true, true
 	}

@@ -26,12 +26,12 @@ const maxDFT = 1 << 24
 
 // buildDFT follows DFT of opset 17 (attribute axis) and 20 (input axis): inputs input [...,1 or 2] and dft_length.
 func buildDFT(c *call) (Operator, []Spec, error) {
-	if err := c.needDFT(); err != nil {
+	if err := needDFT(c); err != nil {
 		return nil, nil, err
 	}
 	shape := c.in[0].Shape
 	rank := len(shape)
-	axis, err := c.dftAxis(rank)
+	axis, err := dftAxis(c, rank)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +63,7 @@ func buildDFT(c *call) (Operator, []Spec, error) {
 }
 
 // needDFT checks what input 0 is.
-func (c *call) needDFT() error {
+func needDFT(c *call) error {
 	if err := c.need(1); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (c *call) needDFT() error {
 }
 
 // dftAxis reads the axis, which may not be the last.
-func (c *call) dftAxis(rank int) (int, error) {
+func dftAxis(c *call, rank int) (int, error) {
 	axis := c.int("axis", 1)
 	if c.opset >= 20 {
 		axis = -2

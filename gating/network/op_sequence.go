@@ -45,7 +45,7 @@ func expandSequenceEmpty(c *site) error {
 }
 
 // position returns the place in a sequence of n elements that input i gives, counted from the end where it is negative.
-func (c *call) position(i, n int) (int, error) {
+func (c *site) position(i, n int) (int, error) {
 	list, err := c.ints(i)
 	if err != nil {
 		return 0, err
@@ -204,7 +204,7 @@ func expandSplitToSequence(c *site) error {
 }
 
 // splitLengths returns the lengths of the parts of an axis of length n.
-func (c *call) splitLengths(n int) (lengths []int, err error) {
+func (c *site) splitLengths(n int) (lengths []int, err error) {
 	each := int64(1)
 	if c.has(1) {
 		list, err := c.ints(1)
@@ -229,7 +229,7 @@ func (c *call) splitLengths(n int) (lengths []int, err error) {
 }
 
 // checkLengths returns an error unless the lengths are those of parts of n elements.
-func (c *call) checkLengths(list []int64, n int) ([]int, error) {
+func (c *site) checkLengths(list []int64, n int) ([]int, error) {
 	left := int64(n)
 	for _, v := range list {
 		if v < 0 || v > left {

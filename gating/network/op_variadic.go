@@ -131,6 +131,3 @@ func (v *variadic) share(x *Context, i int, in []*Tensor, y, dy, dst []float32) 
 		}
 	})
 }
-
-// sameNumber is equality under which NaN equals itself.
-func sameNumber(a, b float32) bool { return a == b || a != a && b != b }

@@ -58,7 +58,7 @@ func dynamicLoop(c *site) error {
 }
 
 // checkTrips holds a Loop's trip count and condition, where they are there, to one number each.
-func (c *call) checkTrips() error {
+func (c *site) checkTrips() error {
 	for i, in := range c.in[:2] {
 		if in != nil && !isSingle(in.Spec) {
 			return c.shapeError("input %d is %s, want one number of times and one bool", i, in.Spec)

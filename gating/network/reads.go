@@ -1,7 +1,5 @@
 package network
 
-import "slices"
-
 // Activations are most of what a program holds, and many gradients need few of
 // them: that of a sum needs none, that of a product its other factor. Operators
 // that say so let the memory of the rest be handed on within a step.
@@ -33,15 +31,3 @@ func otherOperand(i int) reads {
 
 // divReads is what divGradient reads.
 func divReads(i int) reads { return reads{in: []int{1}, out: i == 1} }
-
-// readsOf is what the gradient of a node's output k with respect to input i reads,
-// inputs only where a coefficient reaches them.
-func (r *nodeRun) readsOf(i, k int) reads {
-	f, ok := r.n.run.(frugal)
-	if !ok {
-		return reads{in: r.gated, out: true}
-	}
-	need := f.GradientReads(i, k)
-	need.in = slices.DeleteFunc(slices.Clone(r.gated), func(g int) bool { return !slices.Contains(need.in, g) })
-	return need
-}

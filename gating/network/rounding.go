@@ -33,11 +33,6 @@ var formats = map[onnx.DataType]format{
 	onnx.Float4E2M1:     {1, 0, 6, 6, false, true},
 }
 
-var (
-	inf32 = float32(math.Inf(1))
-	nan32 = float32(math.NaN())
-)
-
 // to returns the rounding to a float type: to nearest, ties to even.
 func (r rounding) to(t onnx.DataType) func(float32) float32 {
 	if t == onnx.Float8E8M0 {

@@ -154,21 +154,6 @@ func opsetsOf(list []*onnxpb.OperatorSetIdProto) opsets {
 	return o
 }
 
-func domainOf(n *onnxpb.NodeProto) string {
-	if d := n.GetDomain(); d != "ai.onnx" {
-		return d
-	}
-	return ""
-}
-
-// nodeName returns the node's name, or its first output's where it has none.
-func nodeName(n *onnxpb.NodeProto) string {
-	if n.GetName() != "" || len(n.GetOutput()) == 0 {
-		return n.GetName()
-	}
-	return n.GetOutput()[0]
-}
-
 // neededNodes marks the nodes that the wanted names depend on. Names that a
 // node's subgraphs read count as its inputs.
 func neededNodes(list []*onnxpb.NodeProto, wanted []string) []bool {

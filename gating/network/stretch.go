@@ -12,12 +12,12 @@ import (
 
 // lacksSamples says whether a Concat joins the data with something that was written for fewer samples, such as a class
 // token that was expanded to their number when the graph was exported.
-func (c *call) lacksSamples() bool {
+func (c *site) lacksSamples() bool {
 	return c.rebatch > 1 && c.op() == "Concat" && slices.ContainsFunc(c.in, c.isData) && slices.ContainsFunc(c.in, c.isShort)
 }
 
 // isData says whether an input depends on the data, with axes before the one that Concat joins.
-func (c *call) isData(in *input) bool {
+func (c *site) isData(in *input) bool {
 	if in == nil || !in.fed {
 		return false
 	}
@@ -26,7 +26,7 @@ func (c *call) isData(in *input) bool {
 }
 
 // isShort says whether an input depends on no data and would hold as many samples as one that does if it were repeated.
-func (c *call) isShort(in *input) bool {
+func (c *site) isShort(in *input) bool {
 	return in != nil && !in.fed && slices.ContainsFunc(c.in, func(data *input) bool {
 		return c.isData(data) && len(data.Shape) == len(in.Shape) && data.Shape[0] == in.Shape[0]*c.rebatch
 	})
