@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -36,11 +39,11 @@ func fixtureModels(t *testing.T) map[string]*onnx.Model {
 }
 
 // declaredInputs draws inputs of the declared shapes: batch (or 1) samples, other open axes of length 8.
-func declaredInputs(m *onnx.Model, batch int) map[string]*Tensor {
-	inputs := map[string]*Tensor{}
+func declaredInputs(m *onnx.Model, batch int) map[string]*op.Tensor {
+	inputs := map[string]*op.Tensor{}
 	for k, in := range m.Proto().GetGraph().GetInput() {
 		tt := in.GetType().GetTensorType()
-		s := Spec{Type: onnx.DataType(tt.GetElemType())}
+		s := op.Spec{Type: onnx.DataType(tt.GetElemType())}
 		for axis, d := range tt.GetShape().GetDim() {
 			n := int(d.GetDimValue())
 			switch {
@@ -51,7 +54,7 @@ func declaredInputs(m *onnx.Model, batch int) map[string]*Tensor {
 			}
 			s.Shape = append(s.Shape, n)
 		}
-		x := NewTensor(s)
+		x := op.NewTensor(s)
 		fill(x.F, uint64(k)+1)
 		for i := range x.I {
 			x.I[i] = int64(i+k) % 2
@@ -61,7 +64,7 @@ func declaredInputs(m *onnx.Model, batch int) map[string]*Tensor {
 	return inputs
 }
 
-func shapesOf(inputs map[string]*Tensor) map[string][]int {
+func shapesOf(inputs map[string]*op.Tensor) map[string][]int {
 	shapes := map[string][]int{}
 	for name, x := range inputs {
 		shapes[name] = x.Shape
@@ -71,7 +74,7 @@ func shapesOf(inputs map[string]*Tensor) map[string][]int {
 
 // weightParams makes a mixture of every weight matrix or filter that a node of
 // the main graph reads: of the weight itself and of a disturbed copy.
-func weightParams(t *testing.T, m *onnx.Model) []Param {
+func weightParams(t *testing.T, m *onnx.Model) []ir.Param {
 	t.Helper()
 	sites := map[string][]onnx.Site{}
 	for _, n := range m.Proto().GetGraph().GetNode() {
@@ -79,7 +82,7 @@ func weightParams(t *testing.T, m *onnx.Model) []Param {
 			sites[in] = append(sites[in], onnx.Site{Node: n, Input: i})
 		}
 	}
-	var params []Param
+	var params []ir.Param
 	for _, p := range m.Proto().GetGraph().GetInitializer() {
 		x := m.Tensor(p)
 		if !x.DataType().IsFloat() || len(x.Shape()) < 2 || len(sites[p.GetName()]) == 0 {
@@ -94,7 +97,7 @@ func weightParams(t *testing.T, m *onnx.Model) []Param {
 		for i := range other {
 			other[i] = v[i] + 0.1*other[i]
 		}
-		params = append(params, Param{Name: p.GetName(), Sites: sites[p.GetName()], Shape: x.Shape(), Values: [][]float32{v, other}, Gate: len(params), Axis: -1})
+		params = append(params, ir.Param{Name: p.GetName(), Sites: sites[p.GetName()], Shape: x.Shape(), Values: [][]float32{v, other}, Gate: len(params), Axis: -1})
 	}
 	return params
 }
@@ -103,7 +106,7 @@ func weightParams(t *testing.T, m *onnx.Model) []Param {
 func firstFloat(t *testing.T, g *Graph) int {
 	t.Helper()
 	for i, o := range g.Outputs() {
-		if o.IsFloat() && o.value.grad {
+		if o.IsFloat() && o.Value.Grad {
 			return i
 		}
 	}
@@ -112,9 +115,9 @@ func firstFloat(t *testing.T, g *Graph) int {
 }
 
 // stepOf is a program run once: the loss and its gradient with respect to the coefficients.
-func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*Tensor, coeffs [][]float64) (float64, [][]float32) {
+func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor, coeffs [][]float64) (float64, [][]float32) {
 	t.Helper()
-	target := NewTensor(g.Outputs()[output].Spec)
+	target := op.NewTensor(g.Outputs()[output].Spec)
 	fill(target.F, 99)
 	p, err := NewProgram(g, output, MSE{}, nil)
 	if err != nil {
@@ -187,7 +190,7 @@ func TestThreeWaysAgree(t *testing.T) {
 }
 
 // wantProgramAgrees compares the program's loss with that of the runner's output for the same mixtures.
-func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*Tensor) {
+func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*op.Tensor) {
 	t.Helper()
 	g, err := Lower(m, Config{Shapes: shapesOf(inputs), Params: weightParams(t, m)})
 	if err != nil {
@@ -202,7 +205,7 @@ func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*Tensor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := NewTensor(outs[output].Spec())
+	target := op.NewTensor(outs[output].Spec())
 	fill(target.F, 99)
 	want, err := MSE{}.Value(outs[output], target)
 	if err != nil {
@@ -215,9 +218,9 @@ func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*Tensor) {
 }
 
 // farthest is the largest difference of two tensors, relative to the largest element.
-func farthest(a, b *Tensor) (float64, error) {
+func farthest(a, b *op.Tensor) (float64, error) {
 	if len(a.F) != len(b.F) || len(a.I) != len(b.I) {
-		return 0, ErrShape
+		return 0, op.ErrShape
 	}
 	scale, diff := 1e-3, 0.0
 	for i := range a.F {
@@ -252,7 +255,7 @@ func TestPrefixIsCutOff(t *testing.T) {
 
 			only := params[last]
 			only.Gate = 0
-			part, err := Lower(m, Config{Shapes: shapesOf(inputs), Params: []Param{only}})
+			part, err := Lower(m, Config{Shapes: shapesOf(inputs), Params: []ir.Param{only}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -287,8 +290,8 @@ func TestOnlyWhatFollowsTheGateIsInTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.graph.nodes) != 1 || len(p.prefix.calls) != 9 {
-		t.Errorf("%d nodes in the program and %d before it, want 1 and 9", len(p.graph.nodes), len(p.prefix.calls))
+	if len(p.graph.Nodes) != 1 || len(p.prefix.calls) != 9 {
+		t.Errorf("%d nodes in the program and %d before it, want 1 and 9", len(p.graph.Nodes), len(p.prefix.calls))
 	}
 }
 

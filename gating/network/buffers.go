@@ -1,13 +1,18 @@
 package network
 
+import (
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+)
+
 // bufferPlan assigns buffers to the values of a forward pass so that values
 // whose lives do not overlap share one. Floats and integers have buffers of their own.
 type bufferPlan struct {
 	slots   []*slot
-	last    map[*value]int // index of the last node that reads a root value
+	last    map[*ir.Value]int // index of the last node that reads a root value
 	ending  map[int][]*slot
 	placed  []placement
-	outputs map[*value]bool
+	outputs map[*ir.Value]bool
 }
 
 // slot is one buffer, as large as the largest value that passes through it.
@@ -18,30 +23,30 @@ type slot struct {
 }
 
 type placement struct {
-	t *Tensor
+	t *op.Tensor
 	s *slot
 }
 
 // newBufferPlan plans for a graph whose nodes run in order; what is kept is not overwritten.
-func newBufferPlan(g *graphIR, kept []Output) *bufferPlan {
-	p := &bufferPlan{last: map[*value]int{}, ending: map[int][]*slot{}, outputs: map[*value]bool{}}
-	for i, n := range g.nodes {
-		for _, v := range n.in {
+func newBufferPlan(g *ir.Graph, kept []ir.Output) *bufferPlan {
+	p := &bufferPlan{last: map[*ir.Value]int{}, ending: map[int][]*slot{}, outputs: map[*ir.Value]bool{}}
+	for i, n := range g.Nodes {
+		for _, v := range n.In {
 			if v != nil {
-				p.last[v.root()] = i
+				p.last[v.Root()] = i
 			}
 		}
 	}
 	for _, o := range kept {
-		p.outputs[o.value.root()] = true
+		p.outputs[o.Value.Root()] = true
 	}
 	return p
 }
 
 // place gives the value a slot: the smallest free one that is large enough,
 // else the largest free one, grown, else a new one.
-func (p *bufferPlan) place(v *value, t *Tensor) {
-	n, float := v.spec.Len(), v.spec.IsFloat()
+func (p *bufferPlan) place(v *ir.Value, t *op.Tensor) {
+	n, float := v.Spec.Len(), v.Spec.IsFloat()
 	var best *slot
 	for _, s := range p.slots {
 		if !s.free || s.float != float {

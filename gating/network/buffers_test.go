@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -15,7 +17,7 @@ type stamp struct {
 	reads  []float32 // the numbers that its inputs must carry
 }
 
-func (s *stamp) Forward(_ *Context, in, out []*Tensor) error {
+func (s *stamp) Forward(_ *op.Context, in, out []*op.Tensor) error {
 	for i, t := range in {
 		for _, v := range t.F {
 			if v != s.reads[i] {
@@ -44,12 +46,12 @@ func (s *stamp) Forward(_ *Context, in, out []*Tensor) error {
 
 // randomDAG is a graph of stamps: several outputs a node, unread outputs, views, integers, any shape.
 func randomDAG(r *rand.Rand, size int) *Graph {
-	g := &Graph{&graphIR{}}
-	var values []*value
-	carries := map[*value]float32{}
+	g := &Graph{&ir.Graph{}}
+	var values []*ir.Value
+	carries := map[*ir.Value]float32{}
 	for k := range size {
-		op := &stamp{number: float32(k + 1)}
-		n := &node{name: fmt.Sprint(k), run: op}
+		operator := &stamp{number: float32(k + 1)}
+		n := &ir.Node{Name: fmt.Sprint(k), Run: operator}
 		for range min(r.IntN(4), len(values)) {
 			from := max(0, len(values)-1-r.IntN(12)) // mostly near, sometimes far
 			if r.IntN(8) == 0 {
@@ -57,29 +59,29 @@ func randomDAG(r *rand.Rand, size int) *Graph {
 			}
 			v := values[from]
 			if r.IntN(4) == 0 {
-				v = &value{spec: Spec{v.spec.Type, []int{v.spec.Len()}}, param: -1, view: v}
+				v = &ir.Value{Spec: op.Spec{Type: v.Spec.Type, Shape: []int{v.Spec.Len()}}, Param: -1, View: v}
 			}
-			n.in = append(n.in, v)
-			op.reads = append(op.reads, carries[v.root()])
+			n.In = append(n.In, v)
+			operator.reads = append(operator.reads, carries[v.Root()])
 		}
 		for o := range 1 + r.IntN(2) {
-			v := &value{spec: Spec{onnx.Float32, []int{r.IntN(5), 1 + r.IntN(40)}}, param: -1, node: n, out: o}
+			v := &ir.Value{Spec: op.Spec{Type: onnx.Float32, Shape: []int{r.IntN(5), 1 + r.IntN(40)}}, Param: -1, Node: n, Out: o}
 			if r.IntN(4) == 0 {
-				v.spec.Type = onnx.Int64
+				v.Spec.Type = onnx.Int64
 			}
-			n.out = append(n.out, v)
+			n.Out = append(n.Out, v)
 			if r.IntN(6) == 0 {
-				n.out[o] = nil // nobody reads it
+				n.Out[o] = nil // nobody reads it
 				continue
 			}
-			values, carries[v] = append(values, v), op.number
+			values, carries[v] = append(values, v), operator.number
 		}
-		g.lowered.nodes = append(g.lowered.nodes, n)
+		g.lowered.Nodes = append(g.lowered.Nodes, n)
 	}
 	for range 3 {
 		if len(values) > 0 {
 			v := values[r.IntN(len(values))]
-			g.lowered.outputs = append(g.lowered.outputs, Output{Spec: v.spec, value: v})
+			g.lowered.Outputs = append(g.lowered.Outputs, ir.Output{Spec: v.Spec, Value: v})
 		}
 	}
 	return g
@@ -98,10 +100,10 @@ func TestLiveValuesShareNoBuffer(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			for i, o := range outs {
-				want := g.lowered.outputs[i].value.node.run.(*stamp).number
+				want := g.lowered.Outputs[i].Value.Node.Run.(*stamp).number
 				for e := range o.Len() {
-					if o.number(e) != float64(want) {
-						t.Fatalf("seed %d: output %d carries %v, want %v", seed, i, o.number(e), want)
+					if number(o, e) != float64(want) {
+						t.Fatalf("seed %d: output %d carries %v, want %v", seed, i, number(o, e), want)
 					}
 				}
 			}
@@ -143,7 +145,7 @@ func TestChainNeedsTwoBuffers(t *testing.T) {
 	r := NewRunner(lowered, nil)
 	buffers := map[*float32]bool{}
 	for v, x := range r.values {
-		if v.node != nil {
+		if v.Node != nil {
 			buffers[&x.F[0]] = true
 		}
 	}

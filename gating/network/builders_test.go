@@ -8,16 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/fused"
+	"github.com/softmerge/softmerge/gating/network/op/linear"
+	"github.com/softmerge/softmerge/gating/network/op/reduction"
+	"github.com/softmerge/softmerge/gating/network/op/spatial"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
 )
 
-// linearFamilies are the operators that take their geometry from attributes.
-var linearFamilies = []family{
-	matrixOps, matmulOps, convOps, convTransposeOps, poolOps, poolTailOps, roiOps, batchNormOps, softmaxOps, reduceOps,
-	normOps, skipNormOps, lrnOps, axisNormOps, einsumOps, fusedOps, quantProductOps,
-}
+// linearRooms are the operators that take their geometry from attributes.
+var linearRooms = []op.Family{linear.Operators, spatial.Operators, reduction.Operators, fused.Operators}
 
 // gradientInputs is how many inputs of an operator may get a gradient, where it is more than one.
 var gradientInputs = map[string]int{
@@ -53,13 +55,13 @@ func wildAttributes(r *rand.Rand) (list attrs) {
 }
 
 // wildInput returns a tensor of a random small shape, or nothing.
-func wildInput(r *rand.Rand) *Tensor {
+func wildInput(r *rand.Rand) *op.Tensor {
 	shape := make([]int, r.IntN(6))
 	for a := range shape {
 		shape[a] = []int{0, 1, 2, 2, 3, 4}[r.IntN(6)]
 	}
 	dt := []onnx.DataType{onnx.Float32, onnx.Float32, onnx.Float32, onnx.Uint8, onnx.Int64}[r.IntN(5)]
-	return NewTensor(Spec{dt, shape})
+	return op.NewTensor(op.Spec{Type: dt, Shape: shape})
 }
 
 // TestBuildersRefuseWildNodes: whatever shapes and attributes a node has, its builder answers with a
@@ -68,7 +70,7 @@ func TestBuildersRefuseWildNodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
 	built := 0
 	for range 300 {
-		for _, f := range linearFamilies {
+		for _, f := range linearRooms {
 			for _, e := range f {
 				if wildNode(t, r, e) {
 					built++
@@ -81,24 +83,24 @@ func TestBuildersRefuseWildNodes(t *testing.T) {
 	}
 }
 
-func wildNode(t *testing.T, r *rand.Rand, e entry) bool {
+func wildNode(t *testing.T, r *rand.Rand, e op.Entry) bool {
 	t.Helper()
-	n := &onnxpb.NodeProto{OpType: proto.String(e.name), Attribute: wildAttributes(r), Output: []string{"y"}}
-	c := &call{node: n, name: "n", opset: []int64{1, 7, 11, 13, 18, 23}[r.IntN(6)], nout: 1}
-	var in []*Tensor
+	n := &onnxpb.NodeProto{OpType: proto.String(e.Name), Attribute: wildAttributes(r), Output: []string{"y"}}
+	c := &op.Call{Env: &lowerer{Config: Config{MaxBytes: 1 << 20}}, Node: n, Name: "n", Opset: []int64{1, 7, 11, 13, 18, 23}[r.IntN(6)], Outs: 1}
+	var in []*op.Tensor
 	for i := range r.IntN(9) {
 		v := wildInput(r)
 		if i > 0 && r.IntN(2) == 0 && in[0] != nil {
-			v = NewTensor(Spec{v.Type, in[0].Shape})
+			v = op.NewTensor(op.Spec{Type: v.Type, Shape: in[0].Shape})
 		}
 		in = append(in, v)
-		given := &input{Spec: v.Spec()}
+		given := &op.Input{Spec: v.Spec()}
 		if !v.Spec().IsFloat() {
 			given.Const = v
 		}
-		c.in = append(c.in, given)
+		c.In = append(c.In, given)
 	}
-	what := fmt.Sprint(e.name, " ", c.opset, " ", n.Attribute, " ")
+	what := fmt.Sprint(e.Name, " ", c.Opset, " ", n.Attribute, " ")
 	for _, v := range in {
 		what += fmt.Sprint(v.Spec(), " ")
 	}
@@ -107,37 +109,37 @@ func wildNode(t *testing.T, r *rand.Rand, e entry) bool {
 			t.Errorf("%s: %v", what, p)
 		}
 	}()
-	op, specs, err := e.build(c)
+	operator, specs, err := e.Build(c)
 	if err != nil {
-		if !errors.Is(err, ErrShape) && !errors.Is(err, ErrUnsupported) {
+		if !errors.Is(err, op.ErrShape) && !errors.Is(err, op.ErrUnsupported) {
 			t.Errorf("%s: error %v is of no known kind", what, err)
 		}
 		return false
 	}
-	runWild(t, what, op, specs, in)
+	runWild(t, what, operator, specs, in)
 	return true
 }
 
 // runWild runs an operator forward and backward if its outputs are small.
-func runWild(t *testing.T, what string, op Operator, specs []Spec, in []*Tensor) {
+func runWild(t *testing.T, what string, operator op.Operator, specs []op.Spec, in []*op.Tensor) {
 	t.Helper()
 	l := &lowerer{Config: Config{MaxBytes: 1 << 20}}
-	var outs []*Tensor
+	var outs []*op.Tensor
 	for _, s := range specs {
-		if l.CheckSize(&call{node: &onnxpb.NodeProto{}}, s) != nil {
+		if l.CheckSize(&op.Call{Node: &onnxpb.NodeProto{}}, s) != nil {
 			return
 		}
-		outs = append(outs, NewTensor(s))
+		outs = append(outs, op.NewTensor(s))
 	}
-	if op.Forward(&Context{}, in, outs) != nil {
+	if operator.Forward(&op.Context{}, in, outs) != nil {
 		return
 	}
-	d, ok := op.(Differentiable)
+	d, ok := operator.(op.Differentiable)
 	for i := range in[:min(len(in), max(1, gradientInputs[what[:strings.Index(what, " ")]]))] {
 		if !ok || in[i].F == nil || outs[0].F == nil {
 			continue
 		}
-		if err := d.Backward(&Context{}, i, 0, in, outs, NewTensor(specs[0]), NewTensor(in[i].Spec())); err != nil {
+		if err := d.Backward(&op.Context{}, i, 0, in, outs, op.NewTensor(specs[0]), op.NewTensor(in[i].Spec())); err != nil {
 			t.Errorf("%s: gradient %d: %v", what, i, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -19,18 +20,20 @@ func bodyOf(inputs ...*onnxpb.ValueInfoProto) *onnxpb.GraphProto {
 	return &onnxpb.GraphProto{Name: proto.String("body"), Input: inputs}
 }
 
-var boolInfo = func(name string) *onnxpb.ValueInfoProto { return typedInfo(name, Spec{onnx.Bool, []int{}}) }
+var boolInfo = func(name string) *onnxpb.ValueInfoProto {
+	return typedInfo(name, op.Spec{Type: onnx.Bool, Shape: []int{}})
+}
 var floatInfo = func(name string, shape ...int) *onnxpb.ValueInfoProto {
-	return typedInfo(name, Spec{onnx.Float32, shape})
+	return typedInfo(name, op.Spec{Type: onnx.Float32, Shape: shape})
 }
 var intInfo = func(name string, shape ...int) *onnxpb.ValueInfoProto {
-	return typedInfo(name, Spec{onnx.Int64, shape})
+	return typedInfo(name, op.Spec{Type: onnx.Int64, Shape: shape})
 }
 
 // controlCase is a graph with control flow over named inputs.
 type controlCase struct {
 	g      *onnxpb.GraphProto
-	inputs map[string]*Tensor
+	inputs map[string]*op.Tensor
 	wrt    []string // inputs that a gradient flows to; nil means all
 }
 
@@ -74,21 +77,21 @@ func loopCase(t *testing.T, trips int64) controlCase {
 	if trips == 0 {
 		wrt = []string{"start"}
 	}
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3), "start": randomTensor(3, 2, 3)}, wrt}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3), "start": randomTensor(3, 2, 3)}, wrt}
 }
 
 // growingCase joins one more row in each iteration.
 func growingCase(t *testing.T) controlCase {
-	body := bodyOf(intInfo("i"), boolInfo("on"), typedInfo("rows", Spec{Type: onnx.Float32}))
+	body := bodyOf(intInfo("i"), boolInfo("on"), typedInfo("rows", op.Spec{Type: onnx.Float32}))
 	body.Input[2].GetType().GetTensorType().Shape = nil
 	addNode(body, "Concat", "rows x", "more", intAttr("axis", 0))
 	addNode(body, "Identity", "on", "still")
-	out := typedInfo("more", Spec{Type: onnx.Float32})
+	out := typedInfo("more", op.Spec{Type: onnx.Float32})
 	out.GetType().GetTensorType().Shape = nil
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Loop", "trips - x", "y", subgraph("body", body, boolInfo("still"), out))
 	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, 3))
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3)}, nil}
 }
 
 // whileCase runs while i < 4, with no trip count.
@@ -104,7 +107,7 @@ func whileCase(t *testing.T) controlCase {
 		t.Fatal(err)
 	}
 	g.Initializer = append(g.Initializer, yes)
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2)}, nil}
 }
 
 // scanCase is a running product along an axis, in both directions.
@@ -124,7 +127,7 @@ func scanCase(axis, in, out int64) controlCase {
 	if axis != 0 {
 		shape = []int{2, 4}
 	}
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, shape...), "start": randomTensor(2, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, shape...), "start": randomTensor(2, 2)}, nil}
 }
 
 // ifCase chooses by the sum of an input.
@@ -137,7 +140,7 @@ func ifCase(t *testing.T) controlCase {
 	addNode(g, "Greater", "sum zero", "positive")
 	addNode(g, "If", "positive", "y", subgraph("then_branch", yes, floatInfo("a", 2, 3)), subgraph("else_branch", no, floatInfo("b", 2, 3)))
 	addFloats(t, g, "zero", []int{}, 0)
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
 }
 
 // unharmedCase has a branch that would fail: it reads a row that is not there.
@@ -191,7 +194,7 @@ func dataConditionCase(t *testing.T) controlCase {
 	for i, v := range w.F {
 		w.F[i] = 1.5 + v*v/4
 	}
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2, 3), "w": w}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": w}, nil}
 }
 
 // nestedCase has an If in the body of a Loop, both decided by the data.
@@ -224,7 +227,7 @@ func recurrentCase(t *testing.T) controlCase {
 	addNode(g, "Add", "last total", "y")
 	addFloats(t, g, "limit", []int{}, 30)
 	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 7), initializer(t, "axis", []int{1}, 1))
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3), "r": randomTensor(3, 1, 9, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3), "r": randomTensor(3, 1, 9, 3)}, nil}
 }
 
 // optionalCase wraps a tensor and takes it out again where it is there.
@@ -237,7 +240,7 @@ func optionalCase(t *testing.T) controlCase {
 	addNode(g, "Optional", "s", "o")
 	addNode(g, "OptionalHasElement", "o", "there")
 	addNode(g, "If", "there", "y", subgraph("then_branch", yes, floatInfo("a", 2)), subgraph("else_branch", no, floatInfo("b", 2)))
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2)}, nil}
 }
 
 // mapCase builds a sequence from nothing, maps it, and uses its length.
@@ -259,7 +262,7 @@ func mapCase(t *testing.T) controlCase {
 	addNode(g, "Add", "scaled sum", "y0")
 	addNode(g, "Reshape", "y0 flat", "y")
 	g.Initializer = append(g.Initializer, initializer(t, "flat", []int{1}, -1))
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 2), "w": randomTensor(2, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2), "w": randomTensor(2, 2)}, nil}
 }
 
 // sequenceCase cuts a tensor up, changes the list and joins it again.
@@ -272,7 +275,7 @@ func sequenceCase(t *testing.T) controlCase {
 	addNode(g, "SequenceInsert", "less tail", "all")
 	addNode(g, "ConcatFromSequence", "all", "y", intAttr("axis", 0))
 	g.Initializer = append(g.Initializer, initializer(t, "one", []int{}, 1), initializer(t, "last", []int{}, -1), initializer(t, "two", []int{}, 2))
-	return controlCase{g, map[string]*Tensor{"x": randomTensor(1, 5, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 5, 3)}, nil}
 }
 
 // model makes a model of the case whose inputs and output y are declared.
@@ -282,7 +285,7 @@ func (c controlCase) model(t *testing.T) (*onnx.Model, []byte) {
 	for _, name := range slices.Sorted(keysOf(c.inputs)) {
 		c.g.Input = append(c.g.Input, typedInfo(name, c.inputs[name].Spec()))
 	}
-	out := typedInfo("y", Spec{Type: onnx.Float32})
+	out := typedInfo("y", op.Spec{Type: onnx.Float32})
 	out.GetType().GetTensorType().Shape = nil
 	c.g.Output = []*onnxpb.ValueInfoProto{out}
 	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}}}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 )
 
 // notDifferentiated lists operators that ONNX marks differentiable and that have
@@ -42,16 +45,16 @@ func standardMarks(t *testing.T) (list []marks) {
 func TestGradientsFollowTheStandard(t *testing.T) {
 	checked := 0
 	for _, m := range standardMarks(t) {
-		entries := table[m.op]
+		entries := table.Forms[m.op]
 		if len(entries) == 0 {
 			continue
 		}
 		checked++
 		marked := slices.Contains(m.inputs, "yes")
-		full := entries[0].grad == gradFull
+		full := entries[0].Grad == op.Full
 		switch {
 		case marked && !full && notDifferentiated[m.op] == "":
-			t.Errorf("%s: ONNX marks an input differentiable (%v), the table says %s", m.op, m.inputs, entries[0].grad)
+			t.Errorf("%s: ONNX marks an input differentiable (%v), the table says %s", m.op, m.inputs, entries[0].Grad)
 		case marked && full && notDifferentiated[m.op] != "":
 			t.Errorf("%s has a gradient: take it off the list", m.op)
 		}

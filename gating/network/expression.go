@@ -5,6 +5,9 @@ import (
 	"slices"
 
 	"github.com/chewxy/hm"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
@@ -16,9 +19,9 @@ type hmType = hm.Type
 // constants and slots.
 type nodeRun struct {
 	p     *Program
-	n     *node
-	in    []*Tensor
-	out   []*Tensor
+	n     *ir.Node
+	in    []*op.Tensor
+	out   []*op.Tensor
 	value []G.Value // Gorgonia's view of out
 	lease []*lease  // memory of out; nil for integers, which keep theirs
 	gated []int     // which inputs are children of the Gorgonia nodes, in their order
@@ -27,32 +30,32 @@ type nodeRun struct {
 
 // apply adds a node to the expression: one Gorgonia node for each output that
 // is read, over the gated inputs as children.
-func (p *Program) apply(n *node, children []*G.Node) error {
-	r := &nodeRun{p: p, n: n, out: make([]*Tensor, len(n.out)), value: make([]G.Value, len(n.out)), lease: make([]*lease, len(n.out))}
-	for i, v := range n.in {
+func (p *Program) apply(n *ir.Node, children []*G.Node) error {
+	r := &nodeRun{p: p, n: n, out: make([]*op.Tensor, len(n.Out)), value: make([]G.Value, len(n.Out)), lease: make([]*lease, len(n.Out))}
+	for i, v := range n.In {
 		r.in = append(r.in, p.source(v))
-		if v != nil && v.gated {
+		if v != nil && v.Gated {
 			r.gated = append(r.gated, i)
 		}
 	}
 	if len(children) != len(r.gated) {
-		return fmt.Errorf("node %q came back from onnx-go with %d inputs, it has %d", n.name, len(children), len(r.gated))
+		return fmt.Errorf("node %q came back from onnx-go with %d inputs, it has %d", n.Name, len(children), len(r.gated))
 	}
-	for k, v := range n.out {
+	for k, v := range n.Out {
 		if v == nil {
 			continue
 		}
-		if v.spec.IsFloat() {
-			r.out[k], r.lease[k] = &Tensor{Type: v.spec.Type, Shape: v.spec.Shape}, p.memory.lease(max(1, v.spec.Len()))
-			_, known := n.run.(frugal)
-			r.lease[k].kept = len(n.out) > 1 && !known // the gradient through one output may read another
+		if v.Spec.IsFloat() {
+			r.out[k], r.lease[k] = &op.Tensor{Type: v.Spec.Type, Shape: v.Spec.Shape}, p.memory.lease(max(1, v.Spec.Len()))
+			_, known := n.Run.(op.GradientReader)
+			r.lease[k].kept = len(n.Out) > 1 && !known // the gradient through one output may read another
 		} else {
-			all := NewTensor(padded(v.spec))
-			r.out[k], r.value[k] = clipped(all, v.spec), vectorOf(all)
+			all := op.NewTensor(padded(v.Spec))
+			r.out[k], r.value[k] = clipped(all, v.Spec), vectorOf(all)
 		}
 		expr, err := r.forward(k).Apply(children...)
 		if err != nil {
-			return fmt.Errorf("node %q (%s): %w", n.name, n.op, err)
+			return fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
 		}
 		p.exprs[v] = expr
 	}
@@ -61,23 +64,23 @@ func (p *Program) apply(n *node, children []*G.Node) error {
 
 // source is where a node's input is read: a constant, a slot filled by Load, or
 // for a gated input a tensor that is pointed at the child's value in every run.
-func (p *Program) source(v *value) *Tensor {
+func (p *Program) source(v *ir.Value) *op.Tensor {
 	switch {
 	case v == nil:
 		return nil
-	case v.known != nil:
-		return v.known
+	case v.Known != nil:
+		return v.Known
 	default:
-		return &Tensor{Type: v.spec.Type, Shape: v.spec.Shape}
+		return &op.Tensor{Type: v.Spec.Type, Shape: v.Spec.Shape}
 	}
 }
 
 // point directs the inputs at this step's elements, of the gated ones only those
 // that are given: what others held may belong to somebody else by now.
 func (r *nodeRun) point(given []int, in []G.Value) {
-	for i, v := range r.n.in {
-		if v != nil && !v.gated && v.known == nil {
-			from := r.p.slots[v.root()]
+	for i, v := range r.n.In {
+		if v != nil && !v.Gated && v.Known == nil {
+			from := r.p.slots[v.Root()]
 			r.in[i].F, r.in[i].I = from.F, from.I
 		}
 	}
@@ -97,18 +100,18 @@ func (r *nodeRun) point(given []int, in []G.Value) {
 // forward is the Gorgonia Op of output k. The node computes all its outputs when
 // the first of them is asked for in a step.
 func (r *nodeRun) forward(k int) *VectorOp {
-	op := &VectorOp{Name: r.n.op + " " + r.n.name, Out: typeOf(r.n.out[k].spec), Len: max(1, r.n.out[k].spec.Len())}
+	op := &VectorOp{Name: r.n.Op + " " + r.n.Name, Out: typeOf(r.n.Out[k].Spec), Len: max(1, r.n.Out[k].Spec.Len())}
 	for _, i := range r.gated {
-		op.In = append(op.In, typeOf(r.n.in[i].spec))
-		op.Diff = append(op.Diff, r.n.in[i].grad && r.n.out[k].grad)
+		op.In = append(op.In, typeOf(r.n.In[i].Spec))
+		op.Diff = append(op.Diff, r.n.In[i].Grad && r.n.Out[k].Grad)
 	}
 	op.lease = r.lease[k]
 	op.Run = func(in []G.Value) (G.Value, error) {
 		if r.step != r.p.ctx.Step {
 			r.point(r.gated, in)
 			r.takeOutputs()
-			if err := r.n.run.Forward(r.p.ctx, r.in, r.out); err != nil {
-				return nil, fmt.Errorf("node %q (%s): %w", r.n.name, r.n.op, err)
+			if err := r.n.Run.Forward(r.p.ctx, r.in, r.out); err != nil {
+				return nil, fmt.Errorf("node %q (%s): %w", r.n.Name, r.n.Op, err)
 			}
 			r.step = r.p.ctx.Step
 		}
@@ -122,10 +125,10 @@ func (r *nodeRun) forward(k int) *VectorOp {
 			}
 			need := r.readsOf(i, k)
 			var read G.Nodes
-			for _, i := range need.in {
+			for _, i := range need.In {
 				read = append(read, in[slices.Index(r.gated, i)])
 			}
-			if need.out {
+			if need.Out {
 				read = append(read, out)
 			}
 			g, err := r.backward(i, k, need).Apply(append(read, grad)...)
@@ -150,48 +153,48 @@ func (r *nodeRun) takeOutputs() {
 }
 
 // backward is the Gorgonia Op of the gradient with respect to input i through output k.
-func (r *nodeRun) backward(i, k int, need reads) *VectorOp {
-	spec := r.n.in[i].spec
-	dx := &Tensor{Type: spec.Type, Shape: spec.Shape}
-	dy := &Tensor{Type: r.n.out[k].spec.Type, Shape: r.n.out[k].spec.Shape}
-	op := &VectorOp{Name: fmt.Sprintf("gradient %d of %s %s", i, r.n.op, r.n.name), Out: FloatVector, Len: max(1, spec.Len())}
-	op.lease = r.p.memory.lease(op.Len)
-	for _, g := range need.in {
-		op.In = append(op.In, typeOf(r.n.in[g].spec))
+func (r *nodeRun) backward(i, k int, need op.Reads) *VectorOp {
+	spec := r.n.In[i].Spec
+	dx := &op.Tensor{Type: spec.Type, Shape: spec.Shape}
+	dy := &op.Tensor{Type: r.n.Out[k].Spec.Type, Shape: r.n.Out[k].Spec.Shape}
+	operator := &VectorOp{Name: fmt.Sprintf("gradient %d of %s %s", i, r.n.Op, r.n.Name), Out: FloatVector, Len: max(1, spec.Len())}
+	operator.lease = r.p.memory.lease(operator.Len)
+	for _, g := range need.In {
+		operator.In = append(operator.In, typeOf(r.n.In[g].Spec))
 	}
 	out := r.out
-	if need.out {
-		op.In = append(op.In, FloatVector)
+	if need.Out {
+		operator.In = append(operator.In, FloatVector)
 	} else {
 		out = withoutElements(r.out)
 	}
-	op.In = append(op.In, FloatVector)
-	op.Run = func(in []G.Value) (G.Value, error) {
-		r.point(need.in, in)
-		memory := op.lease.take()
+	operator.In = append(operator.In, FloatVector)
+	operator.Run = func(in []G.Value) (G.Value, error) {
+		r.point(need.In, in)
+		memory := operator.lease.take()
 		dx.F = memory[:spec.Len()]
 		dy.F = Floats(in[len(in)-1])[:dy.Len()]
-		if err := r.n.run.(Differentiable).Backward(r.p.ctx, i, k, r.in, out, dy, dx); err != nil {
-			return nil, fmt.Errorf("node %q (%s): gradient: %w", r.n.name, r.n.op, err)
+		if err := r.n.Run.(op.Differentiable).Backward(r.p.ctx, i, k, r.in, out, dy, dx); err != nil {
+			return nil, fmt.Errorf("node %q (%s): gradient: %w", r.n.Name, r.n.Op, err)
 		}
 		return NewVector(memory), nil
 	}
-	return op
+	return operator
 }
 
 // withoutElements is tensors of the same shapes.
-func withoutElements(list []*Tensor) []*Tensor {
-	shapes := make([]*Tensor, len(list))
+func withoutElements(list []*op.Tensor) []*op.Tensor {
+	shapes := make([]*op.Tensor, len(list))
 	for i, t := range list {
 		if t != nil {
-			shapes[i] = &Tensor{Type: t.Type, Shape: t.Shape}
+			shapes[i] = &op.Tensor{Type: t.Type, Shape: t.Shape}
 		}
 	}
 	return shapes
 }
 
 // typeOf is the Gorgonia type of a value.
-func typeOf(s Spec) hm.Type {
+func typeOf(s op.Spec) hm.Type {
 	if s.IsFloat() {
 		return FloatVector
 	}
@@ -199,11 +202,11 @@ func typeOf(s Spec) hm.Type {
 }
 
 // padded is a spec with the elements of s, but at least one: Gorgonia has no empty vectors.
-func padded(s Spec) Spec { return Spec{s.Type, []int{max(1, s.Len())}} }
+func padded(s op.Spec) op.Spec { return op.Spec{Type: s.Type, Shape: []int{max(1, s.Len())}} }
 
 // clipped is a tensor of spec s over the first elements of t.
-func clipped(t *Tensor, s Spec) *Tensor {
-	c := &Tensor{Type: s.Type, Shape: s.Shape}
+func clipped(t *op.Tensor, s op.Spec) *op.Tensor {
+	c := &op.Tensor{Type: s.Type, Shape: s.Shape}
 	if s.IsFloat() {
 		c.F = t.F[:s.Len()]
 	} else {
@@ -213,7 +216,7 @@ func clipped(t *Tensor, s Spec) *Tensor {
 }
 
 // vectorOf is Gorgonia's view of a tensor's elements.
-func vectorOf(t *Tensor) G.Value {
+func vectorOf(t *op.Tensor) G.Value {
 	if t.Spec().IsFloat() {
 		return NewVector(t.F)
 	}
@@ -222,12 +225,12 @@ func vectorOf(t *Tensor) G.Value {
 
 // readsOf is what the gradient of a node's output k with respect to input i reads,
 // inputs only where a coefficient reaches them.
-func (r *nodeRun) readsOf(i, k int) reads {
-	f, ok := r.n.run.(frugal)
+func (r *nodeRun) readsOf(i, k int) op.Reads {
+	f, ok := r.n.Run.(op.GradientReader)
 	if !ok {
-		return reads{in: r.gated, out: true}
+		return op.Reads{In: r.gated, Out: true}
 	}
 	need := f.GradientReads(i, k)
-	need.in = slices.DeleteFunc(slices.Clone(r.gated), func(g int) bool { return !slices.Contains(need.in, g) })
+	need.In = slices.DeleteFunc(slices.Clone(r.gated), func(g int) bool { return !slices.Contains(need.In, g) })
 	return need
 }

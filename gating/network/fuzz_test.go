@@ -9,6 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -39,10 +43,10 @@ func oneOf[T any](m *graphMaker, list []T) T {
 
 // allOperators are the names of operators and expansions, with their domains.
 var allOperators = func() (list []string) {
-	for k := range table {
+	for k := range table.Forms {
 		list = append(list, k)
 	}
-	for name := range expansions {
+	for name := range expand.Operators {
 		list = append(list, name)
 	}
 	slices.Sort(list)
@@ -150,12 +154,12 @@ func addTensor[T float32 | int64 | bool](g *onnxpb.GraphProto, name string, shap
 }
 
 // inputs are what the graph is run on.
-func (m *graphMaker) inputs() map[string]*Tensor {
-	return map[string]*Tensor{"x": randomTensor(3, 2, 3), "image": randomTensor(4, 1, 2, 5, 5), "ids": intTensor(1, 0)}
+func (m *graphMaker) inputs() map[string]*op.Tensor {
+	return map[string]*op.Tensor{"x": randomTensor(3, 2, 3), "image": randomTensor(4, 1, 2, 5, 5), "ids": intTensor(1, 0)}
 }
 
 // lower lowers the graph for one output, with w and kernel as mixtures.
-func (m *graphMaker) lower(output string) (*Graph, map[string]*Tensor, error) {
+func (m *graphMaker) lower(output string) (*Graph, map[string]*op.Tensor, error) {
 	p := &onnxpb.ModelProto{IrVersion: proto.Int64(9), Graph: m.graph}
 	for _, domain := range []string{"", "com.microsoft", "ai.onnx.ml"} {
 		p.OpsetImport = append(p.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(m.opset)})
@@ -172,7 +176,7 @@ func (m *graphMaker) lower(output string) (*Graph, map[string]*Tensor, error) {
 	for i, name := range []string{"w", "kernel"} {
 		shape := [][]int{{3, 3}, {2, 2, 3, 3}}[i]
 		v := [][]float32{randomTensor(uint64(i)+1, shape...).F, randomTensor(uint64(i)+7, shape...).F}
-		c.Params = append(c.Params, Param{Name: name, Sites: sitesOf(model, name), Shape: shape, Values: v, Gate: i, Axis: -1})
+		c.Params = append(c.Params, ir.Param{Name: name, Sites: sitesOf(model, name), Shape: shape, Values: v, Gate: i, Axis: -1})
 	}
 	g, err := Lower(model, c)
 	return g, inputs, err
@@ -184,8 +188,8 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 	if err == nil {
 		_, err = NewRunner(g, nil).Run(inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}})
 	}
-	if err == nil && g.lowered.outputs[0].IsFloat() && g.lowered.outputs[0].value.gated {
-		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil && !errors.Is(e, ErrUnsupported) {
+	if err == nil && g.lowered.Outputs[0].IsFloat() && g.lowered.Outputs[0].Value.Gated {
+		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil && !errors.Is(e, op.ErrUnsupported) {
 			t.Errorf("gradient: %v\n%v", e, m.graph.GetNode())
 		}
 	}
@@ -194,7 +198,7 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 		return true
 	case strings.Contains(err.Error(), "internal check failed"):
 		t.Errorf("%v\n%v", err, m.graph.GetNode())
-	case !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrShape) && !errors.Is(err, onnx.ErrInvalid):
+	case !errors.Is(err, op.ErrUnsupported) && !errors.Is(err, op.ErrShape) && !errors.Is(err, onnx.ErrInvalid):
 		t.Errorf("an error of no known kind: %v\n%v", err, m.graph.GetNode())
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -54,12 +55,12 @@ func (d draw) retype(c *gradCase) {
 	if v == nil {
 		return
 	}
-	to := NewTensor(Spec{[]onnx.DataType{onnx.Float32, onnx.Float16, onnx.Float64, onnx.Int64, onnx.Int32, onnx.Uint8, onnx.Bool}[d.IntN(7)], v.Shape})
+	to := op.NewTensor(op.Spec{Type: []onnx.DataType{onnx.Float32, onnx.Float16, onnx.Float64, onnx.Int64, onnx.Int32, onnx.Uint8, onnx.Bool}[d.IntN(7)], Shape: v.Shape})
 	for e := range to.Len() {
 		if to.F != nil {
-			to.F[e] = float32(v.number(e))
+			to.F[e] = float32(number(v, e))
 		} else {
-			to.I[e] = wrapInt(to.Type, int64(v.number(e)))
+			to.I[e] = op.WrapInt(to.Type, int64(number(v, e)))
 		}
 	}
 	c.inputs[i] = to
@@ -81,8 +82,8 @@ func tryNode(t *testing.T, c gradCase) (ran bool) {
 		_, err = NewRunner(g, nil).Run(data, coeffs)
 	}
 	for k := range 4 {
-		if err == nil && k < len(g.Outputs()) && g.lowered.outputs[k].IsFloat() && g.lowered.outputs[k].value.gated {
-			if _, e := outputGradient(g, k, data, coeffs); e != nil && !errors.Is(e, ErrUnsupported) {
+		if err == nil && k < len(g.Outputs()) && g.lowered.Outputs[k].IsFloat() && g.lowered.Outputs[k].Value.Gated {
+			if _, e := outputGradient(g, k, data, coeffs); e != nil && !errors.Is(e, op.ErrUnsupported) {
 				t.Errorf("%s: gradient of output %d: %v\n%v", c.op, k, e, describe(c))
 			}
 		}
@@ -92,7 +93,7 @@ func tryNode(t *testing.T, c gradCase) (ran bool) {
 		return true
 	case strings.Contains(err.Error(), "internal check failed"):
 		t.Errorf("%v\n%v", err, describe(c))
-	case !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrShape) && !errors.Is(err, onnx.ErrInvalid):
+	case !errors.Is(err, op.ErrUnsupported) && !errors.Is(err, op.ErrShape) && !errors.Is(err, onnx.ErrInvalid):
 		t.Errorf("an error of no known kind: %v\n%v", err, describe(c))
 	}
 	return false

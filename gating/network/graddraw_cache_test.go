@@ -1,6 +1,9 @@
 package network
 
-import "github.com/softmerge/softmerge/onnx"
+import (
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // aDeformConv draws samples that a step does not take across a pixel, some of them outside the image.
 func (d draw) aDeformConv() gradCase {
@@ -14,11 +17,11 @@ func (d draw) aDeformConv() gradCase {
 	c := gradCase{op: "DeformConv", opset: 22, step: 1.0 / 512, attrs: attrs{
 		intAttr("group", int64(group)), intAttr("offset_group", int64(fields)), intsAttr("strides", int64(stride), int64(stride)),
 		intsAttr("dilations", int64(dilation), int64(dilation)), intsAttr("pads", 0, 0, 0, 1)}}
-	offset := NewTensor(Spec{onnx.Float32, []int{n, 2 * fields * kh * kw, oh, ow}})
+	offset := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2 * fields * kh * kw, oh, ow}})
 	for i := range offset.F {
 		offset.F[i] = float32(d.between(-2, 1)) + 0.2 + 0.6*d.Float32()
 	}
-	c.inputs = []*Tensor{d.tensor(n, channels, h, w), d.tensor(maps, channels/group, kh, kw), offset}
+	c.inputs = []*op.Tensor{d.tensor(n, channels, h, w), d.tensor(maps, channels/group, kh, kw), offset}
 	if d.IntN(2) == 0 {
 		c.inputs = append(c.inputs, d.tensor(maps))
 		if d.IntN(2) == 0 {
@@ -36,7 +39,7 @@ func (d draw) aCumProd() gradCase {
 	if len(x.F) > 1 {
 		x.F[d.IntN(len(x.F))] = 0
 	}
-	return gradCase{op: "CumProd", opset: 26, attrs: append(d.flag("exclusive"), d.flag("reverse")...), inputs: []*Tensor{x, intTensor(given)}}
+	return gradCase{op: "CumProd", opset: 26, attrs: append(d.flag("exclusive"), d.flag("reverse")...), inputs: []*op.Tensor{x, intTensor(given)}}
 }
 
 // aTensorScatter draws both modes, every axis but the first, and places or none.
@@ -46,7 +49,7 @@ func (d draw) aTensorScatter() gradCase {
 	update := append([]int{}, shape...)
 	update[axis] = d.between(0, shape[axis])
 	c := gradCase{op: "TensorScatter", opset: 24, attrs: append(d.one("mode", "linear", "circular"), intAttr("axis", int64(axis-len(shape)*d.IntN(2)))),
-		inputs: []*Tensor{d.scaled(shape...), d.scaled(update...)}}
+		inputs: []*op.Tensor{d.scaled(shape...), d.scaled(update...)}}
 	if d.IntN(3) > 0 {
 		last := shape[axis] - update[axis]
 		if string(c.attrs[0].S) == "circular" {

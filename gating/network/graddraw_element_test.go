@@ -4,20 +4,21 @@ import (
 	"math"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // small draws a shape of at most 24 elements, with axes of length 0 and 1 among them.
 func (d draw) small() []int {
 	for {
-		if s := d.shape(d.IntN(5)); sizeOf(s) <= 24 {
+		if s := d.shape(d.IntN(5)); op.SizeOf(s) <= 24 {
 			return s
 		}
 	}
 }
 
 // scaled draws a tensor with elements of usual, tiny or large size.
-func (d draw) scaled(shape ...int) *Tensor {
+func (d draw) scaled(shape ...int) *op.Tensor {
 	t := d.tensor(shape...)
 	size := []float32{1, 1, 1e-4, 1e4}[d.IntN(4)]
 	for i := range t.F {
@@ -27,8 +28,8 @@ func (d draw) scaled(shape ...int) *Tensor {
 }
 
 // distinct draws a tensor whose elements are at least gap apart, in any order.
-func (d draw) distinct(gap float32, shape ...int) *Tensor {
-	t := NewTensor(Spec{onnx.Float32, shape})
+func (d draw) distinct(gap float32, shape ...int) *op.Tensor {
+	t := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: shape})
 	for i, p := range d.Perm(t.Len()) {
 		t.F[i] = gap * (float32(p-t.Len()/2) + d.Float32()/4)
 	}
@@ -36,12 +37,12 @@ func (d draw) distinct(gap float32, shape ...int) *Tensor {
 }
 
 // inRange draws a tensor with elements between low and high.
-func (d draw) inRange(low, high float64, shape ...int) *Tensor {
+func (d draw) inRange(low, high float64, shape ...int) *op.Tensor {
 	return drawn(d.Rand, low, high, shape)
 }
 
 // clearOf moves elements that are nearer than margin to a number away from it.
-func clearOf(t *Tensor, margin float32, numbers ...float32) *Tensor {
+func clearOf(t *op.Tensor, margin float32, numbers ...float32) *op.Tensor {
 	for i, v := range t.F {
 		for _, k := range numbers {
 			if v-k < margin && k-v < margin {
@@ -90,7 +91,7 @@ func unaryDraws() map[string]func(d draw) gradCase {
 	for form, cases := range byForm {
 		list[form] = byAll(func(d draw) gradCase {
 			u := cases[d.IntN(len(cases))]
-			return gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*Tensor{u.draw(d.Rand, d.small()...)}}
+			return gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*op.Tensor{u.draw(d.Rand, d.small()...)}}
 		})
 	}
 	return list
@@ -115,7 +116,7 @@ func binaryDraws() map[string]func(d draw) gradCase {
 				}
 				x, y := drawn(d.Rand, b.a[0], b.a[1], shapes[0]), drawn(d.Rand, b.b[0], b.b[1], shapes[1])
 				if apart(x, y, out, b.margin) {
-					return gradCase{op: b.op, opset: 15, attrs: b.attrs, inputs: []*Tensor{x, y}}
+					return gradCase{op: b.op, opset: 15, attrs: b.attrs, inputs: []*op.Tensor{x, y}}
 				}
 			}
 		})
@@ -136,11 +137,11 @@ func several(op string) func(d draw) gradCase {
 }
 
 // aFoldedBias draws Gelu of a sum with a vector.
-func aFoldedBias(op string) func(d draw) gradCase {
+func aFoldedBias(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		x := append(d.shape(d.IntN(3)), d.between(1, 5))
-		c := gradCase{op: op, domain: "com.microsoft", opset: 1, inputs: []*Tensor{d.tensor(x...), d.tensor(x[len(x)-1])}}
-		if op == "FastGelu" && d.IntN(3) == 0 {
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.tensor(x...), d.tensor(x[len(x)-1])}}
+		if operator == "FastGelu" && d.IntN(3) == 0 {
 			c.inputs = c.inputs[:1]
 		}
 		return c
@@ -150,7 +151,7 @@ func aFoldedBias(op string) func(d draw) gradCase {
 // aClip draws bounds as attributes and as inputs, both there or one.
 func (d draw) aClip() gradCase {
 	low, high := float32(-0.5), float32(0.75)
-	c := gradCase{op: "Clip", opset: 13, inputs: []*Tensor{clearOf(d.tensor(d.small()...), 0.1, low, high)}}
+	c := gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{clearOf(d.tensor(d.small()...), 0.1, low, high)}}
 	switch d.IntN(4) {
 	case 0:
 		c.opset, c.attrs = 6, attrs{floatAttr("min", low), floatAttr("max", high)}
@@ -167,29 +168,29 @@ func (d draw) aClip() gradCase {
 // aWhere draws three shapes that broadcast to each other.
 func (d draw) aWhere() gradCase {
 	_, shapes := pairShapes(d.Rand, 24)
-	cond := NewTensor(Spec{onnx.Bool, shapes[0]})
+	cond := op.NewTensor(op.Spec{Type: onnx.Bool, Shape: shapes[0]})
 	for i := range cond.I {
 		cond.I[i] = int64(d.IntN(2))
 	}
-	return gradCase{op: "Where", opset: 16, inputs: []*Tensor{cond, d.scaled(shapes[1]...), d.scaled(shapes[2]...)}}
+	return gradCase{op: "Where", opset: 16, inputs: []*op.Tensor{cond, d.scaled(shapes[1]...), d.scaled(shapes[2]...)}}
 }
 
 // aCast draws conversions between floats that keep every element.
 func (d draw) aCast() gradCase {
 	to := []onnx.DataType{onnx.Float32, onnx.Float64}[d.IntN(2)]
-	return gradCase{op: "Cast", opset: 19, attrs: attrs{intAttr("to", int64(to))}, inputs: []*Tensor{d.scaled(d.small()...)}}
+	return gradCase{op: "Cast", opset: 19, attrs: attrs{intAttr("to", int64(to))}, inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
 func (d draw) aCastLike() gradCase {
-	like := NewTensor(Spec{onnx.Float64, []int{1}})
-	return gradCase{op: "CastLike", opset: 19, inputs: []*Tensor{d.scaled(d.small()...), like}, wrt: []int{0}, known: []int{1}}
+	like := op.NewTensor(op.Spec{Type: onnx.Float64, Shape: []int{1}})
+	return gradCase{op: "CastLike", opset: 19, inputs: []*op.Tensor{d.scaled(d.small()...), like}, wrt: []int{0}, known: []int{1}}
 }
 
 // aChannelMap draws the linear maps of opset 1.
-func aChannelMap(op string) func(d draw) gradCase {
+func aChannelMap(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
-		c := gradCase{op: op, opset: 1, inputs: []*Tensor{d.scaled(d.small()...)}}
-		switch op {
+		c := gradCase{op: operator, opset: 1, inputs: []*op.Tensor{d.scaled(d.small()...)}}
+		switch operator {
 		case "Affine":
 			c.attrs = attrs{floatAttr("alpha", 1.5), floatAttr("beta", -0.25)}
 		case "Scale":
@@ -207,7 +208,7 @@ func aChannelMap(op string) func(d draw) gradCase {
 
 func (d draw) aScaler() gradCase {
 	n := d.between(1, 4)
-	c := gradCase{op: "Scaler", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.tensor(d.IntN(4), n)}}
+	c := gradCase{op: "Scaler", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{d.tensor(d.IntN(4), n)}}
 	for _, name := range []string{"offset", "scale"} {
 		if k := []int{0, 1, n}[d.IntN(3)]; k > 0 {
 			c.attrs = append(c.attrs, floatsAttr(name, d.inRange(0.5, 2, k).F...))
@@ -222,9 +223,9 @@ func (d draw) aNormalizer() gradCase {
 		x.F[i] = float32(math.Abs(float64(v))) + 0.3
 	}
 	if norm := d.one("norm", "MAX", "L1", "L2"); string(norm[0].S) != "MAX" {
-		return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: norm, inputs: []*Tensor{clearOf(d.tensor(x.Shape...), 0.1, 0)}}
+		return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: norm, inputs: []*op.Tensor{clearOf(d.tensor(x.Shape...), 0.1, 0)}}
 	}
-	return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.distinct(0.2, 1, 5)}}
+	return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{d.distinct(0.2, 1, 5)}}
 }
 
 func (d draw) someFeatures() gradCase {
@@ -234,7 +235,7 @@ func (d draw) someFeatures() gradCase {
 	for i := range picks {
 		picks[i] = int64(d.IntN(n))
 	}
-	return gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*Tensor{d.scaled(x...), intTensor(picks...)}}
+	return gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{d.scaled(x...), intTensor(picks...)}}
 }
 
 var _ = addDraws(unaryDraws())

@@ -1,8 +1,15 @@
 package network
 
 import (
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// Inputs of GroupQueryAttention.
+const (
+	gqaPastKey = 3
+	gqaLengths = 5
 )
 
 // groupQueries are forms of GroupQueryAttention with heads of a width: a prompt, or new keys behind a past.
@@ -11,23 +18,23 @@ func groupQueries(seed uint64, d int) map[string]gradCase {
 	x, b, k, s, p := a.x, a.b, a.h, a.s, a.p
 	h := 2 * k
 	type list = []*onnxpb.AttributeProto
-	total := func(n int) *Tensor { return &Tensor{Type: onnx.Int32, Shape: []int{1}, I: []int64{int64(n)}} }
-	lengths := func(n int) *Tensor {
-		t := NewTensor(Spec{onnx.Int32, []int{b}})
+	total := func(n int) *op.Tensor { return &op.Tensor{Type: onnx.Int32, Shape: []int{1}, I: []int64{int64(n)}} }
+	lengths := func(n int) *op.Tensor {
+		t := op.NewTensor(op.Spec{Type: onnx.Int32, Shape: []int{b}})
 		for i := range t.I {
 			t.I[i] = int64(n - 1)
 		}
 		return t
 	}
-	form := func(extra list, in ...*Tensor) gradCase {
+	form := func(extra list, in ...*op.Tensor) gradCase {
 		n := list{intAttr("num_heads", int64(h)), intAttr("kv_num_heads", int64(k))}
 		return gradCase{op: "GroupQueryAttention", domain: "com.microsoft", opset: 1, outputs: 3, attrs: append(n, extra...), inputs: in}
 	}
-	prompt := func(extra list, more ...*Tensor) gradCase {
-		return form(extra, append([]*Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*d), nil, nil, lengths(s), total(s)}, more...)...)
+	prompt := func(extra list, more ...*op.Tensor) gradCase {
+		return form(extra, append([]*op.Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*d), nil, nil, lengths(s), total(s)}, more...)...)
 	}
-	decode := func(extra list, more ...*Tensor) gradCase {
-		return form(extra, append([]*Tensor{x(b, 1, h*d), x(b, 1, k*d), x(b, 1, k*d), x(b, k, p, d), x(b, k, p, d), lengths(p + 1), total(p + 1)}, more...)...)
+	decode := func(extra list, more ...*op.Tensor) gradCase {
+		return form(extra, append([]*op.Tensor{x(b, 1, h*d), x(b, 1, k*d), x(b, 1, k*d), x(b, k, p, d), x(b, k, p, d), lengths(p + 1), total(p + 1)}, more...)...)
 	}
 	rotary := list{intAttr("do_rotary", 1)}
 	ragged := decode(rotary, x(9, d/2), x(9, d/2))
@@ -61,8 +68,8 @@ func linearAttentions(seed uint64) map[string]gradCase {
 	a := newAttentionShapes(seed)
 	x, b, k, s, d, v := a.x, a.b, a.h, a.s, a.d, a.v
 	h := 2 * k
-	form := func(rule string, in ...*Tensor) gradCase {
-		in = append([]*Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*v)}, in...)
+	form := func(rule string, in ...*op.Tensor) gradCase {
+		in = append([]*op.Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*v)}, in...)
 		return gradCase{op: "LinearAttention", opset: 27, outputs: 2, inputs: in,
 			attrs: attrs{stringAttr("update_rule", rule), intAttr("q_num_heads", int64(h)), intAttr("kv_num_heads", int64(k))}}
 	}
@@ -90,7 +97,7 @@ func fusedLinear(seed uint64) map[string]gradCase {
 
 func (d draw) aCausalConv() gradCase {
 	b, c, n, k := d.between(1, 2), d.between(1, 3), d.between(1, 4), d.between(1, 4)
-	g := gradCase{op: "CausalConvWithState", opset: 27, outputs: 2, attrs: d.one("activation", "none", "silu", "swish"), inputs: []*Tensor{d.tensor(b, c, n), d.tensor(c, 1, k), nil}}
+	g := gradCase{op: "CausalConvWithState", opset: 27, outputs: 2, attrs: d.one("activation", "none", "silu", "swish"), inputs: []*op.Tensor{d.tensor(b, c, n), d.tensor(c, 1, k), nil}}
 	if d.IntN(2) == 0 {
 		g.inputs[2] = d.tensor(c)
 	}
@@ -102,13 +109,13 @@ func (d draw) aCausalConv() gradCase {
 
 func (d draw) aFlexAttention() gradCase {
 	b, k, s, t, e := d.between(1, 2), d.between(1, 2), d.between(1, 3), d.between(1, 3), d.between(1, 4)
-	body := func(name, op, number string) *onnxpb.AttributeProto {
-		g := bodyOf(typedInfo("in", Spec{Type: onnx.Float32}))
-		addNode(g, op, "in "+number, "out")
+	body := func(name, operator, number string) *onnxpb.AttributeProto {
+		g := bodyOf(typedInfo("in", op.Spec{Type: onnx.Float32}))
+		addNode(g, operator, "in "+number, "out")
 		addTensor(g, number, []int{}, []float32{1.5})
-		return subgraph(name, g, typedInfo("out", Spec{Type: onnx.Float32}))
+		return subgraph(name, g, typedInfo("out", op.Spec{Type: onnx.Float32}))
 	}
-	c := gradCase{op: "FlexAttention", domain: "ai.onnx.preview", opset: 1, inputs: []*Tensor{d.tensor(b, 2*k, s, e), d.tensor(b, k, t, e), d.tensor(b, k, t, d.between(1, 3))}}
+	c := gradCase{op: "FlexAttention", domain: "ai.onnx.preview", opset: 1, inputs: []*op.Tensor{d.tensor(b, 2*k, s, e), d.tensor(b, k, t, e), d.tensor(b, k, t, d.between(1, 3))}}
 	if d.IntN(2) == 0 {
 		c.attrs = attrs{floatAttr("scale", 0.3), body("score_mod", "Mul", "factor")}
 	}
@@ -119,30 +126,30 @@ func (d draw) aFlexAttention() gradCase {
 }
 
 // aRuntimeImage draws the operators that ONNX Runtime has for diffusion models and for images with their channels last.
-func aRuntimeImage(op string) func(d draw) gradCase {
+func aRuntimeImage(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		n, h, w, channels := d.between(1, 2), d.between(2, 3), d.between(2, 3), 4
-		c := gradCase{op: op, domain: "com.microsoft", opset: 1, inputs: []*Tensor{d.tensor(n, h, w, channels)}}
-		switch op {
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.tensor(n, h, w, channels)}}
+		switch operator {
 		case "BiasAdd":
-			c.inputs = []*Tensor{d.tensor(n, h, w), d.tensor(w), d.tensor(n, h, w)}
+			c.inputs = []*op.Tensor{d.tensor(n, h, w), d.tensor(w), d.tensor(n, h, w)}
 		case "BiasSplitGelu":
-			c.inputs = []*Tensor{d.tensor(n, h, 2*w), d.tensor(2 * w)}
+			c.inputs = []*op.Tensor{d.tensor(n, h, 2*w), d.tensor(2 * w)}
 		case "GroupNorm", "SkipGroupNorm":
 			c.attrs = attrs{intAttr("groups", 2), intAttr("activation", int64(d.IntN(2))), floatAttr("epsilon", 0.01)}
 			c.inputs = append(c.inputs, d.tensor(channels), d.tensor(channels))
-			if op == "GroupNorm" && d.IntN(2) == 0 {
+			if operator == "GroupNorm" && d.IntN(2) == 0 {
 				c.attrs, c.inputs[0] = append(c.attrs, intAttr("channels_last", 0)), d.tensor(n, channels, h, w)
 			}
-			if op == "SkipGroupNorm" {
+			if operator == "SkipGroupNorm" {
 				c.outputs = 2
-				c.inputs = append(c.inputs, [][]*Tensor{{d.tensor(n, channels), d.tensor(channels)}, {d.tensor(n, h, w, channels)}}[d.IntN(2)]...)
+				c.inputs = append(c.inputs, [][]*op.Tensor{{d.tensor(n, channels), d.tensor(channels)}, {d.tensor(n, h, w, channels)}}[d.IntN(2)]...)
 			}
 		case "NhwcMaxPool":
 			c.inputs[0], c.attrs = d.distinct(0.2, n, h, w, channels), attrs{intsAttr("kernel_shape", 2, 2)}
 		default:
 			c.inputs = append(c.inputs, d.tensor(3, channels, 2, 2), d.tensor(3))
-			if op == "NhwcFusedConv" {
+			if operator == "NhwcFusedConv" {
 				c.attrs, c.inputs = d.one("activation", "Tanh", "Sigmoid"), append(c.inputs, d.tensor(n, h-1, w-1, 3))
 			}
 		}

@@ -3,6 +3,7 @@ package network
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -16,7 +17,7 @@ func (d draw) perhapsEmpty(shape []int) {
 func (d draw) aConv() gradCase {
 	list, x, w := convCase(d.Rand, d.between(1, 3))
 	d.perhapsEmpty(x)
-	c := gradCase{op: "Conv", opset: 11, attrs: list, inputs: []*Tensor{d.scaled(x...), d.scaled(w...)}}
+	c := gradCase{op: "Conv", opset: 11, attrs: list, inputs: []*op.Tensor{d.scaled(x...), d.scaled(w...)}}
 	if d.IntN(2) == 0 {
 		c.inputs = append(c.inputs, d.tensor(w[0]))
 	}
@@ -26,7 +27,7 @@ func (d draw) aConv() gradCase {
 func (d draw) aConvTranspose() gradCase {
 	list, x, w := transposeCase(d.Rand, d.between(1, 3))
 	d.perhapsEmpty(x)
-	c := gradCase{op: "ConvTranspose", opset: 11, attrs: list, inputs: []*Tensor{d.scaled(x...), d.scaled(w...)}}
+	c := gradCase{op: "ConvTranspose", opset: 11, attrs: list, inputs: []*op.Tensor{d.scaled(x...), d.scaled(w...)}}
 	if d.IntN(2) == 0 {
 		c.inputs = append(c.inputs, d.tensor(w[1]*int(list[0].GetI())))
 	}
@@ -44,7 +45,7 @@ func (d draw) aFusedConv() gradCase {
 		}
 	}
 	c := gradCase{op: "FusedConv", domain: "com.microsoft", opset: 1, attrs: d.one("activation", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid"),
-		inputs: []*Tensor{x, w, d.inRange(-0.2, 0.2, 3), z}}
+		inputs: []*op.Tensor{x, w, d.inRange(-0.2, 0.2, 3), z}}
 	if string(c.attrs[0].S) == "Clip" {
 		c.attrs = append(c.attrs, floatsAttr("activation_params", -3, 0))
 	}
@@ -87,7 +88,7 @@ func (d draw) aMatMul() gradCase {
 	case 1:
 		b = []int{k}
 	}
-	return gradCase{op: "MatMul", opset: 13, inputs: []*Tensor{d.scaled(a...), d.scaled(b...)}}
+	return gradCase{op: "MatMul", opset: 13, inputs: []*op.Tensor{d.scaled(a...), d.scaled(b...)}}
 }
 
 // aFusedMatMul draws which operands are transposed.
@@ -121,12 +122,12 @@ func (d draw) anEinsum() gradCase {
 			terms[2] = letters[i:i+1] + terms[2]
 		}
 	}
-	return gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", terms[0]+","+terms[1]+"->"+terms[2])}, inputs: []*Tensor{d.tensor(shapes[0]...), d.tensor(shapes[1]...)}}
+	return gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", terms[0]+","+terms[1]+"->"+terms[2])}, inputs: []*op.Tensor{d.tensor(shapes[0]...), d.tensor(shapes[1]...)}}
 }
 
 func (d draw) aDet() gradCase {
 	n := d.between(1, 4)
-	return gradCase{op: "Det", opset: 22, inputs: []*Tensor{d.tensor(append(d.shape(d.IntN(3)), n, n)...)}}
+	return gradCase{op: "Det", opset: 22, inputs: []*op.Tensor{d.tensor(append(d.shape(d.IntN(3)), n, n)...)}}
 }
 
 // anInverse draws matrices far from singular.
@@ -138,21 +139,21 @@ func (d draw) anInverse() gradCase {
 			x.F[i+k*n+(k+1)%n] += 1.5
 		}
 	}
-	return gradCase{op: "Inverse", domain: "com.microsoft", opset: 1, inputs: []*Tensor{x}}
+	return gradCase{op: "Inverse", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{x}}
 }
 
 func (d draw) aDistance() gradCase {
 	w := d.between(1, 4)
-	return gradCase{op: "CDist", domain: "com.microsoft", opset: 1, attrs: d.one("metric", "sqeuclidean", "euclidean"), inputs: []*Tensor{d.tensor(d.IntN(4), w), d.tensor(d.between(1, 3), w)}}
+	return gradCase{op: "CDist", domain: "com.microsoft", opset: 1, attrs: d.one("metric", "sqeuclidean", "euclidean"), inputs: []*op.Tensor{d.tensor(d.IntN(4), w), d.tensor(d.between(1, 3), w)}}
 }
 
 // aPool draws windows over elements whose order a step does not change.
-func aPool(op string) func(d draw) gradCase {
+func aPool(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		list, x := poolCase(d.Rand, d.between(1, 3))
 		d.perhapsEmpty(x)
-		c := gradCase{op: op, opset: 19, inputs: []*Tensor{d.distinct(0.2, x...)}, attrs: list}
-		switch op {
+		c := gradCase{op: operator, opset: 19, inputs: []*op.Tensor{d.distinct(0.2, x...)}, attrs: list}
+		switch operator {
 		case "AveragePool":
 			c.attrs = append(d.flag("count_include_pad"), list...)
 			c.inputs[0] = d.scaled(x...)
@@ -174,17 +175,17 @@ func aPool(op string) func(d draw) gradCase {
 // aMaxUnpool draws places that no two elements share.
 func (d draw) aMaxUnpool() gradCase {
 	h, w := d.between(1, 3), d.between(1, 3)
-	places := NewTensor(Spec{onnx.Int64, []int{1, 1, h, w}})
+	places := op.NewTensor(op.Spec{Type: onnx.Int64, Shape: []int{1, 1, h, w}})
 	for i, p := range d.Perm(4 * h * w)[:h*w] {
 		places.I[i] = int64(p)
 	}
-	return gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}, inputs: []*Tensor{d.tensor(1, 1, h, w), places}}
+	return gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}, inputs: []*op.Tensor{d.tensor(1, 1, h, w), places}}
 }
 
 // aRoiAlign draws boxes, which have no gradient.
 func (d draw) aRoiAlign() gradCase {
 	boxes := floatTensor([]int{2, 4}, d.Float32(), d.Float32(), 3+d.Float32(), 4+d.Float32(), -2, 1.3, 6, 5.2)
-	c := gradCase{op: "RoiAlign", opset: []int64{10, 16}[d.IntN(2)], wrt: []int{0}, inputs: []*Tensor{d.tensor(2, 2, 5, 6), boxes, intTensor(int64(d.IntN(2)), 1)},
+	c := gradCase{op: "RoiAlign", opset: []int64{10, 16}[d.IntN(2)], wrt: []int{0}, inputs: []*op.Tensor{d.tensor(2, 2, 5, 6), boxes, intTensor(int64(d.IntN(2)), 1)},
 		attrs: append(d.one("mode", "avg", "max"), intAttr("sampling_ratio", int64(d.IntN(3))), intAttr("output_height", int64(d.between(1, 3))), intAttr("output_width", 2), floatAttr("spatial_scale", 0.8))}
 	if string(c.attrs[0].S) == "max" {
 		c.step, c.tol = 1.0/4096, 5e-3
@@ -194,7 +195,7 @@ func (d draw) aRoiAlign() gradCase {
 
 func (d draw) aMaxRoiPool() gradCase {
 	boxes := floatTensor([]int{2, 5}, 0, 0, 0, 3, 2, 1, 1, 1, 4, 3)
-	return gradCase{op: "MaxRoiPool", opset: 1, wrt: []int{0}, step: 1.0 / 1024, inputs: []*Tensor{d.distinct(0.2, 2, 1, 4, 5), boxes}, attrs: attrs{intsAttr("pooled_shape", int64(d.between(1, 3)), 2)}}
+	return gradCase{op: "MaxRoiPool", opset: 1, wrt: []int{0}, step: 1.0 / 1024, inputs: []*op.Tensor{d.distinct(0.2, 2, 1, 4, 5), boxes}, attrs: attrs{intsAttr("pooled_shape", int64(d.between(1, 3)), 2)}}
 }
 
 var _ = addDraws(map[string]func(d draw) gradCase{

@@ -3,6 +3,7 @@ package network
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -27,15 +28,15 @@ func ofRuntime(f func(d draw) gradCase) func(d draw) gradCase {
 }
 
 // shaped draws the operators that change the shape alone.
-func shaped(op string) func(d draw) gradCase {
+func shaped(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		x := d.small()
-		c := gradCase{op: op, opset: 13, inputs: []*Tensor{d.scaled(x...)}}
+		c := gradCase{op: operator, opset: 13, inputs: []*op.Tensor{d.scaled(x...)}}
 		rank := len(x)
-		switch op {
+		switch operator {
 		case "Reshape":
 			c.inputs = append(c.inputs, shapedInts([]int{1}, -1))
-			if sizeOf(x) == 0 || d.IntN(2) == 0 {
+			if op.SizeOf(x) == 0 || d.IntN(2) == 0 {
 				c.opset, c.attrs = 14, attrs{intAttr("allowzero", 1)}
 				c.inputs[1] = intTensor(append([]int64{1}, asInt64s(x)...)...)
 			}
@@ -43,7 +44,7 @@ func shaped(op string) func(d draw) gradCase {
 			c.attrs = attrs{intAttr("axis", int64(d.between(-rank, rank)))}
 		case "Squeeze":
 			x = append([]int{1}, x...)
-			c.inputs = []*Tensor{d.scaled(x...), intTensor(int64(-len(x) * d.IntN(2)))}
+			c.inputs = []*op.Tensor{d.scaled(x...), intTensor(int64(-len(x) * d.IntN(2)))}
 		case "Unsqueeze":
 			c.inputs = append(c.inputs, intTensor(int64(d.between(-rank-1, rank))))
 		}
@@ -64,11 +65,11 @@ func byImage(f func(d draw) gradCase) func(d draw) gradCase {
 }
 
 func (d draw) anIdentity() gradCase {
-	return gradCase{op: "Identity", opset: 16, inputs: []*Tensor{d.scaled(d.small()...)}}
+	return gradCase{op: "Identity", opset: 16, inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
 func (d draw) aDropout() gradCase {
-	return gradCase{op: "Dropout", opset: []int64{7, 10, 13}[d.IntN(3)], outputs: d.between(1, 2), inputs: []*Tensor{d.scaled(d.small()...)}}
+	return gradCase{op: "Dropout", opset: []int64{7, 10, 13}[d.IntN(3)], outputs: d.between(1, 2), inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
 func (d draw) aConcat() gradCase {
@@ -93,10 +94,10 @@ func (d draw) aSplit() gradCase {
 		sizes = append(sizes, int64(d.IntN(4)))
 		shape[axis] += int(sizes[len(sizes)-1])
 	}
-	c.inputs = []*Tensor{d.tensor(shape...), intTensor(sizes...)}
+	c.inputs = []*op.Tensor{d.tensor(shape...), intTensor(sizes...)}
 	if d.IntN(3) == 0 {
 		shape[axis] = 5
-		c.opset, c.inputs = 18, []*Tensor{d.tensor(shape...)}
+		c.opset, c.inputs = 18, []*op.Tensor{d.tensor(shape...)}
 		c.attrs = append(c.attrs, intAttr("num_outputs", int64(c.outputs)))
 	}
 	return c
@@ -128,7 +129,7 @@ func (d draw) aTopK() gradCase {
 
 func (d draw) aTile1() gradCase {
 	shape := d.full(d.between(1, 4))
-	return gradCase{op: "Tile", opset: 1, inputs: []*Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))), scalarInt(int64(d.IntN(len(shape))))}}
+	return gradCase{op: "Tile", opset: 1, inputs: []*op.Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))), scalarInt(int64(d.IntN(len(shape))))}}
 }
 
 func (d draw) aPadWithValue() gradCase {
@@ -145,25 +146,25 @@ func (d draw) aCompress() gradCase {
 	c := gradCase{op: "Compress", opset: 11, attrs: attrs{intAttr("axis", given)}}
 	n := shape[axis]
 	if d.IntN(3) == 0 {
-		c.attrs, n = nil, sizeOf(shape)
+		c.attrs, n = nil, op.SizeOf(shape)
 	}
-	keep := NewTensor(Spec{onnx.Bool, []int{n}})
+	keep := op.NewTensor(op.Spec{Type: onnx.Bool, Shape: []int{n}})
 	for i := range keep.I {
 		keep.I[i] = int64(d.IntN(2))
 	}
-	c.inputs = []*Tensor{d.tensor(shape...), keep}
+	c.inputs = []*op.Tensor{d.tensor(shape...), keep}
 	return c
 }
 
 func (d draw) anImageCrop() gradCase {
-	return gradCase{op: "Crop", opset: 1, attrs: attrs{intsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)}, inputs: []*Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
+	return gradCase{op: "Crop", opset: 1, attrs: attrs{intsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)}, inputs: []*op.Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
 }
 
 // aSmoothGrid draws points that a step does not take across a pixel or a border.
 func (d draw) aSmoothGrid() gradCase {
 	n, h, w := d.between(1, 2), d.between(2, 5), d.between(2, 5)
 	c := gradCase{op: "GridSample", opset: 20, step: 1.0 / 512, attrs: append(append(d.one("mode", "linear", "cubic"), d.one("padding_mode", "zeros", "border", "reflection")...), intAttr("align_corners", 1)),
-		inputs: []*Tensor{d.tensor(n, d.between(1, 2), h, w), NewTensor(Spec{onnx.Float32, []int{n, 2, 3, 2}})}}
+		inputs: []*op.Tensor{d.tensor(n, d.between(1, 2), h, w), op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2, 3, 2}})}}
 	for i := range c.inputs[1].F {
 		size := []int{w, h}[i%2]
 		pixel := float64(d.IntN(size+1)) - 1 + 0.2 + 0.6*d.Float64()
@@ -198,7 +199,7 @@ func (d draw) aRuntimeGrid() gradCase {
 
 func (d draw) anExpandDims() gradCase {
 	shape := d.small()
-	return gradCase{op: "ExpandDims", domain: "com.microsoft", opset: 1, inputs: []*Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
+	return gradCase{op: "ExpandDims", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
 }
 
 var _ = addDraws(map[string]func(d draw) gradCase{

@@ -3,14 +3,15 @@ package network
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // aReduction draws axes, kept or not, empty or not.
-func aReduction(op string) func(d draw) gradCase {
+func aReduction(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		shape := d.shape(d.between(1, 4))
-		c := gradCase{op: op, opset: 18, attrs: d.flag("keepdims")}
+		c := gradCase{op: operator, opset: 18, attrs: d.flag("keepdims")}
 		var axes []int64
 		for _, k := range d.Perm(len(shape))[:d.IntN(len(shape)+1)] {
 			axes = append(axes, int64(k-len(shape)*d.IntN(2)))
@@ -21,15 +22,15 @@ func aReduction(op string) func(d draw) gradCase {
 				shape[k] = max(shape[k], 1)
 			}
 		}
-		switch op {
+		switch operator {
 		case "ReduceMax", "ReduceMin":
-			c.inputs = []*Tensor{d.distinct(0.2, shape...)}
+			c.inputs = []*op.Tensor{d.distinct(0.2, shape...)}
 		case "ReduceLogSum", "ReduceProd":
-			c.inputs = []*Tensor{d.inRange(0.5, 2, shape...)}
+			c.inputs = []*op.Tensor{d.inRange(0.5, 2, shape...)}
 		case "ReduceLogSumExp":
-			c.inputs = []*Tensor{d.tensor(shape...)}
+			c.inputs = []*op.Tensor{d.tensor(shape...)}
 		default:
-			c.inputs = []*Tensor{d.scaled(shape...)}
+			c.inputs = []*op.Tensor{d.scaled(shape...)}
 			margin := float32(0.1 * rootMeanSquare(c.inputs[0].F))
 			clearOf(c.inputs[0], margin, 0)
 		}
@@ -46,33 +47,33 @@ func aReduction(op string) func(d draw) gradCase {
 // reductionDraws draws for every reduction that has a gradient.
 func reductionDraws() map[string]func(d draw) gradCase {
 	list := map[string]func(d draw) gradCase{}
-	for _, e := range reduceOps {
-		if e.grad == gradFull {
-			list[e.name] = aReduction(e.name)
+	for _, e := range reductions() {
+		if e.Grad == op.Full {
+			list[e.Name] = aReduction(e.Name)
 		}
 	}
 	return list
 }
 
 // aSoftmax draws any axis, and the form that flattens.
-func aSoftmax(op string) func(d draw) gradCase {
+func aSoftmax(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		shape := d.shape(d.between(1, 4))
 		given, _ := d.axis(len(shape))
-		return gradCase{op: op, opset: []int64{11, 13}[d.IntN(2)], attrs: attrs{intAttr("axis", given)}, inputs: []*Tensor{d.inRange(-4, 4, shape...)}}
+		return gradCase{op: operator, opset: []int64{11, 13}[d.IntN(2)], attrs: attrs{intAttr("axis", given)}, inputs: []*op.Tensor{d.inRange(-4, 4, shape...)}}
 	})
 }
 
 // aRowNorm draws a normalisation of all axes from one on, with its statistics as outputs or without.
-func aRowNorm(op string) func(d draw) gradCase {
+func aRowNorm(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		shape := append(d.shape(d.IntN(3)), d.between(2, 5))
 		given, axis := d.axis(len(shape))
 		for k := axis; k < len(shape); k++ {
 			shape[k] = max(shape[k], 2)
 		}
-		c := gradCase{op: op, opset: 23, attrs: attrs{intAttr("axis", given), floatAttr("epsilon", 0.01)}, inputs: []*Tensor{d.tensor(shape...), d.tensor(shape[axis:]...)}}
-		if op == "LayerNormalization" {
+		c := gradCase{op: operator, opset: 23, attrs: attrs{intAttr("axis", given), floatAttr("epsilon", 0.01)}, inputs: []*op.Tensor{d.tensor(shape...), d.tensor(shape[axis:]...)}}
+		if operator == "LayerNormalization" {
 			c.outputs = d.between(1, 3)
 			if d.IntN(2) == 0 {
 				c.inputs = append(c.inputs, d.tensor(shape[axis:]...))
@@ -83,15 +84,15 @@ func aRowNorm(op string) func(d draw) gradCase {
 }
 
 // aChannelNorm draws normalisations of channels.
-func aChannelNorm(op string) func(d draw) gradCase {
+func aChannelNorm(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		groups := d.between(1, 3)
 		channels := groups * d.between(1, 2)
 		x := append([]int{d.between(1, 3), channels}, d.full(d.between(1, 3))...)
 		x[2] = 3
 		d.perhapsEmpty(x)
-		c := gradCase{op: op, opset: 21, attrs: attrs{floatAttr("epsilon", 0.02)}, inputs: []*Tensor{d.tensor(x...), d.tensor(channels), d.tensor(channels)}}
-		switch op {
+		c := gradCase{op: operator, opset: 21, attrs: attrs{floatAttr("epsilon", 0.02)}, inputs: []*op.Tensor{d.tensor(x...), d.tensor(channels), d.tensor(channels)}}
+		switch operator {
 		case "GroupNormalization":
 			c.attrs = append(c.attrs, intAttr("num_groups", int64(groups)))
 			if d.IntN(2) == 0 {
@@ -106,7 +107,7 @@ func aChannelNorm(op string) func(d draw) gradCase {
 }
 
 // aSkipNorm draws skips that repeat, with the sum as output or without.
-func aSkipNorm(op string) func(d draw) gradCase {
+func aSkipNorm(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		n := d.between(2, 5)
 		x := []int{d.between(1, 2), d.between(1, 3), n}
@@ -114,10 +115,10 @@ func aSkipNorm(op string) func(d draw) gradCase {
 		if d.perhapsEmpty(x); x[0] == 0 {
 			skips[1], skips[2] = x, x
 		}
-		c := gradCase{op: op, domain: "com.microsoft", opset: 1, attrs: attrs{floatAttr("epsilon", 0.01)}, outputs: []int{1, 4}[d.IntN(2)],
-			inputs: []*Tensor{d.tensor(x...), d.tensor(skips[d.IntN(3)]...), d.tensor(n)}}
-		if op == "SkipLayerNormalization" {
-			c.inputs = append(c.inputs, []*Tensor{nil, d.tensor(n)}[d.IntN(2)])
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, attrs: attrs{floatAttr("epsilon", 0.01)}, outputs: []int{1, 4}[d.IntN(2)],
+			inputs: []*op.Tensor{d.tensor(x...), d.tensor(skips[d.IntN(3)]...), d.tensor(n)}}
+		if operator == "SkipLayerNormalization" {
+			c.inputs = append(c.inputs, []*op.Tensor{nil, d.tensor(n)}[d.IntN(2)])
 		}
 		if d.IntN(2) == 0 {
 			c.inputs = append(c.inputs, d.tensor(n))
@@ -128,17 +129,17 @@ func aSkipNorm(op string) func(d draw) gradCase {
 
 func (d draw) anLRN() gradCase {
 	return gradCase{op: "LRN", opset: 13, attrs: attrs{intAttr("size", int64(d.between(1, 4))), floatAttr("alpha", 0.4), floatAttr("beta", 0.6), floatAttr("bias", 1.5)},
-		inputs: []*Tensor{d.tensor(append([]int{d.between(0, 2), d.between(1, 5)}, d.shape(2)...)...)}}
+		inputs: []*op.Tensor{d.tensor(append([]int{d.between(0, 2), d.between(1, 5)}, d.shape(2)...)...)}}
 }
 
 func (d draw) anLpNorm() gradCase {
 	shape := d.shape(d.between(1, 3))
 	given, _ := d.axis(len(shape))
-	return gradCase{op: "LpNormalization", opset: 22, attrs: attrs{intAttr("axis", given), intAttr("p", int64(d.between(1, 2)))}, inputs: []*Tensor{clearOf(d.tensor(shape...), 0.2, 0)}}
+	return gradCase{op: "LpNormalization", opset: 22, attrs: attrs{intAttr("axis", given), intAttr("p", int64(d.between(1, 2)))}, inputs: []*op.Tensor{clearOf(d.tensor(shape...), 0.2, 0)}}
 }
 
 func (d draw) aMeanVariance() gradCase {
-	c := gradCase{op: "MeanVarianceNormalization", opset: 13, inputs: []*Tensor{d.tensor(d.between(2, 3), d.between(1, 2), d.between(1, 3), d.between(1, 2))}}
+	c := gradCase{op: "MeanVarianceNormalization", opset: 13, inputs: []*op.Tensor{d.tensor(d.between(2, 3), d.between(1, 2), d.between(1, 3), d.between(1, 2))}}
 	if d.IntN(2) == 0 {
 		c.attrs = attrs{intsAttr("axes", -4, 1)}
 	}
@@ -146,15 +147,15 @@ func (d draw) aMeanVariance() gradCase {
 }
 
 // aClassLoss draws reductions, weights and labels to ignore.
-func aClassLoss(op string) func(d draw) gradCase {
+func aClassLoss(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		shape := append([]int{d.between(1, 3), d.between(2, 4)}, d.full(d.IntN(3))...)
-		labels := NewTensor(Spec{onnx.Int64, slices.Delete(slices.Clone(shape), 1, 2)})
+		labels := op.NewTensor(op.Spec{Type: onnx.Int64, Shape: slices.Delete(slices.Clone(shape), 1, 2)})
 		for i := range labels.I {
 			labels.I[i] = int64(d.IntN(shape[1]))
 		}
-		c := gradCase{op: op, opset: 13, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"), inputs: []*Tensor{d.tensor(shape...), labels}}
-		if op == "SoftmaxCrossEntropyLoss" {
+		c := gradCase{op: operator, opset: 13, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"), inputs: []*op.Tensor{d.tensor(shape...), labels}}
+		if operator == "SoftmaxCrossEntropyLoss" {
 			c.outputs = d.between(1, 2)
 		}
 		if d.IntN(2) == 0 {
@@ -190,7 +191,7 @@ func (d draw) aDFT() gradCase {
 
 func (d draw) anSTFT() gradCase {
 	frame := d.between(2, 5)
-	c := gradCase{op: "STFT", opset: 17, attrs: d.flag("onesided"), inputs: []*Tensor{d.tensor(d.between(1, 2), 9, 1), scalarInt(int64(d.between(1, 3))), d.tensor(frame)}, wrt: []int{0, 2}}
+	c := gradCase{op: "STFT", opset: 17, attrs: d.flag("onesided"), inputs: []*op.Tensor{d.tensor(d.between(1, 2), 9, 1), scalarInt(int64(d.between(1, 3))), d.tensor(frame)}, wrt: []int{0, 2}}
 	if d.IntN(2) == 0 {
 		c.inputs[2], c.wrt = nil, []int{0}
 		c.inputs = append(c.inputs, scalarInt(int64(frame)))

@@ -7,6 +7,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"gonum.org/v1/gonum/diff/fd"
@@ -31,19 +35,19 @@ const (
 
 // differentiableForms are the forms that the operator table claims a gradient for, and those that stand for others.
 func differentiableForms() (forms []string) {
-	for op, list := range table {
+	for operator, list := range table.Forms {
 		for i, e := range list {
-			if e.grad != gradFull {
+			if e.Grad != op.Full {
 				continue
 			}
-			name := op
+			name := operator
 			if i > 0 {
-				name += fmt.Sprint("@", e.since)
+				name += fmt.Sprint("@", e.Since)
 			}
 			forms = append(forms, name)
 		}
 	}
-	for name := range expansions {
+	for name := range expand.Operators {
 		forms = append(forms, name)
 	}
 	slices.Sort(forms)
@@ -78,7 +82,7 @@ func TestEveryGradient(t *testing.T) {
 		}
 		checked++
 		n := drawsEach
-		if _, stands := expansions[form]; stands {
+		if _, stands := expand.Operators[form]; stands {
 			n = drawsWhole
 		}
 		t.Run(form, func(t *testing.T) {
@@ -101,7 +105,7 @@ func TestEveryGradient(t *testing.T) {
 func checkDrawn(t *testing.T, form string, c gradCase, whole bool) {
 	t.Helper()
 	failed := t.Failed()
-	if _, stands := expansions[form]; stands || !checkBackward(t, c) || whole {
+	if _, stands := expand.Operators[form]; stands || !checkBackward(t, c) || whole {
 		checkWhole(t, c)
 	}
 	if t.Failed() && !failed {
@@ -172,25 +176,25 @@ func sameSlopes(got []float32, want []difference, tol float64) error {
 // checkBackward checks every pair of a wanted input and a float output; false where there is no operator to check: a view.
 func checkBackward(t *testing.T, c gradCase) bool {
 	t.Helper()
-	op, in, outs := buildAny(t, c)
-	if op == nil {
+	operator, in, outs := buildAny(t, c)
+	if operator == nil {
 		return false
 	}
-	d, ok := op.(Differentiable)
+	d, ok := operator.(op.Differentiable)
 	if !ok {
 		t.Errorf("%s has no gradient", c.op)
 		return true
 	}
-	x := &Context{}
+	x := &op.Context{}
 	for k, out := range outs {
 		if !out.Spec().IsFloat() {
 			continue
 		}
-		dy := NewTensor(out.Spec())
+		dy := op.NewTensor(out.Spec())
 		fill(dy.F, 77+uint64(k))
 		forward := func() (value, sum float64) {
 			x.Step++
-			if err := op.Forward(x, in, outs); err != nil {
+			if err := operator.Forward(x, in, outs); err != nil {
 				t.Fatal(err)
 			}
 			for e, v := range out.F {
@@ -201,7 +205,7 @@ func checkBackward(t *testing.T, c gradCase) bool {
 		}
 		for _, i := range c.wrt {
 			forward()
-			got := NewTensor(in[i].Spec())
+			got := op.NewTensor(in[i].Spec())
 			for e := range got.F {
 				got.F[e] = nan // Backward must write every element
 			}
@@ -229,7 +233,7 @@ func checkWhole(t *testing.T, c gradCase) {
 	}
 	r := NewRunner(g, nil)
 	for k, o := range g.Outputs() {
-		if !o.IsFloat() || !o.value.gated {
+		if !o.IsFloat() || !o.Value.Gated {
 			continue
 		}
 		got, err := outputGradient(g, k, data, coeffs)
@@ -275,10 +279,10 @@ func coefficientSlopes(c []float64, fraction float64, f func() (value, sum float
 }
 
 // elementwiseModel is a model of the node with every wanted input reshaped from a flat mixture of ones.
-func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string]*Tensor, [][]float64) {
+func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string]*op.Tensor, [][]float64) {
 	t.Helper()
 	p, names := nodeModel(c, nil)
-	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*Tensor{}}, map[string]*Tensor{}
+	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}, map[string]*op.Tensor{}
 	var coeffs [][]float64
 	var nodes []*onnxpb.NodeProto
 	for i, v := range c.inputs {
@@ -294,7 +298,7 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 			nodes = append(nodes, n)
 			p.Graph.Initializer = append(p.Graph.Initializer, initializer(t, shape, []int{len(v.Shape)}, asInt64s(v.Shape)...))
 			p.Graph.Input = slices.DeleteFunc(p.Graph.Input, func(in *onnxpb.ValueInfoProto) bool { return in.GetName() == names[i] })
-			config.Params = append(config.Params, Param{Name: flat, Shape: []int{v.Len()}, Gate: len(coeffs),
+			config.Params = append(config.Params, ir.Param{Name: flat, Shape: []int{v.Len()}, Gate: len(coeffs),
 				Values: [][]float32{slices.Repeat([]float32{1}, v.Len())}})
 			coeffs = append(coeffs, each(v.F, func(e float32) float64 { return float64(e) }))
 		case v.Spec().IsFloat() && !slices.Contains(c.known, i):
@@ -317,7 +321,7 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 // TestOutputIsMixture runs a graph whose output is a mixture that no node reads.
 func TestOutputIsMixture(t *testing.T) {
 	x := randomTensor(1, 2, 3)
-	m, config, data, coeffs := elementwiseModel(t, gradCase{op: "Identity", opset: 13, inputs: []*Tensor{x}, wrt: []int{0}})
+	m, config, data, coeffs := elementwiseModel(t, gradCase{op: "Identity", opset: 13, inputs: []*op.Tensor{x}, wrt: []int{0}})
 	g, err := Lower(m, config)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package network
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -10,7 +12,7 @@ import (
 // function returns the model-local function that a node calls, or nil.
 func (l *lowerer) function(n *onnxpb.NodeProto) *onnxpb.FunctionProto {
 	for _, f := range l.model.Proto().GetFunctions() {
-		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && functionDomain(f) == domainOf(n) {
+		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && functionDomain(f) == op.DomainOf(n) {
 			return f
 		}
 	}
@@ -25,10 +27,10 @@ func functionDomain(f *onnxpb.FunctionProto) string {
 }
 
 // inlineFunction lowers a function's body in place of the call.
-func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, in []*value, p place) error {
+func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *op.Call, in []*ir.Value, p place) error {
 	body := newScope(nil, nil, nil)
 	for i, name := range f.GetInput() {
-		if c.has(i) {
+		if c.Has(i) {
 			body.values[name] = in[i]
 		}
 	}
@@ -36,7 +38,7 @@ func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, in []*value, 
 	for _, a := range f.GetAttributeProto() {
 		body.attrs[a.GetName()] = a
 	}
-	for _, a := range c.node.GetAttribute() {
+	for _, a := range c.Node.GetAttribute() {
 		body.attrs[a.GetName()] = a
 	}
 	dropAbsent(f, body)
@@ -56,26 +58,26 @@ func (l *lowerer) inlineFunction(f *onnxpb.FunctionProto, c *call, in []*value, 
 func dropAbsent(f *onnxpb.FunctionProto, body *scope) {
 	for _, name := range f.GetInput() {
 		if _, ok := body.values[name]; !ok {
-			body.values[name] = absent
+			body.values[name] = ir.Absent
 		}
 	}
 }
 
 // bindOutputs gives a call's outputs the values of the body that was inlined for it.
-func (l *lowerer) bindOutputs(c *call, names []string, body, s *scope) error {
-	for i, out := range c.node.GetOutput() {
+func (l *lowerer) bindOutputs(c *op.Call, names []string, body, s *scope) error {
+	for i, out := range c.Node.GetOutput() {
 		if out == "" {
 			continue
 		}
 		if i >= len(names) {
-			return c.shapeError("it names %d outputs, its body has %d", len(c.node.GetOutput()), len(names))
+			return c.ShapeError("it names %d outputs, its body has %d", len(c.Node.GetOutput()), len(names))
 		}
 		v, err := l.lookup(names[i], body)
 		if err != nil {
 			return err
 		}
 		if v == nil {
-			return fmt.Errorf("node %q (%s): nothing in its body computes output %q: %w", c.name, c.op(), names[i], onnx.ErrInvalid)
+			return fmt.Errorf("node %q (%s): nothing in its body computes output %q: %w", c.Name, c.Op(), names[i], onnx.ErrInvalid)
 		}
 		s.values[out] = v
 	}

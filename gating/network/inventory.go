@@ -3,6 +3,9 @@ package network
 import (
 	"sort"
 
+	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -20,7 +23,7 @@ func Inventory(m *onnx.Model) []Use {
 	l := &lowerer{model: m}
 	uses := map[string]*Use{}
 	m.Walk(func(p onnx.Place, n *onnxpb.NodeProto) error {
-		op := opName(n)
+		op := op.NameOf(n)
 		if uses[op] == nil {
 			uses[op] = l.use(n, m.Opset(n.GetDomain()))
 		}
@@ -37,15 +40,15 @@ func Inventory(m *onnx.Model) []Use {
 
 // use says what can be done with a node's operator.
 func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
-	u := &Use{Op: opName(n), Support: "missing", Gradient: gradNone.String()}
-	switch e := findOrOldest(n, opset); {
-	case e != nil && e.grad == gradNone:
+	u := &Use{Op: op.NameOf(n), Support: "missing", Gradient: op.None.String()}
+	switch e := table.FindOrOldest(n, opset); {
+	case e != nil && e.Grad == op.None:
 		u.Support = "forward only"
 	case e != nil:
-		u.Support, u.Gradient = "supported", e.grad.String()
+		u.Support, u.Gradient = "supported", e.Grad.String()
 	case l.function(n) != nil:
 		u.Support, u.Gradient = "function", "of its nodes"
-	case expansions[opName(n)].expand != nil:
+	case expand.Operators[op.NameOf(n)] != nil:
 		u.Support, u.Gradient = "supported", "of its nodes"
 	}
 	return u

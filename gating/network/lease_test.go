@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -48,7 +50,7 @@ func chainProgram(t *testing.T, n int, functions ...string) (*Program, *G.Node, 
 	}
 	vm := G.NewTapeMachine(eg)
 	t.Cleanup(func() { vm.Close() })
-	if err := p.Load(map[string]*Tensor{"x": ramp(2, 3)}, ramp(2, 3)); err != nil {
+	if err := p.Load(map[string]*op.Tensor{"x": ramp(2, 3)}, ramp(2, 3)); err != nil {
 		t.Fatal(err)
 	}
 	return p, loss, grads, vm
@@ -123,7 +125,7 @@ func TestSumsOfGradientsAreShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := map[string]*Tensor{"x": ramp(2, 3)}
+	x := map[string]*op.Tensor{"x": ramp(2, 3)}
 	cost := func(c float64) float64 { loss, _ := stepOf(t, lowered, 0, x, [][]float64{{c, 0.1}}); return loss }
 	_, grads := stepOf(t, lowered, 0, x, [][]float64{{0.1, 0.1}})
 	const h = 1e-3

@@ -3,6 +3,8 @@ package network
 import (
 	"fmt"
 	"math"
+
+	"github.com/softmerge/softmerge/gating/network/op"
 )
 
 // Loss is the mean over a batch of how far an output is from its target.
@@ -11,9 +13,9 @@ type Loss interface {
 	Name() string
 	// Value returns the mean loss. It returns an error of kind ErrShape when
 	// output and target do not fit, and for a class index out of range.
-	Value(out, target *Tensor) (float64, error)
+	Value(out, target *op.Tensor) (float64, error)
 	// Gradient writes scale times the gradient of Value with respect to out into dx.
-	Gradient(out, target *Tensor, scale float32, dx []float32) error
+	Gradient(out, target *op.Tensor, scale float32, dx []float32) error
 }
 
 // Form says what an output's numbers are to a loss.
@@ -40,7 +42,7 @@ type CrossEntropy struct {
 func (CrossEntropy) Name() string { return "cross_entropy" }
 
 // Value returns the mean over all positions.
-func (l CrossEntropy) Value(out, target *Tensor) (float64, error) {
+func (l CrossEntropy) Value(out, target *op.Tensor) (float64, error) {
 	var sum float64
 	n := 0
 	err := l.each(out, target, func(f []float32, first, stride, classes, label int) {
@@ -75,7 +77,7 @@ func logSumExp(f []float32, first, stride, classes int) float64 {
 }
 
 // Gradient of logits is softmax minus one-hot, over the number of positions.
-func (l CrossEntropy) Gradient(out, target *Tensor, scale float32, dx []float32) error {
+func (l CrossEntropy) Gradient(out, target *op.Tensor, scale float32, dx []float32) error {
 	clear(dx)
 	g := float64(scale) / float64(max(1, target.Len()))
 	return l.each(out, target, func(f []float32, first, stride, classes, label int) {
@@ -100,18 +102,18 @@ func (l CrossEntropy) Gradient(out, target *Tensor, scale float32, dx []float32)
 }
 
 // each visits every position with the place of its class scores and its label.
-func (l CrossEntropy) each(out, target *Tensor, visit func(f []float32, first, stride, classes, label int)) error {
+func (l CrossEntropy) each(out, target *op.Tensor, visit func(f []float32, first, stride, classes, label int)) error {
 	if l.Axis < 0 || l.Axis >= len(out.Shape) {
-		return fmt.Errorf("cross_entropy: the output has shape %v and no axis %d for its classes: %w", out.Shape, l.Axis, ErrShape)
+		return fmt.Errorf("cross_entropy: the output has shape %v and no axis %d for its classes: %w", out.Shape, l.Axis, op.ErrShape)
 	}
-	classes, stride := out.Shape[l.Axis], sizeOf(out.Shape[l.Axis+1:])
+	classes, stride := out.Shape[l.Axis], op.SizeOf(out.Shape[l.Axis+1:])
 	if classes*target.Len() != out.Len() || target.I == nil {
 		return fmt.Errorf("cross_entropy: an output of shape %v wants %d class indices, the labels are %s: %w",
-			out.Shape, out.Len()/max(1, classes), target.Spec(), ErrShape)
+			out.Shape, out.Len()/max(1, classes), target.Spec(), op.ErrShape)
 	}
 	for i, label := range target.I {
 		if label < 0 || label >= int64(classes) {
-			return fmt.Errorf("cross_entropy: label %d at position %d, the model has classes 0 to %d: %w", label, i, classes-1, ErrShape)
+			return fmt.Errorf("cross_entropy: label %d at position %d, the model has classes 0 to %d: %w", label, i, classes-1, op.ErrShape)
 		}
 		first := i/stride*stride*classes + i%stride
 		visit(out.F, first, stride, classes, int(label))
@@ -126,26 +128,26 @@ type MSE struct{}
 func (MSE) Name() string { return "mse" }
 
 // Value returns the mean over all elements of (out-target)^2.
-func (MSE) Value(out, target *Tensor) (float64, error) {
+func (MSE) Value(out, target *op.Tensor) (float64, error) {
 	if err := sameLen("mse", out, target); err != nil {
 		return 0, err
 	}
 	var sum float64
 	for i, x := range out.F {
-		d := float64(x) - target.number(i)
+		d := float64(x) - number(target, i)
 		sum += d * d
 	}
 	return sum / float64(out.Len()), nil
 }
 
 // Gradient is 2 (out-target) / n.
-func (MSE) Gradient(out, target *Tensor, scale float32, dx []float32) error {
+func (MSE) Gradient(out, target *op.Tensor, scale float32, dx []float32) error {
 	if err := sameLen("mse", out, target); err != nil {
 		return err
 	}
 	g := 2 * float64(scale) / float64(out.Len())
 	for i, x := range out.F {
-		dx[i] = float32(g * (float64(x) - target.number(i)))
+		dx[i] = float32(g * (float64(x) - number(target, i)))
 	}
 	return nil
 }
@@ -158,13 +160,13 @@ func (BCE) Name() string { return "bce" }
 
 // Value returns the mean over all elements; logits are taken in the stable form
 // max(x,0) - x*t + ln(1+e^-|x|).
-func (l BCE) Value(out, target *Tensor) (float64, error) {
+func (l BCE) Value(out, target *op.Tensor) (float64, error) {
 	if err := sameLen("bce", out, target); err != nil {
 		return 0, err
 	}
 	var sum float64
 	for i, f := range out.F {
-		x, t := float64(f), target.number(i)
+		x, t := float64(f), number(target, i)
 		if l.Form == Probabilities {
 			sum -= t*math.Log(math.Max(x, tiny)) + (1-t)*math.Log(math.Max(1-x, tiny))
 		} else {
@@ -175,13 +177,13 @@ func (l BCE) Value(out, target *Tensor) (float64, error) {
 }
 
 // Gradient of logits is (sigmoid(x) - t) / n.
-func (l BCE) Gradient(out, target *Tensor, scale float32, dx []float32) error {
+func (l BCE) Gradient(out, target *op.Tensor, scale float32, dx []float32) error {
 	if err := sameLen("bce", out, target); err != nil {
 		return err
 	}
 	g := float64(scale) / float64(out.Len())
 	for i, f := range out.F {
-		x, t := float64(f), target.number(i)
+		x, t := float64(f), number(target, i)
 		if l.Form == Probabilities {
 			x = math.Min(math.Max(x, tiny), 1-tiny)
 			dx[i] = float32(g * (x - t) / (x * (1 - x)))
@@ -193,16 +195,16 @@ func (l BCE) Gradient(out, target *Tensor, scale float32, dx []float32) error {
 }
 
 // number is element i as a float64, whichever kind the tensor has.
-func (t *Tensor) number(i int) float64 {
+func number(t *op.Tensor, i int) float64 {
 	if t.F != nil {
 		return float64(t.F[i])
 	}
 	return float64(t.I[i])
 }
 
-func sameLen(name string, out, target *Tensor) error {
+func sameLen(name string, out, target *op.Tensor) error {
 	if out.Len() != target.Len() {
-		return fmt.Errorf("%s: the output has shape %v, the labels %v: %w", name, out.Shape, target.Shape, ErrShape)
+		return fmt.Errorf("%s: the output has shape %v, the labels %v: %w", name, out.Shape, target.Shape, op.ErrShape)
 	}
 	return nil
 }

@@ -6,19 +6,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"gonum.org/v1/gonum/diff/fd"
 )
 
 // probabilities turns random numbers into rows along the axis that add up to 1, or into sigmoids.
-func probabilities(out *Tensor, rows bool, axis int) {
+func probabilities(out *op.Tensor, rows bool, axis int) {
 	for i, v := range out.F {
 		out.F[i] = float32(1 / (1 + math.Exp(-float64(v))))
 	}
 	if !rows {
 		return
 	}
-	classes, stride := out.Shape[axis], sizeOf(out.Shape[axis+1:])
+	classes, stride := out.Shape[axis], op.SizeOf(out.Shape[axis+1:])
 	for p := range out.Len() / classes {
 		var sum float32
 		for c := range classes {
@@ -33,15 +34,15 @@ func probabilities(out *Tensor, rows bool, axis int) {
 // TestLosses compares every loss in every form with its definition in float64
 // and its gradient with central differences of that.
 func TestLosses(t *testing.T) {
-	classes := &Tensor{Type: onnx.Int64, Shape: []int{4}, I: []int64{0, 2, 1, 2}}
-	positions := &Tensor{Type: onnx.Int64, Shape: []int{2, 4}, I: []int64{0, 2, 1, 2, 1, 1, 0, 0}}
+	classes := &op.Tensor{Type: onnx.Int64, Shape: []int{4}, I: []int64{0, 2, 1, 2}}
+	positions := &op.Tensor{Type: onnx.Int64, Shape: []int{2, 4}, I: []int64{0, 2, 1, 2, 1, 1, 0, 0}}
 	floats := randomTensor(8, 4, 3)
-	bits := &Tensor{Type: onnx.Int64, Shape: []int{4, 3}, I: []int64{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0}}
+	bits := &op.Tensor{Type: onnx.Int64, Shape: []int{4, 3}, I: []int64{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0}}
 	for _, c := range []struct {
 		name   string
 		loss   Loss
 		shape  []int
-		target *Tensor
+		target *op.Tensor
 		value  func(x []float64) float64
 	}{
 		{"cross_entropy of logits", CrossEntropy{Axis: 1}, []int{4, 3}, classes, crossEntropyOf(Logits, []int{4, 3}, 1, classes)},
@@ -107,8 +108,8 @@ func TestLosses(t *testing.T) {
 }
 
 // crossEntropyOf is the mean of -log p(label), by its definition.
-func crossEntropyOf(form Form, shape []int, axis int, target *Tensor) func([]float64) float64 {
-	classes, stride := shape[axis], sizeOf(shape[axis+1:])
+func crossEntropyOf(form Form, shape []int, axis int, target *op.Tensor) func([]float64) float64 {
+	classes, stride := shape[axis], op.SizeOf(shape[axis+1:])
 	return func(x []float64) (sum float64) {
 		for p, label := range target.I {
 			first := p/stride*stride*classes + p%stride
@@ -132,13 +133,13 @@ func crossEntropyOf(form Form, shape []int, axis int, target *Tensor) func([]flo
 
 // TestLossesAtTheEdge stay finite where a probability is 0 or 1 or a logit is huge.
 func TestLossesAtTheEdge(t *testing.T) {
-	edge := &Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{0, 1, 1, 0}}
-	huge := &Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{-1e30, 1e30, 1e30, -1e30}}
-	class := &Tensor{Type: onnx.Int64, Shape: []int{2}, I: []int64{0, 0}}
-	bits := &Tensor{Type: onnx.Int64, Shape: []int{2, 2}, I: []int64{1, 1, 0, 0}}
+	edge := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{0, 1, 1, 0}}
+	huge := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{-1e30, 1e30, 1e30, -1e30}}
+	class := &op.Tensor{Type: onnx.Int64, Shape: []int{2}, I: []int64{0, 0}}
+	bits := &op.Tensor{Type: onnx.Int64, Shape: []int{2, 2}, I: []int64{1, 1, 0, 0}}
 	for _, c := range []struct {
 		loss        Loss
-		out, target *Tensor
+		out, target *op.Tensor
 	}{
 		{CrossEntropy{Form: Probabilities, Axis: 1}, edge, class}, {CrossEntropy{Axis: 1}, huge, class},
 		{BCE{Form: Probabilities}, edge, bits}, {BCE{}, huge, bits},
@@ -159,10 +160,10 @@ func TestLossesAtTheEdge(t *testing.T) {
 // TestLossesRefuse what does not fit, in value and gradient.
 func TestLossesRefuse(t *testing.T) {
 	out := randomTensor(1, 2, 3)
-	ints := func(v ...int64) *Tensor { return intTensor(v...) }
+	ints := func(v ...int64) *op.Tensor { return intTensor(v...) }
 	for _, c := range []struct {
 		loss   Loss
-		target *Tensor
+		target *op.Tensor
 		want   string
 	}{
 		{CrossEntropy{Axis: 1}, ints(0, 3), "label 3 at position 1"}, {CrossEntropy{Axis: 1}, ints(-1, 0), "label -1"},
@@ -173,7 +174,7 @@ func TestLossesRefuse(t *testing.T) {
 		_, err := c.loss.Value(out, c.target)
 		gradErr := c.loss.Gradient(out, c.target, 1, make([]float32, 6))
 		for _, err := range []error{err, gradErr} {
-			if !errors.Is(err, ErrShape) || !strings.Contains(err.Error(), c.want) {
+			if !errors.Is(err, op.ErrShape) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want it to say %q", err, c.want)
 			}
 		}

@@ -6,26 +6,31 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/reduction"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // Config says how to lower a model.
 type Config struct {
-	Shapes  map[string][]int   // concrete shape of each graph input, batch axis included
-	Values  map[string]*Tensor // graph inputs whose elements are known now and can be folded
-	Outputs []string           // names of the outputs wanted; empty means all of the graph's
-	Params  []Param            // weights to replace by mixtures
-	Fixed   []Fixed            // weights to read as a number instead of the file's elements
+	Shapes  map[string][]int      // concrete shape of each graph input, batch axis included
+	Values  map[string]*op.Tensor // graph inputs whose elements are known now and can be folded
+	Outputs []string              // names of the outputs wanted; empty means all of the graph's
+	Params  []ir.Param            // weights to replace by mixtures
+	Fixed   []ir.Fixed            // weights to read as a number instead of the file's elements
 	// Read keeps the initializers that are read, for further lowerings of the same
 	// model, which share their memory; nil keeps none.
-	Read map[*onnxpb.TensorProto]*Tensor
+	Read map[*onnxpb.TensorProto]*op.Tensor
 	// Affine names BatchNormalization nodes whose scale and bias inputs already
 	// hold the whole affine map (s and t of y = s*x + t): their mean and variance are not read.
 	Affine map[*onnxpb.NodeProto]bool
 	// Statistics names BatchNormalization nodes that are to normalise by each
 	// batch's own statistics and collect them.
-	Statistics map[*onnxpb.NodeProto]*Statistics
+	Statistics map[*onnxpb.NodeProto]*reduction.Statistics
 	// Stretch says how many times more samples the graph is given than it was exported for, where it was for a fixed
 	// number: the first dimension of shapes that Reshape nodes carry grows with them, and so do constants that Concat
 	// joins with the data. 0 and 1 leave all as it is.
@@ -46,8 +51,8 @@ const (
 type lowerer struct {
 	Config
 	model  *onnx.Model
-	graph  *graphIR
-	sites  map[onnx.Site]*value
+	graph  *ir.Graph
+	sites  map[onnx.Site]*ir.Value
 	count  int   // nodes looked at, inlined ones each time
 	folded int64 // bytes of the tensors computed so far
 }
@@ -63,7 +68,7 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 	if c.MaxNodes == 0 {
 		c.MaxNodes = defaultMaxNodes
 	}
-	l := &lowerer{Config: c, model: m, graph: &graphIR{params: c.Params}, sites: map[onnx.Site]*value{}}
+	l := &lowerer{Config: c, model: m, graph: &ir.Graph{Params: c.Params}, sites: map[onnx.Site]*ir.Value{}}
 	l.bindParams()
 	g := m.Proto().GetGraph()
 	s := newScope(nil, g.GetInitializer(), g.GetSparseInitializer())
@@ -87,27 +92,27 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 		if v == nil {
 			return nil, fmt.Errorf("output %q: no node computes it: %w", name, onnx.ErrInvalid)
 		}
-		if v.spec.Type == onnx.Undefined {
-			return nil, fmt.Errorf("output %q is no tensor: %w", name, ErrUnsupported)
+		if v.Spec.Type == onnx.Undefined {
+			return nil, fmt.Errorf("output %q is no tensor: %w", name, op.ErrUnsupported)
 		}
-		l.graph.outputs = append(l.graph.outputs, Output{name, v.spec, v})
+		l.graph.Outputs = append(l.graph.Outputs, ir.Output{Name: name, Spec: v.Spec, Value: v})
 	}
-	l.graph.prune()
+	l.graph.Prune()
 	return &Graph{l.graph}, nil
 }
 
 // bindParams makes one value of each mixture and fixed weight and notes the sites that read it.
 func (l *lowerer) bindParams() {
 	for i, p := range l.Params {
-		v := &value{spec: Spec{cmp.Or(p.Type, onnx.Float32), p.Shape}, param: i, gated: true, grad: true}
+		v := &ir.Value{Spec: op.Spec{Type: cmp.Or(p.Type, onnx.Float32), Shape: p.Shape}, Param: i, Gated: true, Grad: true}
 		for _, site := range p.Sites {
 			l.sites[site] = v
 		}
 	}
 	for _, f := range l.Fixed {
-		v := &value{spec: f.Spec, known: NewTensor(f.Spec), param: -1}
-		for i := range v.known.F {
-			v.known.F[i] = f.Number
+		v := &ir.Value{Spec: f.Spec, Known: op.NewTensor(f.Spec), Param: -1}
+		for i := range v.Known.F {
+			v.Known.F[i] = f.Number
 		}
 		for _, site := range f.Sites {
 			l.sites[site] = v
@@ -123,27 +128,27 @@ func (l *lowerer) bindInputs(g *onnxpb.GraphProto, s *scope) error {
 			continue
 		}
 		if t := l.Values[name]; t != nil {
-			s.values[name] = &value{spec: t.Spec(), known: t, param: -1}
+			s.values[name] = &ir.Value{Spec: t.Spec(), Known: t, Param: -1}
 			continue
 		}
 		t := in.GetType().GetTensorType()
 		if t == nil {
-			s.values[name] = &value{param: -1, input: name, spec: Spec{Type: onnx.Undefined}}
+			s.values[name] = &ir.Value{Param: -1, Input: name, Spec: op.Spec{Type: onnx.Undefined}}
 			continue
 		}
 		dt := onnx.DataType(t.GetElemType())
 		shape, ok := l.Shapes[name]
 		if !ok {
 			if shape, ok = fixedShape(t.GetShape()); !ok {
-				return fmt.Errorf("input %q: no concrete shape given: %w", name, ErrShape)
+				return fmt.Errorf("input %q: no concrete shape given: %w", name, op.ErrShape)
 			}
 		}
 		if !dt.IsFloat() && !dt.IsInteger() && dt != onnx.Bool {
-			return fmt.Errorf("input %q has element type %s: %w", name, dt, ErrUnsupported)
+			return fmt.Errorf("input %q has element type %s: %w", name, dt, op.ErrUnsupported)
 		}
-		v := &value{spec: Spec{dt, slices.Clone(shape)}, param: -1, input: name, fed: true}
+		v := &ir.Value{Spec: op.Spec{Type: dt, Shape: slices.Clone(shape)}, Param: -1, Input: name, Fed: true}
 		s.values[name] = v
-		l.graph.inputs = append(l.graph.inputs, v)
+		l.graph.Inputs = append(l.graph.Inputs, v)
 	}
 	return nil
 }
@@ -214,41 +219,41 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 		return err
 	}
 	n = s.resolve(n)
-	c := &call{
-		node: n, name: nodeName(n), opset: p.ops[domainOf(n)], in: inputsOf(in), nout: len(n.GetOutput()),
-		env: l, rebatch: l.Stretch,
+	c := &op.Call{
+		Node: n, Name: op.Title(n), Opset: p.ops[op.DomainOf(n)], In: inputsOf(in), Outs: len(n.GetOutput()),
+		Env: l, Rebatch: l.Stretch,
 	}
-	if f := l.function(n); f != nil && find(n, c.opset) == nil {
+	if f := l.function(n); f != nil && table.Find(n, c.Opset) == nil {
 		return l.inlineFunction(f, c, in, p)
 	}
-	at := &site{call: c, values: in, lower: &placed{p, l, c}}
-	if expand := expansionOf(at); expand != nil {
+	at := &expand.Call{Call: c, Values: in, Lower: &placed{p, l, c}}
+	if expand := expand.Of(at); expand != nil {
 		return guarded(expand, at)
 	}
 	for i, v := range in {
-		if v != nil && v.spec.Type == onnx.Undefined {
-			return c.unsupported("input %d is a sequence or another value that is no tensor", i)
+		if v != nil && v.Spec.Type == onnx.Undefined {
+			return c.Unsupported("input %d is a sequence or another value that is no tensor", i)
 		}
 	}
 	if l.Affine[s.origin(n)] {
-		return l.add(c, in, buildScaleShift, gradFull, s)
+		return l.add(c, in, reduction.BuildScaleShift, op.Full, s)
 	}
 	if st := l.Statistics[s.origin(n)]; st != nil {
-		return l.add(c, in, st.build, gradNone, s)
+		return l.add(c, in, st.Build, op.None, s)
 	}
-	e := findOrOldest(n, c.opset)
+	e := table.FindOrOldest(n, c.Opset)
 	if e == nil {
-		return unknownOperator(c)
+		return op.Unknown(c)
 	}
-	if err := c.checkInputs(); err != nil {
+	if err := table.CheckInputs(c); err != nil {
 		return err
 	}
-	return l.add(c, in, e.build, e.grad, s)
+	return l.add(c, in, e.Build, e.Grad, s)
 }
 
 // inputs looks up what a node reads: mixtures by site first, then values by name.
-func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*value, error) {
-	list := make([]*value, len(n.GetInput()))
+func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*ir.Value, error) {
+	list := make([]*ir.Value, len(n.GetInput()))
 	for i, name := range n.GetInput() {
 		v := l.sites[onnx.Site{Node: n, Input: i}]
 		if v == nil && name != "" {
@@ -258,10 +263,10 @@ func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*value, error) {
 			}
 			if v == nil {
 				return nil, fmt.Errorf("node %q (%s): input %d is %q, which nothing computes: %w",
-					nodeName(n), opName(n), i, name, onnx.ErrInvalid)
+					op.Title(n), op.NameOf(n), i, name, onnx.ErrInvalid)
 			}
 		}
-		if v != absent {
+		if v != ir.Absent {
 			list[i] = v
 		}
 	}
@@ -269,67 +274,67 @@ func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*value, error) {
 }
 
 // inputsOf is what builders see of the values that a node reads.
-func inputsOf(values []*value) []*input {
-	list := make([]*input, len(values))
+func inputsOf(values []*ir.Value) []*op.Input {
+	list := make([]*op.Input, len(values))
 	for i, v := range values {
 		if v == nil {
 			continue
 		}
-		list[i] = &input{Spec: v.spec, Const: v.known, fed: v.fed}
-		if n := v.root().node; n != nil && len(n.in) > 0 && n.in[0] != nil {
-			list[i].origin = origin{n.op, n.in[0].spec.Shape}
+		list[i] = &op.Input{Spec: v.Spec, Const: v.Known, Fed: v.Fed}
+		if n := v.Root().Node; n != nil && len(n.In) > 0 && n.In[0] != nil {
+			list[i].Origin = op.Origin{Op: n.Op, Shape: n.In[0].Spec.Shape}
 		}
 	}
 	return list
 }
 
 // add builds a node's operator and folds it, or appends it to the graph.
-func (l *lowerer) add(c *call, in []*value, build builder, kind gradientKind, s *scope) (err error) {
+func (l *lowerer) add(c *op.Call, in []*ir.Value, build op.Builder, kind op.Gradient, s *scope) (err error) {
 	defer recoverAt(c, &err)
-	op, specs, err := build(c)
+	operator, specs, err := build(c)
 	if err != nil {
 		return err
 	}
-	if len(specs) < len(c.node.GetOutput()) {
-		return c.unsupported("it names %d outputs, %d are computed", len(c.node.GetOutput()), len(specs))
+	if len(specs) < len(c.Node.GetOutput()) {
+		return c.Unsupported("it names %d outputs, %d are computed", len(c.Node.GetOutput()), len(specs))
 	}
-	if known, ok := op.(constant); ok {
-		return l.bindKnown(c, known.outs, s)
+	if known, ok := operator.(op.Constant); ok {
+		return l.bindKnown(c, known.Outs, s)
 	}
 	for _, spec := range specs {
 		if err := l.CheckSize(c, spec); err != nil {
 			return err
 		}
 	}
-	if v, ok := op.(view); ok {
-		return l.bindView(c, in[v.input], specs[0], s)
+	if v, ok := operator.(op.View); ok {
+		return l.bindView(c, in[v.Input], specs[0], s)
 	}
-	if t, ok := knownInputs(c.in); ok {
-		outs := make([]*Tensor, len(specs))
+	if t, ok := knownInputs(c.In); ok {
+		outs := make([]*op.Tensor, len(specs))
 		for i := range specs {
 			if err := l.Spend(c, specs[i]); err != nil {
 				return err
 			}
-			outs[i] = NewTensor(specs[i])
+			outs[i] = op.NewTensor(specs[i])
 		}
-		if err := op.Forward(&Context{Workers: l.Workers}, t, outs); err != nil {
-			return c.shapeError("%v", err)
+		if err := operator.Forward(&op.Context{Workers: l.Workers}, t, outs); err != nil {
+			return c.ShapeError("%v", err)
 		}
 		return l.bindKnown(c, outs, s)
 	}
-	l.append(c, in, op, specs, kind, s)
+	l.append(c, in, operator, specs, kind, s)
 	return nil
 }
 
 // CheckSize refuses a tensor larger than memory allows, before it is made.
-func (l *lowerer) CheckSize(c *call, s Spec) error {
+func (l *lowerer) CheckSize(c *op.Call, s op.Spec) error {
 	bytes := int64(8)
 	for _, d := range s.Shape {
 		if d < 0 {
-			return c.shapeError("an output would have shape %v", s.Shape)
+			return c.ShapeError("an output would have shape %v", s.Shape)
 		}
 		if d > 0 && bytes > l.MaxBytes/int64(d) {
-			return c.shapeError("an output of shape %v would take more than the limit of %d bytes", s.Shape, l.MaxBytes)
+			return c.ShapeError("an output of shape %v would take more than the limit of %d bytes", s.Shape, l.MaxBytes)
 		}
 		bytes *= int64(d)
 	}
@@ -337,60 +342,60 @@ func (l *lowerer) CheckSize(c *call, s Spec) error {
 }
 
 // Spend counts the memory of a tensor that is computed now. A short file can ask for many.
-func (l *lowerer) Spend(c *call, s Spec) error {
+func (l *lowerer) Spend(c *op.Call, s op.Spec) error {
 	if err := l.CheckSize(c, s); err != nil {
 		return err
 	}
 	if l.folded += 8 * int64(s.Len()); l.folded > l.MaxBytes {
-		return c.shapeError("what is known before the graph runs would take more than the limit of %d bytes", l.MaxBytes)
+		return c.ShapeError("what is known before the graph runs would take more than the limit of %d bytes", l.MaxBytes)
 	}
 	return nil
 }
 
 // bindKnown names the outputs of a node whose elements are known.
-func (l *lowerer) bindKnown(c *call, outs []*Tensor, s *scope) error {
-	for i, name := range c.node.GetOutput() {
+func (l *lowerer) bindKnown(c *op.Call, outs []*op.Tensor, s *scope) error {
+	for i, name := range c.Node.GetOutput() {
 		if name != "" {
-			s.values[name] = &value{spec: outs[i].Spec(), known: outs[i], param: -1}
+			s.values[name] = &ir.Value{Spec: outs[i].Spec(), Known: outs[i], Param: -1}
 		}
 	}
 	return nil
 }
 
 // bindView names an output that is one of the node's inputs under another spec.
-func (l *lowerer) bindView(c *call, from *value, spec Spec, s *scope) error {
-	v := &value{spec: spec, param: -1, view: from, fed: from.fed, gated: from.gated, grad: from.grad}
-	if from.known != nil {
-		v = &value{spec: spec, param: -1, known: from.known.reshaped(spec)}
+func (l *lowerer) bindView(c *op.Call, from *ir.Value, spec op.Spec, s *scope) error {
+	v := &ir.Value{Spec: spec, Param: -1, View: from, Fed: from.Fed, Gated: from.Gated, Grad: from.Grad}
+	if from.Known != nil {
+		v = &ir.Value{Spec: spec, Param: -1, Known: from.Known.Reshaped(spec)}
 	}
-	if name := c.node.GetOutput()[0]; name != "" {
+	if name := c.Node.GetOutput()[0]; name != "" {
 		s.values[name] = v
 	}
 	return nil
 }
 
 // append adds a node to the graph and names its outputs.
-func (l *lowerer) append(c *call, in []*value, op Operator, specs []Spec, kind gradientKind, s *scope) {
-	n := &node{name: c.name, op: c.op(), run: op, zero: kind == gradZero, out: make([]*value, len(specs))}
+func (l *lowerer) append(c *op.Call, in []*ir.Value, operator op.Operator, specs []op.Spec, kind op.Gradient, s *scope) {
+	n := &ir.Node{Name: c.Name, Op: c.Op(), Run: operator, Zero: kind == op.Zero, Out: make([]*ir.Value, len(specs))}
 	fed, gated, grad := false, false, false
 	for _, v := range in {
 		if v != nil {
-			fed, gated, grad = fed || v.fed, gated || v.gated, grad || v.grad
+			fed, gated, grad = fed || v.Fed, gated || v.Gated, grad || v.Grad
 		}
-		n.in = append(n.in, v)
+		n.In = append(n.In, v)
 	}
 	for i, spec := range specs {
-		n.out[i] = &value{spec: spec, param: -1, node: n, out: i, fed: fed, gated: gated, grad: grad && !n.zero && spec.IsFloat()}
-		if i < len(c.node.GetOutput()) && c.node.GetOutput()[i] != "" {
-			s.values[c.node.GetOutput()[i]] = n.out[i]
+		n.Out[i] = &ir.Value{Spec: spec, Param: -1, Node: n, Out: i, Fed: fed, Gated: gated, Grad: grad && !n.Zero && spec.IsFloat()}
+		if i < len(c.Node.GetOutput()) && c.Node.GetOutput()[i] != "" {
+			s.values[c.Node.GetOutput()[i]] = n.Out[i]
 		}
 	}
-	l.graph.nodes = append(l.graph.nodes, n)
+	l.graph.Nodes = append(l.graph.Nodes, n)
 }
 
 // knownInputs returns the inputs' elements if all of them are known.
-func knownInputs(in []*input) ([]*Tensor, bool) {
-	list := make([]*Tensor, len(in))
+func knownInputs(in []*op.Input) ([]*op.Tensor, bool) {
+	list := make([]*op.Tensor, len(in))
 	for i, v := range in {
 		if v == nil {
 			continue
@@ -404,15 +409,15 @@ func knownInputs(in []*input) ([]*Tensor, bool) {
 }
 
 // guarded runs an expansion; a panic becomes an error at its node.
-func guarded(expand expansion, c *site) (err error) {
-	defer recoverAt(c.call, &err)
+func guarded(expand expand.Expansion, c *expand.Call) (err error) {
+	defer recoverAt(c.Call, &err)
 	return expand(c)
 }
 
 // recoverAt turns a panic of an operator into an error at its node: the last
 // guard between a hostile graph and the user, for what the builders did not foresee.
-func recoverAt(c *call, err *error) {
+func recoverAt(c *op.Call, err *error) {
 	if r := recover(); r != nil {
-		*err = c.shapeError("internal check failed: %v", r)
+		*err = c.ShapeError("internal check failed: %v", r)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -69,8 +70,8 @@ func modelOf(t *testing.T, g *onnxpb.GraphProto, functions []*onnxpb.FunctionPro
 }
 
 // ramp is 1, 2, 3, ... of a shape.
-func ramp(shape ...int) *Tensor {
-	t := NewTensor(Spec{onnx.Float32, shape})
+func ramp(shape ...int) *op.Tensor {
+	t := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: shape})
 	for i := range t.F {
 		t.F[i] = float32(i + 1)
 	}
@@ -78,7 +79,7 @@ func ramp(shape ...int) *Tensor {
 }
 
 // runOnce lowers a model for the inputs and runs it.
-func runOnce(m *onnx.Model, inputs map[string]*Tensor) ([]*Tensor, error) {
+func runOnce(m *onnx.Model, inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	shapes := map[string][]int{}
 	for name, x := range inputs {
 		shapes[name] = x.Shape
@@ -93,7 +94,7 @@ func runOnce(m *onnx.Model, inputs map[string]*Tensor) ([]*Tensor, error) {
 // wantRun compares the first output for x = 1 ... 6 in shape [2 3].
 func wantRun(t *testing.T, m *onnx.Model, want ...float32) {
 	t.Helper()
-	outs, err := runOnce(m, map[string]*Tensor{"x": ramp(2, 3)})
+	outs, err := runOnce(m, map[string]*op.Tensor{"x": ramp(2, 3)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestCycleIsRefused(t *testing.T) {
 	g := graphOf("x")
 	addNode(g, "Add", "x b", "a")
 	addNode(g, "Add", "a x", "b")
-	_, err := runOnce(modelOf(t, g, nil, "b"), map[string]*Tensor{"x": ramp(2, 3)})
+	_, err := runOnce(modelOf(t, g, nil, "b"), map[string]*op.Tensor{"x": ramp(2, 3)})
 	if !errors.Is(err, onnx.ErrInvalid) || !strings.Contains(err.Error(), "cycle") {
 		t.Errorf("got %v", err)
 	}
@@ -130,10 +131,10 @@ func TestDeadNodesMayBeAnything(t *testing.T) {
 	addNode(g, "Neg", "x", "y")
 	m := modelOf(t, g, nil, "y", "stranger")
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}, Outputs: []string{"y"}})
-	if err != nil || len(lowered.lowered.nodes) != 1 {
-		t.Errorf("got %v with %d nodes", err, len(lowered.lowered.nodes))
+	if err != nil || len(lowered.lowered.Nodes) != 1 {
+		t.Errorf("got %v with %d nodes", err, len(lowered.lowered.Nodes))
 	}
-	if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}}); !errors.Is(err, ErrUnsupported) {
+	if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {2, 3}}}); !errors.Is(err, op.ErrUnsupported) {
 		t.Errorf("with the output wanted: %v", err)
 	}
 }
@@ -173,11 +174,11 @@ func TestEmptyAndScalar(t *testing.T) {
 	addNode(g, "ReduceSum", "both", "sum", intAttr("keepdims", 0))
 	m := modelOf(t, g, nil, "both", "sum")
 	for _, c := range []struct {
-		x    *Tensor
+		x    *op.Tensor
 		both int
 		sum  float32
 	}{{ramp(0, 3), 0, 0}, {ramp(2, 3), 12, 42}} {
-		outs, err := runOnce(m, map[string]*Tensor{"x": c.x})
+		outs, err := runOnce(m, map[string]*op.Tensor{"x": c.x})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +280,7 @@ func TestMaxBytesIsKept(t *testing.T) {
 	g.Initializer = append(g.Initializer, p)
 	addNode(g, "Expand", "x shape", "y")
 	_, err = Lower(modelOf(t, g, nil, "y"), Config{Shapes: map[string][]int{"x": {2, 3}}, MaxBytes: 1 << 20})
-	if !errors.Is(err, ErrShape) || !strings.Contains(err.Error(), "limit") {
+	if !errors.Is(err, op.ErrShape) || !strings.Contains(err.Error(), "limit") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -293,10 +294,10 @@ func TestInputsMustFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := NewRunner(lowered, nil)
-	for name, inputs := range map[string]map[string]*Tensor{
+	for name, inputs := range map[string]map[string]*op.Tensor{
 		"missing": {}, "shape": {"x": ramp(3, 2)}, "type": {"x": {Type: onnx.Int64, Shape: []int{2, 3}, I: make([]int64, 6)}},
 	} {
-		if _, err := r.Run(inputs, nil); !errors.Is(err, ErrShape) {
+		if _, err := r.Run(inputs, nil); !errors.Is(err, op.ErrShape) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -4,9 +4,12 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -69,12 +72,12 @@ func TestMovementInProgram(t *testing.T) {
 	read := onnx.Site{Node: m.Proto().GetGraph().GetNode()[0], Input: 0}
 	parents := [][]float32{randomTensor(1, 5, 4).F, randomTensor(2, 5, 4).F}
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"ids": {2, 3}},
-		Params: []Param{{Name: "table", Sites: []onnx.Site{read}, Shape: []int{5, 4}, Type: onnx.Float32, Values: parents, Axis: -1}}})
+		Params: []ir.Param{{Name: "table", Sites: []onnx.Site{read}, Shape: []int{5, 4}, Type: onnx.Float32, Values: parents, Axis: -1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs := map[string]*Tensor{"ids": shapedInts([]int{2, 3}, 4, 0, -2, 1, 1, 2)}
-	target := NewTensor(lowered.lowered.outputs[0].Spec)
+	inputs := map[string]*op.Tensor{"ids": shapedInts([]int{2, 3}, 4, 0, -2, 1, 1, 2)}
+	target := op.NewTensor(lowered.lowered.Outputs[0].Spec)
 	fill(target.F, 9)
 	at := []float32{0.3, 0.6}
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -24,11 +25,11 @@ func checkLinear(t *testing.T, c gradCase) {
 
 // runNode lowers and runs a graph of one node. The first input is data if it is float; all others are known at lowering
 // unless hide names them.
-func runNode(c gradCase, hide ...int) ([]*Tensor, error) {
+func runNode(c gradCase, hide ...int) ([]*op.Tensor, error) {
 	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Attribute: c.attrs, Name: proto.String("node")}
 	g := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{n}}
-	config := Config{Shapes: map[string][]int{}, Values: map[string]*Tensor{}}
-	data := map[string]*Tensor{}
+	config := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}
+	data := map[string]*op.Tensor{}
 	for i, v := range c.inputs {
 		if v == nil {
 			n.Input = append(n.Input, "")
@@ -68,7 +69,7 @@ func valueInfo(name string, dt onnx.DataType) *onnxpb.ValueInfoProto {
 }
 
 // expectNode runs a node and compares every output exactly.
-func expectNode(t *testing.T, name string, c gradCase, want ...*Tensor) {
+func expectNode(t *testing.T, name string, c gradCase, want ...*op.Tensor) {
 	t.Helper()
 	c.outputs = len(want)
 	got, err := runNode(c)
@@ -92,18 +93,18 @@ func expectError(t *testing.T, name string, c gradCase, kind error, hide ...int)
 }
 
 // floatTensor returns a float32 tensor of the shape.
-func floatTensor(shape []int, v ...float32) *Tensor {
-	return &Tensor{Type: onnx.Float32, Shape: shape, F: v}
+func floatTensor(shape []int, v ...float32) *op.Tensor {
+	return &op.Tensor{Type: onnx.Float32, Shape: shape, F: v}
 }
 
 // shapedInts returns an int64 tensor of the shape.
-func shapedInts(shape []int, v ...int64) *Tensor {
-	return &Tensor{Type: onnx.Int64, Shape: shape, I: v}
+func shapedInts(shape []int, v ...int64) *op.Tensor {
+	return &op.Tensor{Type: onnx.Int64, Shape: shape, I: v}
 }
 
 // counting returns a float32 tensor with the elements 1, 2, 3...
-func counting(shape ...int) *Tensor {
-	t := NewTensor(Spec{onnx.Float32, shape})
+func counting(shape ...int) *op.Tensor {
+	t := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: shape})
 	for i := range t.F {
 		t.F[i] = float32(i + 1)
 	}
@@ -153,17 +154,17 @@ func sameForAllWorkers(t *testing.T, c gradCase) {
 	var first []float32
 	for _, threads := range []int{1, 2, 3, 8} {
 		w := kernel.NewWorkers(threads)
-		op, in, outs := buildOne(t, c)
-		x := &Context{Workers: w}
-		if err := op.Forward(x, in, outs); err != nil {
+		operator, in, outs := buildOne(t, c)
+		x := &op.Context{Workers: w}
+		if err := operator.Forward(x, in, outs); err != nil {
 			t.Fatal(err)
 		}
 		got := slices.Clone(outs[0].F)
-		dy := NewTensor(outs[0].Spec())
+		dy := op.NewTensor(outs[0].Spec())
 		fill(dy.F, 5)
 		for _, i := range c.wrt {
-			dx := NewTensor(in[i].Spec())
-			if err := op.(Differentiable).Backward(x, i, 0, in, outs, dy, dx); err != nil {
+			dx := op.NewTensor(in[i].Spec())
+			if err := operator.(op.Differentiable).Backward(x, i, 0, in, outs, dy, dx); err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, dx.F...)

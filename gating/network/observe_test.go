@@ -5,11 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // lowered lowers a model for inputs with the named outputs.
-func lowered(t *testing.T, m *onnx.Model, inputs map[string]*Tensor, outputs []string) *Graph {
+func lowered(t *testing.T, m *onnx.Model, inputs map[string]*op.Tensor, outputs []string) *Graph {
 	t.Helper()
 	c := Config{Outputs: outputs, Shapes: map[string][]int{}}
 	for name, x := range inputs {
@@ -23,13 +24,13 @@ func lowered(t *testing.T, m *onnx.Model, inputs map[string]*Tensor, outputs []s
 }
 
 // computed names the values of the main graph that nodes compute from data, as many as stay after lowering.
-func computed(t *testing.T, m *onnx.Model, inputs map[string]*Tensor) []string {
+func computed(t *testing.T, m *onnx.Model, inputs map[string]*op.Tensor) []string {
 	t.Helper()
 	var names []string
 	for _, n := range m.Proto().GetGraph().GetNode() {
 		name := n.GetOutput()[0]
 		g := lowered(t, m, inputs, []string{name})
-		if v := g.lowered.outputs[0].value.root(); v.node != nil && v.spec.IsFloat() {
+		if v := g.lowered.Outputs[0].Value.Root(); v.Node != nil && v.Spec.IsFloat() {
 			names = append(names, name)
 		}
 	}
@@ -50,7 +51,7 @@ func TestObserverShowsWhatARunnerKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := 0
-		o, err := NewObserver(g, nil, func(i int, got *Tensor) {
+		o, err := NewObserver(g, nil, func(i int, got *op.Tensor) {
 			seen++
 			if !slices.Equal(got.Shape, want[i].Shape) || !slices.Equal(got.F, want[i].F) {
 				t.Errorf("%s: %s differs", family, names[i])
@@ -78,7 +79,7 @@ func TestObserverMayChangeWhatFollows(t *testing.T) {
 	g := lowered(t, m, inputs, []string{first, last})
 	var outs [2][]float32
 	for i, factor := range []float32{1, 0} {
-		o, err := NewObserver(g, nil, func(k int, x *Tensor) {
+		o, err := NewObserver(g, nil, func(k int, x *op.Tensor) {
 			if k == 0 {
 				for e := range x.F {
 					x.F[e] *= factor
@@ -109,7 +110,7 @@ func TestObserverRefusesInputs(t *testing.T) {
 	m := fixtureModels(t)["cnn"]
 	inputs := declaredInputs(m, 2)
 	g := lowered(t, m, inputs, []string{m.Proto().GetGraph().GetInput()[0].GetName()})
-	if _, err := NewObserver(g, nil, func(int, *Tensor) {}); !errors.Is(err, ErrShape) {
+	if _, err := NewObserver(g, nil, func(int, *op.Tensor) {}); !errors.Is(err, op.ErrShape) {
 		t.Errorf("got %v", err)
 	}
 }

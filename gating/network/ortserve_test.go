@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -103,7 +104,7 @@ func (s *ortServer) stop() {
 }
 
 // run gives a model's outputs for the inputs; an error is what ONNX Runtime says.
-func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Tensor, error) {
+func (s *ortServer) run(path string, inputs map[string]*op.Tensor) (map[string]*op.Tensor, error) {
 	feeds := map[string]ortTensor{}
 	for name, t := range inputs {
 		feeds[name] = toORT(t)
@@ -129,7 +130,7 @@ func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Ten
 	if answer.Error != "" {
 		return nil, errors.New(answer.Error)
 	}
-	outs := map[string]*Tensor{}
+	outs := map[string]*op.Tensor{}
 	for name, t := range answer.Outputs {
 		outs[name] = fromORT(t)
 	}
@@ -137,10 +138,10 @@ func (s *ortServer) run(path string, inputs map[string]*Tensor) (map[string]*Ten
 }
 
 // toORT writes a tensor; float16 goes as its bits.
-func toORT(t *Tensor) ortTensor {
+func toORT(t *op.Tensor) ortTensor {
 	o := ortTensor{Type: t.Type.String(), Dims: append([]int{}, t.Shape...), Data: make([]ortNumber, t.Len())}
 	for i := range o.Data {
-		o.Data[i] = ortNumber(t.number(i))
+		o.Data[i] = ortNumber(number(t, i))
 	}
 	if t.Type == onnx.Float16 {
 		for i, b := range halfBits(t.F) {
@@ -195,7 +196,7 @@ func half(b uint16) float32 {
 		return float32(sign * math.Ldexp(fraction, -24))
 	case 31:
 		if fraction != 0 {
-			return nan32
+			return op.Nan32
 		}
 		return float32(math.Inf(int(sign)))
 	}
@@ -213,14 +214,14 @@ func TestHalf(t *testing.T) {
 }
 
 // fromORT reads an answer; element types are told by name.
-func fromORT(o ortTensor) *Tensor {
-	t := &Tensor{Shape: o.Dims}
+func fromORT(o ortTensor) *op.Tensor {
+	t := &op.Tensor{Shape: o.Dims}
 	for d := range onnx.DataType(32) {
 		if d.String() == o.Type {
 			t.Type = d
 		}
 	}
-	t = NewTensor(t.Spec())
+	t = op.NewTensor(t.Spec())
 	for i, v := range o.Data {
 		if t.Type == onnx.Float16 {
 			t.F[i] = half(uint16(v))
@@ -234,18 +235,18 @@ func fromORT(o ortTensor) *Tensor {
 }
 
 // scaledDifference is the largest difference of two tensors of one shape, relative to the largest finite element wanted.
-func scaledDifference(got, want *Tensor) (float64, error) {
+func scaledDifference(got, want *op.Tensor) (float64, error) {
 	if fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) {
 		return 0, fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
 	}
 	scale, worst := 1e-6, 0.0
 	for i := range want.Len() {
-		if w := math.Abs(want.number(i)); !math.IsInf(w, 0) && !math.IsNaN(w) {
+		if w := math.Abs(number(want, i)); !math.IsInf(w, 0) && !math.IsNaN(w) {
 			scale = math.Max(scale, w)
 		}
 	}
 	for i := range want.Len() {
-		g, w := got.number(i), want.number(i)
+		g, w := number(got, i), number(want, i)
 		if g == w || math.IsNaN(g) && math.IsNaN(w) {
 			continue
 		}
@@ -261,8 +262,8 @@ func scaledDifference(got, want *Tensor) (float64, error) {
 // againstORT runs one node by ONNX Runtime and by its operator and compares the outputs.
 func (s *ortServer) againstORT(t *testing.T, c gradCase) {
 	t.Helper()
-	op, in, out := buildOne(t, c)
-	if err := op.Forward(&Context{}, in, out); err != nil {
+	operator, in, out := buildOne(t, c)
+	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}
 	s.sameAsORT(t, c, out)
@@ -279,11 +280,11 @@ func (s *ortServer) modelAgainstORT(t *testing.T, c gradCase) {
 }
 
 // sameAsORT compares a node's outputs with those of ONNX Runtime.
-func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*Tensor) {
+func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*op.Tensor) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.onnx")
 	names := writeNode(t, path, c, out)
-	feeds := map[string]*Tensor{}
+	feeds := map[string]*op.Tensor{}
 	for i, v := range c.inputs {
 		if v != nil {
 			feeds[names[i]] = v
@@ -302,7 +303,7 @@ func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*Tensor) {
 }
 
 // writeNode writes a model of one node and returns the names of its inputs and outputs.
-func writeNode(t *testing.T, path string, c gradCase, out []*Tensor) []string {
+func writeNode(t *testing.T, path string, c gradCase, out []*op.Tensor) []string {
 	t.Helper()
 	m, names := nodeModel(c, out)
 	data, err := proto.Marshal(m)
@@ -316,7 +317,7 @@ func writeNode(t *testing.T, path string, c gradCase, out []*Tensor) []string {
 }
 
 // nodeModel is a model of one node whose inputs are all the graph's; it returns the names of inputs and outputs too.
-func nodeModel(c gradCase, out []*Tensor) (*onnxpb.ModelProto, []string) {
+func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
 	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs}
 	g := &onnxpb.GraphProto{Name: proto.String("one"), Node: []*onnxpb.NodeProto{n}}
 	var names []string
@@ -331,7 +332,7 @@ func nodeModel(c gradCase, out []*Tensor) (*onnxpb.ModelProto, []string) {
 		g.Input = append(g.Input, typedInfo(name, v.Spec()))
 	}
 	for k := range max(1, c.outputs) {
-		s := Spec{Type: onnx.Float32}
+		s := op.Spec{Type: onnx.Float32}
 		if k < len(out) {
 			s = out[k].Spec()
 		}
@@ -350,13 +351,13 @@ func nodeModel(c gradCase, out []*Tensor) (*onnxpb.ModelProto, []string) {
 }
 
 // runModel lowers a node's model and runs it on inputs that are unknown until then, or where that is refused, known.
-func runModel(c gradCase) ([]*Tensor, error) {
+func runModel(c gradCase) ([]*op.Tensor, error) {
 	p, names := nodeModel(c, nil)
 	m, err := onnx.FromProto(p)
 	if err != nil {
 		return nil, err
 	}
-	inputs := map[string]*Tensor{}
+	inputs := map[string]*op.Tensor{}
 	for i, v := range c.inputs {
 		if v != nil {
 			inputs[names[i]] = v
@@ -366,7 +367,7 @@ func runModel(c gradCase) ([]*Tensor, error) {
 }
 
 // typedInfo declares a value with its shape.
-func typedInfo(name string, s Spec) *onnxpb.ValueInfoProto {
+func typedInfo(name string, s op.Spec) *onnxpb.ValueInfoProto {
 	v := valueInfo(name, s.Type)
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range s.Shape {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/op/table"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -20,12 +23,12 @@ type place struct {
 type placed struct {
 	place
 	l *lowerer
-	c *call
+	c *op.Call
 }
 
 // Bind names an output of the node.
-func (p *placed) Bind(output int, v *value) {
-	if names := p.c.node.GetOutput(); output < len(names) && names[output] != "" {
+func (p *placed) Bind(output int, v *ir.Value) {
+	if names := p.c.Node.GetOutput(); output < len(names) && names[output] != "" {
 		p.scope.values[names[output]] = v
 	}
 }
@@ -34,10 +37,10 @@ func (p *placed) Bind(output int, v *value) {
 const emitOpset = 18
 
 // Emit lowers one of the nodes that the node stands for.
-func (p *placed) Emit(op string, attrs []*onnxpb.AttributeProto, in ...*value) (*value, error) {
+func (p *placed) Emit(op string, attrs []*onnxpb.AttributeProto, in ...*ir.Value) (*ir.Value, error) {
 	dot := strings.LastIndexByte(op, '.')
 	n := &onnxpb.NodeProto{
-		Name: proto.String(p.c.name), Domain: proto.String(op[:max(0, dot)]), OpType: proto.String(op[dot+1:]),
+		Name: proto.String(p.c.Name), Domain: proto.String(op[:max(0, dot)]), OpType: proto.String(op[dot+1:]),
 		Attribute: attrs, Output: []string{"out"},
 	}
 	s := newScope(nil, nil, nil)
@@ -58,10 +61,10 @@ func (p *placed) Emit(op string, attrs []*onnxpb.AttributeProto, in ...*value) (
 }
 
 // Body lowers a subgraph with its inputs bound to the values, and returns its outputs.
-func (p *placed) Body(g *onnxpb.GraphProto, in []*value) ([]*value, error) {
+func (p *placed) Body(g *onnxpb.GraphProto, in []*ir.Value) ([]*ir.Value, error) {
 	s := newScope(p.scope, g.GetInitializer(), g.GetSparseInitializer())
 	if len(g.GetInput()) != len(in) {
-		return nil, p.c.shapeError("its body has %d inputs, want %d", len(g.GetInput()), len(in))
+		return nil, p.c.ShapeError("its body has %d inputs, want %d", len(g.GetInput()), len(in))
 	}
 	for i, v := range in {
 		s.values[g.GetInput()[i].GetName()] = v
@@ -70,14 +73,14 @@ func (p *placed) Body(g *onnxpb.GraphProto, in []*value) ([]*value, error) {
 	if err := p.l.nodes(g.GetNode(), names, place{s, p.ops, p.depth + 1}); err != nil {
 		return nil, err
 	}
-	outs := make([]*value, len(names))
+	outs := make([]*ir.Value, len(names))
 	for i, name := range names {
 		v, err := p.l.lookup(name, s)
 		if err != nil {
 			return nil, err
 		}
 		if v == nil {
-			return nil, p.c.invalid("nothing in its body computes output %q", name)
+			return nil, p.c.Invalid("nothing in its body computes output %q", name)
 		}
 		outs[i] = v
 	}
@@ -85,43 +88,43 @@ func (p *placed) Body(g *onnxpb.GraphProto, in []*value) ([]*value, error) {
 }
 
 // Apart lowers a subgraph to nodes of its own.
-func (p *placed) Apart(g *onnxpb.GraphProto, in []*value) ([]*node, []*value, error) {
+func (p *placed) Apart(g *onnxpb.GraphProto, in []*ir.Value) ([]*ir.Node, []*ir.Value, error) {
 	outer := p.l.graph
-	p.l.graph = &graphIR{params: outer.params}
+	p.l.graph = &ir.Graph{Params: outer.Params}
 	defer func() { p.l.graph = outer }()
 	outs, err := p.Body(g, in)
-	return p.l.graph.nodes, outs, err
+	return p.l.graph.Nodes, outs, err
 }
 
 // Itself lowers the node as the operator table has it, over other values.
-func (p *placed) Itself(in []*value) error {
-	e := findOrOldest(p.c.node, p.c.opset)
-	return p.l.add(p.over(in), in, e.build, e.grad, p.scope)
+func (p *placed) Itself(in []*ir.Value) error {
+	e := table.FindOrOldest(p.c.Node, p.c.Opset)
+	return p.l.add(p.over(in), in, e.Build, e.Grad, p.scope)
 }
 
 // Add appends an operator with a gradient over values.
-func (p *placed) Add(op Operator, specs []Spec, in []*value) error {
-	build := func(*call) (Operator, []Spec, error) { return op, specs, nil }
-	return p.l.add(p.over(in), in, build, gradFull, p.scope)
+func (p *placed) Add(operator op.Operator, specs []op.Spec, in []*ir.Value) error {
+	build := func(*op.Call) (op.Operator, []op.Spec, error) { return operator, specs, nil }
+	return p.l.add(p.over(in), in, build, op.Full, p.scope)
 }
 
 // over is the call over other values.
-func (p *placed) over(in []*value) *call {
+func (p *placed) over(in []*ir.Value) *op.Call {
 	c := *p.c
-	c.in = inputsOf(in)
+	c.In = inputsOf(in)
 	return &c
 }
 
 // Reach says whether a coefficient, and a gradient to one, may reach what the node and its subgraphs read.
 func (p *placed) Reach() (gated, grad bool) {
 	names := map[string]bool{}
-	addReads(names, p.c.node, 0)
+	addReads(names, p.c.Node, 0)
 	for name := range names {
 		if v, err := p.l.lookup(name, p.scope); err == nil && v != nil {
-			gated, grad = gated || v.gated, grad || v.grad
+			gated, grad = gated || v.Gated, grad || v.Grad
 		}
 	}
-	mixed := p.l.mixes(p.c.attr("body").GetG(), 0)
+	mixed := p.l.mixes(p.c.Attr("body").GetG(), 0)
 	return gated || mixed, grad || mixed
 }
 

@@ -4,7 +4,10 @@ import (
 	"fmt"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -13,15 +16,15 @@ import (
 // depend on a coefficient are in the expression. What comes before them is
 // computed once per Load by a forward pass and read from slots.
 type Program struct {
-	graph  *graphIR
+	graph  *ir.Graph
 	loss   Loss
-	output *value
-	ctx    *Context
+	output *ir.Value
+	ctx    *op.Context
 	prefix *Runner
-	slots  map[*value]*Tensor // root values that the expression reads but does not compute
-	bound  []*value           // the keys of slots that prefix computes, in its output order
-	target *Tensor
-	exprs  map[*value]*G.Node
+	slots  map[*ir.Value]*op.Tensor // root values that the expression reads but does not compute
+	bound  []*ir.Value              // the keys of slots that prefix computes, in its output order
+	target *op.Tensor
+	exprs  map[*ir.Value]*G.Node
 
 	memory pool
 	expr   *G.ExprGraph
@@ -32,44 +35,44 @@ type Program struct {
 // coefficient and the loss.
 func NewProgram(lowered *Graph, output int, loss Loss, w *kernel.Workers) (*Program, error) {
 	g := lowered.lowered
-	p := &Program{graph: g, loss: loss, output: g.outputs[output].value, ctx: &Context{Workers: w}, slots: map[*value]*Tensor{}}
-	if !p.output.gated {
-		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w", g.outputs[output].Name, ErrUnsupported)
+	p := &Program{graph: g, loss: loss, output: g.Outputs[output].Value, ctx: &op.Context{Workers: w}, slots: map[*ir.Value]*op.Tensor{}}
+	if !p.output.Gated {
+		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w", g.Outputs[output].Name, op.ErrUnsupported)
 	}
-	own := &graphIR{inputs: g.inputs, nodes: append([]*node{}, g.nodes...), params: g.params, outputs: []Output{g.outputs[output]}}
-	own.nodes = cloneNodes(own.nodes)
-	own.prune()
-	prefix := &graphIR{inputs: own.inputs, params: g.params}
-	var gated []*node
-	for _, n := range own.nodes {
+	own := &ir.Graph{Inputs: g.Inputs, Nodes: append([]*ir.Node{}, g.Nodes...), Params: g.Params, Outputs: []ir.Output{g.Outputs[output]}}
+	own.Nodes = cloneNodes(own.Nodes)
+	own.Prune()
+	prefix := &ir.Graph{Inputs: own.Inputs, Params: g.Params}
+	var gated []*ir.Node
+	for _, n := range own.Nodes {
 		if !isGated(n) {
-			prefix.nodes = append(prefix.nodes, n)
+			prefix.Nodes = append(prefix.Nodes, n)
 			continue
 		}
 		gated = append(gated, n)
-		if err := checkGradient(n); err != nil {
+		if err := ir.CheckGradient(n); err != nil {
 			return nil, err
 		}
 	}
 	p.split(gated, prefix)
-	p.graph = &graphIR{nodes: gated, params: g.params}
+	p.graph = &ir.Graph{Nodes: gated, Params: g.Params}
 	return p, nil
 }
 
 // cloneNodes copies nodes so that pruning for one output leaves the graph as it is.
-func cloneNodes(list []*node) []*node {
+func cloneNodes(list []*ir.Node) []*ir.Node {
 	for i, n := range list {
 		c := *n
-		c.out = append([]*value{}, n.out...)
+		c.Out = append([]*ir.Value{}, n.Out...)
 		list[i] = &c
 	}
 	return list
 }
 
 // isGated says whether a node reads anything that depends on a coefficient.
-func isGated(n *node) bool {
-	for _, v := range n.in {
-		if v != nil && v.gated {
+func isGated(n *ir.Node) bool {
+	for _, v := range n.In {
+		if v != nil && v.Gated {
 			return true
 		}
 	}
@@ -77,28 +80,28 @@ func isGated(n *node) bool {
 }
 
 // split makes slots of the values that gated nodes read from the ungated part.
-func (p *Program) split(gated []*node, prefix *graphIR) {
+func (p *Program) split(gated []*ir.Node, prefix *ir.Graph) {
 	for _, n := range gated {
-		for _, v := range n.in {
-			if v == nil || v.gated || v.known != nil {
+		for _, v := range n.In {
+			if v == nil || v.Gated || v.Known != nil {
 				continue
 			}
-			root := v.root()
-			if p.slots[root] != nil || root.known != nil {
+			root := v.Root()
+			if p.slots[root] != nil || root.Known != nil {
 				continue
 			}
-			p.slots[root] = &Tensor{Type: root.spec.Type, Shape: root.spec.Shape}
+			p.slots[root] = &op.Tensor{Type: root.Spec.Type, Shape: root.Spec.Shape}
 			p.bound = append(p.bound, root)
-			prefix.outputs = append(prefix.outputs, Output{Spec: root.spec, value: root})
+			prefix.Outputs = append(prefix.Outputs, ir.Output{Spec: root.Spec, Value: root})
 		}
 	}
-	prefix.prune()
+	prefix.Prune()
 	p.prefix = newRunner(prefix, p.ctx.Workers)
 }
 
 // Load sets the batch: inputs as for Runner.Run, and the target of the loss.
 // Everything that depends on no coefficient is computed here.
-func (p *Program) Load(inputs map[string]*Tensor, target *Tensor) error {
+func (p *Program) Load(inputs map[string]*op.Tensor, target *op.Tensor) error {
 	values, err := p.Prefix(inputs)
 	if err == nil {
 		p.Set(values, target)
@@ -108,15 +111,15 @@ func (p *Program) Load(inputs map[string]*Tensor, target *Tensor) error {
 
 // Prefix computes what the expression reads and no coefficient reaches: one
 // tensor for each of Boundary, valid until the next call.
-func (p *Program) Prefix(inputs map[string]*Tensor) ([]*Tensor, error) {
+func (p *Program) Prefix(inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	return p.prefix.Run(inputs, nil)
 }
 
 // Boundary is the types and shapes of what Prefix computes.
-func (p *Program) Boundary() []Spec {
-	list := make([]Spec, len(p.bound))
+func (p *Program) Boundary() []op.Spec {
+	list := make([]op.Spec, len(p.bound))
 	for i, v := range p.bound {
-		list[i] = v.spec
+		list[i] = v.Spec
 	}
 	return list
 }
@@ -125,7 +128,7 @@ func (p *Program) Boundary() []Spec {
 func (p *Program) PrefixNodes() int { return len(p.prefix.calls) }
 
 // Set sets the batch by what Prefix has computed for it, now or before.
-func (p *Program) Set(values []*Tensor, target *Tensor) {
+func (p *Program) Set(values []*op.Tensor, target *op.Tensor) {
 	for i, v := range p.bound {
 		p.slots[v].F, p.slots[v].I = values[i].F, values[i].I
 	}
@@ -144,37 +147,37 @@ func (p *Program) NextStep() {
 // vector for each group, parent by parent, and returns the scalar mean loss.
 // It is called once.
 func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
-	p.exprs, p.expr = map[*value]*G.Node{}, coeffs[0].Graph()
-	number := map[*value]int{}
-	var byNumber []*value
-	for _, n := range p.graph.nodes {
-		for _, v := range append(append([]*value{}, n.in...), n.out...) {
-			if v == nil || !v.gated {
+	p.exprs, p.expr = map[*ir.Value]*G.Node{}, coeffs[0].Graph()
+	number := map[*ir.Value]int{}
+	var byNumber []*ir.Value
+	for _, n := range p.graph.Nodes {
+		for _, v := range append(append([]*ir.Value{}, n.In...), n.Out...) {
+			if v == nil || !v.Gated {
 				continue
 			}
-			root := v.root()
+			root := v.Root()
 			if _, ok := number[root]; !ok {
 				number[root] = len(byNumber)
 				byNumber = append(byNumber, root)
 			}
-			if root.param >= 0 && p.exprs[root] == nil {
+			if root.Param >= 0 && p.exprs[root] == nil {
 				if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
 					return nil, err
 				}
 			}
 		}
 	}
-	err = decodeShadow(p.graph.nodes, number, func(index int, inputs []int) error {
+	err = decodeShadow(p.graph.Nodes, number, func(index int, inputs []int) error {
 		children := make([]*G.Node, len(inputs))
 		for i, n := range inputs {
 			children[i] = p.exprs[byNumber[n]]
 		}
-		return p.apply(p.graph.nodes[index], children)
+		return p.apply(p.graph.Nodes[index], children)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the expression graph: %w", err)
 	}
-	if root := p.output.root(); root.param >= 0 && p.exprs[root] == nil {
+	if root := p.output.Root(); root.Param >= 0 && p.exprs[root] == nil {
 		if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
 			return nil, err
 		}
@@ -183,9 +186,9 @@ func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
 }
 
 // mixture is the node of W = sum_j c_j W_j; its gradient is <dW, W_j>.
-func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
-	param := &p.graph.params[v.param]
-	n := v.spec.Len()
+func (p *Program) mixture(v *ir.Value, coeffs []*G.Node) (*G.Node, error) {
+	param := &p.graph.Params[v.Param]
+	n := v.Spec.Len()
 	memory := p.memory.lease(max(1, n))
 	c64 := make([]float64, coeffs[param.Gate].Shape().TotalSize())
 	op := &VectorOp{
@@ -196,7 +199,7 @@ func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
 				c64[i] = float64(c)
 			}
 			w := memory.take()
-			param.mix(p.ctx.Workers, c64, w[:n])
+			param.Mix(p.ctx.Workers, c64, w[:n])
 			return NewVector(w), nil
 		},
 	}
@@ -207,7 +210,7 @@ func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
 		g, err := (&VectorOp{
 			Name: "mix gradient " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: len(dc),
 			Run: func(in []G.Value) (G.Value, error) {
-				param.gradient(p.ctx.Workers, Floats(in[0]), dc64)
+				param.Gradient(p.ctx.Workers, Floats(in[0]), dc64)
 				for i, d := range dc64 {
 					dc[i] = float32(d)
 				}
@@ -221,28 +224,28 @@ func (p *Program) mixture(v *value, coeffs []*G.Node) (*G.Node, error) {
 
 // lossNode is the node of the scalar loss.
 func (p *Program) lossNode() (*G.Node, error) {
-	spec := p.output.spec
+	spec := p.output.Spec
 	if spec.Type != onnx.Float32 && !spec.IsFloat() {
-		return nil, fmt.Errorf("the output is %s, a loss needs floats: %w", spec, ErrUnsupported)
+		return nil, fmt.Errorf("the output is %s, a loss needs floats: %w", spec, op.ErrUnsupported)
 	}
-	op := &VectorOp{
+	operator := &VectorOp{
 		Name: "loss", In: []hmType{FloatVector}, Out: FloatScalar, Diff: []bool{true},
 		Run: func(in []G.Value) (G.Value, error) {
-			l, err := p.loss.Value(&Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}, p.target)
+			l, err := p.loss.Value(&op.Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}, p.target)
 			return G.NewF32(float32(l)), err
 		},
 	}
-	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+	operator.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		dx := make([]float32, spec.Len())
 		value := NewVector(dx)
 		g, err := (&VectorOp{
 			Name: "loss gradient", In: []hmType{FloatVector, FloatScalar}, Out: FloatVector, Len: len(dx),
 			Run: func(in []G.Value) (G.Value, error) {
-				out := &Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}
+				out := &op.Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}
 				return value, p.loss.Gradient(out, p.target, Floats(in[1])[0], dx)
 			},
 		}).Apply(in[0], grad)
 		return G.Nodes{g}, err
 	}
-	return op.Apply(p.exprs[p.output.root()])
+	return operator.Apply(p.exprs[p.output.Root()])
 }

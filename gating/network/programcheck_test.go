@@ -6,8 +6,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -24,9 +27,9 @@ func checkProgram(t *testing.T, c gradCase) {
 }
 
 // checkModelGradient does so for a model whose first node reads the inputs of those names.
-func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*Tensor, names []string, wrt []int, tol float64) {
+func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*op.Tensor, names []string, wrt []int, tol float64) {
 	t.Helper()
-	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*Tensor{}}, map[string]*Tensor{}
+	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}, map[string]*op.Tensor{}
 	for i, v := range inputs {
 		if v == nil {
 			continue
@@ -38,7 +41,7 @@ func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*Tensor, names []s
 		}
 	}
 	for _, i := range wrt {
-		config.Params = append(config.Params, Param{
+		config.Params = append(config.Params, ir.Param{
 			Name: names[i], Sites: sitesOf(m, names[i]), Shape: inputs[i].Shape, Gate: len(config.Params), Axis: -1,
 			Values: [][]float32{inputs[i].F, randomTensor(uint64(i)+900, inputs[i].Shape...).F},
 		})
@@ -81,7 +84,7 @@ func sitesOf(m *onnx.Model, name string) (sites []onnx.Site) {
 
 // outputGradient is Gorgonia's gradient of the mean square of an output with respect to the coefficients of each mixture that
 // it flows to. A panic is an error.
-func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]float64) (grads map[int][]float32, err error) {
+func outputGradient(g *Graph, output int, data map[string]*op.Tensor, coeffs [][]float64) (grads map[int][]float32, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
@@ -103,7 +106,7 @@ func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]fl
 		}
 	}
 	grads = map[int][]float32{}
-	if len(leaves) == 0 || g.lowered.outputs[output].Len() == 0 {
+	if len(leaves) == 0 || g.lowered.Outputs[output].Len() == 0 {
 		return grads, nil
 	}
 	loss, err := p.Build(all)
@@ -114,7 +117,7 @@ func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]fl
 	if err != nil {
 		return nil, err
 	}
-	if err := runProgram(eg, p, data, g.lowered.outputs[output].Spec); err != nil {
+	if err := runProgram(eg, p, data, g.lowered.Outputs[output].Spec); err != nil {
 		return nil, err
 	}
 	for k, n := range nodes {
@@ -124,10 +127,10 @@ func outputGradient(g *Graph, output int, data map[string]*Tensor, coeffs [][]fl
 }
 
 // runProgram makes one step against zeros.
-func runProgram(eg *G.ExprGraph, p *Program, data map[string]*Tensor, target Spec) error {
+func runProgram(eg *G.ExprGraph, p *Program, data map[string]*op.Tensor, target op.Spec) error {
 	vm := G.NewTapeMachine(eg)
 	defer vm.Close()
-	if err := p.Load(data, NewTensor(target)); err != nil {
+	if err := p.Load(data, op.NewTensor(target)); err != nil {
 		return err
 	}
 	p.NextStep()
@@ -136,29 +139,29 @@ func runProgram(eg *G.ExprGraph, p *Program, data map[string]*Tensor, target Spe
 
 // flows says which mixtures a gradient flows to from the program's output.
 func flows(p *Program) map[int]bool {
-	on := map[*value]bool{p.output.root(): true}
-	for i := len(p.graph.nodes) - 1; i >= 0; i-- {
-		n := p.graph.nodes[i]
-		if n.zero || !slices.ContainsFunc(n.out, func(v *value) bool { return v != nil && v.grad && on[v] }) {
+	on := map[*ir.Value]bool{p.output.Root(): true}
+	for i := len(p.graph.Nodes) - 1; i >= 0; i-- {
+		n := p.graph.Nodes[i]
+		if n.Zero || !slices.ContainsFunc(n.Out, func(v *ir.Value) bool { return v != nil && v.Grad && on[v] }) {
 			continue
 		}
-		for _, v := range n.in {
-			if v != nil && v.grad {
-				on[v.root()] = true
+		for _, v := range n.In {
+			if v != nil && v.Grad {
+				on[v.Root()] = true
 			}
 		}
 	}
 	reached := map[int]bool{}
 	for v := range on {
-		if v.param >= 0 {
-			reached[v.param] = true
+		if v.Param >= 0 {
+			reached[v.Param] = true
 		}
 	}
 	return reached
 }
 
 // coefficientDifferences is the gradient of the mean square of output 0 by central differences.
-func coefficientDifferences(t *testing.T, g *Graph, data map[string]*Tensor, coeffs [][]float64) [][]float64 {
+func coefficientDifferences(t *testing.T, g *Graph, data map[string]*op.Tensor, coeffs [][]float64) [][]float64 {
 	t.Helper()
 	r := NewRunner(g, nil)
 	value := func() (sum float64) {

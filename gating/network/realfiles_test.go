@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/fixtures"
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -44,29 +46,29 @@ var realInts = map[string]map[string][]int64{
 var realPixels = map[string][2]float32{"001": {120, 50}, "002": {120, 50}, "003": {120, 50}, "004": {120, 50}}
 
 // realInputs draws inputs for a model: floats from the standard normal distribution, integers 0 or 1.
-func realInputs(m *onnx.Model, file string) (map[string]*Tensor, error) {
+func realInputs(m *onnx.Model, file string) (map[string]*op.Tensor, error) {
 	g := m.Proto().GetGraph()
 	given := map[string]bool{}
 	for _, t := range g.GetInitializer() {
 		given[t.GetName()] = true
 	}
-	inputs := map[string]*Tensor{}
+	inputs := map[string]*op.Tensor{}
 	for k, in := range g.GetInput() {
 		if given[in.GetName()] {
 			continue
 		}
 		tt := in.GetType().GetTensorType()
 		if tt == nil {
-			return nil, fmt.Errorf("input %q is no tensor: %w", in.GetName(), ErrUnsupported)
+			return nil, fmt.Errorf("input %q is no tensor: %w", in.GetName(), op.ErrUnsupported)
 		}
-		s := Spec{Type: onnx.DataType(tt.GetElemType()), Shape: slices.Clone(realShapes[file][in.GetName()])}
+		s := op.Spec{Type: onnx.DataType(tt.GetElemType()), Shape: slices.Clone(realShapes[file][in.GetName()])}
 		if s.Type == onnx.String {
-			return nil, fmt.Errorf("input %q holds strings: %w", in.GetName(), ErrUnsupported)
+			return nil, fmt.Errorf("input %q holds strings: %w", in.GetName(), op.ErrUnsupported)
 		}
 		for i, d := range tt.GetShape().GetDim()[min(len(s.Shape), len(tt.GetShape().GetDim())):] {
 			s.Shape = append(s.Shape, realDim(file, in.GetName(), i, d))
 		}
-		x := NewTensor(s)
+		x := op.NewTensor(s)
 		fill(x.F, uint64(k)+1)
 		for i := range x.I {
 			x.I[i] = int64(i+k) % 2
@@ -157,8 +159,8 @@ var realRefused = map[string]map[string]string{
 		"182": "is no tensor", "184": "is no tensor", "185": "is no tensor",
 	},
 	"quantised": {
-		"053": isQuantised.reason, "055": isQuantised.reason, "056": isQuantised.reason, "080": isQuantised.reason,
-		"149": isQuantised.reason, "151": isQuantised.reason, "152": isQuantised.reason, "205": isQuantised.reason,
+		"053": op.RefusedQuantised.Reason, "055": op.RefusedQuantised.Reason, "056": op.RefusedQuantised.Reason, "080": op.RefusedQuantised.Reason,
+		"149": op.RefusedQuantised.Reason, "151": op.RefusedQuantised.Reason, "152": op.RefusedQuantised.Reason, "205": op.RefusedQuantised.Reason,
 		"148": "the scale has shape", "160": "the scale has shape", // in blocks, without a block size: broken too
 	},
 	"operators that nobody defines": {
@@ -233,7 +235,7 @@ func runReal(path, file string, s *ortServer) (r realResult) {
 }
 
 // compare asks ONNX Runtime.
-func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*Tensor, outs []*Tensor, s *ortServer) {
+func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*op.Tensor, outs []*op.Tensor, s *ortServer) {
 	want, err := s.run(path, inputs)
 	if err != nil {
 		r.ort = "ONNX Runtime: " + err.Error()
@@ -257,7 +259,7 @@ func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*Tens
 }
 
 // reachWeights counts a model's float weights and those that a finite gradient of some output reaches.
-func reachWeights(m *onnx.Model, inputs map[string]*Tensor) (weights, reached int, why string) {
+func reachWeights(m *onnx.Model, inputs map[string]*op.Tensor) (weights, reached int, why string) {
 	params, affine, err := realParams(m)
 	if err != nil {
 		return 0, 0, err.Error()
@@ -267,7 +269,7 @@ func reachWeights(m *onnx.Model, inputs map[string]*Tensor) (weights, reached in
 		c.Shapes[name] = t.Shape
 	}
 	g, err := Lower(m, c)
-	if errors.Is(err, ErrUnsupported) {
+	if errors.Is(err, op.ErrUnsupported) {
 		c.Values = inputs
 		g, err = Lower(m, c)
 	}
@@ -276,7 +278,7 @@ func reachWeights(m *onnx.Model, inputs map[string]*Tensor) (weights, reached in
 	}
 	seen := map[int]bool{}
 	for i, o := range g.Outputs() {
-		if !o.IsFloat() || !o.value.gated {
+		if !o.IsFloat() || !o.Value.Gated {
 			continue
 		}
 		if err := reachFrom(g, i, inputs, seen); err != nil {
@@ -296,7 +298,7 @@ func reachWeights(m *onnx.Model, inputs map[string]*Tensor) (weights, reached in
 }
 
 // realParams makes every float weight that can be gated a mixture of itself, twice.
-func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]bool, err error) {
+func realParams(m *onnx.Model) (params []ir.Param, affine map[*onnxpb.NodeProto]bool, err error) {
 	a, err := graphmatch.Align([]*onnx.Model{m, m}, 0)
 	if err != nil {
 		return nil, nil, err
@@ -317,7 +319,7 @@ func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]boo
 			if err != nil {
 				return nil, nil, err
 			}
-			params = append(params, Param{Name: l.Name + "." + p.Role, Sites: p.Uses[0].Sites, Shape: p.Shape, Type: p.Type,
+			params = append(params, ir.Param{Name: l.Name + "." + p.Role, Sites: p.Uses[0].Sites, Shape: p.Shape, Type: p.Type,
 				Values: [][]float32{v, v}, Gate: len(params), Axis: -1})
 		}
 	}
@@ -325,8 +327,8 @@ func realParams(m *onnx.Model) (params []Param, affine map[*onnxpb.NodeProto]boo
 }
 
 // reachFrom notes the weights that a finite gradient of one output reaches.
-func reachFrom(g *Graph, output int, inputs map[string]*Tensor, seen map[int]bool) error {
-	coeffs := make([][]float64, len(g.lowered.params))
+func reachFrom(g *Graph, output int, inputs map[string]*op.Tensor, seen map[int]bool) error {
+	coeffs := make([][]float64, len(g.lowered.Params))
 	for i := range coeffs {
 		coeffs[i] = []float64{0.5, 0.5}
 	}

@@ -4,19 +4,22 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 )
 
 // TestRunnerTurnsPanicsIntoErrors names the node.
 func TestRunnerTurnsPanicsIntoErrors(t *testing.T) {
-	n := &node{name: "bad", op: "Explode", run: exploding{}}
-	v := &value{spec: Spec{1, []int{2}}, param: -1, node: n}
-	n.out = []*value{v}
-	_, err := newRunner(&graphIR{nodes: []*node{n}, outputs: []Output{{Name: "y", Spec: v.spec, value: v}}}, nil).Run(nil, nil)
-	if !errors.Is(err, ErrShape) || !strings.Contains(err.Error(), `"bad" (Explode)`) {
+	n := &ir.Node{Name: "bad", Op: "Explode", Run: exploding{}}
+	v := &ir.Value{Spec: op.Spec{Type: 1, Shape: []int{2}}, Param: -1, Node: n}
+	n.Out = []*ir.Value{v}
+	_, err := newRunner(&ir.Graph{Nodes: []*ir.Node{n}, Outputs: []ir.Output{{Name: "y", Spec: v.Spec, Value: v}}}, nil).Run(nil, nil)
+	if !errors.Is(err, op.ErrShape) || !strings.Contains(err.Error(), `"bad" (Explode)`) {
 		t.Errorf("got %v", err)
 	}
 }
 
 type exploding struct{}
 
-func (exploding) Forward(*Context, []*Tensor, []*Tensor) error { panic("boom") }
+func (exploding) Forward(*op.Context, []*op.Tensor, []*op.Tensor) error { panic("boom") }

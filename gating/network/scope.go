@@ -3,6 +3,8 @@ package network
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/ir"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -12,7 +14,7 @@ import (
 // also sees its parent's) or a function (which sees only its own).
 type scope struct {
 	parent  *scope
-	values  map[string]*value
+	values  map[string]*ir.Value
 	tensors map[string]*onnxpb.TensorProto // initializers not read yet, nil where they are sparse
 	sparse  map[string]*onnxpb.SparseTensorProto
 	attrs   map[string]*onnxpb.AttributeProto
@@ -24,7 +26,7 @@ type opsets map[string]int64
 
 func newScope(parent *scope, tensors []*onnxpb.TensorProto, sparse []*onnxpb.SparseTensorProto) *scope {
 	s := &scope{
-		parent: parent, values: map[string]*value{},
+		parent: parent, values: map[string]*ir.Value{},
 		tensors: map[string]*onnxpb.TensorProto{}, sparse: map[string]*onnxpb.SparseTensorProto{},
 	}
 	for _, t := range tensors {
@@ -39,7 +41,7 @@ func newScope(parent *scope, tensors []*onnxpb.TensorProto, sparse []*onnxpb.Spa
 
 // lookup returns the value of a name, reading an initializer at its first use;
 // nil if the name is unknown.
-func (l *lowerer) lookup(name string, s *scope) (*value, error) {
+func (l *lowerer) lookup(name string, s *scope) (*ir.Value, error) {
 	for ; s != nil; s = s.parent {
 		if v, ok := s.values[name]; ok {
 			return v, nil
@@ -52,7 +54,7 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 		if err != nil {
 			return nil, fmt.Errorf("initializer %q: %w", name, err)
 		}
-		v := &value{spec: known.Spec(), known: known, param: -1}
+		v := &ir.Value{Spec: known.Spec(), Known: known, Param: -1}
 		s.values[name] = v
 		return v, nil
 	}
@@ -60,7 +62,7 @@ func (l *lowerer) lookup(name string, s *scope) (*value, error) {
 }
 
 // readInitializer reads whichever of the two is there.
-func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.SparseTensorProto) (*Tensor, error) {
+func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.SparseTensorProto) (*op.Tensor, error) {
 	if dense == nil {
 		return l.ReadSparse(sparse)
 	}
@@ -75,12 +77,14 @@ func (l *lowerer) readInitializer(dense *onnxpb.TensorProto, sparse *onnxpb.Spar
 }
 
 // ReadTensor reads a tensor of the file.
-func (l *lowerer) ReadTensor(p *onnxpb.TensorProto) (*Tensor, error) { return readTensor(l.model, p) }
+func (l *lowerer) ReadTensor(p *onnxpb.TensorProto) (*op.Tensor, error) {
+	return readTensor(l.model, p)
+}
 
 // readTensor reads a tensor of a file as elements to compute with.
-func readTensor(m *onnx.Model, p *onnxpb.TensorProto) (*Tensor, error) {
+func readTensor(m *onnx.Model, p *onnxpb.TensorProto) (*op.Tensor, error) {
 	t := m.Tensor(p)
-	out := &Tensor{Type: t.DataType(), Shape: t.Shape()}
+	out := &op.Tensor{Type: t.DataType(), Shape: t.Shape()}
 	var err error
 	switch {
 	case t.DataType().IsFloat():
@@ -88,7 +92,7 @@ func readTensor(m *onnx.Model, p *onnxpb.TensorProto) (*Tensor, error) {
 	case t.DataType().IsInteger(), t.DataType() == onnx.Bool:
 		out.I, err = t.Ints(nil)
 	default:
-		err = fmt.Errorf("element type %s: %w", t.DataType(), ErrUnsupported)
+		err = fmt.Errorf("element type %s: %w", t.DataType(), op.ErrUnsupported)
 	}
 	return out, err
 }

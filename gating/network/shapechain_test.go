@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -61,17 +62,17 @@ func TestShapeChainVanishes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ops []string
-		for _, n := range lowered.lowered.nodes {
-			ops = append(ops, n.op)
+		for _, n := range lowered.lowered.Nodes {
+			ops = append(ops, n.Op)
 		}
 		if !slices.Equal(ops, []string{"GatherElements"}) {
 			t.Errorf("batch %d: nodes %v are left, want one", batch, ops)
 		}
-		out, err := NewRunner(lowered, nil).Run(map[string]*Tensor{"x": x}, nil)
+		out, err := NewRunner(lowered, nil).Run(map[string]*op.Tensor{"x": x}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := NewTensor(Spec{onnx.Float32, []int{batch, 2}})
+		want := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{batch, 2}})
 		for b := range batch {
 			want.F[2*b], want.F[2*b+1] = float32(6*b+1), float32(6*b+2)
 		}

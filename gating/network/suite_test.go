@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/softmerge/softmerge/fixtures"
+	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // TestNodes runs ONNX's own operator cases. A case passes, fails, or is unsupported: refused with an error of kind
@@ -30,7 +30,7 @@ func TestNodes(t *testing.T) {
 		switch {
 		case err == nil:
 			passed++
-		case errors.Is(err, ErrUnsupported):
+		case errors.Is(err, op.ErrUnsupported):
 			refused[err.Error()] = append(refused[err.Error()], name)
 		default:
 			failed++
@@ -99,8 +99,8 @@ func runDataSet(m *onnx.Model, set string) error {
 }
 
 // caseInputs reads a case's inputs. One that has an initializer needs no file.
-func caseInputs(g *onnxpb.GraphProto, set string) (map[string]*Tensor, error) {
-	inputs := map[string]*Tensor{}
+func caseInputs(g *onnxpb.GraphProto, set string) (map[string]*op.Tensor, error) {
+	inputs := map[string]*op.Tensor{}
 	for i, in := range g.GetInput() {
 		path := filepath.Join(set, fmt.Sprintf("input_%d.pb", i))
 		if _, err := os.Stat(path); err != nil && slices.ContainsFunc(g.GetInitializer(), func(t *onnxpb.TensorProto) bool { return t.GetName() == in.GetName() }) {
@@ -117,13 +117,13 @@ func caseInputs(g *onnxpb.GraphProto, set string) (map[string]*Tensor, error) {
 
 // runEither runs the graph with its inputs unknown until it runs, and where
 // shapes depend on the data, with its inputs known. When both work they must agree.
-func runEither(m *onnx.Model, inputs map[string]*Tensor) ([]*Tensor, error) {
+func runEither(m *onnx.Model, inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	shapes := map[string][]int{}
 	for name, t := range inputs {
 		shapes[name] = t.Shape
 	}
 	g, err := Lower(m, Config{Shapes: shapes})
-	if errors.Is(err, ErrUnsupported) {
+	if errors.Is(err, op.ErrUnsupported) {
 		return Evaluate(m, inputs, nil)
 	}
 	if err != nil {
@@ -133,9 +133,9 @@ func runEither(m *onnx.Model, inputs map[string]*Tensor) ([]*Tensor, error) {
 }
 
 // readCase reads a serialised tensor; other kinds of value are not supported.
-func readCase(path string, v *onnxpb.ValueInfoProto) (*Tensor, error) {
+func readCase(path string, v *onnxpb.ValueInfoProto) (*op.Tensor, error) {
 	if v.GetType().GetTensorType() == nil {
-		return nil, fmt.Errorf("%q is no tensor: %w", v.GetName(), ErrUnsupported)
+		return nil, fmt.Errorf("%q is no tensor: %w", v.GetName(), op.ErrUnsupported)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -157,7 +157,7 @@ func readCase(path string, v *onnxpb.ValueInfoProto) (*Tensor, error) {
 }
 
 // compare returns an error unless got has want's type, shape and, within the tolerances, elements.
-func compare(got, want *Tensor, rtol, atol float64) error {
+func compare(got, want *op.Tensor, rtol, atol float64) error {
 	if got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) {
 		return fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chewxy/hm"
+	"github.com/softmerge/softmerge/gating/network/op"
+
 	G "gorgonia.org/gorgonia"
 )
 
@@ -36,9 +38,9 @@ func TestPanicsBecomeErrors(t *testing.T) {
 
 // TestErrorsOfOpsKeepTheirKind through the tape machine.
 func TestErrorsOfOpsKeepTheirKind(t *testing.T) {
-	op := &VectorOp{Name: "failing", In: []hm.Type{FloatVector}, Out: FloatVector, Len: 2,
-		Run: func([]G.Value) (G.Value, error) { return nil, ErrShape }}
-	if _, err := runVector(t, op); !errors.Is(err, ErrShape) && !strings.Contains(err.Error(), ErrShape.Error()) {
+	operator := &VectorOp{Name: "failing", In: []hm.Type{FloatVector}, Out: FloatVector, Len: 2,
+		Run: func([]G.Value) (G.Value, error) { return nil, op.ErrShape }}
+	if _, err := runVector(t, operator); !errors.Is(err, op.ErrShape) && !strings.Contains(err.Error(), op.ErrShape.Error()) {
 		t.Errorf("got %v", err)
 	}
 }
