@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -119,6 +120,7 @@ type edits struct {
 	values     map[int32]Source
 	inputs     map[int32]map[int]string // by node and slot
 	added      []addition
+	nodes      []newNode
 	addedIndex map[*onnxpb.TensorProto]int
 	metadata   metadata
 	alias      map[proto.Message]int32 // messages of views, by the element they stand for
@@ -171,10 +173,8 @@ func (e *edits) definedIn(graph int32, name string) bool {
 		}
 	}
 	for _, n := range g.GetNode() {
-		for _, out := range n.GetOutput() {
-			if out == name {
-				return true
-			}
+		if slices.Contains(n.GetOutput(), name) {
+			return true
 		}
 	}
 	for _, a := range e.added {
@@ -182,7 +182,9 @@ func (e *edits) definedIn(graph int32, name string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(e.nodes, func(n newNode) bool {
+		return n.graph == graph && slices.Contains(n.proto.GetOutput(), name)
+	})
 }
 
 // metadata is the model's metadata_props with changes.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -320,7 +321,10 @@ func randomEdits(rng *rand.Rand, m *Model, seed uint64) []Edit {
 	g := m.Proto().GetGraph()
 	for range rng.IntN(6) {
 		n := g.GetNode()[rng.IntN(len(g.GetNode()))]
-		switch rng.IntN(5) {
+		if strings.HasPrefix(n.GetName(), "Added_") { // no edit can name it
+			continue
+		}
+		switch rng.IntN(6) {
 		case 0:
 			t := g.GetInitializer()[rng.IntN(2)]
 			values := make([]float64, m.Tensor(t).Len())
@@ -338,6 +342,13 @@ func randomEdits(rng *rand.Rand, m *Model, seed uint64) []Edit {
 			edits = append(edits, SetMetadata("key"+strconv.Itoa(rng.IntN(3)), strconv.Itoa(rng.IntN(1000))))
 		case 4:
 			edits = append(edits, DropMetadata([]string{"key1", "old.", "key"}[rng.IntN(3)]))
+		case 5:
+			if rng.IntN(3) == 0 {
+				n = nil
+			}
+			added := node("Added", strconv.FormatUint(rng.Uint64(), 36), "x", "w")
+			edits = append(edits,
+				AddNode([]*onnxpb.GraphProto{g, m.base.messages[0].(*onnxpb.ModelProto).Graph}[rng.IntN(2)], n, added))
 		}
 	}
 	return edits

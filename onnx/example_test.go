@@ -35,41 +35,64 @@ func linear() *onnxpb.ModelProto {
 	}
 }
 
-// Read a file, give one tensor new values, and write the result beside it.
-func Example() {
+// saved writes the model to a file of a folder for examples.
+func saved() (path string, remove func()) {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	defer os.RemoveAll(dir)
-	in, out := filepath.Join(dir, "in.onnx"), filepath.Join(dir, "out.onnx")
-	data, _ := proto.Marshal(linear())
-	if err := os.WriteFile(in, data, 0o600); err != nil {
-		fmt.Println(err)
-		return
+	data, err := proto.Marshal(linear())
+	if err != nil {
+		panic(err)
 	}
+	path = filepath.Join(dir, "in.onnx")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		panic(err)
+	}
+	return path, func() { os.RemoveAll(dir) }
+}
 
+// Read a file, give one tensor new values, and write the result beside it: the new file appears whole and
+// checked, or not at all.
+func Example() {
+	in, remove := saved()
+	defer remove()
+	if err := double(in, filepath.Join(filepath.Dir(in), "out.onnx")); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// [1 2]
+	// [2 4]
+}
+
+// double writes a copy of a model with its first weight doubled.
+func double(in, out string) error {
 	m, err := onnx.Open(in)
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err
 	}
 	defer m.Close()
-	b := m.Proto().GetGraph().GetInitializer()[0]
-	values, err := m.Tensor(b).Doubles(nil)
-	fmt.Println(values, err)
-
-	view, err := m.With(
-		onnx.SetValues(b, func() ([]float64, error) { return []float64{10, 20}, nil }),
-		onnx.SetMetadata("made.by", "example"),
-	)
-	if err != nil {
-		fmt.Println(err)
-		return
+	if err := onnx.Validate(m); err != nil {
+		return err
 	}
-	err = onnx.WriteFile(out, view, onnx.WriteOptions{Verify: func(tmp string) error {
-		written, err := onnx.Open(tmp)
+	weight := m.Proto().GetGraph().GetInitializer()[0]
+	values, err := m.Tensor(weight).Doubles(nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println(values)
+	view, err := m.With(onnx.SetValues(weight, func() ([]float64, error) {
+		twice := make([]float64, len(values))
+		for i, v := range values {
+			twice[i] = 2 * v
+		}
+		return twice, nil
+	}))
+	if err != nil {
+		return err
+	}
+	return onnx.WriteFile(out, view, onnx.WriteOptions{Verify: func(temporary string) error {
+		written, err := onnx.Open(temporary)
 		if err != nil {
 			return err
 		}
@@ -78,10 +101,77 @@ func Example() {
 		fmt.Println(values)
 		return err
 	}})
+}
+
+// Put a node between two others, with a weight of its own. The model itself stays as it is.
+func ExampleModel_With() {
+	m, err := onnx.FromProto(linear())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	g := m.Proto().GetGraph()
+	add := g.GetNode()[0]
+	scale := &onnxpb.NodeProto{Name: proto.String("scale"), OpType: proto.String("Mul"),
+		Input: []string{"x", "factor"}, Output: []string{"scaled"}}
+	view, err := m.With(
+		onnx.AddInitializer(g, "factor", onnx.Float32, []int{1}, func() ([]float64, error) {
+			return []float64{3},
+				nil
+		}),
+		onnx.AddNode(g, add, scale),
+		onnx.SetInput(add, 0, "scaled"),
+		onnx.SetMetadata("made.by", "example"),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, m := range []*onnx.Model{m, view} {
+		for _, n := range m.Proto().GetGraph().GetNode() {
+			fmt.Println(n.GetName(), n.GetInput())
+		}
+		fmt.Println(onnx.Validate(m))
+	}
+	// Output:
+	// add [x b]
+	// <nil>
+	// scale [x factor]
+	// add [scaled b]
+	// <nil>
+}
+
+// Numbers of any type are read in the one that is asked for; a float32 is given as it is.
+func ExampleTensor() {
+	half, err := onnx.NewFloatTensor("half", onnx.Float16, []int{2, 1}, []float64{0.1, 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	t := onnx.TensorOf(half)
+	values, err := t.Floats(nil)
+	fmt.Println(t.Name(), t.DataType(), t.Shape(), values, err)
+	_, err = t.Ints(nil)
 	fmt.Println(err)
 	// Output:
-	// [1 2] <nil>
-	// [10 20]
+	// half float16 [2 1] [0.099975586 1] <nil>
+	// tensor "half" is of type float16 and not of an integer type
+}
+
+// Nodes that were put together in any order are sorted so that each comes after what it reads.
+func ExampleOrder() {
+	node := func(out string, in ...string) *onnxpb.NodeProto {
+		return &onnxpb.NodeProto{Name: proto.String(out), OpType: proto.String("Add"), Input: in, Output: []string{out}}
+	}
+	sorted, err := onnx.Order([]*onnxpb.NodeProto{node("c", "a", "b"), node("b", "a", "x"), node("a", "x", "y")})
+	for _, n := range sorted {
+		fmt.Println(n.GetName(), n.GetInput())
+	}
+	fmt.Println(err)
+	// Output:
+	// a [x y]
+	// b [a x]
+	// c [a b]
 	// <nil>
 }
 

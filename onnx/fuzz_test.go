@@ -115,6 +115,13 @@ func anyEdit(rng *rand.Rand, m *Model) Edit {
 	case *onnxpb.NodeProto:
 		return SetInput(msg, rng.IntN(4), string(make([]byte, rng.IntN(150))))
 	case *onnxpb.GraphProto:
+		if rng.IntN(2) == 0 {
+			var before *onnxpb.NodeProto
+			if nodes := msg.GetNode(); len(nodes) > 0 {
+				before = nodes[rng.IntN(len(nodes))]
+			}
+			return AddNode(msg, before, node("Fuzz", string(make([]byte, rng.IntN(150))), "x"))
+		}
 		return AddInitializer(msg, "fuzz", BFloat16, []int{2}, fixed(1, 2))
 	default:
 		return SetMetadata("fuzz", "1")

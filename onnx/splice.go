@@ -13,6 +13,7 @@ import (
 const (
 	fieldModelGraph       protowire.Number = 7
 	fieldModelMetadata    protowire.Number = 14
+	fieldGraphNode        protowire.Number = 1
 	fieldGraphInitializer protowire.Number = 5
 	fieldGraphInput       protowire.Number = 11
 	fieldNodeInput        protowire.Number = 1

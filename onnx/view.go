@@ -39,7 +39,7 @@ func (e *edits) clone(base *source) *edits {
 	for n, slots := range e.inputs {
 		c.inputs[n] = maps.Clone(slots)
 	}
-	c.added = slices.Clone(e.added)
+	c.added, c.nodes = slices.Clone(e.added), slices.Clone(e.nodes)
 	maps.Copy(c.addedIndex, e.addedIndex)
 	c.metadata = metadata{slices.Clone(e.metadata.entries), e.metadata.changed}
 	maps.Copy(c.alias, e.alias)
@@ -62,6 +62,9 @@ func (e *edits) rebuild() *onnxpb.ModelProto {
 		c := shallowCopy(e.base.messages[i])
 		e.changeMessage(i, c)
 		replaceChildren(c, children[i])
+		if g, ok := c.(*onnxpb.GraphProto); ok {
+			e.insertNodes(i, g)
+		}
 		e.alias[c] = i
 		el := e.base.elements[i]
 		if i == 0 {
@@ -79,6 +82,9 @@ func (e *edits) restructured() []int32 {
 	list := slices.Collect(maps.Keys(e.inputs))
 	for _, a := range e.added {
 		list = append(list, a.graph)
+	}
+	for _, n := range e.nodes {
+		list = append(list, n.graph)
 	}
 	if e.metadata.changed {
 		list = append(list, 0)

@@ -79,7 +79,8 @@ func (e *edits) patches(l *layout) ([]patch, error) {
 		}
 		list = append(list, p...)
 	}
-	return list, nil
+	more, err := e.nodePatches()
+	return append(list, more...), err
 }
 
 // SHA256 returns the hash, in hexadecimal, of the bytes that WriteTo writes,
