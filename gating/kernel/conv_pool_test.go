@@ -7,58 +7,6 @@ import (
 	"testing"
 )
 
-// each visits the elements of window o by flat index and returns the divisor of its mean: the definition.
-func (g *Window) each(o int, visit func(i int)) int {
-	axes, count, at, rest := len(g.Out), 1, make([]int, len(g.Out)), o
-	for a := axes - 1; a >= 0; a-- {
-		at[a] = rest%g.Out[a]*g.Stride[a] - g.PadBegin[a]
-		rest /= g.Out[a]
-		n := 0
-		for t := range g.Kernel[a] {
-			i := at[a] + t*g.Dilation[a]
-			if i >= 0 && i < g.In[a] || g.CountIncludePad && i < g.In[a]+g.PadEnd[a] {
-				n++
-			}
-		}
-		count *= n
-	}
-	for t := range volume(g.Kernel) {
-		i, scale, tt, ok := 0, 1, t, true
-		for a := axes - 1; a >= 0; a-- {
-			x := at[a] + tt%g.Kernel[a]*g.Dilation[a]
-			tt /= g.Kernel[a]
-			ok = ok && x >= 0 && x < g.In[a]
-			i += x * scale
-			scale *= g.In[a]
-		}
-		if ok {
-			visit(i)
-		}
-	}
-	return max(count, 1)
-}
-
-func randomWindow(r *rand.Rand) *Window {
-	g := &Window{Planes: r.IntN(40), CountIncludePad: r.IntN(2) == 0}
-	axes := 1 + r.IntN(3)
-	for range axes {
-		in, k, s, d := 1+r.IntN([]int{40, 14, 6}[axes-1]), 1+r.IntN(3), 1+r.IntN(3), 1+r.IntN(2)*r.IntN(2)
-		p, q := r.IntN(k), r.IntN(k)
-		span := in + p + q - d*(k-1) - 1
-		out := 0
-		if span >= 0 {
-			out = (span + s - 1) / s // rounded up, as ceil_mode does
-			if r.IntN(2) == 0 {
-				out = span/s + 1
-			}
-		}
-		g.In, g.Kernel, g.Stride, g.Dilation = append(g.In, in), append(g.Kernel, k), append(g.Stride, s),
-			append(g.Dilation, d)
-		g.PadBegin, g.PadEnd, g.Out = append(g.PadBegin, p), append(g.PadEnd, q), append(g.Out, out)
-	}
-	return g
-}
-
 func (g *Window) testMax(t *testing.T, w *Workers, x, dy []float32) {
 	t.Helper()
 	in, out := volume(g.In), volume(g.Out)

@@ -8,30 +8,6 @@ import (
 	"testing"
 )
 
-// eachProduct visits every product that a convolution sums, by flat indices: the definition, without any cleverness.
-func (c *Conv) eachProduct(visit func(xi, wi, yi int)) {
-	out, ic, oc := c.OutDims(), c.InChannels/c.Groups, c.OutChannels/c.Groups
-	ks, is, os := volume(c.Kernel), volume(c.In), volume(out)
-	for i := range c.Batch * c.OutChannels * ic * os * ks {
-		t, p, ch, o, b := i%ks, i/ks%os, i/ks/os%ic, i/ks/os/ic%c.OutChannels, i/ks/os/ic/c.OutChannels
-		xi, ok, scale, pp, tt := 0, true, 1, p, t
-		for a := len(out) - 1; a >= 0; a-- {
-			at := pp%out[a]*c.Stride[a] + tt%c.Kernel[a]*c.Dilation[a] - c.PadBegin[a]
-			pp, tt = pp/out[a], tt/c.Kernel[a]
-			ok = ok && at >= 0 && at < c.In[a]
-			xi, scale = xi+at*scale, scale*c.In[a]
-		}
-		if ok {
-			visit((b*c.InChannels+o/oc*ic+ch)*is+xi, (o*ic+ch)*ks+t, (b*c.OutChannels+o)*os+p)
-		}
-	}
-}
-
-func (c *Conv) counts() (x, weight, y int) {
-	return c.Batch * c.InChannels * volume(c.In), c.OutChannels * (c.InChannels / c.Groups) * volume(c.Kernel),
-		c.Batch * c.OutChannels * volume(c.OutDims())
-}
-
 // passes runs all four passes on random data, results one after another; with check, against the definition.
 func (c *Conv) passes(t *testing.T, w *Workers, seed uint64, check bool) []float32 {
 	t.Helper()
@@ -72,30 +48,6 @@ func (c *Conv) passes(t *testing.T, w *Workers, seed uint64, check bool) []float
 	compare(t, name+" dweight", dw, want[ny+nx:], scale[ny+nx:])
 	compare(t, name+" dbias", db, want[ny+nx+nw:], scale[ny+nx+nw:])
 	return all
-}
-
-func randomConv(r *rand.Rand) *Conv {
-	c := &Conv{Batch: 1 + r.IntN(4), Groups: []int{1, 1, 1, 2, 3}[r.IntN(5)]}
-	c.InChannels, c.OutChannels = c.Groups*(1+r.IntN(10)), c.Groups*(1+r.IntN(20))
-	switch r.IntN(4) {
-	case 0: // depthwise
-		c.Groups = c.InChannels
-		c.OutChannels = c.Groups * (1 + r.IntN(2))
-	}
-	axes := 1 + r.IntN(3)
-	size := []int{40, 18, 7}[axes-1]
-	for range axes {
-		c.In = append(c.In, 1+r.IntN(size))
-		c.Kernel = append(c.Kernel, 1+r.IntN(4))
-		c.Stride = append(c.Stride, 1+r.IntN(3)*r.IntN(2))
-		c.Dilation = append(c.Dilation, 1+r.IntN(2)*r.IntN(3))
-		c.PadBegin = append(c.PadBegin, r.IntN(4)*r.IntN(2))
-		c.PadEnd = append(c.PadEnd, r.IntN(4)*r.IntN(2))
-	}
-	if r.IntN(8) == 0 {
-		c.PadBegin[0] = -1
-	}
-	return c
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
@@ -175,13 +127,6 @@ func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
 			fused = want
 		}
 	}
-}
-
-func square(batch, in, out, groups, size, kernel, stride int) *Conv {
-	p := kernel / 2
-	return &Conv{Batch: batch, InChannels: in, OutChannels: out, Groups: groups, In: []int{size, size},
-		Kernel: []int{kernel, kernel},
-		Stride: []int{stride, stride}, Dilation: []int{1, 1}, PadBegin: []int{p, p}, PadEnd: []int{p, p}}
 }
 
 var benchConvs = []struct {

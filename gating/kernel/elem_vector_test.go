@@ -20,49 +20,126 @@ func TestVectorsAgainstReference(t *testing.T) {
 	})
 }
 
+// vectorCase is what the sums of long vectors are tested with.
+type vectorCase struct {
+	dw, coefs []float32
+	ws        [][]float32
+}
+
+func drawVectors(r *rand.Rand, n, parents int) *vectorCase {
+	c := &vectorCase{dw: randoms(r, n), coefs: randoms(r, parents)}
+	for range parents {
+		c.ws = append(c.ws, randoms(r, n))
+	}
+	return c
+}
+
+// mixed is the definition of Mix, with the sum of absolute terms.
+func (c *vectorCase) mixed() (want, scale []float64) {
+	want, scale = make([]float64, len(c.dw)), make([]float64, len(c.dw))
+	for j, coef := range c.coefs {
+		for i, v := range c.ws[j] {
+			p := float64(coef) * float64(v)
+			want[i], scale[i] = want[i]+p, scale[i]+math.Abs(p)
+		}
+	}
+	return want, scale
+}
+
 func testVectors(t *testing.T, r *rand.Rand, n, parents int, two, five *Workers) {
 	t.Helper()
-	dw, coefs := randoms(r, n), randoms(r, parents)
-	var ws [][]float32
-	mixed, mixedScale := make([]float64, n), make([]float64, n)
-	axpy, axpyScale := make([]float64, n), make([]float64, n)
-	dots, dotsScale := make([]float64, parents), make([]float64, parents)
-	for j, c := range coefs {
-		ws = append(ws, randoms(r, n))
-		for i, v := range ws[j] {
-			p, d := float64(c)*float64(v), float64(dw[i])*float64(v)
-			mixed[i], mixedScale[i] = mixed[i]+p, mixedScale[i]+math.Abs(p)
-			dots[j], dotsScale[j] = dots[j]+d, dotsScale[j]+math.Abs(d)
-		}
-	}
-	got, again := make([]float32, n), make([]float32, n)
-	Mix(two, got, coefs, ws)
-	Mix(five, again, coefs, ws)
-	compare(t, "Mix", got, mixed, mixedScale)
-	out, outAgain := make([]float64, parents), make([]float64, parents)
-	Dots(two, out, dw, ws)
-	Dots(five, outAgain, dw, ws)
-	for j := range out {
-		if math.Abs(out[j]-dots[j]) > 1e-6*dotsScale[j] || out[j] != outAgain[j] {
-			t.Fatalf("n %d: dot %d is %v and %v, want %v", n, j, out[j], outAgain[j], dots[j])
-		}
-	}
-	if !equalBits(got, again) {
+	c := drawVectors(r, n, parents)
+	got, again := newGuarded(r, n), make([]float32, n)
+	Mix(two, got.slice(), c.coefs, c.ws)
+	Mix(five, again, c.coefs, c.ws)
+	got.check(t, "Mix")
+	want, scale := c.mixed()
+	compare(t, "Mix", got.slice(), want, scale)
+	if !equalBits(got.slice(), again) {
 		t.Fatalf("n %d: Mix depends on the number of threads", n)
 	}
-	if parents == 0 {
-		return
+	out, outAgain := make([]float64, parents), make([]float64, parents)
+	Dots(two, out, c.dw, c.ws)
+	Dots(five, outAgain, c.dw, c.ws)
+	for j := range out {
+		want, size := innerProduct(c.dw, c.ws[j])
+		if math.Abs(out[j]-want) > 1e-6*size || out[j] != outAgain[j] {
+			t.Fatalf("n %d: dot %d is %v and %v, want %v", n, j, out[j], outAgain[j], want)
+		}
+		if d := float64(Dot(two, c.dw, c.ws[j])); math.Abs(d-want) > 1e-6*size {
+			t.Fatalf("n %d: Dot is %v, want %v", n, d, want)
+		}
+		testAxpy(t, two, c.dw, c.ws[j], c.coefs[j])
 	}
-	y := append([]float32{}, dw...)
-	Axpy(two, y, ws[0], coefs[0])
-	for i := range y {
-		p := float64(coefs[0]) * float64(ws[0][i])
-		axpy[i], axpyScale[i] = float64(dw[i])+p, math.Abs(float64(dw[i]))+math.Abs(p)
+}
+
+func testAxpy(t *testing.T, w *Workers, y, x []float32, alpha float32) {
+	t.Helper()
+	want, scale := make([]float64, len(y)), make([]float64, len(y))
+	for i, v := range y {
+		p := float64(alpha) * float64(x[i])
+		want[i], scale[i] = float64(v)+p, math.Abs(float64(v))+math.Abs(p)
 	}
-	compare(t, "Axpy", y, axpy, axpyScale)
-	if d := float64(Dot(two, dw, ws[0])); math.Abs(d-dots[0]) > 1e-6*dotsScale[0] {
-		t.Fatalf("n %d: Dot is %v, want %v", n, d, dots[0])
-	}
+	got := append([]float32{}, y...)
+	Axpy(w, got, x, alpha)
+	compare(t, "Axpy", got, want, scale)
+}
+
+// TestVectorTails computes every length around the blocks.
+func TestVectorTails(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := newRand(51)
+		for n := range 200 {
+			testVectors(t, r, n, 2, nil, nil)
+		}
+	})
+}
+
+// TestMixAndDotsAreAdjoint checks <dw, Mix(coefs)> against <Dots(dw), coefs>: the gradient of a mixture's coefficients.
+func TestMixAndDotsAreAdjoint(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := newRand(52)
+		for _, n := range []int{1, 63, 1000, 70001} {
+			c := drawVectors(r, n, 3)
+			mixed, dots := make([]float32, n), make([]float64, 3)
+			Mix(nil, mixed, c.coefs, c.ws)
+			Dots(nil, dots, c.dw, c.ws)
+			slopes := []float32{float32(dots[0]), float32(dots[1]), float32(dots[2])}
+			checkAdjoint(t, "Mix", c.dw, mixed, slopes, c.coefs)
+		}
+	})
+}
+
+// TestMixInPlace mixes into the memory of a parent, as a running average does.
+func TestMixInPlace(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := newRand(53)
+		for _, n := range []int{1, 64, 100, 5000} {
+			c := drawVectors(r, n, 3)
+			want := make([]float32, n)
+			Mix(nil, want, c.coefs, c.ws)
+			if Mix(nil, c.ws[1], c.coefs, c.ws); !equalBits(c.ws[1], want) {
+				t.Errorf("%d elements: other bits over a parent than in new memory", n)
+			}
+		}
+	})
+}
+
+// TestMixOfSpecials checks that a coefficient of 0 does not hide NaN or Inf: such parents must be left out before.
+func TestMixOfSpecials(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		for _, n := range []int{1, 64, 70} {
+			good, bad := make([]float32, n), make([]float32, n)
+			for i := range bad {
+				good[i], bad[i] = 1, []float32{nan32, inf32}[i%2]
+			}
+			dst := make([]float32, n)
+			Mix(nil, dst, []float32{1, 0}, [][]float32{good, bad})
+			if countNaN(dst) != n {
+				t.Errorf("%d elements: 0·NaN and 0·Inf give %v", n, dst)
+			}
+		}
+	})
 }
 
 func TestVectorBitsDoNotDependOnRegisters(t *testing.T) {

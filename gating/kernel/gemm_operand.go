@@ -31,8 +31,8 @@ func arange(s *[]int, n, step int) []int {
 	return out
 }
 
-// pack copies rows p0..p1 of columns j0..j1 to dst, where rows are stride apart. It writes no further than the last
-// element, but may leave anything between the last column and the stride.
+// pack copies rows p0..p1 of columns j0..j1 to dst, whose rows are stride elements long. It may leave anything between
+// the last column and the stride.
 func (g *operand) pack(dst []float32, stride, p0, p1, j0, j1 int, s *scratch) {
 	if p0 >= p1 || j0 >= j1 {
 		return

@@ -15,59 +15,50 @@ type gemmCase struct {
 	alpha, beta      float32
 }
 
+// operands draws A, B and C as the case lays them out.
+func (g gemmCase) operands(r *rand.Rand) (a, b, c Matrix) {
+	draw := func(rows, cols, pad int, transposed bool) Matrix {
+		m := NewMatrix(nil, rows, cols, cols+pad)
+		if transposed {
+			m.Stride = rows + pad
+			m = Matrix{Rows: rows, Cols: cols, Stride: rows + pad, Transposed: true}
+		}
+		m.Data = randoms(r, m.extent())
+		return m
+	}
+	return draw(g.m, g.k, g.padA, g.transA), draw(g.k, g.n, g.padB, g.transB), draw(g.m, g.n, g.padC, false)
+}
+
+// run computes a case; with check, against the definition.
 func (g gemmCase) run(t *testing.T, w *Workers, seed uint64, check bool) []float32 {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
-	shape := func(trans bool, rows, cols, pad int) ([]float32, int) {
-		if trans {
-			rows, cols = cols, rows
-		}
-		return randoms(r, rows*(cols+pad)), cols + pad
+	a, b, c := g.operands(r)
+	result := newGuarded(r, len(c.Data))
+	before := slices.Clone(c.Data)
+	if g.beta != 0 {
+		copy(result.slice(), before)
 	}
-	a, lda := shape(g.transA, g.m, g.k, g.padA)
-	b, ldb := shape(g.transB, g.k, g.n, g.padB)
-	ldc := g.n + g.padC
-	c := randoms(r, g.m*ldc)
-	before := slices.Clone(c)
-	if g.beta == 0 {
-		for i := range c {
-			c[i] = float32(math.NaN())
-		}
-	}
-	left := Matrix{Data: a, Rows: g.m, Cols: g.k, Stride: lda, Transposed: g.transA}
-	right := Matrix{Data: b, Rows: g.k, Cols: g.n, Stride: ldb, Transposed: g.transB}
-	Gemm(w, NewMatrix(c, g.m, g.n, ldc), left, right, g.alpha, g.beta)
+	c.Data = result.slice()
+	Gemm(w, c, a, b, g.alpha, g.beta)
+	result.check(t, fmt.Sprintf("%+v", g))
 	if !check {
-		return c
+		return c.Data
 	}
-	var got []float32
-	var want, scale []float64
+	want, scale := naiveGemm(c, a, b, before, float64(g.alpha), float64(g.beta))
+	got := make([]float32, 0, len(want))
 	for i := range g.m {
-		for j := range g.n {
-			sum, abs := float64(g.beta)*float64(before[i*ldc+j]), math.Abs(float64(g.beta)*float64(before[i*ldc+j]))
-			for p := range g.k {
-				x, y := i*lda+p, p*ldb+j
-				if g.transA {
-					x = p*lda + i
-				}
-				if g.transB {
-					y = j*ldb + p
-				}
-				v := float64(g.alpha) * float64(a[x]) * float64(b[y])
-				sum, abs = sum+v, abs+math.Abs(v)
-			}
-			got, want, scale = append(got, c[i*ldc+j]), append(want, sum), append(scale, abs)
+		if g.n > 0 {
+			got = append(got, c.Data[i*c.Stride:][:g.n]...)
 		}
 	}
 	compare(t, fmt.Sprintf("%+v", g), got, want, scale)
-	if g.padC > 0 && g.beta != 0 {
-		for i := range g.m {
-			if !slices.Equal(c[i*ldc+g.n:(i+1)*ldc], before[i*ldc+g.n:(i+1)*ldc]) {
-				t.Fatalf("%+v: row %d was written past its end", g, i)
-			}
+	for i := range c.Data {
+		if i%c.Stride >= g.n && g.beta != 0 && c.Data[i] != before[i] {
+			t.Fatalf("%+v: element %d between the rows was written", g, i)
 		}
 	}
-	return c
+	return c.Data
 }
 
 func randomGemm(r *rand.Rand) gemmCase {
@@ -138,29 +129,197 @@ func TestBatchGemm(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(23, 3))
 		for range 60 {
-			batch, m, n, k := r.IntN(9), r.IntN(40), r.IntN(40), r.IntN(40)
-			transA, transB := r.IntN(2) == 0, r.IntN(2) == 0
-			lda, ldb := k, n
-			if transA {
-				lda = m
+			count := r.IntN(9)
+			g := gemmCase{m: r.IntN(40), n: r.IntN(40), k: r.IntN(40), transA: r.IntN(2) == 0, transB: r.IntN(2) == 0}
+			a, b, c := g.operands(r)
+			left, right := Batch{a, g.m * g.k * r.IntN(2)}, Batch{b, g.k * g.n * r.IntN(2)}
+			left.Data = randoms(r, g.m*g.k+max(count-1, 0)*left.Step)
+			right.Data = randoms(r, g.k*g.n+max(count-1, 0)*right.Step)
+			size := g.m * g.n
+			c.Data = make([]float32, count*size)
+			BatchGemm(w, Batch{c, size}, left, right, count, 1, 0)
+			for i := range count {
+				one := c
+				one.Data = make([]float32, size)
+				a.Data, b.Data = left.Data[i*left.Step:], right.Data[i*right.Step:]
+				Gemm(nil, one, a, b, 1, 0)
+				if !equalBits(c.Data[i*size:][:size], one.Data) {
+					t.Fatalf("%+v: matrix %d of %d differs from a single product", g, i, count)
+				}
 			}
-			if transB {
-				ldb = k
+		}
+	})
+}
+
+// TestGemmEveryTail computes all small heights and widths, each with another depth.
+func TestGemmEveryTail(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		for m := 1; m <= 33; m++ {
+			for n := 1; n <= 70; n++ {
+				g := gemmCase{m: m, n: n, k: 1 + (m*n)%9, alpha: 1, transA: m%2 == 0, transB: n%3 == 0, padC: n % 2}
+				g.run(t, nil, uint64(m*100+n), true)
 			}
-			strideA, strideB := m*k*r.IntN(2), k*n*r.IntN(2)
-			a, b := randoms(r, m*k+max(batch-1, 0)*strideA), randoms(r, k*n+max(batch-1, 0)*strideB)
-			got, want := make([]float32, batch*m*n), make([]float32, batch*m*n)
-			left := Matrix{Data: a, Rows: m, Cols: k, Stride: lda, Transposed: transA}
-			right := Matrix{Data: b, Rows: k, Cols: n, Stride: ldb, Transposed: transB}
-			BatchGemm(w, Batch{NewMatrix(got, m, n, n), m * n}, Batch{left, strideA}, Batch{right, strideB}, batch,
-				1, 0)
-			for i := range batch {
-				left.Data, right.Data = a[i*strideA:], b[i*strideB:]
-				Gemm(nil, NewMatrix(want[i*m*n:], m, n, n), left, right, 1, 0)
+		}
+	})
+}
+
+// TestGemmEveryDepth computes all small depths with the shapes that dot products serve, and one that panels serve.
+func TestGemmEveryDepth(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		for k := 0; k <= 140; k++ {
+			for _, g := range []gemmCase{{m: 1, n: 1}, {m: 5, n: 1}, {m: 1, n: 6}, {m: 2, n: 9}, {m: 9, n: 2}, {m: 7, n: 11}} {
+				g.k, g.alpha, g.transB, g.padA = k, 0.5, true, 1
+				g.beta = float32(k % 3)
+				g.run(t, nil, uint64(k), true)
 			}
-			if !equalBits(got, want) {
-				t.Fatalf("batch %d of %d×%d×%d (%v, %v; strides %d, %d) differs from single products", batch, m, n,
-					k, transA, transB, strideA, strideB)
+		}
+	})
+}
+
+// TestGemmAdjoints checks <dY, A·B> against <dY·B', A> and <A'·dY, B>.
+func TestGemmAdjoints(t *testing.T) {
+	w := NewWorkers(3)
+	defer w.Close()
+	eachSet(t, func(t *testing.T) {
+		r := newRand(41)
+		for i := range 80 {
+			g := randomGemm(r)
+			g.padA, g.padB, g.padC = 0, 0, 0
+			a, b, dy := g.operands(r)
+			y, da, db := dy, a, b
+			y.Data, da.Data, db.Data = make([]float32, len(dy.Data)), make([]float32, len(a.Data)), make([]float32, len(b.Data))
+			Gemm(w, y, a, b, 1, 0)
+			name := fmt.Sprintf("%d: %+v", i, g)
+			if a.Transposed { // the destination is stored the other way round
+				Gemm(w, da.T(), b, dy.T(), 1, 0)
+			} else {
+				Gemm(w, da, dy, b.T(), 1, 0)
+			}
+			if b.Transposed {
+				Gemm(w, db.T(), dy.T(), a, 1, 0)
+			} else {
+				Gemm(w, db, a.T(), dy, 1, 0)
+			}
+			checkAdjoint(t, name+" in A", dy.Data, y.Data, da.Data, a.Data)
+			checkAdjoint(t, name+" in B", dy.Data, y.Data, db.Data, b.Data)
+		}
+	})
+}
+
+// TestGemmOfSpecials checks that 0·Inf and NaN reach C as IEEE 754 has it, that no padding of a panel brings any of its
+// own, and that a beta of 0 forgets what C held.
+func TestGemmOfSpecials(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := newRand(42)
+		for range 60 {
+			g := randomGemm(r)
+			g.m, g.n, g.k, g.alpha, g.beta = 1+r.IntN(20), 1+r.IntN(40), 1+r.IntN(12), 1, 0
+			a, b, c := g.operands(r)
+			values := []float32{1, 2, 0, -1, 3, nan32, inf32, -inf32}
+			for i := range a.Data {
+				a.Data[i] = values[min(r.IntN(40), 7)%len(values)]
+			}
+			a.Data[r.IntN(len(a.Data))] = values[5+r.IntN(3)]
+			for i := range c.Data {
+				c.Data[i] = nan32
+			}
+			Gemm(nil, c, a, b, 1, 0)
+			want, _ := naiveGemm(c, a, b, c.Data, 1, 0)
+			for i, v := range want {
+				got := float64(c.Data[i/g.n*c.Stride+i%g.n])
+				if math.IsNaN(v) != math.IsNaN(got) || math.IsInf(v, 0) && got != v {
+					t.Fatalf("%+v: element %d is %g, want %g", g, i, got, v)
+				}
+			}
+		}
+	})
+}
+
+// TestGemmOfOneMatrix lets both operands be the same memory: they are only read.
+func TestGemmOfOneMatrix(t *testing.T) {
+	r := newRand(43)
+	for _, n := range []int{1, 2, 7, 33, 64} {
+		a := NewMatrix(randoms(r, n*(n+1)), n, n+1, n+1)
+		before := slices.Clone(a.Data)
+		c := NewMatrix(make([]float32, n*n), n, n, n)
+		Gemm(nil, c, a, a.T(), 1, 0)
+		for i := range n {
+			for j := range n {
+				if x, y := c.Data[i*n+j], c.Data[j*n+i]; math.Abs(float64(x-y)) > 1e-5 {
+					t.Fatalf("%d: A·A' is not symmetric: %g and %g", n, x, y)
+				}
+			}
+		}
+		if !equalBits(a.Data, before) {
+			t.Fatalf("%d: an operand was written", n)
+		}
+	}
+}
+
+func TestMatrixTransposes(t *testing.T) {
+	m := NewMatrix(make([]float32, 12), 3, 2, 5)
+	if got := m.T(); got.Rows != 2 || got.Cols != 3 || !got.Transposed || got.extent() != 12 {
+		t.Errorf("the transpose of 3×2 is %+v", got)
+	}
+	if got := m.T().T(); got.Rows != 3 || got.Cols != 2 || got.Transposed {
+		t.Errorf("the transpose of the transpose is %+v", got)
+	}
+	if got := m.TransposedIf(false); got.Transposed || got.Rows != 3 {
+		t.Errorf("not transposed it is %+v", got)
+	}
+	if got := m.TransposedIf(true); !got.Transposed || got.Rows != 2 {
+		t.Errorf("transposed it is %+v", got)
+	}
+	for _, empty := range []Matrix{NewMatrix(nil, 0, 5, 5), NewMatrix(nil, 5, 0, 0), NewMatrix(nil, 0, 5, 5).T()} {
+		if empty.extent() != 0 {
+			t.Errorf("%+v reaches over %d elements", empty, empty.extent())
+		}
+	}
+}
+
+func TestGemmRefusesShapesThatDoNotFit(t *testing.T) {
+	of := func(rows, cols int) Matrix { return NewMatrix(make([]float32, rows*cols), rows, cols, cols) }
+	for name, call := range map[string]func(){
+		"inner dimensions": func() { Gemm(nil, of(2, 3), of(2, 4), of(5, 3), 1, 0) },
+		"rows":             func() { Gemm(nil, of(3, 3), of(2, 4), of(4, 3), 1, 0) },
+		"columns":          func() { Gemm(nil, of(2, 2), of(2, 4), of(4, 3), 1, 0) },
+		"transposed C":     func() { Gemm(nil, of(3, 2).T(), of(2, 4), of(4, 3), 1, 0) },
+		"short A":          func() { Gemm(nil, of(2, 3), NewMatrix(make([]float32, 7), 2, 4, 4), of(4, 3), 1, 0) },
+		"short B":          func() { Gemm(nil, of(2, 3), of(2, 4), NewMatrix(make([]float32, 11), 4, 3, 3), 1, 0) },
+		"short C":          func() { Gemm(nil, NewMatrix(make([]float32, 5), 2, 3, 3), of(2, 4), of(4, 3), 1, 0) },
+	} {
+		mustPanic(t, name, call)
+	}
+}
+
+// TestPackOperand packs columns of matrices and patches, upright and flat, and looks up every element.
+func TestPackOperand(t *testing.T) {
+	eachSet(t, func(t *testing.T) {
+		r := newRand(44)
+		for range 400 {
+			k, n := 1+r.IntN(40), 1+r.IntN(40)
+			var g operand
+			var rows, cols []int
+			m := gemmCase{m: k, k: n, padA: r.IntN(3), transA: r.IntN(2) == 0}
+			a, _, _ := m.operands(r)
+			g.matrix(&a, &rows, &cols)
+			if r.IntN(2) == 0 { // no longer a matrix: columns in any order
+				r.Shuffle(len(g.cols), func(i, j int) { g.cols[i], g.cols[j] = g.cols[j], g.cols[i] })
+			}
+			p0, j0 := r.IntN(k), r.IntN(n)
+			p1, j1 := p0+1+r.IntN(k-p0), j0+1+r.IntN(n-j0)
+			stride := max(j1-j0, simd.wide)
+			dst := newGuarded(r, (p1-p0)*stride)
+			s := getScratch()
+			g.pack(dst.slice(), stride, p0, p1, j0, j1, s)
+			s.release()
+			dst.check(t, "pack")
+			for p := p0; p < p1; p++ {
+				for j := j0; j < j1; j++ {
+					if got, want := dst.slice()[(p-p0)*stride+j-j0], g.data[g.rows[p]+g.cols[j]]; got != want {
+						t.Fatalf("upright %v: element (%d, %d) is %g, want %g", g.upright, p, j, got, want)
+					}
+				}
 			}
 		}
 	})

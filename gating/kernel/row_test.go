@@ -32,39 +32,6 @@ func TestReduction(t *testing.T) {
 	}
 }
 
-// naiveFold is the definition of a reduction.
-func naiveFold(f Fold, shape, axes []int, x []float32) []float64 {
-	outputs := 1
-	for a, d := range shape {
-		if !slices.Contains(axes, a) {
-			outputs *= d
-		}
-	}
-	y := make([]float64, outputs)
-	for i := range y {
-		y[i] = f.identity()
-	}
-	for i, v := range x {
-		o, rest, scale := 0, i, 1
-		for a := len(shape) - 1; a >= 0; a-- {
-			if !slices.Contains(axes, a) {
-				o += rest % shape[a] * scale
-				scale *= shape[a]
-			}
-			rest /= shape[a]
-		}
-		switch f {
-		case FoldAbs:
-			y[o] += math.Abs(float64(v))
-		case FoldSquares:
-			y[o] += float64(v) * float64(v)
-		default:
-			y[o] = f.join(y[o], float64(v))
-		}
-	}
-	return y
-}
-
 func TestStretch(t *testing.T) {
 	for _, axes := range [][]int{{0}, {1}, {2}, {0, 2}, {0, 1, 2}, nil} {
 		r := NewReduction([]int{3, 4, 5}, axes)
@@ -91,52 +58,6 @@ func TestReductionOfNothing(t *testing.T) {
 			if float64(y[0]) != want || float64(y[2]) != want {
 				t.Errorf("fold %d of nothing, %v over %v, is %v, want %g", f, c.shape, c.axes, y, want)
 			}
-		}
-	}
-}
-
-func TestSoftmaxKernels(t *testing.T) {
-	for _, s := range [][3]int{{3, 7, 1}, {300, 100, 1}, {2, 5, 3}, {2, 9, 37}, {1, 1, 5}, {5, 1, 1}} {
-		outer, n, inner := s[0], s[1], s[2]
-		x, dy := normals(2, outer*n*inner), normals(3, outer*n*inner)
-		run := func(name string, f func(w *Workers, y []float32)) []float32 {
-			return onWorkers(t, fmt.Sprint(name, s), func(w *Workers) []float32 {
-				y := make([]float32, len(x))
-				f(w, y)
-				return y
-			})
-		}
-		y := run("softmax", func(w *Workers, y []float32) { Softmax(w, y, x, outer, n, inner) })
-		ly := run("log softmax", func(w *Workers, y []float32) { LogSoftmax(w, y, x, outer, n, inner) })
-		dx := run("softmax gradient", func(w *Workers, dx []float32) { SoftmaxBackward(w, dx, dy, y, outer, n, inner) })
-		ldx := run("log softmax gradient", func(w *Workers, dx []float32) {
-			LogSoftmaxBackward(w, dx, dy, ly, outer, n, inner)
-		})
-		want := make([][]float64, 4)
-		for i := range want {
-			want[i] = make([]float64, len(x))
-		}
-		for o := range outer * inner {
-			first := o/inner*n*inner + o%inner
-			var sum, dot, total float64
-			for k := range n {
-				sum += math.Exp(float64(x[first+k*inner]))
-			}
-			for k := range n {
-				i := first + k*inner
-				want[0][i] = math.Exp(float64(x[i])) / sum
-				want[1][i] = float64(x[i]) - math.Log(sum)
-				dot += want[0][i] * float64(dy[i])
-				total += float64(dy[i])
-			}
-			for k := range n {
-				i := first + k*inner
-				want[2][i] = want[0][i] * (float64(dy[i]) - dot)
-				want[3][i] = float64(dy[i]) - want[0][i]*total
-			}
-		}
-		for i, got := range [][]float32{y, ly, dx, ldx} {
-			near(t, fmt.Sprint("softmax kernel ", i, s), got, want[i], 2e-6)
 		}
 	}
 }
@@ -174,38 +95,6 @@ func TestChannelKernels(t *testing.T) {
 			near(t, "channel sums", got, dots, 1e-5)
 		}
 	}
-}
-
-// naiveNorm is the definition: y, dx, dscale and dbias, one after another.
-func naiveNorm(n Norm, x, dy, scale, bias []float32) []float64 {
-	total := n.Rows * n.Size
-	y, dx, ds, db := make([]float64, total), make([]float64, total), make([]float64, n.Params),
-		make([]float64, n.Params)
-	for r := range n.Rows {
-		var mean, variance, sum, along float64
-		for i := r * n.Size; i < (r+1)*n.Size && !n.Root; i++ {
-			mean += float64(x[i]) / float64(n.Size)
-		}
-		for i := r * n.Size; i < (r+1)*n.Size; i++ {
-			variance += (float64(x[i]) - mean) * (float64(x[i]) - mean) / float64(n.Size)
-		}
-		inv := 1 / math.Sqrt(variance+n.Epsilon)
-		for i := r * n.Size; i < (r+1)*n.Size; i++ {
-			p, z, d := i/n.Inner%n.Params, (float64(x[i])-mean)*inv, float64(dy[i])
-			y[i] = z*float64(scale[p]) + float64(bias[p])
-			ds[p] += d * z
-			db[p] += d
-			sum += d * float64(scale[p]) / float64(n.Size)
-			along += d * float64(scale[p]) * z / float64(n.Size)
-		}
-		if n.Root {
-			sum = 0
-		}
-		for i := r * n.Size; i < (r+1)*n.Size; i++ {
-			dx[i] = inv * (float64(dy[i])*float64(scale[i/n.Inner%n.Params]) - sum - (float64(x[i])-mean)*inv*along)
-		}
-	}
-	return slices.Concat(y, dx, ds, db)
 }
 
 func TestNorm(t *testing.T) {

@@ -84,10 +84,12 @@ func genericAxpy(y, x []float32, alpha float32) {
 }
 
 func genericMix(lo, hi int, dst, coefs []float32, ws [][]float32) {
-	dst = dst[lo:hi]
-	clear(dst)
-	for j, c := range coefs {
-		genericAxpy(dst, ws[j][lo:hi], c)
+	for ; lo < hi; lo += block {
+		var sums [block]float32 // dst may be one of ws
+		for j, c := range coefs {
+			genericAxpy(sums[:], ws[j][lo:lo+block], c)
+		}
+		copy(dst[lo:], sums[:])
 	}
 }
 
