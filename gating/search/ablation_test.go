@@ -38,8 +38,6 @@ var kinds = []kind{
 	{"recalibrated", func(t Trial) bool { return t.Recalibrated }},
 	{"repaired average", func(t Trial) bool { return t.Method == gating.Uniform && t.Repaired }},
 	{"combine sum", func(t Trial) bool { return t.Combine == gating.Sum }},
-	{"other place", func(t Trial) bool { return t.Place == Other }},
-	{"beside the second parent", func(t Trial) bool { return t.Place == BesideSecond }},
 }
 
 // outcome is what one merge says of one kind of trial.

@@ -7,7 +7,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 )
 
-// mixture returns what a trial mixes, nil where the trial makes no sense for these parents.
+// mixture returns what a trial mixes, nil where there is nothing to repair, to recalibrate or to round.
 func (m *search) mixture(ctx context.Context, t Trial) (*gating.Mixture, error) {
 	if t.Recalibrated {
 		return m.recalibrated(ctx, t)
@@ -52,7 +52,7 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 	switch {
 	case err != nil && t.Rounded:
 		return nil, silent(err, gating.ErrDiverged)
-	case err != nil || l == nil:
+	case err != nil:
 		return nil, err
 	case t.Rounded:
 		return gating.NewMixture(l.Plan, l.Rounded()), nil
@@ -104,7 +104,7 @@ type learned struct {
 	err error
 }
 
-// learnedGates learns the gates of a trial, once; nil where its place is not worth learning from.
+// learnedGates learns the gates of a trial, once.
 func (m *search) learnedGates(ctx context.Context, t Trial) (*gating.Learned, error) {
 	if m.last.trial == t {
 		return m.last.Learned, m.last.err
@@ -127,10 +127,10 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 		m.report(Event{Stage: "learn", Granularity: t.Granularity, Step: step, Steps: steps, Loss: loss})
 	}
 	start, err := m.start(ctx, p, t, o.Combine)
-	if err != nil || start == nil {
+	if err != nil {
 		return nil, err
 	}
-	l, err := gating.Learn(ctx, *start, m.learn, o)
+	l, err := gating.Learn(ctx, start, m.learn, o)
 	if err != nil {
 		return nil, err
 	}
@@ -139,16 +139,14 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 	return l, nil
 }
 
-// start is where a trial's gates start, nil where that is not worth learning from.
-func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Combine) (*gating.Start, error) {
+// start is where a trial's gates start.
+func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Combine) (gating.Start, error) {
 	if t.Place == ByLosses {
-		s, err := gating.NewStart(ctx, p, m.learn, m.losses, gating.StartOptions{Init: m.Init, Seed: m.Learn.Seed})
-		return &s, err
+		return gating.NewStart(ctx, p, m.learn, m.losses, gating.StartOptions{Init: m.Init, Seed: m.Learn.Seed})
 	}
 	w, err := m.warmStart(ctx, p, t.Place)
-	if err != nil || w == nil {
-		return nil, err
+	if err != nil {
+		return gating.Start{}, err
 	}
-	s, err := w.Start(ctx, m.learn, c, m.Init)
-	return &s, err
+	return w.Start(ctx, m.learn, c, m.Init)
 }

@@ -22,11 +22,13 @@ func TestMergeOfSeveralLengths(t *testing.T) {
 		data *dataset.Data
 		o    search.Options
 		want string // part of a candidate's name
-		runs int    // of learning: one a granularity, and three more beside parents whose units were reordered
+		runs int    // of learning: one a granularity, and one more beside parents whose units were reordered
 	}{
-		"activations": {gatetest.Dense, d, search.Options{Permute: gating.PermuteActivations}, "+repaired", 5},
+		"activations": {gatetest.Dense, d, search.Options{Permute: gating.PermuteActivations}, "+repaired", 3},
 		"weights": {gatetest.Dense, d, search.Options{Permute: gating.PermuteWeights, Init: gating.InitOpen},
-			"+repaired", 2},
+			"soft:channel", 2},
+		"average": {gatetest.Dense, d, search.Options{Permute: gating.PermuteWeights, Method: gating.Uniform},
+			"+repaired", 0},
 		"statistics": {gatetest.Convolved, gatetest.ChannelsFirst(t, d), search.Options{Permute: gating.PermuteNone},
 			"+recalibrated", 2},
 	} {

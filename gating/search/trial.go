@@ -8,11 +8,9 @@ import (
 type Place string
 
 const (
-	ByLosses     Place = ""       // by the parents' losses (gating.NewStart)
-	Warm         Place = "warm"   // beside the best parent or at the average, where the loss is less (gating.WarmStart)
-	Other        Place = "other"  // the other of the two
-	BesideBest   Place = "beside" // beside the best parent
-	BesideSecond Place = "second" // beside the second-best parent
+	ByLosses   Place = ""       // by the parents' losses (gating.NewStart)
+	Warm       Place = "warm"   // beside the best parent or at the average, where the loss is less (gating.WarmStart)
+	BesideBest Place = "beside" // beside the best parent
 )
 
 // Trial is one way to merge. It is a value: what is tried is a list of them.
@@ -36,11 +34,8 @@ func (t Trial) Name() string {
 	if t.Repaired {
 		name += "+repaired"
 	}
-	switch {
-	case t.Combine != "":
+	if t.Combine != "" {
 		name += ":" + string(t.Combine)
-	case t.Place == Other || t.Place == BesideSecond:
-		name += ":" + string(t.Place)
 	}
 	if t.Rounded {
 		name += ":rounded"
@@ -69,7 +64,7 @@ func (o *Options) trials(c circumstances) []Trial {
 	var list []Trial
 	if o.Method != gating.Greedy {
 		list = append(list, Trial{Method: gating.Uniform})
-		if c.reordered {
+		if c.reordered && o.Method == gating.Uniform { // beside learned gates it never won (fixtures/ablation.md)
 			list = append(list, Trial{Method: gating.Uniform, Repaired: true})
 		}
 	}
@@ -84,27 +79,22 @@ func (o *Options) trials(c circumstances) []Trial {
 	return withRecalibration(list)
 }
 
-// softTrials lists the trials of one granularity. Channel by channel there is more that
-// may be worth it for reordered parents: gates that need not add up to one, which can
-// undo the loss of variance, the other place, and the second-best parent's neighbourhood.
+// softTrials lists the trials of one granularity. For reordered parents, channel by
+// channel, gates that need not add up to one are tried too: they can undo the loss of
+// variance that averaging brings.
 func (o *Options) softTrials(g gating.Granularity, c circumstances) []Trial {
-	if !c.reordered || !c.scored || o.Init == gating.InitOpen {
-		return []Trial{{Method: gating.Soft, Granularity: g}, {Method: gating.Soft, Granularity: g, Rounded: true}}
+	t := Trial{Method: gating.Soft, Granularity: g}
+	if c.reordered && c.scored && o.Init != gating.InitOpen {
+		t.Place, t.Repaired = Warm, true
 	}
-	list := []Trial{
-		{Method: gating.Soft, Granularity: g, Place: Warm, Repaired: true},
-		{Method: gating.Soft, Granularity: g, Place: Warm, Repaired: true, Rounded: true},
+	rounded, sum := t, t
+	rounded.Rounded = true
+	list := []Trial{t, rounded}
+	if t.Place == Warm && g == gating.ByChannel && c.small && o.Learn.Combine == "" {
+		sum.Place, sum.Combine = BesideBest, gating.Sum
+		list = append(list, sum)
 	}
-	if g != gating.ByChannel || !c.small {
-		return list
-	}
-	if o.Learn.Combine == "" {
-		list = append(list, Trial{Method: gating.Soft, Granularity: g, Place: BesideBest, Combine: gating.Sum,
-			Repaired: true})
-	}
-	return append(list,
-		Trial{Method: gating.Soft, Granularity: g, Place: Other, Repaired: true},
-		Trial{Method: gating.Soft, Granularity: g, Place: BesideSecond, Repaired: true})
+	return list
 }
 
 // withRecalibration lists after each trial the same with normalisation statistics measured anew.

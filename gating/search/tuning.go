@@ -25,12 +25,6 @@ const (
 	// against 18 s without any).
 	quickWeights = 1_000_000
 
-	// passableOther and passableParent are how many times the best parent's loss a further
-	// warm start, and a further parent to start beside, may have: learning from worse ones
-	// never won on the fixtures' seeds.
-	passableOther  = 3.0
-	passableParent = 2.0
-
 	// surely is how many standard errors a metric must be better by to count without a better loss.
 	surely = 2.0
 

@@ -15,38 +15,18 @@ type warmStarts struct {
 }
 
 // warmStart returns where a trial of reordered parents starts: beside the best parent or
-// at the average, nil where the place is not worth learning from or no parent's loss is known.
+// at the average.
 //
 // Parents that are suspects (see gating.NewStart) take no part in the average, and their
 // gates start as they do elsewhere.
 func (m *search) warmStart(ctx context.Context, p *gating.Plan, at Place) (*gating.WarmStart, error) {
-	order := ascending(m.losses)
-	if len(order) == 0 {
-		return nil, nil
-	}
-	best := order[0]
-	if at == BesideSecond {
-		if len(order) < 2 || m.losses[order[1]] > passableParent*m.losses[best] {
-			return nil, nil
-		}
-		return m.newWarmStart(ctx, p, order[1], besideParent)
-	}
-	if err := m.lookAround(ctx, p, best); err != nil {
+	if err := m.lookAround(ctx, p, ascending(m.losses)[0]); err != nil {
 		return nil, err
 	}
-	better, other := m.warm.beside, m.warm.average
-	if other.Loss <= better.Loss {
-		better, other = other, better
+	if at == Warm && m.warm.average.Loss <= m.warm.beside.Loss {
+		return m.warm.average, nil
 	}
-	switch {
-	case at == BesideBest:
-		return m.warm.beside, nil
-	case at == Warm:
-		return better, nil
-	case other.Loss <= passableOther*m.losses[best]:
-		return other, nil
-	}
-	return nil, nil
+	return m.warm.beside, nil
 }
 
 // lookAround finds the two places of the best parent for a plan, once.
