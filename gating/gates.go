@@ -2,10 +2,10 @@ package gating
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/chewxy/hm"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/graphmatch/random"
 	G "gorgonia.org/gorgonia"
 )
 
@@ -14,7 +14,7 @@ import (
 type gates struct {
 	group   group
 	combine Combine
-	random  *rand.Rand
+	random  *random.Generator
 	noise   []float64
 	value   []float32 // log a
 	vector  G.Value   // the same memory, as all programs' leaves have it
@@ -27,7 +27,7 @@ type gates struct {
 func newGates(group group, combine Combine, logAlpha []float64, seed, stream uint64) *gates {
 	n := len(logAlpha)
 	g := &gates{
-		group: group, combine: combine, random: rand.New(rand.NewPCG(seed, stream)),
+		group: group, combine: combine, random: random.New(seed, stream),
 		noise: make([]float64, n), value: make([]float32, n),
 		z: make([]float64, n), dz: make([]float64, n), c: make([]float64, n), fellBack: make([]bool, group.units),
 	}

@@ -59,29 +59,28 @@ func (a *binaryAccuracy) value() float64 { return float64(a.right) / float64(a.o
 
 // squares is the mean squared error, or relative to the labels' variance r2 = 1 - mse/var.
 type squares struct {
-	relative         bool
-	errors           float64
-	n                float64
-	sum, sumOfSquare float64
+	relative bool
+	errors   float64
+	labels   running
 }
 
 func (s *squares) add(out, target *network.Tensor) {
 	for i, v := range out.F {
-		t := number(target, i)
-		d := float64(v) - t
-		s.errors += d * d
-		s.sum += t
-		s.sumOfSquare += t * t
-		s.n++
+		s.one(float64(v), number(target, i))
 	}
+}
+
+// one adds one output and its label.
+func (s *squares) one(out, label float64) {
+	s.errors += (out - label) * (out - label)
+	s.labels.add(label)
 }
 
 func (s *squares) value() float64 {
 	if !s.relative {
-		return s.errors / s.n
+		return s.errors / s.labels.n
 	}
-	mean := s.sum / s.n
-	return 1 - s.errors/(s.sumOfSquare-s.n*mean*mean)
+	return 1 - s.errors/s.labels.squares
 }
 
 // absolutes is the mean absolute error.

@@ -13,40 +13,29 @@ type moments struct{ mean, deviation []float64 }
 
 // momentsOf measures a value along its channel axis.
 func momentsOf(t *network.Tensor, axis int) moments {
-	s := newSums(t.Shape[axis])
-	s.add(t, axis)
-	return s.moments()
+	c := make(channels, t.Shape[axis])
+	c.add(t, axis)
+	return c.moments()
 }
 
-// sums adds up what moments are computed from.
-type sums struct {
-	count         float64 // numbers a channel
-	first, second []float64
-}
+// channels collects the numbers of each channel of a value.
+type channels []running
 
-func newSums(channels int) *sums {
-	return &sums{first: make([]float64, channels), second: make([]float64, channels)}
-}
-
-// add adds every channel's sum and sum of squares.
-func (s *sums) add(t *network.Tensor, axis int) {
-	channels := t.Shape[axis]
+// add takes the numbers of one more value.
+func (c channels) add(t *network.Tensor, axis int) {
 	inner := innerOf(t.Shape, axis)
 	for i := 0; i < len(t.F); i += inner {
-		c := i / inner % channels
+		r := &c[i/inner%len(c)]
 		for _, v := range t.F[i : i+inner] {
-			s.first[c] += float64(v)
-			s.second[c] += float64(v) * float64(v)
+			r.add(float64(v))
 		}
 	}
-	s.count += float64(len(t.F) / channels)
 }
 
-func (s *sums) moments() moments {
-	m := moments{make([]float64, len(s.first)), make([]float64, len(s.first))}
-	for c := range s.first {
-		m.mean[c] = s.first[c] / s.count
-		m.deviation[c] = math.Sqrt(math.Max(0, s.second[c]/s.count-m.mean[c]*m.mean[c]))
+func (c channels) moments() moments {
+	m := moments{make([]float64, len(c)), make([]float64, len(c))}
+	for i := range c {
+		m.mean[i], m.deviation[i] = c[i].mean, math.Sqrt(c[i].variance())
 	}
 	return m
 }
@@ -62,10 +51,10 @@ func innerOf(shape []int, axis int) int {
 
 // channelMoments measures the channels of what layers compute in parent j, all in one pass over the data.
 func (e *Evaluator) channelMoments(ctx context.Context, m *onnx.Model, layers []repairable, j int) ([]moments, error) {
-	collected := make([]*sums, len(layers))
+	collected := make([]channels, len(layers))
 	names := make([]string, len(layers))
 	for i, l := range layers {
-		collected[i], names[i] = newSums(l.channels), l.value(j)
+		collected[i], names[i] = make(channels, l.channels), l.value(j)
 	}
 	o, err := e.newObserver(m, names, e.data.Len(), func(i int,
 		t *network.Tensor) {

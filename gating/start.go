@@ -3,8 +3,9 @@ package gating
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"slices"
+
+	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
 // Init is where gates start.
@@ -70,13 +71,13 @@ func NewStart(ctx context.Context, p *Plan, e *Evaluator, losses []float64, o St
 	if o.Init == InitOpen {
 		own = slices.Repeat([]float64{openStart}, len(losses))
 	}
-	random := rand.New(rand.NewPCG(o.Seed, 0))
+	noise := random.New(o.Seed, 0)
 	a := LogAlpha{newNumbers(p)}
 	for g := range p.groups {
 		for j := range own {
 			row := a.of(g, j)
 			for u := range row {
-				row[u] = own[j] + jitter*random.NormFloat64()
+				row[u] = own[j] + jitter*noise.Normal()
 			}
 		}
 	}
