@@ -251,6 +251,48 @@ func TestDiffIsSymmetric(t *testing.T) {
 	}
 }
 
+// TestDiffMirrors: both directions say the same of every tensor, with added and removed exchanged, and measure the same
+// angle and the same largest difference.
+func TestDiffMirrors(t *testing.T) {
+	mirror := map[string]string{TensorAdded: TensorRemoved, TensorRemoved: TensorAdded}
+	for seed := range uint64(30) {
+		a := graphtest.Load(t, randomNet(t, seed, 3))
+		b := graphtest.Load(t, randomNet(t, seed+seed%2, 3+seed%3)) // the same, other weights, or another network
+		there, err := Diff(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Diff(b, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if there.Same() != back.Same() || len(there.Tensors) != len(back.Tensors) || len(there.Model) != len(back.Model) {
+			t.Fatalf("seed %d: %d tensors there, %d back", seed, len(there.Tensors), len(back.Tensors))
+		}
+		byNames := map[string]TensorChange{}
+		for _, c := range back.Tensors {
+			byNames[c.Names[1]+" "+c.Names[0]+" "+c.Role] = c
+		}
+		for _, x := range there.Tensors {
+			y := byNames[x.Names[0]+" "+x.Names[1]+" "+x.Role]
+			if y.Status != x.Status && y.Status != mirror[x.Status] {
+				t.Fatalf("seed %d: %v is %s there and %q back", seed, x.Names, x.Status, y.Status)
+			}
+			if !close(x.Cosine, y.Cosine) || !close(x.MaxAbs, y.MaxAbs) {
+				t.Fatalf("seed %d: %v measures differ", seed, x.Names)
+			}
+		}
+	}
+}
+
+// close compares numbers that may be missing.
+func close(x, y *float64) bool {
+	if x == nil || y == nil {
+		return x == y
+	}
+	return math.Abs(*x-*y) <= 1e-9*(1+math.Abs(*x))
+}
+
 // TestDiffOfFixtures: every fixture equals itself and differs from its sibling in weights alone.
 func TestDiffOfFixtures(t *testing.T) {
 	files, err := filepath.Glob("../fixtures/*/ft[01].onnx")

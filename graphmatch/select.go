@@ -88,34 +88,45 @@ func (a *Alignment) matcher(pattern string) (func(*Layer) bool, error) {
 		return a.between(pattern, ends)
 	}
 	op, isOp := strings.CutPrefix(pattern, "op:")
-	glob := asGlob(pattern)
-	if isOp {
-		glob = op
+	if len(flow.Components(pattern)) == 0 || op == "" {
+		return nil, patternError(pattern, "is not a valid glob", nil)
 	}
-	if len(flow.Components(pattern)) == 0 || op == "" || !doublestar.ValidatePattern(glob) {
+	globs, of := asGlobs(pattern), (*Layer).paths
+	if isOp {
+		globs, of = []string{op}, func(l *Layer) []string { return l.ops }
+	}
+	if !doublestar.ValidatePattern(globs[0]) {
 		return nil, patternError(pattern, "is not a valid glob", nil)
 	}
 	return func(l *Layer) bool {
-		if isOp {
-			return slices.ContainsFunc(l.ops, func(s string) bool { return doublestar.MatchUnvalidated(glob, s) })
-		}
-		return slices.ContainsFunc(l.names(), func(s string) bool {
-			return doublestar.MatchUnvalidated(glob, strings.Join(flow.Components(s), "/"))
+		return slices.ContainsFunc(of(l), func(s string) bool {
+			return slices.ContainsFunc(globs, func(glob string) bool { return doublestar.MatchUnvalidated(glob, s) })
 		})
 	}, nil
 }
 
-// asGlob turns a pattern over name components into a glob over slash-separated paths.
-func asGlob(pattern string) string {
-	glob := strings.Join(flow.Components(pattern), "/") + "/**"
-	if strings.HasPrefix(pattern, "/") || strings.HasPrefix(pattern, ".") {
-		return glob
+// asGlobs turns a pattern over name components into globs over slash-separated paths: what it fits, and what lies
+// below. They are two, and ** is never doubled, since for doublestar neither "x*/**" nor "x/**/**" fits x.
+func asGlobs(pattern string) []string {
+	parts := flow.Components(pattern)
+	for len(parts) > 1 && parts[len(parts)-1] == "**" {
+		parts = parts[:len(parts)-1]
 	}
-	return "**/" + glob
+	if !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, ".") && parts[0] != "**" {
+		parts = append([]string{"**"}, parts...)
+	}
+	glob := strings.Join(slices.CompactFunc(parts, func(a, b string) bool { return a == "**" && b == "**" }), "/")
+	return []string{glob, glob + "/**"}
 }
 
-// names are all names of a layer that a pattern may match.
-func (l *Layer) names() []string { return append([]string{l.Name}, l.tags...) }
+// paths are all names of a layer that a pattern may match, as components between slashes.
+func (l *Layer) paths() []string {
+	list := []string{strings.Join(flow.Components(l.Name), "/")}
+	for _, tag := range l.tags {
+		list = append(list, strings.Join(flow.Components(tag), "/"))
+	}
+	return list
+}
 
 // patternError is an error about a pattern that cannot be used; near are names that the user may have meant.
 func patternError(pattern, problem string, near []string) error {
