@@ -1,8 +1,6 @@
 package kernel
 
-import (
-	"testing"
-)
+import "testing"
 
 // The layouts into which convolutions bring their operands, each against what it promises to hold.
 
@@ -124,7 +122,8 @@ func TestChannelsLastHoldsWhatIsRead(t *testing.T) {
 					for ch := range channels {
 						got := dst.slice()[at+cols[tap*channels+ch]]
 						if want := sourceAt(&axes, planes[ch*in:], o, shift); got != want {
-							t.Fatalf("%+v, box %v: channel %d of output %v by %v is %g, want %g", *c, b, ch, o, shift, got, want)
+							t.Fatalf("%+v, box %v: channel %d of output %v by %v is %g, want %g", *c, b, ch, o,
+								shift, got, want)
 						}
 					}
 				})

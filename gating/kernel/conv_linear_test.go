@@ -77,7 +77,8 @@ func TestConvOfOnePoint(t *testing.T) {
 		c.Forward(nil, y, x, weight, nil)
 		for b := range 3 {
 			want := make([]float32, (n+2)*49)
-			Gemm(nil, NewMatrix(want, n+2, 49, 49), NewMatrix(weight, n+2, n, n), NewMatrix(x[b*n*49:], n, 49, 49), 1, 0)
+			Gemm(nil, NewMatrix(want, n+2, 49, 49), NewMatrix(weight, n+2, n, n), NewMatrix(x[b*n*49:], n, 49, 49),
+				1, 0)
 			near(t, fmt.Sprint(n, " channels"), y[b*(n+2)*49:][:len(want)], doubles(want), 1e-6)
 		}
 	}
@@ -207,7 +208,8 @@ func TestConvSharesNothingBetweenGroups(t *testing.T) {
 // TestBatchDoesNotChangeAnImage convolves images together and one by one. The order of sums may follow from the batch.
 func TestBatchDoesNotChangeAnImage(t *testing.T) {
 	r := newRand(29)
-	for _, c := range []*Conv{square(20, 6, 8, 1, 4, 3, 1), square(9, 5, 5, 5, 6, 3, 1), square(5, 3, 20, 1, 11, 5, 2)} {
+	for _, c := range []*Conv{square(20, 6, 8, 1, 4, 3, 1), square(9, 5, 5, 5, 6, 3, 1),
+		square(5, 3, 20, 1, 11, 5, 2)} {
 		nx, nw, ny := c.counts()
 		x, weight, y := randoms(r, nx), randoms(r, nw), make([]float32, ny)
 		c.Forward(nil, y, x, weight, nil)

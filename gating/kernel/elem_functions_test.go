@@ -33,7 +33,8 @@ var elementFunctions = []elementFunction{
 		backward: func(w *Workers, dx, dy, x, _ []float32) { Sigmoid(w, dx, x); Product(w, dx, dx, dy) }},
 	{name: "elu", f: func(x float64) float64 { return when(x > 0, x, 1.5*math.Expm1(0.5*x)) },
 		forward:  func(w *Workers, dst, src []float32) { Elu(w, dst, src, 1.5, 0.5) },
-		backward: func(w *Workers, dx, dy, x, _ []float32) { EluBackward(w, dx, dy, x, 1.5, 0.5) }, kinks: []float64{0}},
+		backward: func(w *Workers, dx, dy, x, _ []float32) { EluBackward(w, dx, dy, x, 1.5, 0.5) },
+		kinks:    []float64{0}},
 	{name: "erf", f: math.Erf, forward: Erf,
 		backward: func(w *Workers, dx, dy, x, _ []float32) { ErfBackward(w, dx, dy, x) }},
 	{name: "gelu", f: gelu64, forward: Gelu,
@@ -44,7 +45,8 @@ var elementFunctions = []elementFunction{
 		backward: func(w *Workers, dx, dy, _, y []float32) { ReluBackward(w, dx, dy, y) }, kinks: []float64{0}},
 	{name: "leaky relu", f: func(x float64) float64 { return when(x < 0, 0.1*x, x) },
 		forward:  func(w *Workers, dst, src []float32) { LeakyRelu(w, dst, src, 0.1) },
-		backward: func(w *Workers, dx, dy, x, _ []float32) { LeakyReluBackward(w, dx, dy, x, 0.1) }, kinks: []float64{0}},
+		backward: func(w *Workers, dx, dy, x, _ []float32) { LeakyReluBackward(w, dx, dy, x, 0.1) },
+		kinks:    []float64{0}},
 	{name: "clip", f: func(x float64) float64 { return min(max(x, -0.5), 1.25) },
 		forward:  func(w *Workers, dst, src []float32) { Clip(w, dst, src, -0.5, 1.25) },
 		backward: func(w *Workers, dx, dy, x, _ []float32) { ClipBackward(w, dx, dy, x, -0.5, 1.25) },
@@ -54,7 +56,8 @@ var elementFunctions = []elementFunction{
 		backward: func(w *Workers, dx, dy, _, y []float32) { HardSigmoidBackward(w, dx, dy, y, 0.2) },
 		kinks:    []float64{-2.5, 2.5}},
 	{name: "hard swish", f: func(x float64) float64 { return x * max(0, min(1, x/6+0.5)) }, forward: HardSwish,
-		backward: func(w *Workers, dx, dy, x, _ []float32) { HardSwishBackward(w, dx, dy, x) }, kinks: []float64{-3, 3}},
+		backward: func(w *Workers, dx, dy, x, _ []float32) { HardSwishBackward(w, dx, dy, x) },
+		kinks:    []float64{-3, 3}},
 	{name: "sqrt", f: math.Sqrt, forward: Sqrt, positive: true,
 		backward: func(w *Workers, dx, dy, _, y []float32) { SqrtBackward(w, dx, dy, y) }},
 	{name: "reciprocal", f: func(x float64) float64 { return 1 / x }, forward: Reciprocal, positive: true,
@@ -188,7 +191,8 @@ func TestExpm1Of(t *testing.T) {
 	}
 }
 
-// TestKinks checks what the operators say where there is no derivative: that of Relu at 0 is 0, Clip's bounds are inside.
+// TestKinks checks what the operators say where there is no derivative: that of Relu at 0 is 0, Clip's bounds are
+// inside.
 func TestKinks(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
 		dy, dx := []float32{2, 2, 2}, make([]float32, 3)
@@ -201,7 +205,8 @@ func TestKinks(t *testing.T) {
 			{"leaky relu", func() { LeakyReluBackward(nil, dx, dy, []float32{0, 1, -1}, 0.5) }, [3]float32{1, 2, 1}},
 			{"elu", func() { EluBackward(nil, dx, dy, []float32{0, 1, minus0}, 0.5, 1) }, [3]float32{1, 2, 1}},
 			{"clip", func() { ClipBackward(nil, dx, dy, []float32{-1, 1, 1.5}, -1, 1) }, [3]float32{2, 2, 0}},
-			{"hard sigmoid", func() { HardSigmoidBackward(nil, dx, dy, []float32{0, 1, 0.5}, 0.25) }, [3]float32{0, 0, 0.5}},
+			{"hard sigmoid", func() { HardSigmoidBackward(nil, dx, dy, []float32{0, 1, 0.5}, 0.25) },
+				[3]float32{0, 0, 0.5}},
 			{"hard swish", func() { HardSwishBackward(nil, dx, dy, []float32{-4, 0, 4}) }, [3]float32{0, 1, 2}},
 		} {
 			if c.run(); [3]float32(dx) != c.want {

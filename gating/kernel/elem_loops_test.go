@@ -121,7 +121,8 @@ func TestArithmeticOfSpecials(t *testing.T) {
 // limits. Subnormal numbers may count as zero.
 func TestFunctionsOfSpecials(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
-		for _, kind := range []loopKind{loopSqrt, loopRelu, loopClip, loopLeakyRelu, loopHardSigmoid, loopHardSwish, loopExp,
+		for _, kind := range []loopKind{loopSqrt, loopRelu, loopClip, loopLeakyRelu, loopHardSigmoid, loopHardSwish,
+			loopExp,
 			loopSigmoid, loopTanh, loopSoftplus, loopElu, loopErf} {
 			_, _, p, q := operandsFor(newRand(1), kind, 0)
 			dst := make([]float32, len(specials))
@@ -216,6 +217,7 @@ func testLineLoop(t *testing.T, r *rand.Rand, kind loopKind, f lineLoop, vector 
 		}
 	}
 	if !equalBits(dst.slice(), want) {
-		t.Fatalf("%s of %d lines of %d, %d and %d apart, differs from single lines", loopReferences[kind].name, rows, n, da, db)
+		t.Fatalf("%s of %d lines of %d, %d and %d apart, differs from single lines", loopReferences[kind].name, rows,
+			n, da, db)
 	}
 }

@@ -4,7 +4,8 @@ import "math"
 
 // The definitions of all element-wise loops in double precision.
 
-// loopReference is the definition of a loop, with the error that is allowed: relative, or absolute where results vanish.
+// loopReference is the definition of a loop, with the error that is allowed: relative, or absolute where results
+// vanish.
 type loopReference struct {
 	name       string
 	f          func(a, b, p, q float64) float64
@@ -61,9 +62,10 @@ var loopReferences = [loopCount]loopReference{
 	loopDivOne:  {"div one", func(a, _, p, _ float64) float64 { return a / p }, exact, 1e-44},
 	loopDivInto: {"div into", func(a, _, p, _ float64) float64 { return p / a }, exact, 1e-44},
 
-	loopSqrt:               {"sqrt", func(a, _, _, _ float64) float64 { return math.Sqrt(a) }, exact, 0},
-	loopSqrtBackward:       {"sqrt backward", func(a, b, _, _ float64) float64 { return a / (2 * b) }, exact, 1e-44},
-	loopReciprocalBackward: {"reciprocal backward", func(a, b, _, _ float64) float64 { return slope64(a, -b*b) }, 3e-7, 1e-37},
+	loopSqrt:         {"sqrt", func(a, _, _, _ float64) float64 { return math.Sqrt(a) }, exact, 0},
+	loopSqrtBackward: {"sqrt backward", func(a, b, _, _ float64) float64 { return a / (2 * b) }, exact, 1e-44},
+	loopReciprocalBackward: {"reciprocal backward", func(a, b, _, _ float64) float64 { return slope64(a, -b*b) },
+		3e-7, 1e-37},
 
 	loopRelu:         {"relu", func(a, _, _, _ float64) float64 { return max(a, 0) }, 0, 0},
 	loopReluBackward: {"relu backward", func(a, b, _, _ float64) float64 { return when(b > 0, a, 0) }, 0, 0},
@@ -82,16 +84,18 @@ var loopReferences = [loopCount]loopReference{
 		return when(b < -3, 0, when(b > 3, a, a*(b/3+0.5)))
 	}, 3e-7, 5e-7},
 
-	loopExp:             {"exp", func(a, _, _, _ float64) float64 { return math.Exp(a) }, 2.5e-7, 1e-37},
-	loopSigmoid:         {"sigmoid", func(a, _, _, _ float64) float64 { return logistic(a) }, 4e-7, 1e-37},
-	loopSigmoidBackward: {"sigmoid backward", func(a, b, _, _ float64) float64 { return a * (b * (1 - b)) }, 4e-7, 1e-37},
-	loopTanh:            {"tanh", func(a, _, _, _ float64) float64 { return math.Tanh(a) }, 4e-7, 0},
-	loopTanhBackward:    {"tanh backward", func(a, b, _, _ float64) float64 { return a * (1 - b*b) }, 4e-7, 1e-6},
-	loopSwish:           {"swish", func(a, _, p, _ float64) float64 { return a * logistic(p*a) }, 4e-6, 1e-35},
-	loopSwishBackward:   {"swish backward", func(a, b, p, _ float64) float64 { return a * swishSlope64(b, p) }, 4e-6, 2e-6},
-	loopMish:            {"mish", func(a, _, _, _ float64) float64 { return mish64(a) }, 1e-6, 1e-35},
-	loopMishBackward:    {"mish backward", func(a, b, _, _ float64) float64 { return a * mishSlope64(b) }, 1e-6, 2e-6},
-	loopSoftplus:        {"softplus", func(a, _, _, _ float64) float64 { return softplus64(a) }, 3e-7, 1e-37},
+	loopExp:     {"exp", func(a, _, _, _ float64) float64 { return math.Exp(a) }, 2.5e-7, 1e-37},
+	loopSigmoid: {"sigmoid", func(a, _, _, _ float64) float64 { return logistic(a) }, 4e-7, 1e-37},
+	loopSigmoidBackward: {"sigmoid backward", func(a, b, _, _ float64) float64 { return a * (b * (1 - b)) }, 4e-7,
+		1e-37},
+	loopTanh:         {"tanh", func(a, _, _, _ float64) float64 { return math.Tanh(a) }, 4e-7, 0},
+	loopTanhBackward: {"tanh backward", func(a, b, _, _ float64) float64 { return a * (1 - b*b) }, 4e-7, 1e-6},
+	loopSwish:        {"swish", func(a, _, p, _ float64) float64 { return a * logistic(p*a) }, 4e-6, 1e-35},
+	loopSwishBackward: {"swish backward", func(a, b, p, _ float64) float64 { return a * swishSlope64(b, p) }, 4e-6,
+		2e-6},
+	loopMish:         {"mish", func(a, _, _, _ float64) float64 { return mish64(a) }, 1e-6, 1e-35},
+	loopMishBackward: {"mish backward", func(a, b, _, _ float64) float64 { return a * mishSlope64(b) }, 1e-6, 2e-6},
+	loopSoftplus:     {"softplus", func(a, _, _, _ float64) float64 { return softplus64(a) }, 3e-7, 1e-37},
 	loopElu: {"elu",
 		func(a, _, p, q float64) float64 { return when(a > 0, a, p*math.Expm1(q*a)) }, 6e-7, 1e-44},
 	loopEluBackward: {"elu backward",

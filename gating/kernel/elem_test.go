@@ -186,7 +186,8 @@ func TestGradientsFromOutputs(t *testing.T) {
 			}
 			c.run(nil, dx, dy, y)
 			for i, v := range y {
-				if want := float64(dy[i]) * c.want(float64(v)); math.Abs(float64(dx[i])-want) > 3e-7*math.Abs(want)+3e-8*math.Abs(float64(dy[i])) {
+				want, floor := float64(dy[i])*c.want(float64(v)), 3e-8*math.Abs(float64(dy[i]))
+				if math.Abs(float64(dx[i])-want) > 3e-7*math.Abs(want)+floor {
 					t.Errorf("%s: %g at %g is %g, want %g", c.name, dy[i], v, dx[i], want)
 				}
 			}

@@ -167,7 +167,8 @@ func TestGemmEveryTail(t *testing.T) {
 func TestGemmEveryDepth(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
 		for k := 0; k <= 140; k++ {
-			for _, g := range []gemmCase{{m: 1, n: 1}, {m: 5, n: 1}, {m: 1, n: 6}, {m: 2, n: 9}, {m: 9, n: 2}, {m: 7, n: 11}} {
+			for _, g := range []gemmCase{{m: 1, n: 1}, {m: 5, n: 1}, {m: 1, n: 6}, {m: 2, n: 9}, {m: 9, n: 2},
+				{m: 7, n: 11}} {
 				g.k, g.alpha, g.transB, g.padA = k, 0.5, true, 1
 				g.beta = float32(k % 3)
 				g.run(t, nil, uint64(k), true)
@@ -187,7 +188,8 @@ func TestGemmAdjoints(t *testing.T) {
 			g.padA, g.padB, g.padC = 0, 0, 0
 			a, b, dy := g.operands(r)
 			y, da, db := dy, a, b
-			y.Data, da.Data, db.Data = make([]float32, len(dy.Data)), make([]float32, len(a.Data)), make([]float32, len(b.Data))
+			y.Data, da.Data, db.Data = make([]float32, len(dy.Data)), make([]float32, len(a.Data)),
+				make([]float32, len(b.Data))
 			Gemm(w, y, a, b, 1, 0)
 			name := fmt.Sprintf("%d: %+v", i, g)
 			if a.Transposed { // the destination is stored the other way round

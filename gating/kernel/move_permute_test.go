@@ -6,20 +6,6 @@ import (
 	"testing"
 )
 
-func naivePermute[T any](src []T, shape, perm []int) []T {
-	dst := make([]T, len(src))
-	for o := range dst {
-		rest, at := o, 0
-		for i := len(perm) - 1; i >= 0; i-- {
-			stride := volume(shape[perm[i]+1:])
-			at += rest % shape[perm[i]] * stride
-			rest /= shape[perm[i]]
-		}
-		dst[o] = src[at]
-	}
-	return dst
-}
-
 func TestPermuteAgainstDefinition(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()

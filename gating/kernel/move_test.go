@@ -8,68 +8,6 @@ import (
 	"testing"
 )
 
-// randomMaps draws for each axis the identity, a stretch, a reversal, repetitions or any indices with gaps.
-func randomMaps(r *rand.Rand, shape []int) [][]int {
-	maps := make([][]int, len(shape))
-	for k, n := range shape {
-		if r.IntN(3) == 0 {
-			continue
-		}
-		list := make([]int, r.IntN(12))
-		kind, from := r.IntN(4), r.IntN(n+1)
-		for o := range list {
-			switch kind {
-			case 0:
-				list[o] = from + o - 2
-			case 1:
-				list[o] = n - 1 - o
-			case 2:
-				list[o] = o / 2
-			default:
-				list[o] = r.IntN(n+1) - 1
-			}
-			if list[o] < 0 || list[o] >= n {
-				list[o] = -1
-			}
-		}
-		maps[k] = list
-	}
-	return maps
-}
-
-// sourceOf returns which input element output element o is by the definition of a Remap, or -1, and the output's size.
-func sourceOf(o int, shape []int, maps [][]int) int {
-	at, stride := 0, 1
-	for k := len(shape) - 1; k >= 0; k-- {
-		n := shape[k]
-		if maps[k] != nil {
-			n = len(maps[k])
-		}
-		i := o % n
-		o /= n
-		if maps[k] != nil {
-			i = maps[k][i]
-		}
-		if i < 0 {
-			return -1
-		}
-		at += i * stride
-		stride *= shape[k]
-	}
-	return at
-}
-
-func outputSize(shape []int, maps [][]int) int {
-	n := 1
-	for k, d := range shape {
-		if maps[k] != nil {
-			d = len(maps[k])
-		}
-		n *= d
-	}
-	return n
-}
-
 func TestRemapIsItsDefinition(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()
@@ -157,18 +95,6 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// randomTaps draws a sparse matrix with up to four entries a row.
-func randomTaps(r *rand.Rand, in, out int) *Taps {
-	t := &Taps{In: in, First: []int{0}}
-	for range out {
-		for range r.IntN(5) {
-			t.Index, t.Weight = append(t.Index, r.IntN(in)), append(t.Weight, float32(r.NormFloat64()))
-		}
-		t.First = append(t.First, len(t.Index))
-	}
-	return t
-}
-
 func TestResampleIsAMatrixProduct(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 4))
@@ -208,50 +134,45 @@ func TestResampleIsAMatrixProduct(t *testing.T) {
 
 func BenchmarkRemap(b *testing.B) {
 	shape := []int{32, 64, 56, 56}
-	pad := func(n, p int) []int {
-		list := make([]int, n+2*p)
-		for o := range list {
-			list[o] = max(-1, min(o-p, n))
-			if list[o] == n {
-				list[o] = -1
-			}
-		}
-		return list
+	pad, double, every := make([]int, 58), make([]int, 112), make([]int, 28)
+	for o := range pad {
+		pad[o] = o - 1
 	}
-	double := make([]int, 112)
-	every := make([]int, 28)
+	pad[57] = -1
 	for o := range double {
 		double[o] = o / 2
 	}
 	for o := range every {
 		every[o] = 2 * o
 	}
-	x := make([]float32, volume(shape))
 	for _, c := range []struct {
 		name string
 		maps [][]int
 	}{
-		{"pad", [][]int{nil, nil, pad(56, 1), pad(56, 1)}},
+		{"pad", [][]int{nil, nil, pad, pad}},
 		{"nearest", [][]int{nil, nil, double, double}},
 		{"slice", [][]int{nil, nil, every, every}},
 	} {
-		m := NewRemap(shape, c.maps)
-		y := make([]float32, outputSize(shape, c.maps))
-		w := NewWorkers(2)
-		b.Run(c.name, func(b *testing.B) {
-			b.SetBytes(int64(4 * len(y)))
-			for b.Loop() {
-				Copy(w, y, x, m, 0)
-			}
-		})
-		b.Run(c.name+" adjoint", func(b *testing.B) {
-			b.SetBytes(int64(4 * len(y)))
-			for b.Loop() {
-				CopyBackward(w, x, y, m)
-			}
-		})
-		w.Close()
+		benchmarkRemap(b, c.name, shape, c.maps)
 	}
+}
+
+func benchmarkRemap(b *testing.B, name string, shape []int, maps [][]int) {
+	m, w := NewRemap(shape, maps), NewWorkers(2)
+	defer w.Close()
+	x, y := make([]float32, volume(shape)), make([]float32, outputSize(shape, maps))
+	b.Run(name, func(b *testing.B) {
+		b.SetBytes(int64(4 * len(y)))
+		for b.Loop() {
+			Copy(w, y, x, m, 0)
+		}
+	})
+	b.Run(name+" backward", func(b *testing.B) {
+		b.SetBytes(int64(4 * len(y)))
+		for b.Loop() {
+			CopyBackward(w, x, y, m)
+		}
+	})
 }
 
 func BenchmarkResample(b *testing.B) {

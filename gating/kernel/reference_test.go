@@ -11,11 +11,12 @@ import (
 // The naive definitions that kernels are compared with stand in a file of their own for each prefix.
 
 var (
-	inf32     = float32(math.Inf(1))
-	nan32     = float32(math.NaN())
-	minus0    = float32(math.Copysign(0, -1))
-	smallest  = float32(math.SmallestNonzeroFloat32)
-	specials  = []float32{0, minus0, 1, -1, smallest, -smallest, 1e-38, math.MaxFloat32, -math.MaxFloat32, inf32, -inf32, nan32}
+	inf32    = float32(math.Inf(1))
+	nan32    = float32(math.NaN())
+	minus0   = float32(math.Copysign(0, -1))
+	smallest = float32(math.SmallestNonzeroFloat32)
+	specials = []float32{0, minus0, 1, -1, smallest, -smallest, 1e-38, math.MaxFloat32, -math.MaxFloat32, inf32,
+		-inf32, nan32}
 	manyTails = span(0, 70)
 )
 
@@ -202,8 +203,8 @@ func innerProduct(a, b []float32) (sum, size float64) {
 	return sum, size
 }
 
-// checkAdjoint fails unless <y, Ax> = <A'y, x>. It holds for every linear kernel and its backward kernel, whatever A is:
-// a check that needs no definition.
+// checkAdjoint fails unless <y, Ax> = <A'y, x>. It holds for every linear kernel and its backward kernel, whatever A
+// is: a check that needs no definition.
 func checkAdjoint(t *testing.T, name string, y, ax, aty, x []float32) {
 	t.Helper()
 	left, size := innerProduct(y, ax)

@@ -45,7 +45,8 @@ func TestFoldTails(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
 		r := newRand(92)
 		for n := 1; n <= 100; n++ {
-			for _, c := range []struct{ shape, axes []int }{{[]int{2, n}, []int{1}}, {[]int{n, 3}, []int{0}}, {[]int{3, n}, []int{0}}} {
+			for _, c := range []struct{ shape, axes []int }{{[]int{2, n}, []int{1}}, {[]int{n, 3}, []int{0}},
+				{[]int{3, n}, []int{0}}} {
 				x, p := randoms(r, volume(c.shape)), NewReduction(c.shape, c.axes)
 				for _, f := range []Fold{FoldSum, FoldSquares, FoldAbs, FoldMax, FoldMin} {
 					y := make([]float32, p.Outputs())
@@ -187,9 +188,11 @@ func TestScaleShiftAndChannelDotsAreAdjoint(t *testing.T) {
 // rows around the vectors, and nothing.
 func norms() []Norm {
 	list := []Norm{{Rows: 0, Size: 5, Params: 5, Inner: 1}, {Rows: 3, Size: 1, Params: 1, Inner: 1},
-		{Rows: 6, Size: 12, Params: 4, Inner: 6}, {Rows: 4, Size: 15, Params: 2, Inner: 15}, {Rows: 4, Size: 10, Params: 20, Inner: 1}}
+		{Rows: 6, Size: 12, Params: 4, Inner: 6}, {Rows: 4, Size: 15, Params: 2, Inner: 15},
+		{Rows: 4, Size: 10, Params: 20, Inner: 1}}
 	for _, n := range []int{2, 7, 8, 16, 31, 32, 33, 64, 70} {
-		list = append(list, Norm{Rows: 3, Size: n, Params: n, Inner: 1}, Norm{Rows: 3, Size: n, Params: n, Inner: 1, Root: true},
+		list = append(list, Norm{Rows: 3, Size: n, Params: n, Inner: 1},
+			Norm{Rows: 3, Size: n, Params: n, Inner: 1, Root: true},
 			Norm{Rows: 4, Size: 3 * n, Params: 6, Inner: n})
 	}
 	return list
@@ -230,7 +233,8 @@ func TestNormGradient(t *testing.T) {
 		n.Epsilon = 1e-2
 		total := n.Rows * n.Size
 		x, dy, scale, bias := randoms(r, total), randoms(r, total), randoms(r, n.Params), randoms(r, n.Params)
-		y, dx, mean, inv := make([]float32, total), make([]float32, total), make([]float64, n.Rows), make([]float64, n.Rows)
+		y, dx, mean, inv := make([]float32, total), make([]float32, total), make([]float64, n.Rows),
+			make([]float64, n.Rows)
 		n.Forward(nil, y, mean, inv, x, scale, bias)
 		n.BackwardInput(nil, dx, dy, x, scale, mean, inv)
 		want := slopesOf(func(v []float64) []float64 { return normalised(n, v, scale, bias) }, doubles(x), dy, 1e-5)

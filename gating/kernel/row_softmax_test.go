@@ -33,7 +33,8 @@ func TestSoftmax(t *testing.T) {
 				got, gotLog := lineOf(y.slice(), o, n, inner), lineOf(logs.slice(), o, n, inner)
 				for k := range want {
 					if math.Abs(got[k]-want[k]) > 4e-7 || math.Abs(gotLog[k]-log[k]) > 2e-6*(1+math.Abs(log[k])) {
-						t.Fatalf("%v: element %d of line %d is %g and %g, want %g and %g", s, k, o, got[k], gotLog[k], want[k], log[k])
+						t.Fatalf("%v: element %d of line %d is %g and %g, want %g and %g", s, k, o, got[k],
+							gotLog[k], want[k], log[k])
 					}
 				}
 			}
@@ -48,7 +49,8 @@ func TestSoftmaxBackward(t *testing.T) {
 		for _, s := range [][3]int{{3, 1, 1}, {2, 7, 1}, {2, 5, 3}, {1, 33, 2}, {2, 70, 1}} {
 			outer, n, inner := s[0], s[1], s[2]
 			x, dy := randoms(r, outer*n*inner), randoms(r, outer*n*inner)
-			y, logs, dx, dlog := make([]float32, len(x)), make([]float32, len(x)), newGuarded(r, len(x)), newGuarded(r, len(x))
+			y, logs, dx, dlog := make([]float32, len(x)), make([]float32, len(x)), newGuarded(r, len(x)),
+				newGuarded(r, len(x))
 			Softmax(nil, y, x, outer, n, inner)
 			LogSoftmax(nil, logs, x, outer, n, inner)
 			SoftmaxBackward(nil, dx.slice(), dy, y, outer, n, inner)
@@ -64,7 +66,8 @@ func TestSoftmaxBackward(t *testing.T) {
 				log := slopesOf(func(v []float64) []float64 { _, l := naiveSoftmax(v); return l }, line, weights, 1e-5)
 				for k := range line {
 					at := (o/inner*n+k)*inner + o%inner
-					if math.Abs(float64(dx.slice()[at])-soft[k]) > 3e-6 || math.Abs(float64(dlog.slice()[at])-log[k]) > 1e-5 {
+					if math.Abs(float64(dx.slice()[at])-soft[k]) > 3e-6 ||
+						math.Abs(float64(dlog.slice()[at])-log[k]) > 1e-5 {
 						t.Fatalf("%v: gradients of element %d of line %d are %g and %g, want %g and %g", s, k, o,
 							dx.slice()[at], dlog.slice()[at], soft[k], log[k])
 					}

@@ -56,16 +56,12 @@ func testTile(t *testing.T, r *rand.Rand, h, w, k int, mode tileMode) {
 	c := newGuarded(r, (h-1)*ldc+w)
 	before := randoms(r, c.n)
 	copy(c.slice(), before)
-	given := bias
-	if mode != tileBias {
-		given = nil
-	}
-	simd.tile(c.slice(), ldc, a, step, b, rows, given, h, w, mode)
+	simd.tile(c.slice(), ldc, a, step, b, rows, bias, h, w, mode)
 	c.check(t, "tile")
-	for i := range c.n {
+	for i, got := range c.slice() {
 		row, col := i/ldc, i%ldc
 		if col >= w {
-			if c.slice()[i] != before[i] {
+			if got != before[i] {
 				t.Fatalf("tile %d×%d wrote between its rows", h, w)
 			}
 			continue
@@ -81,7 +77,7 @@ func testTile(t *testing.T, r *rand.Rand, h, w, k int, mode tileMode) {
 		case tileBias:
 			sum, size = sum+float64(bias[row]), size+math.Abs(float64(bias[row]))
 		}
-		if got := float64(c.slice()[i]); math.Abs(got-sum) > 1e-6*size {
+		if math.Abs(float64(got)-sum) > 1e-6*size {
 			t.Fatalf("tile %d×%d of %d, mode %d: element %d is %g, want %g", h, w, k, mode, i, got, sum)
 		}
 	}
@@ -240,7 +236,8 @@ func TestTaps(t *testing.T) {
 	})
 }
 
-// TestMaxTaps compares with a search, with many ties and NaN: the first of the greatest wins, and the first NaN over all.
+// TestMaxTaps compares with a search, with many ties and NaN: the first of the greatest wins, and the first NaN over
+// all.
 func TestMaxTaps(t *testing.T) {
 	eachSet(t, func(t *testing.T) {
 		r := newRand(6)

@@ -319,8 +319,8 @@ func gatherStride2() {
 	end()
 }
 
-// scatterStride2 keeps the elements between those that it writes; the last ones of a segment are written singly, because
-// what follows them may belong to another goroutine.
+// scatterStride2 keeps the elements between those that it writes; the last ones of a segment are written singly,
+// because what follows them may belong to another goroutine.
 func scatterStride2() {
 	to, from, n, end := segments("scatterStride2AVX2",
 		"copies dst[to+2i] = src[from+i] for i below n and a list of to, from and n, none 0.")
