@@ -9,41 +9,45 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
+var nan = math.NaN()
+
+// badValues are arrays with a value that the graph cannot take.
+var badValues = map[string]struct {
+	array []byte
+	want  onnx.DataType
+	says  []string
+}{
+	"NaN": {npyOf("<f8", "(2, 3)", []float64{1, 2, 3, 4, nan, 6}), onnx.Float32,
+		[]string{"row 1, column 1", "NaN"}},
+	"infinity": {npyOf("<f4", "(2,)", []float32{1, float32(math.Inf(-1))}), onnx.Float32,
+		[]string{"row 1:", "-Inf"}},
+	"overflow of float32": {npyOf("<f8", "(2, 1)", []float64{1, 1e300}), onnx.Float32,
+		[]string{"row 1, column 0", "not a finite float32"}},
+	"NaN deep in a sample": {npyOf("<f8", "(1, 2, 2)", []float64{1, 2, nan, 4}), onnx.Float32,
+		[]string{"row 0, element [1 0]"}},
+	"NaN in column-major": {npyWith("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }",
+		[]float64{1, 2, nan, 4, 5, 6}), onnx.Float32, []string{"row 0, column 1"}},
+	"fraction column-major": {npyWith("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }",
+		[]float64{1, 2, .5, 4, 5, 6}), onnx.Int64, []string{"row 0, column 1", "0.5 is not an integer"}},
+	"fraction for an integer": {npyOf("<f8", "(2, 3)", []float64{1, 2, 3, 4, 5, 6.5}), onnx.Int64,
+		[]string{"row 1, column 2", "6.5 is not an integer"}},
+	"NaN for an integer": {npyOf("<f8", "(1,)", []float64{nan}), onnx.Int64, []string{"row 0",
+		"NaN is not an integer"}},
+	"float beyond int64": {npyOf("<f8", "(1,)", []float64{1 << 63}), onnx.Int64,
+		[]string{"9.223372036854776e+18"}},
+	"uint64 beyond int64": {npyOf("<u8", "(1,)", []uint64{1 << 63}), onnx.Int64,
+		[]string{"9223372036854775808"}},
+	"beyond int8": {npyOf("<i8", "(2,)", []int64{-128, 128}), onnx.Int8, []string{"row 1",
+		"128 is no int8"}},
+	"negative for uint8":  {npyOf("<i8", "(1,)", []int64{-1}), onnx.Uint8, []string{"-1 is no uint8"}},
+	"negative for uint64": {npyOf("<i8", "(1,)", []int64{-1}), onnx.Uint64, []string{"-1 is no uint64"}},
+	"two for bool":        {npyOf("|u1", "(1,)", []uint8{2}), onnx.Bool, []string{"2 is no bool"}},
+	"text wanted":         {npyOf("|u1", "(1,)", []uint8{2}), onnx.String, []string{"wants string"}},
+	"complex wanted":      {npyOf("|u1", "(1,)", []uint8{2}), onnx.Complex64, []string{"wants complex64"}},
+}
+
 func TestBadValuesAreNamed(t *testing.T) {
-	nan := math.NaN()
-	for name, c := range map[string]struct {
-		array []byte
-		want  onnx.DataType
-		says  []string
-	}{
-		"NaN": {npyOf("<f8", "(2, 3)", []float64{1, 2, 3, 4, nan, 6}), onnx.Float32,
-			[]string{"row 1, column 1", "NaN"}},
-		"infinity": {npyOf("<f4", "(2,)", []float32{1, float32(math.Inf(-1))}), onnx.Float32,
-			[]string{"row 1:", "-Inf"}},
-		"overflow of float32": {npyOf("<f8", "(2, 1)", []float64{1, 1e300}), onnx.Float32,
-			[]string{"row 1, column 0", "not a finite float32"}},
-		"NaN deep in a sample": {npyOf("<f8", "(1, 2, 2)", []float64{1, 2, nan, 4}), onnx.Float32,
-			[]string{"row 0, element [1 0]"}},
-		"NaN in column-major": {npyWith("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }",
-			[]float64{1, 2, nan, 4, 5, 6}), onnx.Float32, []string{"row 0, column 1"}},
-		"fraction column-major": {npyWith("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }",
-			[]float64{1, 2, .5, 4, 5, 6}), onnx.Int64, []string{"row 0, column 1", "0.5 is not an integer"}},
-		"fraction for an integer": {npyOf("<f8", "(2, 3)", []float64{1, 2, 3, 4, 5, 6.5}), onnx.Int64,
-			[]string{"row 1, column 2", "6.5 is not an integer"}},
-		"NaN for an integer": {npyOf("<f8", "(1,)", []float64{nan}), onnx.Int64, []string{"row 0",
-			"NaN is not an integer"}},
-		"float beyond int64": {npyOf("<f8", "(1,)", []float64{1 << 63}), onnx.Int64,
-			[]string{"9.223372036854776e+18"}},
-		"uint64 beyond int64": {npyOf("<u8", "(1,)", []uint64{1 << 63}), onnx.Int64,
-			[]string{"9223372036854775808"}},
-		"beyond int8": {npyOf("<i8", "(2,)", []int64{-128, 128}), onnx.Int8, []string{"row 1",
-			"128 is no int8"}},
-		"negative for uint8":  {npyOf("<i8", "(1,)", []int64{-1}), onnx.Uint8, []string{"-1 is no uint8"}},
-		"negative for uint64": {npyOf("<i8", "(1,)", []int64{-1}), onnx.Uint64, []string{"-1 is no uint64"}},
-		"two for bool":        {npyOf("|u1", "(1,)", []uint8{2}), onnx.Bool, []string{"2 is no bool"}},
-		"text wanted":         {npyOf("|u1", "(1,)", []uint8{2}), onnx.String, []string{"wants string"}},
-		"complex wanted":      {npyOf("|u1", "(1,)", []uint8{2}), onnx.Complex64, []string{"wants complex64"}},
-	} {
+	for name, c := range badValues {
 		t.Run(name, func(t *testing.T) {
 			path := store(t, "x.npz", npzOf(t, entry{"pixels", c.array}))
 			_, err := Open(path, Options{Inputs: []Field{{Name: "in", Type: c.want}}})

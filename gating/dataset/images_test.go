@@ -159,26 +159,45 @@ func TestImagesRefused(t *testing.T) {
 		"sizes differ": {map[string][]byte{"a/1.png": good, "a/2.png": pngOf(t, 3, 2, color.White)},
 			Options{Inputs: free}, []string{"2.png has 3 x 2"}},
 		"not an image free": {map[string][]byte{"a/1.png": []byte("hello")}, Options{Inputs: free}, []string{"no PNG"}},
-		"a table's graph": {map[string][]byte{"a/1.png": good},
-			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 4}}}}, []string{`input "x"`, "[N 4] takes no images"}},
-		"two channels": {map[string][]byte{"a/1.png": good},
-			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2, 8, 8}}}}, []string{"takes no images"}},
-		"two inputs": {map[string][]byte{"a/1.png": good}, Options{Inputs: fields([]string{"a", "b"})},
-			[]string{"the graph has 2"}},
-		"huge input": {map[string][]byte{"a/1.png": good},
-			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 40, 1 << 40}}}}, []string{"more elements"}},
-		"large input": {map[string][]byte{"a/1.png": good},
-			Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 20, 1 << 20}}}}, []string{"do not fit"}},
-		"another label": {map[string][]byte{"a/1.png": good}, Options{Inputs: colour, Label: "kind"},
-			[]string{`no label "kind"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(storeAll(t, c.files), c.o)
 			wantRefusal(t, err, c.says...)
 		})
 	}
+}
+
+// Images for a graph that takes none, or none of that size.
+func TestImagesForOtherGraphs(t *testing.T) {
+	files := map[string][]byte{"a/1.png": pngOf(t, 2, 2, color.White)}
+	for name, c := range map[string]struct {
+		o    Options
+		says []string
+	}{
+		"a table's graph": {Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 4}}}}, []string{`input "x"`,
+			"[N 4] takes no images"}},
+		"two channels": {Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2, 8, 8}}}},
+			[]string{"takes no images"}},
+		"two inputs": {Options{Inputs: fields([]string{"a", "b"})},
+			[]string{"the graph has 2"}},
+		"huge input": {Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 40, 1 << 40}}}},
+			[]string{"more elements"}},
+		"large input": {Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 1 << 20, 1 << 20}}}},
+			[]string{"do not fit"}},
+		"another label": {Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 3, 2, 2}}}, Label: "kind"},
+			[]string{`no label "kind"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(storeAll(t, files), c.o)
+			wantRefusal(t, err, c.says...)
+		})
+	}
+}
+
+// A folder may have the name of an image.
+func TestFolderNamedAsImage(t *testing.T) {
 	dir := storeAll(t, map[string][]byte{"a/1.png/x": nil})
-	_, err := Open(dir, Options{Inputs: colour})
+	_, err := Open(dir, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, 2, 2}}}})
 	wantRefusal(t, err, "1.png")
 }
 

@@ -29,6 +29,8 @@ func padded(extra ...entry) []entry {
 var (
 	tags    = entry{"label", npyOf("<i8", "(3, 4)", []int64{1, 2, -1, -1, 3, 4, 5, 6, 7, 8, -1, -1})}
 	classes = entry{"label", npyOf("<i8", "(3,)", []int64{0, 1, 2})}
+	all     = entry{"lengths", npyOf("<i4", "(3,)", []int32{2, 4, 2})}
+	graph   = Options{Inputs: []Field{tokens, mask}}
 )
 
 // partTexts writes all columns, part after part.
@@ -45,60 +47,61 @@ func partTexts(t *testing.T, d *Data) (list []string) {
 	return list
 }
 
+// cutCases are arrays with lengths, and the parts that they are cut into.
+var cutCases = map[string]struct {
+	file []entry
+	o    Options
+	want []string
+}{
+	"for all": {padded(tags, all), graph, []string{
+		"ids int64 [2] [1 2 7 8]; mask float32 [2] [1 1 1 1]; label int64 [2] [1 2 7 8]",
+		"ids int64 [4] [3 4 5 6]; mask float32 [4] [1 1 1 1]; label int64 [4] [3 4 5 6]"}},
+	"labels of samples stay": {padded(classes, all), graph, []string{
+		"ids int64 [2] [1 2 7 8]; mask float32 [2] [1 1 1 1]; label int64 [] [0 2]",
+		"ids int64 [4] [3 4 5 6]; mask float32 [4] [1 1 1 1]; label int64 [] [1]"}},
+	"a column of lengths": {padded(classes, entry{"lengths", npyOf("|u1", "(3, 1)", []uint8{4, 4, 3})}), graph,
+		[]string{
+			"ids int64 [4] [1 2 0 0 3 4 5 6]; mask float32 [4] [1 1 0 0 1 1 1 1]; label int64 [] [0 1]",
+			"ids int64 [3] [7 8 0]; mask float32 [3] [1 1 0]; label int64 [] [2]"}},
+	"nothing to cut": {padded(tags, entry{"lengths", npyOf("<i8", "(3,)", []int64{4, 4, 4})}), graph, []string{
+		"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
+			"label int64 [4] [1 2 -1 -1 3 4 5 6 7 8 -1 -1]"}},
+	"all alike": {padded(classes, entry{"lengths", npyOf("<i8", "(3,)", []int64{1, 1, 1})}), graph, []string{
+		"ids int64 [1] [1 3 7]; mask float32 [1] [1 1 1]; label int64 [] [0 1 2]"}},
+	"one by one": {padded(tags, all, entry{"mask.lengths", npyOf("<i4", "(3,)", []int32{1, 2, 3})},
+		entry{"label.lengths", npyOf("<i4", "(3,)", []int32{1, 1, 1})}), graph, []string{
+		"ids int64 [2] [1 2]; mask float32 [1] [1]; label int64 [1] [1]",
+		"ids int64 [4] [3 4 5 6]; mask float32 [2] [1 1]; label int64 [1] [3]",
+		"ids int64 [2] [7 8]; mask float32 [3] [1 1 0]; label int64 [1] [7]"}},
+	"a fixed input beside": {padded(classes, all, entry{"width", npyOf("<f4", "(3, 4)", make([]float32, 12))}),
+		Options{Inputs: []Field{width, tokens}}, []string{
+			"width float32 [4] [0 0 0 0 0 0 0 0]; ids int64 [2] [1 2 7 8]; label int64 [] [0 2]",
+			"width float32 [4] [0 0 0 0]; ids int64 [4] [3 4 5 6]; label int64 [] [1]"}},
+	"features behind the sequence": {[]entry{{"x", npyOf("<f4", "(2, 2, 2)", []float32{1, 2, 0, 0, 3, 4, 5, 6})},
+		{"x.lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
+		Options{Inputs: []Field{{Name: "input", Shape: []int{-1, -1, 2}}}}, []string{"input float32 [1 2] [1 2]",
+			"input float32 [2 2] [3 4 5 6]"}},
+	"sequence behind the features": {[]entry{{"x", npyOf("<f4", "(2, 2, 2)", []float32{1, 0, 2, 0, 3, 5, 4, 6})},
+		{"input.lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
+		Options{Inputs: []Field{{Name: "input", Shape: []int{-1, 2, -1}}}}, []string{"input float32 [2 1] [1 2]",
+			"input float32 [2 2] [3 5 4 6]"}},
+	"rank unknown": {[]entry{{"x", npyOf("<f4", "(2, 2)", []float32{1, 0, 3, 4})}, {"lengths", npyOf("<i4",
+		"(2,)", []int32{1, 2})}},
+		Options{Inputs: fields([]string{"x"})}, []string{"x float32 [1] [1]", "x float32 [2] [3 4]"}},
+	"without a graph they are an input": {[]entry{{"x", npyOf("<f4", "(2,)", []float32{1, 0})},
+		{"lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
+		Options{}, []string{"x float32 [] [1 0]; lengths int32 [] [1 2]"}},
+	"the graph's own input": {padded(classes, entry{"lengths", npyOf("<i4", "(3,)", []int32{9, 0, -1})}),
+		Options{Inputs: []Field{tokens, {Name: "lengths"}}}, []string{
+			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; lengths int32 [] [9 0 -1]; label int64 [] [0 1 2]"}},
+	"the label": {padded(all), Options{Inputs: []Field{tokens, mask}, Label: "lengths"}, []string{
+		"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
+			"lengths int32 [] [2 4 2]"}},
+}
+
 // TestLengths cuts inputs and labels for each position to the lengths beside them.
 func TestLengths(t *testing.T) {
-	all := entry{"lengths", npyOf("<i4", "(3,)", []int32{2, 4, 2})}
-	graph := Options{Inputs: []Field{tokens, mask}}
-	for name, c := range map[string]struct {
-		file []entry
-		o    Options
-		want []string
-	}{
-		"for all": {padded(tags, all), graph, []string{
-			"ids int64 [2] [1 2 7 8]; mask float32 [2] [1 1 1 1]; label int64 [2] [1 2 7 8]",
-			"ids int64 [4] [3 4 5 6]; mask float32 [4] [1 1 1 1]; label int64 [4] [3 4 5 6]"}},
-		"labels of samples stay": {padded(classes, all), graph, []string{
-			"ids int64 [2] [1 2 7 8]; mask float32 [2] [1 1 1 1]; label int64 [] [0 2]",
-			"ids int64 [4] [3 4 5 6]; mask float32 [4] [1 1 1 1]; label int64 [] [1]"}},
-		"a column of lengths": {padded(classes, entry{"lengths", npyOf("|u1", "(3, 1)", []uint8{4, 4, 3})}), graph,
-			[]string{
-				"ids int64 [4] [1 2 0 0 3 4 5 6]; mask float32 [4] [1 1 0 0 1 1 1 1]; label int64 [] [0 1]",
-				"ids int64 [3] [7 8 0]; mask float32 [3] [1 1 0]; label int64 [] [2]"}},
-		"nothing to cut": {padded(tags, entry{"lengths", npyOf("<i8", "(3,)", []int64{4, 4, 4})}), graph, []string{
-			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
-				"label int64 [4] [1 2 -1 -1 3 4 5 6 7 8 -1 -1]"}},
-		"all alike": {padded(classes, entry{"lengths", npyOf("<i8", "(3,)", []int64{1, 1, 1})}), graph, []string{
-			"ids int64 [1] [1 3 7]; mask float32 [1] [1 1 1]; label int64 [] [0 1 2]"}},
-		"one by one": {padded(tags, all, entry{"mask.lengths", npyOf("<i4", "(3,)", []int32{1, 2, 3})},
-			entry{"label.lengths", npyOf("<i4", "(3,)", []int32{1, 1, 1})}), graph, []string{
-			"ids int64 [2] [1 2]; mask float32 [1] [1]; label int64 [1] [1]",
-			"ids int64 [4] [3 4 5 6]; mask float32 [2] [1 1]; label int64 [1] [3]",
-			"ids int64 [2] [7 8]; mask float32 [3] [1 1 0]; label int64 [1] [7]"}},
-		"a fixed input beside": {padded(classes, all, entry{"width", npyOf("<f4", "(3, 4)", make([]float32, 12))}),
-			Options{Inputs: []Field{width, tokens}}, []string{
-				"width float32 [4] [0 0 0 0 0 0 0 0]; ids int64 [2] [1 2 7 8]; label int64 [] [0 2]",
-				"width float32 [4] [0 0 0 0]; ids int64 [4] [3 4 5 6]; label int64 [] [1]"}},
-		"features behind the sequence": {[]entry{{"x", npyOf("<f4", "(2, 2, 2)", []float32{1, 2, 0, 0, 3, 4, 5, 6})},
-			{"x.lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
-			Options{Inputs: []Field{{Name: "input", Shape: []int{-1, -1, 2}}}}, []string{"input float32 [1 2] [1 2]",
-				"input float32 [2 2] [3 4 5 6]"}},
-		"sequence behind the features": {[]entry{{"x", npyOf("<f4", "(2, 2, 2)", []float32{1, 0, 2, 0, 3, 5, 4, 6})},
-			{"input.lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
-			Options{Inputs: []Field{{Name: "input", Shape: []int{-1, 2, -1}}}}, []string{"input float32 [2 1] [1 2]",
-				"input float32 [2 2] [3 5 4 6]"}},
-		"rank unknown": {[]entry{{"x", npyOf("<f4", "(2, 2)", []float32{1, 0, 3, 4})}, {"lengths", npyOf("<i4",
-			"(2,)", []int32{1, 2})}},
-			Options{Inputs: fields([]string{"x"})}, []string{"x float32 [1] [1]", "x float32 [2] [3 4]"}},
-		"without a graph they are an input": {[]entry{{"x", npyOf("<f4", "(2,)", []float32{1, 0})},
-			{"lengths", npyOf("<i4", "(2,)", []int32{1, 2})}},
-			Options{}, []string{"x float32 [] [1 0]; lengths int32 [] [1 2]"}},
-		"the graph's own input": {padded(classes, entry{"lengths", npyOf("<i4", "(3,)", []int32{9, 0, -1})}),
-			Options{Inputs: []Field{tokens, {Name: "lengths"}}}, []string{
-				"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; lengths int32 [] [9 0 -1]; label int64 [] [0 1 2]"}},
-		"the label": {padded(all), Options{Inputs: []Field{tokens, mask}, Label: "lengths"}, []string{
-			"ids int64 [4] [1 2 0 0 3 4 5 6 7 8 0 0]; mask float32 [4] [1 1 0 0 1 1 1 1 1 1 0 0]; " +
-				"lengths int32 [] [2 4 2]"}},
-	} {
+	for name, c := range cutCases {
 		t.Run(name, func(t *testing.T) {
 			d := mustOpen(t, store(t, "x.npz", npzOf(t, c.file...)), c.o)
 			if got := partTexts(t, d); !slices.Equal(got, c.want) {
@@ -108,48 +111,53 @@ func TestLengths(t *testing.T) {
 	}
 }
 
+// lengthsOf is an array of lengths.
+func lengthsOf(name string, values ...int64) entry {
+	return entry{name, npyOf("<i8", fmt.Sprintf("(%d,)", len(values)), values)}
+}
+
+// badLengths are arrays of lengths that fit no input, and what must be said of each.
+var badLengths = map[string]struct {
+	with   entry
+	inputs []Field
+	says   []string
+}{
+	"too long": {lengthsOf("lengths", 2, 5, 2), []Field{tokens, mask},
+		[]string{`"lengths", row 1: length 5: want 1 to 4`, `"ids" is padded to`}},
+	"zero": {lengthsOf("lengths", 2, 4, 0), []Field{tokens, mask}, []string{`row 2: length 0: want 1 to 4`}},
+	"negative": {lengthsOf("mask.lengths", -1, 4, 1), []Field{tokens, mask},
+		[]string{`"mask.lengths", row 0: length -1: want 1 to 4`, `"mask"`}},
+	"too few": {lengthsOf("lengths", 2, 4), []Field{tokens, mask},
+		[]string{`"lengths" has 2 lengths, but "ids" has 3 samples`}},
+	"floats": {entry{"lengths", npyOf("<f4", "(3,)", []float32{2, 4, 2})}, []Field{tokens},
+		[]string{`"lengths" holds float32: want integers`, "astype('int64')"}},
+	"bools": {entry{"lengths", npyOf("|b1", "(3,)", []uint8{1, 1, 1})}, []Field{tokens},
+		[]string{"holds bool"}},
+	"a matrix": {entry{"lengths", npyOf("<i8", "(3, 2)", make([]int64, 6))}, []Field{tokens},
+		[]string{`"lengths" has shape [3 2]: want [3]`}},
+	"a scalar": {entry{"lengths", npyOf("<i8", "()", []int64{1})}, []Field{tokens}, []string{`"lengths"`,
+		"scalar"}},
+	"beyond int64": {entry{"lengths", npyOf("<u8", "(3,)", []uint64{1, 1 << 63, 1})}, []Field{tokens},
+		[]string{`"lengths"`, "row 1"}},
+	"nothing symbolic": {lengthsOf("lengths", 2, 4, 2), []Field{{Name: "ids", Shape: []int{-1, 4}}},
+		[]string{"samples cannot be cut", "ids [N 4]", "dynamic_axes"}},
+	"this not": {lengthsOf("width.lengths", 2, 4, 2), []Field{tokens, width}, []string{`"width.lengths"`,
+		"width [N 4]"}},
+	"nothing so named": {lengthsOf("idz.lengths", 2, 4, 2), []Field{tokens, mask}, []string{`no input or label "idz"`,
+		`did you mean "ids"?`}},
+	"label of samples": {lengthsOf("label.lengths", 2, 4, 2), []Field{tokens, mask}, []string{`"label.lengths"`,
+		"one number a sample"}},
+}
+
 func TestLengthsRefused(t *testing.T) {
-	ints := func(name string, values ...int64) entry {
-		return entry{name, npyOf("<i8", fmt.Sprintf("(%d,)", len(values)), values)}
-	}
-	for name, c := range map[string]struct {
-		with   entry
-		inputs []Field
-		says   []string
-	}{
-		"too long": {ints("lengths", 2, 5, 2), []Field{tokens, mask},
-			[]string{`"lengths", row 1: length 5: want 1 to 4`, `"ids" is padded to`}},
-		"zero": {ints("lengths", 2, 4, 0), []Field{tokens, mask}, []string{`row 2: length 0: want 1 to 4`}},
-		"negative": {ints("mask.lengths", -1, 4, 1), []Field{tokens, mask},
-			[]string{`"mask.lengths", row 0: length -1: want 1 to 4`, `"mask"`}},
-		"too few": {ints("lengths", 2, 4), []Field{tokens, mask},
-			[]string{`"lengths" has 2 lengths, but "ids" has 3 samples`}},
-		"floats": {entry{"lengths", npyOf("<f4", "(3,)", []float32{2, 4, 2})}, []Field{tokens},
-			[]string{`"lengths" holds float32: want integers`, "astype('int64')"}},
-		"bools": {entry{"lengths", npyOf("|b1", "(3,)", []uint8{1, 1, 1})}, []Field{tokens},
-			[]string{"holds bool"}},
-		"a matrix": {entry{"lengths", npyOf("<i8", "(3, 2)", make([]int64, 6))}, []Field{tokens},
-			[]string{`"lengths" has shape [3 2]: want [3]`}},
-		"a scalar": {entry{"lengths", npyOf("<i8", "()", []int64{1})}, []Field{tokens}, []string{`"lengths"`,
-			"scalar"}},
-		"beyond int64": {entry{"lengths", npyOf("<u8", "(3,)", []uint64{1, 1 << 63, 1})}, []Field{tokens},
-			[]string{`"lengths"`, "row 1"}},
-		"nothing symbolic": {ints("lengths", 2, 4, 2), []Field{{Name: "ids", Shape: []int{-1, 4}}},
-			[]string{"samples cannot be cut", "ids [N 4]", "dynamic_axes"}},
-		"this not": {ints("width.lengths", 2, 4, 2), []Field{tokens, width}, []string{`"width.lengths"`,
-			"width [N 4]"}},
-		"nothing so named": {ints("idz.lengths", 2, 4, 2), []Field{tokens, mask}, []string{`no input or label "idz"`,
-			`did you mean "ids"?`}},
-		"label of samples": {ints("label.lengths", 2, 4, 2), []Field{tokens, mask}, []string{`"label.lengths"`,
-			"one number a sample"}},
-	} {
+	for name, c := range badLengths {
 		t.Run(name, func(t *testing.T) {
 			file := padded(classes, c.with, entry{"width", npyOf("<f4", "(3, 4)", make([]float32, 12))})
 			_, err := Open(store(t, "x.npz", npzOf(t, file...)), Options{Inputs: c.inputs})
 			wantRefusal(t, err, append(c.says, "x.npz: ")...)
 		})
 	}
-	file := store(t, "x.npz", npzOf(t, padded(classes, ints("lengths", 2, 4, 2))...))
+	file := store(t, "x.npz", npzOf(t, padded(classes, lengthsOf("lengths", 2, 4, 2))...))
 	_, err := Open(file, Options{Inputs: []Field{tokens, mask}, MaxBytes: 12*8 + 12*4 + 3*8 + 3*8 + 100})
 	wantRefusal(t, err, "x.npz: ", "bytes allowed")
 }

@@ -92,55 +92,72 @@ func tensorFile[T onnx.Element](t testing.TB, shape []int, values []T) []byte {
 	return data
 }
 
+// The files of ONNX test data.
+const (
+	set0, set1 = "test_data_set_0/", "test_data_set_1/"
+	in0, out0  = "input_0.pb", "output_0.pb"
+)
+
+// Sets that do not have the same files, or whose samples differ.
 func TestONNXDataRefused(t *testing.T) {
 	good := tensorFile(t, []int{2, 2}, []float32{1, 2, 3, 4})
-	const set0, set1 = "test_data_set_0/", "test_data_set_1/"
+	narrow, ints := tensorFile(t, []int{1, 3}, []float32{1, 2, 3}), tensorFile(t, []int{1, 2}, []int64{1, 2})
+	two := []Field{{Name: "x", Shape: []int{-1, 2}}}
+	type files = map[string][]byte
 	for name, c := range map[string]struct {
-		files map[string][]byte
+		files files
 		o     Options
 		says  []string
 	}{
-		"no inputs": {map[string][]byte{set0 + "output_0.pb": good}, Options{Inputs: fields([]string{"x"})},
+		"no inputs": {files{set0 + out0: good}, Options{Inputs: fields([]string{"x"})},
 			[]string{"0 input files for 1 inputs"}},
-		"too few inputs": {map[string][]byte{set0 + "input_0.pb": good},
-			Options{Inputs: fields([]string{"x", "z"})}, []string{"1 input files for 2 inputs"}},
-		"a set without file": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_1.pb": good}, Options{},
+		"too few inputs": {files{set0 + in0: good}, Options{Inputs: fields([]string{"x", "z"})},
+			[]string{"1 input files for 2 inputs"}},
+		"a set without file": {files{set0 + in0: good, set1 + "input_1.pb": good}, Options{},
 			[]string{"test_data_set_1/input_0.pb", "missing"}},
-		"another shape": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t,
-			[]int{1, 3}, []float32{1, 2, 3})}, Options{Inputs: []Field{{Name: "x", Shape: []int{-1, 2}}}},
+		"another shape": {files{set0 + in0: good, set1 + in0: narrow}, Options{Inputs: two},
 			[]string{"test_data_set_1", "[1 3]", "[N 2]"}},
-		"labels in one set": {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good,
-			set1 + "input_0.pb": good}, Options{}, []string{"test_data_set_1/output_0.pb", "missing"}},
-		"another type": {map[string][]byte{set0 + "input_0.pb": good, set1 + "input_0.pb": tensorFile(t,
-			[]int{1, 2}, []int64{1, 2})}, Options{}, []string{"int64", "float32"}},
-		"cut short": {map[string][]byte{set0 + "input_0.pb": good[:len(good)-3]}, Options{},
-			[]string{"not a readable tensor"}},
-		"payload too small": {map[string][]byte{set0 + "input_0.pb": {0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3,
-			4}}, Options{}, []string{"tensor"}},
-		"dims from nowhere": {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10,
-			0x01}}, Options{}, []string{"do not fit"}},
-		"negative dims": {map[string][]byte{set0 + "input_0.pb": {0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-			0xff, 0xff, 0x01, 0x10, 0x01}}, Options{}, []string{"not a readable tensor"}},
-		"text": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{1}, []string{"cat"})},
-			Options{}, []string{"holds string"}},
-		"a scalar": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, nil, []float32{1})}, Options{},
-			[]string{"scalar"}},
-		"no samples": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{0, 2}, []float32{})},
-			Options{}, []string{"empty"}},
-		"no such label": {map[string][]byte{set0 + "input_0.pb": good, set0 + "output_0.pb": good},
-			Options{Label: "y"}, []string{`no label "y"`}},
-		"fraction": {map[string][]byte{set0 + "input_0.pb": tensorFile(t, []int{2}, []float32{1, 2.5})},
-			Options{Inputs: []Field{{Name: "x", Type: onnx.Int64}}}, []string{"row 1", "2.5"}},
-		"too large": {map[string][]byte{set0 + "input_0.pb": good}, Options{MaxBytes: 20},
-			[]string{"20 bytes allowed"}},
+		"labels in one set": {files{set0 + in0: good, set0 + out0: good, set1 + in0: good}, Options{},
+			[]string{"test_data_set_1/output_0.pb", "missing"}},
+		"another type": {files{set0 + in0: good, set1 + in0: ints}, Options{}, []string{"int64", "float32"}},
+		"no such label": {files{set0 + in0: good, set0 + out0: good}, Options{Label: "y"},
+			[]string{`no label "y"`}},
+		"too large": {files{set0 + in0: good}, Options{MaxBytes: 20}, []string{"20 bytes allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(storeAll(t, c.files), c.o)
 			wantRefusal(t, err, c.says...)
 		})
 	}
-	dir := storeAll(t, map[string][]byte{"test_data_set_0/x": nil})
-	if err := os.Mkdir(filepath.Join(dir, "test_data_set_0", "input_0.pb"), 0o755); err != nil {
+}
+
+// Files that hold no tensor of samples.
+func TestONNXTensorsRefused(t *testing.T) {
+	good := tensorFile(t, []int{2, 2}, []float32{1, 2, 3, 4})
+	x := fields([]string{"x"})
+	for name, c := range map[string]struct {
+		file   []byte
+		inputs []Field
+		says   []string
+	}{
+		"cut short":         {good[:len(good)-3], nil, []string{"not a readable tensor"}},
+		"payload too small": {[]byte{0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3, 4}, nil, []string{"tensor"}},
+		"dims from nowhere": {[]byte{0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 0x01}, nil, []string{"do not fit"}},
+		"negative dims": {[]byte{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x10, 0x01}, nil,
+			[]string{"not a readable tensor"}},
+		"text":       {tensorFile(t, []int{1}, []string{"cat"}), nil, []string{"holds string"}},
+		"a scalar":   {tensorFile(t, nil, []float32{1}), nil, []string{"scalar"}},
+		"no samples": {tensorFile(t, []int{0, 2}, []float32{}), x, []string{"empty"}},
+		"fraction": {tensorFile(t, []int{2}, []float32{1, 2.5}), []Field{{Name: "x", Type: onnx.Int64}},
+			[]string{"row 1", "2.5"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(storeAll(t, map[string][]byte{set0 + in0: c.file}), Options{Inputs: c.inputs})
+			wantRefusal(t, err, c.says...)
+		})
+	}
+	dir := storeAll(t, map[string][]byte{set0 + "x": nil})
+	if err := os.Mkdir(filepath.Join(dir, set0+in0), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Open(dir, Options{})

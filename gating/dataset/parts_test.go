@@ -99,25 +99,38 @@ func TestSplitOfParts(t *testing.T) {
 		if fmt.Sprint(again.Inputs) != fmt.Sprint(train.Inputs) {
 			t.Fatal("the same seed gives another split")
 		}
-		var rows []int64
-		counts := map[int]int{}
-		for _, part := range append(train.Parts(), held.Parts()...) {
-			size := part.Inputs[0].Size()
-			for i := 0; i < len(part.Inputs[0].Ints); i += size {
-				rows = append(rows, part.Inputs[0].Ints[i])
-			}
+		checkRowsOnce(t, d, train, held)
+		if !byClass {
+			checkShapesHeld(t, d, held)
 		}
-		for _, part := range held.Parts() {
-			counts[part.Inputs[0].Size()] += part.own()
+	}
+}
+
+// checkRowsOnce checks that every row of d, known by its first value, is in one of two parts and in one only.
+func checkRowsOnce(t *testing.T, d, train, held *Data) {
+	t.Helper()
+	var rows []int64
+	for _, part := range append(train.Parts(), held.Parts()...) {
+		for i := 0; i < len(part.Inputs[0].Ints); i += part.Inputs[0].Size() {
+			rows = append(rows, part.Inputs[0].Ints[i])
 		}
-		slices.Sort(rows)
-		if len(slices.Compact(rows)) != d.Len() {
-			t.Fatalf("rows %v: some are lost or twice", rows)
-		}
-		for _, p := range d.Parts() {
-			if n, held := p.own(), counts[p.Inputs[0].Size()]; !byClass && n > 1 && (held == 0 || held > n/4+1) {
-				t.Fatalf("%d of %d samples of one shape are held out", held, n)
-			}
+	}
+	slices.Sort(rows)
+	if len(slices.Compact(rows)) != d.Len() {
+		t.Fatalf("rows %v: some are lost or twice", rows)
+	}
+}
+
+// checkShapesHeld checks that of each shape with several samples some, and about a quarter, are held out.
+func checkShapesHeld(t *testing.T, d, held *Data) {
+	t.Helper()
+	counts := map[int]int{}
+	for _, part := range held.Parts() {
+		counts[part.Inputs[0].Size()] += part.own()
+	}
+	for _, p := range d.Parts() {
+		if n, held := p.own(), counts[p.Inputs[0].Size()]; n > 1 && (held == 0 || held > n/4+1) {
+			t.Fatalf("%d of %d samples of one shape are held out", held, n)
 		}
 	}
 }

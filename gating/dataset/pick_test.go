@@ -5,33 +5,36 @@ import (
 	"testing"
 )
 
+// picks are keys of a file and inputs of a graph, and which belongs to which.
+var picks = []struct {
+	keys, inputs []string
+	label        string
+	want         []string // one key per input
+	wantLabel    string
+}{
+	{[]string{"x", "y"}, []string{"x"}, "", []string{"x"}, "y"},
+	{[]string{"y", "x"}, []string{"x"}, "", []string{"x"}, "y"},
+	{[]string{"images", "label"}, []string{"input.1"}, "", []string{"images"}, "label"},
+	{[]string{"images", "classes"}, []string{"input.1"}, "classes", []string{"images"}, "classes"},
+	{[]string{"images"}, []string{"input.1"}, "", []string{"images"}, "-"},
+	{[]string{"x", "classes"}, []string{"x"}, "", []string{"x"}, "classes"},
+	{[]string{"x", "ids", "weights"}, []string{"x"}, "", []string{"x"}, "-"},
+	{[]string{"x", "y", "label", "target"}, []string{"x"}, "", []string{"x"}, "label"},
+	{[]string{"x", "y", "target"}, []string{"x"}, "target", []string{"x"}, "target"},
+	{[]string{"y", "target"}, []string{"y"}, "", []string{"y"}, "target"},
+	{[]string{"x"}, []string{"x"}, "x", []string{"x"}, "x"},
+	{[]string{"ids", "mask", "y"}, []string{"mask", "ids"}, "", []string{"mask", "ids"}, "y"},
+	{[]string{"ids", "mask", "answer"}, []string{"mask", "ids"}, "", []string{"mask", "ids"}, "answer"},
+	{[]string{"arr_0", "arr_1"}, []string{"x"}, "", []string{"arr_0"}, "arr_1"},
+	{[]string{"arr_0", "arr_1", "arr_2"}, []string{"a", "b"}, "", []string{"arr_0", "arr_1"}, "arr_2"},
+	{[]string{"arr_0", "arr_1"}, []string{"a", "b"}, "", []string{"arr_0", "arr_1"}, "-"},
+	{[]string{"arr_0", "arr_1"}, []string{"x"}, "arr_0", []string{"arr_1"}, "arr_0"},
+	{[]string{"b", "y", "a"}, nil, "", []string{"b", "a"}, "y"},
+}
+
 // TestPick names for every set of keys which array feeds which input; "-" is no label.
 func TestPick(t *testing.T) {
-	for _, c := range []struct {
-		keys, inputs []string
-		label        string
-		want         []string // one key per input
-		wantLabel    string
-	}{
-		{[]string{"x", "y"}, []string{"x"}, "", []string{"x"}, "y"},
-		{[]string{"y", "x"}, []string{"x"}, "", []string{"x"}, "y"},
-		{[]string{"images", "label"}, []string{"input.1"}, "", []string{"images"}, "label"},
-		{[]string{"images", "classes"}, []string{"input.1"}, "classes", []string{"images"}, "classes"},
-		{[]string{"images"}, []string{"input.1"}, "", []string{"images"}, "-"},
-		{[]string{"x", "classes"}, []string{"x"}, "", []string{"x"}, "classes"},
-		{[]string{"x", "ids", "weights"}, []string{"x"}, "", []string{"x"}, "-"},
-		{[]string{"x", "y", "label", "target"}, []string{"x"}, "", []string{"x"}, "label"},
-		{[]string{"x", "y", "target"}, []string{"x"}, "target", []string{"x"}, "target"},
-		{[]string{"y", "target"}, []string{"y"}, "", []string{"y"}, "target"},
-		{[]string{"x"}, []string{"x"}, "x", []string{"x"}, "x"},
-		{[]string{"ids", "mask", "y"}, []string{"mask", "ids"}, "", []string{"mask", "ids"}, "y"},
-		{[]string{"ids", "mask", "answer"}, []string{"mask", "ids"}, "", []string{"mask", "ids"}, "answer"},
-		{[]string{"arr_0", "arr_1"}, []string{"x"}, "", []string{"arr_0"}, "arr_1"},
-		{[]string{"arr_0", "arr_1", "arr_2"}, []string{"a", "b"}, "", []string{"arr_0", "arr_1"}, "arr_2"},
-		{[]string{"arr_0", "arr_1"}, []string{"a", "b"}, "", []string{"arr_0", "arr_1"}, "-"},
-		{[]string{"arr_0", "arr_1"}, []string{"x"}, "arr_0", []string{"arr_1"}, "arr_0"},
-		{[]string{"b", "y", "a"}, nil, "", []string{"b", "a"}, "y"},
-	} {
+	for _, c := range picks {
 		t.Run(fmt.Sprint(c.keys, c.inputs, c.label), func(t *testing.T) {
 			p, err := pick(keyed(c.keys), Options{Inputs: fields(c.inputs), Label: c.label})
 			if err != nil {
