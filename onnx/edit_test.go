@@ -90,34 +90,38 @@ func TestSetValuesEverywhere(t *testing.T) {
 	}
 }
 
+// old are values that are replaced.
+var old = []float64{9, 9, 9}
+
+// encodings are the ways to store three numbers of a float type.
+var encodings = []struct {
+	name     string
+	dt       DataType
+	payload  []byte
+	sameSize bool
+}{
+	{"float32 raw", Float32, field(9, appendFloats(nil, Float32, old)), true},
+	{"float32 packed", Float32, field(4, appendFloats(nil, Float32, old)), true},
+	{"float32 in two blocks", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:1])),
+		field(4, appendFloats(nil, Float32, old[1:]))), true},
+	{"float32 in blocks apart", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:2])),
+		field(12, []byte("doc")), field(4, appendFloats(nil, Float32, old[2:]))), true},
+	{"float64 packed", Float64, field(10, appendFloats(nil, Float64, old)), true},
+	{"float64 raw", Float64, field(9, appendFloats(nil, Float64, old)), true},
+	{"float16 raw", Float16, field(9, appendFloats(nil, Float16, old)), true},
+	{"bfloat16 raw", BFloat16, field(9, appendFloats(nil, BFloat16, old)), true},
+	{"float8 raw", Float8E4M3FN, field(9, appendFloats(nil, Float8E4M3FN, old)), true},
+	{"float4 raw", Float4E2M1, field(9, appendFloats(nil, Float4E2M1, old)), true},
+	{"float16 in int32_data", Float16, field(5, varints(0x3c00, 0x3c00, 1)), false},
+	{"float16 in int32_data apart", Float16, slices.Concat(varintField(5, 1), field(12, []byte("doc")),
+		varintField(5, 1), varintField(5, 1)), false},
+	{"bfloat16 in int32_data", BFloat16, field(5, varints(1, 1, 1)), false},
+}
+
 // Whatever field and type holds them, new values are read back rounded once.
 func TestSetValuesInEveryEncoding(t *testing.T) {
 	values := []float64{1.00390625001, -3, 0.3}
-	old := []float64{9, 9, 9}
-	tests := []struct {
-		name     string
-		dt       DataType
-		payload  []byte
-		sameSize bool
-	}{
-		{"float32 raw", Float32, field(9, appendFloats(nil, Float32, old)), true},
-		{"float32 packed", Float32, field(4, appendFloats(nil, Float32, old)), true},
-		{"float32 in two blocks", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:1])),
-			field(4, appendFloats(nil, Float32, old[1:]))), true},
-		{"float32 in blocks apart", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:2])),
-			field(12, []byte("doc")), field(4, appendFloats(nil, Float32, old[2:]))), true},
-		{"float64 packed", Float64, field(10, appendFloats(nil, Float64, old)), true},
-		{"float64 raw", Float64, field(9, appendFloats(nil, Float64, old)), true},
-		{"float16 raw", Float16, field(9, appendFloats(nil, Float16, old)), true},
-		{"bfloat16 raw", BFloat16, field(9, appendFloats(nil, BFloat16, old)), true},
-		{"float8 raw", Float8E4M3FN, field(9, appendFloats(nil, Float8E4M3FN, old)), true},
-		{"float4 raw", Float4E2M1, field(9, appendFloats(nil, Float4E2M1, old)), true},
-		{"float16 in int32_data", Float16, field(5, varints(0x3c00, 0x3c00, 1)), false},
-		{"float16 in int32_data apart", Float16, slices.Concat(varintField(5, 1), field(12, []byte("doc")),
-			varintField(5, 1), varintField(5, 1)), false},
-		{"bfloat16 in int32_data", BFloat16, field(5, varints(1, 1, 1)), false},
-	}
-	for _, test := range tests {
+	for _, test := range encodings {
 		t.Run(test.name, func(t *testing.T) {
 			tensor := slices.Concat(tensorBytes(test.dt, []int64{3}, test.payload), field(8, []byte("w")))
 			graph := slices.Concat(field(2, []byte("g")), field(5, tensor), field(12, field(1, []byte("w"))))

@@ -72,6 +72,23 @@ func TestWriteFilePlain(t *testing.T) {
 	}
 }
 
+// badTargets are files that must not be written, and why.
+var badTargets = []struct {
+	name      string
+	overwrite bool
+	part      string
+}{
+	{"there.onnx", false, "exists"},
+	{"model.onnx", true, "one of the inputs"},
+	{"link.onnx", true, "one of the inputs"},
+	{"hard.onnx", true, "one of the inputs"},
+	{"weights.bin", true, "one of the inputs"},
+	{"other.onnx", true, "one of the inputs"},
+	{"folder", true, "not a regular file"},
+	{"nowhere.onnx", true, "leads nowhere"},
+	{"absent/out.onnx", false, "no such file"},
+}
+
 func TestWriteFileRefusals(t *testing.T) {
 	dir := t.TempDir()
 	path := externalModel(t, dir, "weights.bin")
@@ -86,22 +103,7 @@ func TestWriteFileRefusals(t *testing.T) {
 	}
 	m := opened(t, path)
 	before := tree(t, filepath.Join(dir, "folder"))
-	tests := []struct {
-		name      string
-		overwrite bool
-		part      string
-	}{
-		{"there.onnx", false, "exists"},
-		{"model.onnx", true, "one of the inputs"},
-		{"link.onnx", true, "one of the inputs"},
-		{"hard.onnx", true, "one of the inputs"},
-		{"weights.bin", true, "one of the inputs"},
-		{"other.onnx", true, "one of the inputs"},
-		{"folder", true, "not a regular file"},
-		{"nowhere.onnx", true, "leads nowhere"},
-		{"absent/out.onnx", false, "no such file"},
-	}
-	for _, test := range tests {
+	for _, test := range badTargets {
 		err := WriteFile(filepath.Join(dir, test.name), m, WriteOptions{Overwrite: test.overwrite,
 			Inputs: []string{filepath.Join(dir, "other.onnx")}})
 		if err == nil || !strings.Contains(err.Error(), test.part) {
@@ -171,42 +173,46 @@ func TestWriteFileKeepsDataFiles(t *testing.T) {
 	dir := t.TempDir()
 	m := opened(t, externalModel(t, dir, "weights.bin"))
 	before := tree(t, dir)
-	t.Run("same folder", func(t *testing.T) {
-		if err := WriteFile(filepath.Join(dir, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
-			t.Fatal(err)
-		}
-		before["out.onnx"] = before["model.onnx"]
-		sameTree(t, "written", tree(t, dir), before)
-	})
-	t.Run("other folder", func(t *testing.T) {
-		to := t.TempDir()
-		if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
-			t.Fatal(err)
-		}
-		sameTree(t, "written", tree(t, to), map[string]string{"out.onnx": before["model.onnx"],
-			"weights.bin": before["weights.bin"]})
-		v := must(m.With(SetMetadata("a", "b")))(t)
-		if err := WriteFile(filepath.Join(to, "again.onnx"), v, WriteOptions{Verify: readable(t)}); err != nil {
-			t.Fatal(err)
-		}
-		if n := len(tree(t, to)); n != 3 {
-			t.Errorf("%d files, want the data file shared", n)
-		}
-	})
-	t.Run("name taken", func(t *testing.T) {
-		to := t.TempDir()
-		writeFiles(t, to, map[string][]byte{"weights.bin": []byte("something else")})
-		out := filepath.Join(to, "out.onnx")
-		if err := WriteFile(out, m, WriteOptions{Verify: readable(t)}); err != nil {
-			t.Fatal(err)
-		}
-		if got := tree(t, to); len(got) != 3 || got["weights.bin"] != "something else" {
-			t.Errorf("got %d files", len(got))
-		}
-		if got := doubles(t, opened(t, out), "w"); !slices.Equal(got, []float64{1, 2, 3, 4, 5, 6}) {
-			t.Errorf("got %v", got)
-		}
-	})
+	if err := WriteFile(filepath.Join(dir, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
+		t.Fatal(err)
+	}
+	before["out.onnx"] = before["model.onnx"]
+	sameTree(t, "written", tree(t, dir), before)
+}
+
+func TestWriteFileCopiesDataFiles(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()
+	m := opened(t, externalModel(t, dir, "weights.bin"))
+	before := tree(t, dir)
+	if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
+		t.Fatal(err)
+	}
+	sameTree(t, "written", tree(t, to),
+		map[string]string{"out.onnx": before["model.onnx"], "weights.bin": before["weights.bin"]})
+	v := must(m.With(SetMetadata("a", "b")))(t)
+	if err := WriteFile(filepath.Join(to, "again.onnx"), v, WriteOptions{Verify: readable(t)}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(tree(t, to)); n != 3 {
+		t.Errorf("%d files, want the data file shared", n)
+	}
+}
+
+// A data file of another model stays, and the written model finds its own data elsewhere.
+func TestWriteFileWhereTheDataFileIsTaken(t *testing.T) {
+	to := t.TempDir()
+	m := opened(t, externalModel(t, t.TempDir(), "weights.bin"))
+	writeFiles(t, to, map[string][]byte{"weights.bin": []byte("something else")})
+	out := filepath.Join(to, "out.onnx")
+	if err := WriteFile(out, m, WriteOptions{Verify: readable(t)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tree(t, to); len(got) != 3 || got["weights.bin"] != "something else" {
+		t.Errorf("got %d files", len(got))
+	}
+	if got := doubles(t, opened(t, out), "w"); !slices.Equal(got, []float64{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("got %v", got)
+	}
 }
 
 // readable is a Verify that reads all initializers of the file.
@@ -252,10 +258,10 @@ func TestWriteFileMakesDataFolders(t *testing.T) {
 	}
 }
 
-// New values of external data go to a data file of the output's own, where
-// tensors that shared bytes and do not change go on sharing them.
-func TestWriteFileNewExternalValues(t *testing.T) {
-	dir := t.TempDir()
+// threeTwins writes a model whose weights w, w2 and w3 share the bytes of a data file. The reference of w has
+// entries that are not about the place.
+func threeTwins(t *testing.T, dir string) (path string) {
+	t.Helper()
 	p := smallModel()
 	for _, name := range []string{"w2", "w3"} {
 		twin := proto.CloneOf(p.Graph.Initializer[0])
@@ -270,7 +276,14 @@ func TestWriteFileNewExternalValues(t *testing.T) {
 	p.Graph.Initializer[0].ExternalData = append(p.Graph.Initializer[0].ExternalData, extra, checksum)
 	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p),
 		"weights.bin": appendFloats(nil, Float32, []float64{1, 2, 3, 4, 5, 6})})
-	m := opened(t, filepath.Join(dir, "model.onnx"))
+	return filepath.Join(dir, "model.onnx")
+}
+
+// New values of external data go to a data file of the output's own, where
+// tensors that shared bytes and do not change go on sharing them.
+func TestWriteFileNewExternalValues(t *testing.T) {
+	dir := t.TempDir()
+	m := opened(t, threeTwins(t, dir))
 	v := must(m.With(SetValues(initializer(t, m, "w"), fixed(6, 5, 4, 3, 2, 1))))(t)
 	if got := doubles(t, v, "w"); !slices.Equal(got, []float64{6, 5, 4, 3, 2, 1}) {
 		t.Errorf("the view reads %v", got)
@@ -305,9 +318,8 @@ func TestWriteFileNewExternalValues(t *testing.T) {
 	}
 }
 
-// A model beyond the limit puts its large initializers into a data file, the
-// one whose explicit DEFAULT location follows its payload too.
-func TestWriteFileSpills(t *testing.T) {
+// withLargeTensors is a model with tensors that may move to a data file.
+func withLargeTensors() *onnxpb.ModelProto {
 	p := smallModel()
 	large := floatTensor("large", 40, 40)
 	large.DataLocation = onnxpb.TensorProto_DEFAULT.Enum()
@@ -318,7 +330,13 @@ func TestWriteFileSpills(t *testing.T) {
 	numbers := emptyTensor("ids", Int64, []int{200})
 	numbers.Int64Data = ids
 	p.Graph.Initializer = append(p.Graph.Initializer, large, floatTensor("larger", 5000), numbers)
-	m := parsed(t, p)
+	return p
+}
+
+// A model beyond the limit puts its large initializers into a data file, the
+// one whose explicit DEFAULT location follows its payload too.
+func TestWriteFileSpills(t *testing.T) {
+	m := parsed(t, withLargeTensors())
 	v := must(m.With(SetValues(initializer(t, m, "larger"), fixed(make([]float64, 5000)...)),
 		AddInitializer(m.Proto().GetGraph(), "added", Float16, []int{1000}, fixed(make([]float64, 1000)...)),
 		SetMetadata("a", "b")))(t)
