@@ -14,6 +14,18 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
+// floatValue declares a float32 value with symbolic axes.
+func floatValue(name string, dims ...string) *onnxpb.ValueInfoProto {
+	shape := &onnxpb.TensorShapeProto{}
+	for _, d := range dims {
+		shape.Dim = append(shape.Dim,
+			&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
+	}
+	tensor := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)), Shape: shape}
+	return &onnxpb.ValueInfoProto{Name: proto.String(name),
+		Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tensor}}}
+}
+
 // smallModel writes a linear classifier of samples with 6 numbers, whose graph does not say that they
 // are 6, with an operator between the samples and the weight.
 func smallModel(t *testing.T, name, domain, op string, scale float32) string {
@@ -26,16 +38,6 @@ func smallModel(t *testing.T, name, domain, op string, scale float32) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := func(name string, dims ...string) *onnxpb.ValueInfoProto {
-		shape := &onnxpb.TensorShapeProto{}
-		for _, d := range dims {
-			shape.Dim = append(shape.Dim,
-				&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
-		}
-		return &onnxpb.ValueInfoProto{Name: proto.String(name),
-			Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
-				TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)), Shape: shape}}}}
-	}
 	opsets := []*onnxpb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(13)}}
 	if domain != "" {
 		opsets = append(opsets, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(1)})
@@ -44,8 +46,8 @@ func smallModel(t *testing.T, name, domain, op string, scale float32) string {
 		Graph: &onnxpb.GraphProto{
 			Name:        proto.String("small"),
 			Initializer: []*onnxpb.TensorProto{weight},
-			Input:       []*onnxpb.ValueInfoProto{info("x", "batch", "width")},
-			Output:      []*onnxpb.ValueInfoProto{info("logits", "batch", "classes")},
+			Input:       []*onnxpb.ValueInfoProto{floatValue("x", "batch", "width")},
+			Output:      []*onnxpb.ValueInfoProto{floatValue("logits", "batch", "classes")},
 			Node: []*onnxpb.NodeProto{
 				{Name: proto.String("first"), Domain: proto.String(domain), OpType: proto.String(op),
 					Input: []string{"x"}, Output: []string{"y"}},
