@@ -50,7 +50,8 @@ func fixtureFamilies(t *testing.T) []family {
 	var list []family
 	for _, start := range append(starts, more...) {
 		dir := filepath.Dir(start)
-		f := family{filepath.Base(dir), filepath.Join(dir, "ft*.onnx"), filepath.Join(root, "val.npz"), filepath.Join(root, "test.npz")}
+		f := family{filepath.Base(dir), filepath.Join(dir, "ft*.onnx"), filepath.Join(root, "val.npz"),
+			filepath.Join(root, "test.npz")}
 		if _, err := os.Stat(filepath.Join(dir, "val.npz")); err == nil {
 			f.val, f.test = filepath.Join(dir, "val.npz"), filepath.Join(dir, "test.npz")
 		}
@@ -63,7 +64,8 @@ func fixtureFamilies(t *testing.T) []family {
 func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out, &errs); code != 0 {
+	if code := run(context.Background(), append([]string{"eval", "--json", "-q", "--data", data}, models...), &out,
+		&errs); code != 0 {
 		t.Fatalf("eval: exit code %d: %s", code, errs.String())
 	}
 	var r struct{ Models []report.Evaluated }
@@ -98,7 +100,8 @@ func TestMergesOfAllFamilies(t *testing.T) {
 			}
 			t.Logf("best parent %.4f, merged %.4f", best, *merged.Metric)
 			if *merged.Metric <= best {
-				t.Errorf("accuracy on test data %.4f, the best parent has %.4f\n%s", *merged.Metric, best, stdout.String())
+				t.Errorf("accuracy on test data %.4f, the best parent has %.4f\n%s", *merged.Metric, best,
+					stdout.String())
 			}
 			if os.Getenv("ORT_NODE_MODULES") == "" {
 				return

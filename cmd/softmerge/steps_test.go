@@ -15,34 +15,41 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
+// mergesByStep are merges of each kind, and the trial that each chooses.
+var mergesByStep = []struct {
+	parents string
+	flags   []string
+	options search.Options
+	trial   search.Trial // that the merge chooses
+}{
+	{parents: "mlp/ft*.onnx", flags: []string{"--granularity", "layer"},
+		options: search.Options{Granularity: []gating.Granularity{gating.ByLayer}},
+		trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByLayer}},
+	{parents: "cnn_bn/ft*.onnx", flags: []string{"--granularity", "channel"},
+		options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}},
+		trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Rounded: true}},
+	{parents: "seeds/mlp/seed*.onnx", flags: []string{"--granularity", "channel", "--permute", "activations",
+		"--combine", "convex"},
+		options: search.Options{Granularity: []gating.Granularity{gating.ByChannel},
+			Permute: gating.PermuteActivations,
+			Learn:   gating.LearnOptions{Combine: gating.Convex}},
+		trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Place: search.Warm,
+			Repaired: true}},
+}
+
 // TestStepByStepGivesTheBytesOfTheCommand makes the steps of a merge one by one, each an
 // exported call, for trials of every kind: what is written is what "softmerge merge" and
 // search.Merge write.
 func TestStepByStepGivesTheBytesOfTheCommand(t *testing.T) {
-	for _, c := range []struct {
-		parents string
-		flags   []string
-		options search.Options
-		trial   search.Trial // that the merge chooses
-	}{
-		{parents: "mlp/ft*.onnx", flags: []string{"--granularity", "layer"},
-			options: search.Options{Granularity: []gating.Granularity{gating.ByLayer}},
-			trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByLayer}},
-		{parents: "cnn_bn/ft*.onnx", flags: []string{"--granularity", "channel"},
-			options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}},
-			trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Rounded: true}},
-		{parents: "seeds/mlp/seed*.onnx", flags: []string{"--granularity", "channel", "--permute", "activations", "--combine", "convex"},
-			options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}, Permute: gating.PermuteActivations,
-				Learn: gating.LearnOptions{Combine: gating.Convex}},
-			trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Place: search.Warm, Repaired: true}},
-	} {
+	for _, c := range mergesByStep {
 		t.Run(c.parents, func(t *testing.T) {
 			paths, err := filepath.Glob(filepath.Join(fixtures(), c.parents))
 			if err != nil {
 				t.Fatal(err)
 			}
 			out := filepath.Join(t.TempDir(), "command.onnx")
-			args := append([]string{"merge", "-q", "-o", out, "--data", filepath.Join(fixtures(), "val.npz")}, append(c.flags, paths...)...)
+			args := append([]string{"merge", "-q", "-o", out, "--data", filepath.Join(fixtures(), "val.npz")},
+				append(c.flags, paths...)...)
 			var stdout, stderr bytes.Buffer
 			if code := run(t.Context(), args, &stdout, &stderr); code != 0 {
 				t.Fatalf("exit code %d: %s", code, stderr.String())
@@ -53,7 +60,8 @@ func TestStepByStepGivesTheBytesOfTheCommand(t *testing.T) {
 			}
 			p := program{paths: paths, trial: c.trial, options: c.options}
 			if steps := p.merge(t); !bytes.Equal(steps, command) {
-				t.Errorf("the steps of %s give other bytes than the command, which says:\n%s", c.trial.Name(), stdout.String())
+				t.Errorf("the steps of %s give other bytes than the command, which says:\n%s", c.trial.Name(),
+					stdout.String())
 			}
 			if !strings.Contains(stdout.String(), c.trial.Name()) {
 				t.Errorf("the command did not try %s", c.trial.Name())
@@ -87,7 +95,8 @@ func must[T any](t *testing.T) func(T, error) T {
 func (p *program) merge(t *testing.T) []byte {
 	ctx := t.Context()
 	selection := p.open(t)
-	units := must[*gating.UnitAlignment](t)(gating.AlignUnits(ctx, selection, p.learn, gating.UnitOptions{By: p.options.Permute}))
+	units := must[*gating.UnitAlignment](t)(gating.AlignUnits(ctx, selection, p.learn,
+		gating.UnitOptions{By: p.options.Permute}))
 	weights := must[*gating.Weights](t)(gating.LoadWeights(units.Selection))
 	plan := must[*gating.Plan](t)(gating.NewPlan(weights, p.trial.Granularity))
 	learned := must[*gating.Learned](t)(gating.Learn(ctx, p.start(ctx, t, plan), p.learn, p.options.Learn))
@@ -96,7 +105,8 @@ func (p *program) merge(t *testing.T) []byte {
 		coefficients = learned.Rounded()
 	}
 	mixture := gating.NewMixture(learned.Plan, coefficients)
-	recipe := must[*gating.Recipe](t)(mixture.Recipe(gating.RecipeOptions{Method: gating.Soft, Chosen: p.trial.Name(), Units: units}))
+	recipe := must[*gating.Recipe](t)(mixture.Recipe(gating.RecipeOptions{Method: gating.Soft, Chosen: p.trial.Name(),
+		Units: units}))
 	model := must[*onnx.Model](t)(recipe.Describe(must[*onnx.Model](t)(mixture.Bake()), versionString()))
 	p.sameAsSearch(ctx, t, selection, model)
 	return p.write(ctx, t, model)
@@ -113,7 +123,8 @@ func (p *program) open(t *testing.T) *graphmatch.Selection {
 		}
 		models = append(models, m)
 	}
-	selection := must[*graphmatch.Selection](t)(must[*graphmatch.Alignment](t)(graphmatch.Align(models, 0)).Select(nil, nil))
+	selection := must[*graphmatch.Selection](t)(must[*graphmatch.Alignment](t)(graphmatch.Align(models,
+		0)).Select(nil, nil))
 	if err := selection.Strict(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +143,8 @@ func (p *program) open(t *testing.T) *graphmatch.Selection {
 }
 
 func (p *program) data(t *testing.T, m *onnx.Model) *dataset.Data {
-	return must[*dataset.Data](t)(dataset.Open(filepath.Join(fixtures(), "val.npz"), dataset.Options{Inputs: gating.Fields(m)}))
+	return must[*dataset.Data](t)(dataset.Open(filepath.Join(fixtures(), "val.npz"),
+		dataset.Options{Inputs: gating.Fields(m)}))
 }
 
 // start is where the gates of the trial start.

@@ -47,9 +47,10 @@ for each position; "NAME.lengths" cuts one input or the label alone. Samples of 
 are never in one batch, and every sample weighs the same. A thousand shapes is the most; dozens
 merge faster than hundreds.
 
-The first axis counts samples. Integers become floats where the graph wants floats. Pixels of images
-and IDX files become 0 to 1 there; nothing else is scaled, and nothing clipped. A fifth of the samples (--holdout) is kept from learning and judges the
-candidates; --holdout-data FILE judges instead.`
+The first axis counts samples. Integers become floats where the graph wants floats. Pixels of
+images and IDX files become 0 to 1 there; nothing else is scaled, and nothing is clipped. A fifth of
+the samples (--holdout) is kept from learning and judges the candidates; --holdout-data FILE judges
+instead.`
 
 const helpCandidates = `merge judges many models on samples that no gate learned from, and writes the best:
 

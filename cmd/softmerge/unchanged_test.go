@@ -67,7 +67,8 @@ func checkUnchanged(t *testing.T, family, model, recipe string) {
 		return
 	}
 	if got != want {
-		t.Errorf("%s writes other bytes than before (%s): model %v, recipe %v", family, set, got.Model == want.Model, got.Recipe == want.Recipe)
+		t.Errorf("%s writes other bytes than before (%s): model %v, recipe %v", family, set, got.Model == want.Model,
+			got.Recipe == want.Recipe)
 	}
 }
 

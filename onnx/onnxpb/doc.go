@@ -6,4 +6,5 @@
 // out have empty data fields.
 package onnxpb
 
-//go:generate sh -c "cd ../.. && protoc --proto_path=softmerge=. --go_out=. --go_opt=module=github.com/softmerge/softmerge softmerge/onnx/onnxpb/onnx.proto"
+//go:generate -command compile protoc --proto_path=softmerge=../.. --go_out=../..
+//go:generate compile --go_opt=module=github.com/softmerge/softmerge softmerge/onnx/onnxpb/onnx.proto
