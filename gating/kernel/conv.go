@@ -31,7 +31,8 @@ func (c *Conv) OutDims() []int {
 	return out
 }
 
-// Forward computes y from x, weights and bias (one value per output channel, or nil for none).
+// Forward computes y from x, weights and bias (one value per output channel, or nil for none). The order of an output's
+// sum follows from the shape: channels and, fastest, taps, in blocks; padding counts as zeros or is left out.
 func (c *Conv) Forward(w *Workers, y, x, weight, bias []float32) {
 	g := c.sizes()
 	c.check(g, x, weight, y)

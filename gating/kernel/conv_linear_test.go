@@ -20,7 +20,7 @@ func linearConvs() []*Conv {
 			square(3, n, n, n, 10, 3, 1), square(2, 2*n, n, n, 7, 3, 2))
 	}
 	return append(list, square(1, 3, 4, 1, 200, 3, 1), square(1, 2, 3, 1, 150, 5, 3), square(40, 3, 9, 1, 6, 3, 2),
-		square(2, 40, 80, 1, 16, 3, 2), square(33, 20, 10, 1, 8, 3, 1))
+		square(2, 40, 80, 1, 16, 3, 2), square(33, 20, 10, 1, 8, 3, 1), square(16, 400, 5, 1, 3, 3, 1))
 }
 
 // TestConvAdjoints checks <dy, conv(x)> against both backward kernels. With no bias, the three numbers are one.

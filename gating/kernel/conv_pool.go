@@ -25,7 +25,8 @@ func (g *Window) check(x, y []float32) {
 	requireLen("y", len(y), g.Planes*volume(g.Out))
 }
 
-// GlobalAveragePool writes the mean of each of planes runs of size elements of x to y.
+// GlobalAveragePool writes the mean of each of planes runs of size elements of x to y,
+// added up in double precision.
 func GlobalAveragePool(w *Workers, y, x []float32, planes, size int) {
 	requireLen("x", len(x), planes*size)
 	requireLen("y", len(y), planes)

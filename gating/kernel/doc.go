@@ -1,16 +1,17 @@
-// Package kernel holds the float32 CPU kernels under the differentiable network: matrix product,
-// convolution, pooling, permutation and the vector sums that mixing weights needs, beside element-wise
-// functions, reductions and normalisations.
+// Package kernel holds the float32 CPU kernels under the differentiable network: matrix product, convolution,
+// pooling, permutation and the vector sums that mixing weights needs, beside element-wise functions, reductions and
+// normalisations.
 //
-// Kernels work on plain slices in row-major order and know nothing of graphs or files. Slices that are too
-// short for the stated shape are a programming error and panic; sizes of zero are not.
+// Kernels work on plain slices in row-major order and know nothing of graphs or files. Slices that are too short for
+// the stated shape are a programming error and panic; sizes of zero are not.
 //
 // # Arguments
 //
 // Every kernel takes its arguments in one order: the [Workers] that may share its loop (nil means the caller's
 // goroutine alone), then what it writes, then what it reads, then sizes, plans and numbers. A slice whose rows lie
-// apart is followed by their distance. Backward kernels write the gradient of one operand (dx, dweight, ...); they read
-// dy, the gradient of the result, first, and then what the forward kernel read or wrote.
+// apart is followed by their distance. Kernels that have to keep an order, such as ScatterRuns, take no workers.
+// Backward kernels write the gradient of one operand (dx, dweight, ...); they read dy, the gradient of the result,
+// first, and then what the forward kernel read or wrote.
 //
 // # Map
 //
@@ -25,13 +26,29 @@
 //	simd_     the sets of inner loops and which of them this processor runs
 //	workers_  goroutines that share loops, and their scratch memory
 //
+// # Memory
+//
+// A kernel overwrites all of its result unless its name or comment says that it adds, and writes nothing else, so
+// results may hold anything before. Where the result may lie in an operand's memory, the comment says so, and then
+// the two begin at the same element: every function of single elements (elem_) may write over any operand of the
+// result's size, and so may Mix, ScaleShift, Softmax and the normalisations. No other result may share memory with an
+// operand.
+//
+// # Numbers that are not finite
+//
+// NaN and infinities follow IEEE 754 as the operators of ONNX need them: a product with 0 does not hide NaN, the
+// greatest and the least of anything with NaN are NaN, and padding is left out of a window, not multiplied by zero.
+// Gradients follow the functions: where a function is constant (Relu, Clip, HardSigmoid and HardSwish when they are
+// off) nothing flows back, not even NaN; everywhere else dy is multiplied by the slope.
+//
 // # Reproducibility
 //
-// No result depends on the number of workers: loops are cut over outputs, and where a sum must be shared it is
-// cut into chunks whose bounds follow from the shape alone. On amd64 results do not depend on whether AVX2 or
-// AVX-512 is in use either: every element of a product is one chain of fused multiply-adds in an order that follows
-// from the shape, in blocks of fixed length that are added in order, and sums in lanes use the same lanes. The pure Go
-// kernels of other processors round each product on its own, so their last bits differ.
+// No result depends on the number of workers: loops are cut over outputs, and where a sum must be shared it is cut
+// into chunks whose bounds follow from the shape alone. On amd64 results do not depend on whether AVX2 or AVX-512 is
+// in use either: every element of a product is one chain of fused multiply-adds in an order that follows from the
+// shape, in blocks of fixed length that are added in order, and sums in lanes use the same lanes. The pure Go kernels
+// of other processors round each product on its own, so their last bits differ. No result depends on where its
+// operands lie in memory, nor on what scratch memory held.
 //
 // The environment variable SOFTMERGE_KERNEL may be set to generic, avx2 or avx512 to use a slower set of inner loops
 // than the processor could run.

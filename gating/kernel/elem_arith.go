@@ -45,7 +45,7 @@ func loopPair(both, right, left loopKind) *Pair[float32, float32] {
 	return p
 }
 
-// Scale computes dst = factor·src. The two may be the same slice.
+// Scale computes dst = factor·src.
 func Scale(w *Workers, dst, src []float32, factor float32) {
 	runLoop(w, dst, src, nil, loopMulOne, elementGrain, factor, 0)
 }

@@ -159,7 +159,8 @@ func PairOf[T, U any](f func(a, b T) U) *Pair[T, U] {
 	}
 }
 
-// Combine computes dst = f(a, b) with a and b broadcast to dst as the plan of these two inputs says.
+// Combine computes dst = f(a, b) with a and b broadcast to dst as the plan of these two inputs says. dst may be an
+// operand of its own size.
 func Combine[T, U any](w *Workers, dst []U, a, b []T, plan *Broadcast, f *Pair[T, U]) {
 	if f.lines[0] != nil && len(plan.dims) > 0 && plan.step[0]+plan.step[1] > 0 {
 		combineLines(w, dst, a, b, plan, f)
@@ -204,8 +205,8 @@ func repeat[T any](run []T) {
 	}
 }
 
-// SumTo adds src of shape from up to dst of shape to, which broadcasts to from: the gradient of broadcasting.
-// Sums are formed in double precision.
+// SumTo writes to dst, of shape to, the sums of those elements of src, of shape from, that read the same element when
+// to is broadcast to from: the gradient of broadcasting. Sums are formed in double precision.
 func SumTo(w *Workers, dst, src []float32, to, from []int) {
 	switch volume(from) {
 	case 0:

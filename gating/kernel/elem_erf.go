@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// Erf computes the error function of src. The two may be the same slice.
+// Erf computes the error function of src.
 func Erf(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopErf, costlyGrain, 0, 0) }
 
 // ErfBackward computes dx = dy·2/√π·e^(-x²).

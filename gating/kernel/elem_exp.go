@@ -2,10 +2,10 @@ package kernel
 
 import "math"
 
-// Exp computes dst[i] = e^src[i] to 1.5 units in the last place. The two may be the same slice.
+// Exp computes dst[i] = e^src[i] to 1.5 units in the last place.
 func Exp(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopExp, costlyGrain, 0, 0) }
 
-// Sigmoid computes dst[i] = 1/(1+e^-src[i]). The two may be the same slice.
+// Sigmoid computes dst[i] = 1/(1+e^-src[i]).
 func Sigmoid(w *Workers, dst, src []float32) {
 	runLoop(w, dst, src, nil, loopSigmoid, costlyGrain, 0, 0)
 }
@@ -15,7 +15,7 @@ func SigmoidBackward(w *Workers, dx, dy, y []float32) {
 	runLoop(w, dx, dy, y, loopSigmoidBackward, elementGrain, 0, 0)
 }
 
-// Tanh computes the hyperbolic tangent of src. The two may be the same slice.
+// Tanh computes the hyperbolic tangent of src.
 func Tanh(w *Workers, dst, src []float32) { runLoop(w, dst, src, nil, loopTanh, costlyGrain, 0, 0) }
 
 // TanhBackward computes dx = dy·(1-y²) for y of [Tanh].
@@ -56,7 +56,7 @@ func EluBackward(w *Workers, dx, dy, x []float32, alpha, rate float32) {
 	runLoop(w, dx, dy, x, loopEluBackward, costlyGrain, alpha*rate, rate)
 }
 
-// Expm1Of returns e^x - 1, exact for small x too.
+// Expm1Of returns e^x - 1 to 1 unit in the last place, of small x too.
 func Expm1Of(x float32) float32 { return float32(expm1(float64(x))) }
 
 // What follows is the arithmetic of the plain loops. It works in double precision on polynomials just long enough for

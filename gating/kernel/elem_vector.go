@@ -18,6 +18,8 @@ func Axpy(w *Workers, y, x []float32, alpha float32) {
 }
 
 // Mix computes dst = sum over j of coefs[j]·ws[j], one ws[j] for each coefficient and each as long as dst, in one pass.
+// Terms are added in the order of j, beginning with 0. dst may be one of ws. A coefficient of 0 does not leave its
+// parent out: 0·NaN is NaN.
 func Mix(w *Workers, dst []float32, coefs []float32, ws [][]float32) {
 	checkParents(len(dst), len(coefs), ws)
 	if len(coefs) == 0 {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -58,7 +59,7 @@ func testVectors(t *testing.T, r *rand.Rand, n, parents int, two, five *Workers)
 	if !equalBits(got.slice(), again) {
 		t.Fatalf("n %d: Mix depends on the number of threads", n)
 	}
-	out, outAgain := make([]float64, parents), make([]float64, parents)
+	out, outAgain := slices.Repeat([]float64{math.NaN()}, parents), make([]float64, parents)
 	Dots(two, out, c.dw, c.ws)
 	Dots(five, outAgain, c.dw, c.ws)
 	for j := range out {

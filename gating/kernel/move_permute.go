@@ -1,7 +1,7 @@
 package kernel
 
 // Permute writes src, a dense tensor of the given shape, to dst with its axes in the order perm, as ONNX Transpose
-// does: axis i of dst is axis perm[i] of src.
+// does: axis i of dst is axis perm[i] of src. dst and src must not overlap.
 func Permute[T any](w *Workers, dst, src []T, shape, perm []int) {
 	dims, strides := foldAxes(shape, perm)
 	total := volume(dims)

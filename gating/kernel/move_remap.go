@@ -112,7 +112,7 @@ func (a *axisMap) invert() bool {
 	return distinct
 }
 
-// Copy writes the output of the remapping m to dst.
+// Copy writes the output of the remapping m of src to dst, fill where it reads nothing. dst and src must not overlap.
 func Copy[T any](w *Workers, dst, src []T, m *Remap, fill T) {
 	rows := 1
 	for _, a := range m.outer {

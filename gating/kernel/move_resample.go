@@ -33,7 +33,8 @@ func (t *Taps) Transpose() *Taps {
 	return r
 }
 
-// Resample applies t along the middle axis of src [outer, t.In, inner] and writes dst [outer, t.Out(), inner].
+// Resample applies the matrix t along the middle axis of src [outer, t.In, inner] and writes dst [outer, t.Out(),
+// inner].
 func Resample(w *Workers, dst, src []float32, t *Taps, outer, inner int) {
 	m := t.Out()
 	if inner == 1 {

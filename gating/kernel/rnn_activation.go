@@ -140,7 +140,7 @@ func Activations(names []string, alphas, betas []float32) ([]Activation, error) 
 }
 
 // run applies the activation to src, first clipped to [-clip, clip] where clip is positive.
-func (a *Activation) run(clip float32, dst, src []float32) {
+func (a *Activation) run(dst, src []float32, clip float32) {
 	if clip <= 0 {
 		a.apply(dst, src)
 		return

@@ -43,7 +43,7 @@ func TestActivationDefinitions(t *testing.T) {
 			}
 			src := normals(131, 200)
 			dst := make([]float32, len(src))
-			list[0].run(0, dst, src)
+			list[0].run(dst, src, 0)
 			for i, v := range src {
 				if w := want(float64(v), alpha, beta); math.Abs(float64(dst[i])-w) > 1e-6 {
 					t.Fatalf("%s of %g is %g, want %g", name, v, dst[i], w)
@@ -60,7 +60,7 @@ func TestActivationClip(t *testing.T) {
 		t.Fatal(err)
 	}
 	dst := make([]float32, 3)
-	list[0].run(0.5, dst, []float32{-2, 0.25, 3})
+	list[0].run(dst, []float32{-2, 0.25, 3}, 0.5)
 	for i, x := range []float64{-0.5, 0.25, 0.5} {
 		if math.Abs(float64(dst[i])-math.Tanh(x)) > 1e-7 {
 			t.Errorf("element %d is %g, want tanh(%g)", i, dst[i], x)
@@ -69,6 +69,20 @@ func TestActivationClip(t *testing.T) {
 	for x, flows := range map[float32]bool{-2: false, -0.5: true, 0.25: true, 0.5: true, 3: false} {
 		if got := list[0].slopeAt(0.5, x, dst[1]) != 0; got != flows {
 			t.Errorf("clipped to 0.5, at %g something flows back: %v", x, got)
+		}
+	}
+}
+
+// TestActivationKinks checks the slopes where there is no derivative: those of the operators' gradients, as Relu's at
+// 0.
+func TestActivationKinks(t *testing.T) {
+	list, err := Activations([]string{"Relu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid", "Elu"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct{ x, y, want float32 }{{0, 0, 0}, {0, 0, 0.01}, {1, 0, 0}, {-2.5, 0, 0}, {0, 0, 1}} {
+		if got := list[i].slope(c.x, c.y); got != c.want {
+			t.Errorf("function %d has slope %g at %g, want %g", i, got, c.x, c.want)
 		}
 	}
 }

@@ -68,8 +68,8 @@ func (r *Recurrent) startExtra(extra, bias []float32) {
 // reset computes both gates and applies the reset gate.
 func (g *GRU) reset(r *Recurrent, t, b int) {
 	pre, act := r.gruRow(r.pre, t, b), r.gruRow(r.act, t, b)
-	g.F.run(r.Clip, act.z, pre.z)
-	g.F.run(r.Clip, act.r, pre.r)
+	g.F.run(act.z, pre.z, r.Clip)
+	g.F.run(act.r, pre.r, r.Clip)
 	if g.ResetLast {
 		addProduct(pre.g, act.r, act.extra)
 		return
@@ -86,7 +86,7 @@ func (g *GRU) update(r *Recurrent, t, b int) {
 		copy(act.next, act.h)
 		return
 	}
-	g.G.run(r.Clip, act.g, pre.g)
+	g.G.run(act.g, pre.g, r.Clip)
 	for k, z := range act.z {
 		act.next[k] = (1-z)*act.g[k] + z*act.h[k]
 	}

@@ -49,14 +49,14 @@ func (l *LSTM) row(r *Recurrent, t, b int, peephole []float32) {
 		addProduct(pre.i, peephole[:n], act.c0)
 		addProduct(pre.f, peephole[2*n:], act.c0)
 	}
-	l.F.run(r.Clip, act.i, pre.i)
-	l.G.run(r.Clip, act.g, pre.g)
+	l.F.run(act.i, pre.i, r.Clip)
+	l.G.run(act.g, pre.g, r.Clip)
 	if l.Coupled {
 		for k, v := range act.i {
 			act.f[k] = 1 - v
 		}
 	} else {
-		l.F.run(r.Clip, act.f, pre.f)
+		l.F.run(act.f, pre.f, r.Clip)
 	}
 	for k := range act.c {
 		act.c[k] = act.f[k]*act.c0[k] + act.i[k]*act.g[k]
@@ -64,7 +64,7 @@ func (l *LSTM) row(r *Recurrent, t, b int, peephole []float32) {
 	if peephole != nil {
 		addProduct(pre.o, peephole[n:2*n], act.c)
 	}
-	l.F.run(r.Clip, act.o, pre.o)
+	l.F.run(act.o, pre.o, r.Clip)
 	l.H.apply(act.squash, act.c)
 	for k, v := range act.squash {
 		act.h[k] = act.o[k] * v

@@ -18,7 +18,7 @@ func (l *RNN) forward(w *Workers, r *Recurrent, t int, p *Parameters) {
 			copy(next[lo:hi], h[lo:hi])
 			return
 		}
-		l.F.run(r.Clip, act[lo:hi], pre[lo:hi])
+		l.F.run(act[lo:hi], pre[lo:hi], r.Clip)
 		copy(next[lo:hi], act[lo:hi])
 	})
 }

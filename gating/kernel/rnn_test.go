@@ -63,6 +63,10 @@ func (c *rnnReference) layer(t testing.TB) *Recurrent {
 		full := cell.(*LSTM)
 		cell = &LSTM{F: full.F, G: full.G, H: full.H, Coupled: true}
 	}
+	return c.layerOf(cell)
+}
+
+func (c *rnnReference) layerOf(cell Cell) *Recurrent {
 	return &Recurrent{Steps: c.steps, Batch: c.batch, Input: c.input, Hidden: c.hidden, Lengths: c.lengths,
 		Clip: float32(c.clip), Cell: cell}
 }
@@ -103,7 +107,12 @@ func (c *rnnReference) outputs(r *Recurrent) []float32 {
 // gradients runs a layer forward and back and returns the outputs and the gradient of everything.
 func (c *rnnReference) gradients(t testing.TB, w *Workers, v, dy []float32) (out, grads []float32) {
 	t.Helper()
-	r, parts := c.layer(t), cut(v, c.sizes())
+	return c.through(c.layer(t).Cell, w, v, dy)
+}
+
+// through does the same with the given cell.
+func (c *rnnReference) through(cell Cell, w *Workers, v, dy []float32) (out, grads []float32) {
+	r, parts := c.layerOf(cell), cut(v, c.sizes())
 	p := &Parameters{Weight: parts[1], Recurrent: parts[2], Bias: parts[3]}
 	if c.cell == "LSTM" {
 		p.Peephole = parts[4]
@@ -225,28 +234,6 @@ func TestRecurrentOfNothing(t *testing.T) {
 			if dh, _ := r.BackwardState(); s[0] == 0 && (!equalBits(dh, h0) || !equalBits(r.H, h0)) {
 				t.Errorf("%s: without steps the state or its gradient changes", name)
 			}
-		}
-	}
-}
-
-// TestRecurrentThreads checks that results are the same bits with any number of workers.
-func TestRecurrentThreads(t *testing.T) {
-	w := NewWorkers(3)
-	defer w.Close()
-	for name, cell := range recurrentCells(t) {
-		var runs [2][]float32
-		for i, w := range []*Workers{nil, w} {
-			r, p, x := layerOf(cell, 5, 40, 33, 35)
-			r.Forward(w, x, nil, nil, p)
-			r.Backward(w, scaledNormals(5, 5*40*35, 1), nil, nil, p)
-			dst := make([]float32, len(p.Recurrent))
-			r.BackwardRecurrent(w, dst)
-			dx := make([]float32, len(x))
-			r.BackwardInput(w, dx, p)
-			runs[i] = slices.Concat(r.H, dst, dx)
-		}
-		if !slices.Equal(runs[0], runs[1]) {
-			t.Errorf("%s: results depend on the number of workers", name)
 		}
 	}
 }

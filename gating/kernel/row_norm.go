@@ -15,6 +15,7 @@ type Norm struct {
 }
 
 // Forward computes y, and the mean and 1/√(variance + Epsilon) of every row. A nil scale is 1, a nil bias 0.
+// y may be x. Sums are formed in double precision, the variance around the mean.
 func (n *Norm) Forward(w *Workers, y []float32, mean, inv []float64, x, scale, bias []float32) {
 	if n.Size == 0 {
 		clear(mean)

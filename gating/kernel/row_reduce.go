@@ -98,7 +98,8 @@ func (r *Reduction) Count() int {
 	return n
 }
 
-// Fold folds x into y. finish makes the number of output at from the folded one.
+// Fold folds x, a tensor of the shape, into y, which has the axes that are left. finish makes the number of output at
+// from the folded one; it is called once an output, from several goroutines.
 func (r *Reduction) Fold(w *Workers, y, x []float32, f Fold, finish func(at int, acc float64) float32) {
 	requireLen("x", len(x), r.inputs)
 	requireLen("y", len(y), r.outputs)

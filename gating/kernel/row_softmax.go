@@ -7,6 +7,7 @@ import "math"
 const lineBlock = 64
 
 // Softmax writes exp(x)/sum exp(x) along the middle axis of outer×n×inner tensors, computed from x minus its maximum.
+// y may be x. A line of nothing but -Inf, and one with NaN, gives NaN; other elements of -Inf give 0.
 func Softmax(w *Workers, y, x []float32, outer, n, inner int) {
 	eachLine(w, y, [][]float32{x}, outer, n, inner, func(y []float32, in [][]float32) {
 		_, sum := expLine(y, in[0])
@@ -14,7 +15,7 @@ func Softmax(w *Workers, y, x []float32, outer, n, inner int) {
 	})
 }
 
-// LogSoftmax writes x - log(sum exp(x)) along the middle axis of outer×n×inner tensors.
+// LogSoftmax writes x - log(sum exp(x)) along the middle axis of outer×n×inner tensors. y may be x.
 func LogSoftmax(w *Workers, y, x []float32, outer, n, inner int) {
 	eachLine(w, y, [][]float32{x}, outer, n, inner, func(y []float32, in [][]float32) {
 		top, sum := expLine(y, in[0])
@@ -23,7 +24,7 @@ func LogSoftmax(w *Workers, y, x []float32, outer, n, inner int) {
 	})
 }
 
-// SoftmaxBackward writes dx = y·(dy - sum(y·dy)) for y of [Softmax].
+// SoftmaxBackward writes dx = y·(dy - sum(y·dy)) for y of [Softmax]. dx may be dy.
 func SoftmaxBackward(w *Workers, dx, dy, y []float32, outer, n, inner int) {
 	eachLine(w, dx, [][]float32{y, dy}, outer, n, inner, func(dx []float32, in [][]float32) {
 		y, dy := in[0], in[1]
