@@ -132,8 +132,8 @@ func (g *blockPair) rows(x []float32, k int, r symmetry.Span) []float32 {
 }
 
 // scores are the inner products of every unit of the base (rows) with every unit of the model (columns)
-// in one set, over the faces that accept tells.
-func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (score []float64, faces int) {
+// in one set, over the blocks that accept tells.
+func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (score []float64, blocks int) {
 	n := m.sets[set].Size
 	sum := make([]float32, n*n)
 	for _, g := range m.blocksOf[set] {
@@ -146,7 +146,7 @@ func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (sco
 				if b == nil {
 					b = m.permuted(g, k)
 				}
-				faces++
+				blocks++
 				x, y := g.rows(g.a, k, r), g.rows(b, k, r)
 				width := len(x) / n
 				left := blas32.General{Rows: n, Cols: width, Stride: max(1, width), Data: x}
@@ -160,13 +160,13 @@ func (m *Matcher) scores(set int, accept func(g *blockPair, axis int) bool) (sco
 	for i, v := range sum {
 		score[i] = float64(v)
 	}
-	return score, faces
+	return score, blocks
 }
 
-// objective is the sum of <A, P(B)> over faces.
-func (m *Matcher) objective(faces []*blockPair) float64 {
+// objective is the sum of <A, P(B)> over blocks.
+func (m *Matcher) objective(blocks []*blockPair) float64 {
 	total := 0.0
-	for _, g := range faces {
+	for _, g := range blocks {
 		b := m.permuted(g, -1)
 		for i, x := range g.a {
 			total += float64(x) * float64(b[i])

@@ -49,7 +49,7 @@ func (t *tracer) matMul(n *flow.Node) bool {
 	return t.result(n, out)
 }
 
-// outer is a form with its last two axes emptied, so that only batch axes are broadcast.
+// outer is a layout with its last two axes emptied, so that only batch axes are broadcast.
 func (f *layout) outer() *layout {
 	g := f.copy()
 	g.set(1, axis{size: 1})

@@ -145,7 +145,7 @@ func (t *tracer) layout(v *flow.Value) *layout {
 	return t.layouts[v]
 }
 
-// input is the form of an input slot.
+// input is the layout of an input slot.
 func (t *tracer) input(n *flow.Node, slot int) *layout {
 	if slot >= len(n.In) {
 		return unknown()
@@ -158,7 +158,7 @@ func (t *tracer) param(n *flow.Node, slot int) *flow.Param {
 	return t.params[flow.Reader{Node: n, Slot: slot}]
 }
 
-// result gives a node's first output its form.
+// result gives a node's first output its layout.
 func (t *tracer) result(n *flow.Node, f *layout) bool {
 	if len(n.Out) > 0 {
 		t.layouts[n.Out[0]] = f

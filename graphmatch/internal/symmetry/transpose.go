@@ -22,7 +22,7 @@ func (t *tracer) transpose(n *flow.Node) bool {
 	return t.result(n, out)
 }
 
-// transposed moves the axes of a form and of the forms stacked in it, nil for a perm that does not fit.
+// transposed moves the axes of a layout and of the layouts stacked in it, nil for a perm that does not fit.
 func (f *layout) transposed(perm []int64) *layout {
 	out := ranked(len(perm))
 	for i, p := range perm {
