@@ -45,7 +45,7 @@ func (c *Constant) vectorAxis() int {
 
 // Transposed tells whether the stored matrix is the transposed of the layer's own orientation.
 func (u *Unit) Transposed(p *Param) bool {
-	return p.C.Transposed != (p.Role == "weight" && u.outputsFirst(p))
+	return p.C.transposed != (p.Role == "weight" && u.outputsFirst(p))
 }
 
 // FileShape is the stored tensor's shape.

@@ -17,7 +17,7 @@ type Constant struct {
 	Entry      *onnx.Site          // where the tensor itself enters, when that is not the reader
 	Shape      []int               // as the reader sees it
 	Axes       []int               // tensor axis behind each axis of shape, -1 when reshaping mixed it
-	Transposed bool                // two-dimensional and transposed on the way
+	transposed bool                // two-dimensional and transposed on the way
 }
 
 // maxFill bounds the constants that are read to see whether they hold one number throughout.
@@ -106,7 +106,7 @@ func (c *Constant) transpose(perm []int64, site onnx.Site) *Constant {
 		d.Shape[i], d.Axes[i] = c.Shape[p], c.Axes[p]
 	}
 	if rank == 2 && perm[0] == 1 && perm[1] == 0 {
-		d.Transposed = !c.Transposed
+		d.transposed = !c.transposed
 	}
 	return d
 }

@@ -133,8 +133,8 @@ func TestTransposedConstant(t *testing.T) {
 	}
 	c := newConstant(x, "w", false)
 	for i := range 4 {
-		if c.Transposed != (i%2 == 1) {
-			t.Errorf("after %d Transposes: %v", i, c.Transposed)
+		if c.transposed != (i%2 == 1) {
+			t.Errorf("after %d Transposes: %v", i, c.transposed)
 		}
 		c = c.transpose([]int64{1, 0}, onnx.Site{Input: i})
 	}

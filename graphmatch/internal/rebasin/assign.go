@@ -4,11 +4,11 @@ import (
 	"math"
 )
 
-// Assign solves the linear assignment problem: it returns for each row of an n x n score matrix (row-major)
+// linearAssignment solves the linear assignment problem: it returns for each row of an n x n score matrix (row-major)
 // the column that gives the greatest sum, each column once. It finds shortest augmenting paths with dual
 // variables (R. Jonker and A. Volgenant, 1987) in at most order n^3 steps. Scores that are not numbers
 // count as the lowest finite score; ties go to the identity, then to lower columns.
-func Assign(score []float64, n int) []int {
+func linearAssignment(score []float64, n int) []int {
 	cost := make([]float64, n*n)
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, s := range score[:n*n] {

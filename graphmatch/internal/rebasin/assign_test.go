@@ -63,7 +63,7 @@ func TestAssignIsOptimal(t *testing.T) {
 					score[i] = float64(rng.IntN(3)) // many ties
 				}
 			}
-			got := Assign(score, n)
+			got := linearAssignment(score, n)
 			if !isPermutation(got) {
 				t.Fatalf("n=%d: %v is no permutation", n, got)
 			}
@@ -75,17 +75,17 @@ func TestAssignIsOptimal(t *testing.T) {
 }
 
 func TestAssignTiesGoToIdentity(t *testing.T) {
-	if got := Assign(make([]float64, 25), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
+	if got := linearAssignment(make([]float64, 25), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestAssignSurvivesWhatIsNoNumber(t *testing.T) {
-	got := Assign([]float64{math.NaN(), 1, math.Inf(1), math.Inf(-1)}, 2)
+	got := linearAssignment([]float64{math.NaN(), 1, math.Inf(1), math.Inf(-1)}, 2)
 	if !isPermutation(got) {
 		t.Errorf("got %v", got)
 	}
-	if got := Assign([]float64{math.NaN(), math.NaN(), math.NaN(), math.NaN()}, 2); !isPermutation(got) {
+	if got := linearAssignment([]float64{math.NaN(), math.NaN(), math.NaN(), math.NaN()}, 2); !isPermutation(got) {
 		t.Errorf("all NaN: got %v", got)
 	}
 }
@@ -102,7 +102,7 @@ func TestAssignFindsHiddenPermutation(t *testing.T) {
 	for i, j := range hidden {
 		score[i*n+j] += 1
 	}
-	if got := Assign(score, n); !slices.Equal(got, hidden) {
+	if got := linearAssignment(score, n); !slices.Equal(got, hidden) {
 		t.Error("the permutation was not found")
 	}
 }
@@ -150,6 +150,6 @@ func BenchmarkAssign(b *testing.B) {
 		score[i] = rng.NormFloat64()
 	}
 	for b.Loop() {
-		Assign(score, n)
+		linearAssignment(score, n)
 	}
 }

@@ -90,7 +90,7 @@ func (m *Matcher) assign(group []int, scores [][]float64) {
 		m.assignHeads(group, scores, heads)
 		return
 	}
-	m.Order[group[0]] = Assign(scores[0], m.sets[group[0]].Size)
+	m.Order[group[0]] = linearAssignment(scores[0], m.sets[group[0]].Size)
 }
 
 // assignHeads matches every pair of heads by itself, then the heads by what their best inner orders give.
@@ -109,7 +109,7 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 				block = append(block, scores[i][from:from+d]...)
 			}
 			if inner[i][p] = Identity(d); !m.sets[set].Rigid {
-				inner[i][p] = Assign(block, d)
+				inner[i][p] = linearAssignment(block, d)
 			}
 			for r, c := range inner[i][p] {
 				value[p] += block[r*d+c]
@@ -118,7 +118,7 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 	}
 	order := Identity(heads)
 	if !m.sets[group[0]].HeadOrder.Root().Frozen {
-		order = Assign(value, heads)
+		order = linearAssignment(value, heads)
 	}
 	for to, from := range order {
 		for i, set := range group {
