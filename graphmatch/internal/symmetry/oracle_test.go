@@ -176,3 +176,6 @@ func checkAll(t *testing.T, list map[string]network) {
 
 // join makes one name of several.
 func join(parts ...any) string { return fmt.Sprint(parts...) }
+
+// opset is an operator set version of ONNX for a model.
+func opset(version int64) *int64 { return &version }
