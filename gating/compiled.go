@@ -2,19 +2,16 @@ package gating
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/softmerge/softmerge/gating/network"
-	G "gorgonia.org/gorgonia"
+	"github.com/softmerge/softmerge/gating/network/tape"
 )
 
 // compiled is the cost and its gradient for one shape of samples and number of
 // them, ready to run.
 type compiled struct {
 	network *network.Program
-	cost    *G.Node
-	grads   G.Nodes // of each group's log a
-	vm      G.VM
+	machine *tape.Machine // gradients are those of each group's log a
 }
 
 // lowered is the network for samples of a part, cut at the gates, and the bytes it takes.
@@ -40,60 +37,28 @@ func (t *trainer) program(part int) (*compiled, error) {
 	})
 }
 
-// build makes the expression graph: gates, network, loss, l0 term, gradients.
+// build puts gates, network, loss and l0 term on a tape and compiles their sum and its gradient.
 func (c *compiled) build(list []*gates, lambda float64) error {
-	eg := G.NewGraph()
-	coeffs, leaves := make([]*G.Node, len(list)), make(G.Nodes, len(list))
+	p := tape.New()
+	coeffs, logAlphas := make([]*tape.Vector, len(list)), make([]*tape.Vector, len(list))
 	for i, g := range list {
-		leaves[i] = g.leaf(eg, fmt.Sprintf("log_alpha %d", i))
-		var err error
-		if coeffs[i], err = g.coefficients(leaves[i]); err != nil {
-			return err
-		}
+		logAlphas[i] = p.Parameter(fmt.Sprintf("log_alpha %d", i), g.value)
+		coeffs[i] = g.coefficients(p, logAlphas[i])
 	}
-	loss, err := c.network.Build(coeffs)
+	loss, err := c.network.Build(p, coeffs)
 	if err != nil {
 		return err
 	}
-	l0, err := penalty(list, leaves, lambda)
-	if err != nil {
-		return err
-	}
-	if c.cost, err = G.Add(loss, l0); err != nil {
-		return err
-	}
-	one := G.NewScalar(eg, G.Float32, G.WithName("one"), G.WithValue(float32(1)))
-	if c.grads, err = G.Backpropagate(G.Nodes{c.cost}, G.Nodes{one}, leaves); err != nil {
-		return fmt.Errorf("building the gradient: %w", err)
-	}
-	return c.compile(eg)
-}
-
-// compile makes the tape machine, which panics where it cannot.
-func (c *compiled) compile(eg *G.ExprGraph) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("compiling the expression graph: %v", r)
-		}
-	}()
-	c.vm = G.NewTapeMachine(eg)
-	return nil
+	l0 := penalty{list, lambda}.apply(p, logAlphas)
+	c.machine, err = p.Compile([]*tape.Vector{loss, l0}, logAlphas...)
+	return err
 }
 
 // run computes cost and gradients of a batch, given what comes before the first gate.
-func (c *compiled) run(values []*network.Tensor, target *network.Tensor) (float64, G.Nodes, error) {
+func (c *compiled) run(values []*network.Tensor, target *network.Tensor) (float64, error) {
 	c.network.Set(values, target)
-	c.network.NextStep()
-	defer c.vm.Reset()
-	if err := c.vm.RunAll(); err != nil {
-		return 0, nil, err // the cost may have no value yet
-	}
-	return float64(network.Floats(c.cost.Value())[0]), c.grads, nil
+	return c.machine.Run()
 }
 
-// close ends the machine. Its finalizer, which is for other builds of Gorgonia,
-// would keep the program's memory for one collection more.
-func (c *compiled) close() {
-	c.vm.Close()
-	runtime.SetFinalizer(c.vm, nil)
-}
+// close ends the machine.
+func (c *compiled) close() { c.machine.Close() }

@@ -3,10 +3,8 @@ package gating
 import (
 	"math"
 
-	"github.com/chewxy/hm"
-	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/graphmatch/random"
-	G "gorgonia.org/gorgonia"
 )
 
 // gates is one group's gates: log a, parent by parent, and the noise of the
@@ -17,7 +15,6 @@ type gates struct {
 	random  *random.Generator
 	noise   []float64
 	value   []float32 // log a
-	vector  G.Value   // the same memory, as all programs' leaves have it
 
 	z, dz, c []float64
 	fellBack []bool
@@ -34,13 +31,7 @@ func newGates(group group, combine Combine, logAlpha []float64, seed, stream uin
 	for i, a := range logAlpha {
 		g.value[i] = float32(a)
 	}
-	g.vector = network.NewVector(g.value)
 	return g
-}
-
-// leaf is the node of log a in an expression graph.
-func (g *gates) leaf(eg *G.ExprGraph, name string) *G.Node {
-	return G.NewVector(eg, G.Float32, G.WithShape(len(g.value)), G.WithName(name), G.WithValue(g.vector))
 }
 
 // draw draws the noise of the next step.
@@ -64,26 +55,21 @@ func (g *gates) spread(u int, from, to []float64) {
 	}
 }
 
-// coefficients is the node of c, the coefficients of the group in this step, from the leaf of log a.
-func (g *gates) coefficients(leaf *G.Node) (*G.Node, error) {
-	out := make([]float32, len(g.c))
-	value := network.NewVector(out)
-	op := &network.VectorOp{
-		Name: "gates " + g.group.name, In: []hm.Type{network.FloatVector}, Out: network.FloatVector, Len: len(out),
-		Diff: []bool{true},
-		Run: func(in []G.Value) (G.Value, error) {
-			g.sample(network.Floats(in[0]))
-			for i, c := range g.c {
-				out[i] = float32(c)
-			}
-			return value, nil
-		},
-		Grad: func(in G.Nodes, out, grad *G.Node) (G.Nodes, error) {
-			d, err := g.gradient().Apply(in[0], out, grad)
-			return G.Nodes{d}, err
-		},
+// coefficients adds the coefficients c of the group to a program, as a function of log a.
+func (g *gates) coefficients(p *tape.Program, logAlpha *tape.Vector) *tape.Vector {
+	return p.Apply(tape.Call{
+		Op: "gates", Name: g.group.name, Function: g, In: []*tape.Vector{logAlpha},
+		Out: []tape.Shape{{Kind: tape.Floats, Len: len(g.c)}}, Flows: func(_, _ int) bool { return true },
+	})[0]
+}
+
+// Forward computes the step's coefficients from log a and the noise.
+func (g *gates) Forward(_ uint64, in, out []tape.Data) error {
+	g.sample(in[0].F)
+	for i, c := range g.c {
+		out[0].F[i] = float32(c)
 	}
-	return op.Apply(leaf)
+	return nil
 }
 
 // sample computes the step's gates and coefficients from log a and the noise.
@@ -103,85 +89,66 @@ func (g *gates) sample(logAlpha []float32) {
 	}
 }
 
-// gradient is the Gorgonia Op of the gradient with respect to log a.
-func (g *gates) gradient() *network.VectorOp {
-	out := make([]float32, len(g.c))
-	value := network.NewVector(out)
+// Backward computes the gradient with respect to log a from the step's gates.
+func (g *gates) Backward(_ uint64, _, _ int, _, _ []tape.Data, dy, dx []float32) error {
 	parents := len(g.c) / g.group.units
 	z, dz, c := make([]float64, parents), make([]float64, parents), make([]float64, parents)
 	dc, da := make([]float64, parents), make([]float64, parents)
-	v := network.FloatVector
-	return &network.VectorOp{
-		Name: "gates gradient " + g.group.name, In: []hm.Type{v, v, v}, Out: v, Len: len(out),
-		Run: func(in []G.Value) (G.Value, error) {
-			grad := network.Floats(in[2])
-			for u := range g.group.units {
-				g.unit(u, g.z, z)
-				g.unit(u, g.dz, dz)
-				g.unit(u, g.c, c)
-				for j := range dc {
-					dc[j] = float64(grad[j*g.group.units+u])
-				}
-				g.combine.backward(z, dz, c, dc, g.group.excluded, g.fellBack[u], da)
-				for j := range da {
-					out[j*g.group.units+u] = float32(da[j])
-				}
-			}
-			return value, nil
-		},
+	for u := range g.group.units {
+		g.unit(u, g.z, z)
+		g.unit(u, g.dz, dz)
+		g.unit(u, g.c, c)
+		for j := range dc {
+			dc[j] = float64(dy[j*g.group.units+u])
+		}
+		g.combine.backward(z, dz, c, dc, g.group.excluded, g.fellBack[u], da)
+		for j := range da {
+			dx[j*g.group.units+u] = float32(da[j])
+		}
 	}
+	return nil
 }
 
-// penalty is the node of lambda times the mean of P(z != 0), first over a
-// group's gates, then over the groups, whose leaves are given.
-func penalty(list []*gates, leaves G.Nodes, lambda float64) (*G.Node, error) {
-	op := &network.VectorOp{Name: "l0", Out: network.FloatScalar}
-	for range list {
-		op.In = append(op.In, network.FloatVector)
-		op.Diff = append(op.Diff, true)
-	}
-	op.Run = func(in []G.Value) (G.Value, error) {
-		var sum float64
-		for i := range list {
-			v := network.Floats(in[i])
-			for _, a := range v {
-				sum += OpenProbability(float64(a)) / float64(len(v))
-			}
-		}
-		return G.NewF32(float32(lambda * sum / float64(len(list)))), nil
-	}
-	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		grads := make(G.Nodes, len(list))
-		for i := range list {
-			d, err := penaltyGradient(list[i].group, len(list[i].c), lambda/float64(len(list))).Apply(in[i], grad)
-			if err != nil {
-				return nil, err
-			}
-			grads[i] = d
-		}
-		return grads, nil
-	}
-	return op.Apply(leaves...)
+// penalty is lambda times the mean of P(z != 0), first over a group's gates, then
+// over the groups, as a function of their log a.
+type penalty struct {
+	groups []*gates
+	lambda float64
 }
 
-// penaltyGradient is scale/n * p(1-p) for each of n gates that is not excluded.
-func penaltyGradient(group group, n int, scale float64) *network.VectorOp {
-	out := make([]float32, n)
-	value := network.NewVector(out)
-	return &network.VectorOp{
-		Name: "l0 gradient", In: []hm.Type{network.FloatVector, network.FloatScalar}, Out: network.FloatVector, Len: n,
-		Run: func(in []G.Value) (G.Value, error) {
-			grad := float64(network.Floats(in[1])[0])
-			for i, a := range network.Floats(in[0]) {
-				p := OpenProbability(float64(a))
-				out[i] = float32(grad * scale / float64(n) * p * (1 - p))
-				if group.excluded[i/group.units] {
-					out[i] = 0
-				}
-			}
-			return value, nil
-		},
+// apply adds the penalty to a program.
+func (l penalty) apply(p *tape.Program, logAlphas []*tape.Vector) *tape.Vector {
+	return p.Apply(tape.Call{
+		Op: "l0", Function: l, In: logAlphas, Out: []tape.Shape{{Kind: tape.Scalar, Len: 1}},
+		Flows: func(_, _ int) bool { return true },
+		Reads: func(i, _ int) tape.Reads { return tape.Reads{In: []int{i}} },
+	})[0]
+}
+
+// Forward computes the penalty.
+func (l penalty) Forward(_ uint64, in, out []tape.Data) error {
+	var sum float64
+	for _, logAlpha := range in {
+		for _, a := range logAlpha.F {
+			sum += OpenProbability(float64(a)) / float64(len(logAlpha.F))
+		}
 	}
+	out[0].F[0] = float32(l.lambda * sum / float64(len(in)))
+	return nil
+}
+
+// Backward is scale/n * p(1-p) for each of n gates of a group that is not excluded.
+func (l penalty) Backward(_ uint64, i, _ int, in, _ []tape.Data, dy, dx []float32) error {
+	group, n := l.groups[i].group, len(in[i].F)
+	scale := l.lambda / float64(len(l.groups))
+	for k, a := range in[i].F {
+		p := OpenProbability(float64(a))
+		dx[k] = float32(float64(dy[0]) * scale / float64(n) * p * (1 - p))
+		if group.excluded[k/group.units] {
+			dx[k] = 0
+		}
+	}
+	return nil
 }
 
 // finite says whether every number is finite.

@@ -2,51 +2,66 @@ package gating
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
-	"github.com/softmerge/softmerge/gating/network"
-	G "gorgonia.org/gorgonia"
+	"github.com/softmerge/softmerge/gating/network/tape"
 )
 
 // gateProgram is an expression of gates alone: the dot product of their
 // coefficients with fixed numbers, plus the l0 term.
 type gateProgram struct {
-	gates *gates
-	cost  *G.Node
-	grad  *G.Node
-	vm    G.VM
+	gates   *gates
+	machine *tape.Machine
+}
+
+// dotProduct is the sum of products with fixed numbers.
+type dotProduct []float32
+
+func (d dotProduct) Forward(_ uint64, in, out []tape.Data) error {
+	out[0].F[0] = 0
+	for i, v := range in[0].F {
+		out[0].F[0] += v * d[i]
+	}
+	return nil
+}
+
+func (d dotProduct) Backward(_ uint64, _, _ int, _, _ []tape.Data, dy, dx []float32) error {
+	for i := range dx {
+		dx[i] = dy[0] * d[i]
+	}
+	return nil
 }
 
 func newGateProgram(t *testing.T, group group, mode Combine, logAlpha, dot []float64, lambda float64) *gateProgram {
 	t.Helper()
-	eg := G.NewGraph()
-	p := &gateProgram{gates: newGates(group, mode, logAlpha, 7, 1)}
-	leaf := p.gates.leaf(eg, "a")
-	c := gatetest.Must(p.gates.coefficients(leaf))(t)
-	w := G.NewVector(eg, G.Float32, G.WithShape(len(dot)), G.WithName("dot"),
-		G.WithValue(network.NewVector(gatetest.Floats32(dot))))
-	p.cost = gatetest.Must(G.Add(gatetest.Must(G.Sum(gatetest.Must(G.HadamardProd(c, w))(t)))(t),
-		gatetest.Must(penalty([]*gates{p.gates}, G.Nodes{leaf}, lambda))(t)))(t)
-	p.grad = gatetest.Must(G.Grad(p.cost, leaf))(t)[0]
-	p.vm = G.NewTapeMachine(eg)
-	t.Cleanup(func() { p.vm.Close() })
-	return p
+	p := tape.New()
+	g := newGates(group, mode, logAlpha, 7, 1)
+	a := p.Parameter("a", g.value)
+	sum := p.Apply(tape.Call{
+		Op: "dot", Function: dotProduct(gatetest.Floats32(dot)), In: []*tape.Vector{g.coefficients(p, a)},
+		Out: []tape.Shape{{Kind: tape.Scalar, Len: 1}}, Flows: func(_, _ int) bool { return true },
+	})[0]
+	l0 := penalty{[]*gates{g}, lambda}.apply(p, []*tape.Vector{a})
+	m := gatetest.Must(p.Compile([]*tape.Vector{sum, l0}, a))(t)
+	t.Cleanup(m.Close)
+	return &gateProgram{g, m}
 }
 
-// run returns the cost and its gradient at the leaf's present value.
+// run returns the cost and its gradient at the gates' present values.
 func (p *gateProgram) run(t *testing.T) (float64, []float32) {
 	t.Helper()
-	if err := p.vm.RunAll(); err != nil {
+	cost, err := p.machine.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.vm.Reset()
-	return float64(network.Floats(p.cost.Value())[0]), append([]float32{}, network.Floats(p.grad.Value())...)
+	return cost, slices.Clone(p.machine.Gradient(0))
 }
 
-// TestGatesThroughGorgonia compares cost and gradient of whole groups, several
+// TestGatesOnTheTape compares cost and gradient of whole groups, several
 // units among them, with DESIGN's formulas in float64 and with central differences of those.
-func TestGatesThroughGorgonia(t *testing.T) {
+func TestGatesOnTheTape(t *testing.T) {
 	const lambda = 0.3
 	for _, mode := range []Combine{Convex, Sum} {
 		for name, group := range map[string]group{
@@ -138,27 +153,27 @@ func TestNoiseBelongsToSeedAndStream(t *testing.T) {
 // TestPenaltyWeighsGroupsAlike: the l0 term is the mean over groups of the mean
 // over a group's gates, whatever their number.
 func TestPenaltyWeighsGroupsAlike(t *testing.T) {
-	eg := G.NewGraph()
+	p := tape.New()
 	few := newGates(group{units: 1, excluded: make([]bool, 2)}, Convex, []float64{1, -1}, 0, 1)
 	many := newGates(group{units: 50, excluded: make([]bool, 2)}, Convex, make([]float64, 100), 0, 2)
-	leaves := G.Nodes{few.leaf(eg, "few"), many.leaf(eg, "many")}
-	l0 := gatetest.Must(penalty([]*gates{few, many}, leaves, 0.5))(t)
-	grads := gatetest.Must(G.Grad(l0, leaves...))(t)
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
-	if err := vm.RunAll(); err != nil {
+	leaves := []*tape.Vector{p.Parameter("few", few.value), p.Parameter("many", many.value)}
+	l0 := penalty{[]*gates{few, many}, 0.5}.apply(p, leaves)
+	m := gatetest.Must(p.Compile([]*tape.Vector{l0}, leaves...))(t)
+	defer m.Close()
+	got, err := m.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := 0.5 * ((OpenProbability(1)+OpenProbability(-1))/2 + OpenProbability(0)) / 2
-	if got := float64(network.Floats(l0.Value())[0]); math.Abs(got-want) > 1e-6 {
+	if math.Abs(got-want) > 1e-6 {
 		t.Errorf("l0 term %v, want %v", got, want)
 	}
 	var sum float64
-	for _, g := range network.Floats(grads[1].Value()) {
+	for _, g := range m.Gradient(1) {
 		sum += float64(g)
 	}
-	p := OpenProbability(0)
-	if want := 0.5 / 2 * p * (1 - p); math.Abs(sum-want) > 1e-6 {
+	open := OpenProbability(0)
+	if want := 0.5 / 2 * open * (1 - open); math.Abs(sum-want) > 1e-6 {
 		t.Errorf("the gradient of 100 gates adds up to %v, want %v", sum, want)
 	}
 }

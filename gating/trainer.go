@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/softmerge/softmerge/gating/network"
-	G "gorgonia.org/gorgonia"
+	"github.com/softmerge/softmerge/gating/network/tape"
 )
 
 // trainer is the gates with their optimiser, and a compiled program for each
@@ -21,7 +21,7 @@ type trainer struct {
 	room     int                  // bytes that prefixes may still take
 	sums     [][]float32          // gradient of each group's log a, summed over the batches of an update
 	samples  int                  // of an update, on average
-	solver   *G.AdamSolver
+	solver   *tape.Adam
 }
 
 // newTrainer lowers the base model with the plan's mixtures for the first part of
@@ -34,7 +34,7 @@ func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer
 	t := &trainer{
 		forward: f, plan: p, loss: e.objective.Loss, l0: *o.L0, programs: newLRU[int]((*compiled).close),
 		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes,
-		samples: f.batch, solver: G.NewAdamSolver(G.WithLearnRate(o.Rate)),
+		samples: f.batch, solver: tape.NewAdam(o.Rate),
 	}
 	if f.fixed {
 		t.samples *= max(1, min(o.BatchSize, e.data.Len())/f.batch)
@@ -101,23 +101,17 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	cost, grads, err := c.run(values, gatherColumn(t.forward.parts[part].Label, local))
+	cost, err := c.run(values, gatherColumn(t.forward.parts[part].Label, local))
 	if err != nil {
 		return 0, t.forward.misfit(err)
 	}
-	for i, n := range grads {
-		for e, g := range network.Floats(n.Value()) {
+	for i := range t.sums {
+		for e, g := range c.machine.Gradient(i) {
 			t.sums[i][e] += g * share
 		}
 	}
 	return cost, nil
 }
-
-// leaf is a leaf's value and summed gradient as Gorgonia's solvers take them.
-type leaf struct{ value, grad G.Value }
-
-func (l leaf) Value() G.Value         { return l.value }
-func (l leaf) Grad() (G.Value, error) { return l.grad, nil }
 
 // maxGradient bounds the norm of an update's gradient, so that one unlucky draw
 // does not fill Adam's second moment for hundreds of steps.
@@ -129,20 +123,20 @@ func (t *trainer) update(norm float64) error {
 	if norm > maxGradient {
 		scale = float32(maxGradient / norm)
 	}
-	pairs := make([]G.ValueGrad, len(t.gates))
+	values := make([][]float32, len(t.gates))
 	for i, g := range t.gates {
 		for e := range t.sums[i] {
 			t.sums[i][e] *= scale
 		}
-		pairs[i] = leaf{g.vector, network.NewVector(t.sums[i])}
+		values[i] = g.value
 	}
-	return t.solver.Step(pairs)
+	return t.solver.Step(values, t.sums)
 }
 
 // setRate lowers the learning rate along half a cosine to a tenth.
 func (t *trainer) setRate(rate float64, step, total int) {
 	f := 0.55 + 0.45*math.Cos(math.Pi*float64(step)/float64(total))
-	G.WithLearnRate(rate * f)(t.solver)
+	t.solver.SetRate(rate * f)
 }
 
 // logAlpha returns the gates' parameters.

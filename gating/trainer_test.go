@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
-	G "gorgonia.org/gorgonia"
 )
 
 // TestGradientByDifferences compares the gradient of the whole cost with respect
@@ -251,7 +251,7 @@ func TestAdamEqualsPyTorch(t *testing.T) {
 	target := []float32{0.3, -0.2, 1}
 	g := newGates(group{units: 1, excluded: make([]bool, 3)}, Convex, []float64{0, 0.5, -0.5}, 0, 1)
 	tr := &trainer{gates: []*gates{g}, sums: [][]float32{make([]float32, 3)},
-		solver: G.NewAdamSolver(G.WithLearnRate(0.1))}
+		solver: tape.NewAdam(0.1)}
 	for step := range adamGolden {
 		for i := range weight {
 			tr.sums[0][i] = 2 * weight[i] * (g.value[i] - target[i])

@@ -1,17 +1,18 @@
 package network
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
-
-	G "gorgonia.org/gorgonia"
 )
 
 // fixtureModels opens the first fine-tune of every family.
@@ -123,41 +124,43 @@ func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor, co
 	if err != nil {
 		t.Fatal(err)
 	}
-	eg := G.NewGraph()
-	leaves := make([]*G.Node, len(coeffs))
-	for i, c := range coeffs {
-		f := make([]float32, len(c))
-		for j := range c {
-			f[j] = float32(c[j])
-		}
-		leaves[i] = G.NewVector(eg, G.Float32, G.WithShape(len(c)), G.WithName(strings.Repeat("c", i+1)), G.WithValue(NewVector(f)))
-	}
-	loss, err := p.Build(leaves)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads, err := G.Grad(loss, leaves...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
+	m := compiled(t, p, coeffs)
 	if err := p.Load(inputs, target); err != nil {
 		t.Fatal(err)
 	}
-	p.NextStep()
-	if err := vm.RunAll(); err != nil {
+	loss, err := m.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
-	list := make([][]float32, len(grads))
-	for i, n := range grads {
-		list[i] = append(list[i], Floats(n.Value())...)
+	list := make([][]float32, len(coeffs))
+	for i := range list {
+		list[i] = slices.Clone(m.Gradient(i))
 	}
-	return float64(Floats(loss.Value())[0]), list
+	return loss, list
+}
+
+// compiled puts a program on a tape, with the coefficients as parameters.
+func compiled(t *testing.T, p *Program, coeffs [][]float64) *tape.Machine {
+	t.Helper()
+	on := tape.New()
+	var leaves []*tape.Vector
+	for i, c := range coeffs {
+		leaves = append(leaves, on.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) })))
+	}
+	loss, err := p.Build(on, leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := on.Compile([]*tape.Vector{loss}, leaves...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
 }
 
 // TestThreeWaysAgree computes every fixture network by folding, by the runner
-// with its shared buffers, and by the Gorgonia program.
+// with its shared buffers, and by the program on the tape.
 func TestThreeWaysAgree(t *testing.T) {
 	w := kernel.NewWorkers(2)
 	defer w.Close()

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
-	G "gorgonia.org/gorgonia"
 )
 
 // The loss of a network whose first weight is a mixture of two parents', and its
@@ -71,28 +71,24 @@ func mixture(parents []*onnx.Model, name string) (network.Param, error) {
 	return p, nil
 }
 
-// step builds the expression and runs it once on a batch of zeros of class 3.
-func step(program *network.Program, batch int) (loss float32, gradient []float32, err error) {
-	eg := G.NewGraph()
-	c := G.NewVector(eg, G.Float32, G.WithShape(2), G.WithName("c"), G.WithValue(network.NewVector([]float32{0.5, 0.5})))
-	cost, err := program.Build([]*G.Node{c})
+// step puts the program on a tape and runs it once on a batch of zeros of class 3.
+func step(program *network.Program, batch int) (loss float64, gradient []float32, err error) {
+	on := tape.New()
+	c := on.Parameter("c", []float32{0.5, 0.5})
+	cost, err := program.Build(on, []*tape.Vector{c})
 	if err != nil {
 		return 0, nil, err
 	}
-	grads, err := G.Grad(cost, c)
+	m, err := on.Compile([]*tape.Vector{cost}, c)
 	if err != nil {
 		return 0, nil, err
 	}
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
+	defer m.Close()
 	x := network.NewTensor(network.Spec{Type: onnx.Float32, Shape: []int{batch, 1, 8, 8}})
 	label := &network.Tensor{Type: onnx.Int64, Shape: []int{batch}, I: []int64{3, 3, 3, 3}}
 	if err := program.Load(map[string]*network.Tensor{"input": x}, label); err != nil {
 		return 0, nil, err
 	}
-	program.NextStep()
-	if err := vm.RunAll(); err != nil {
-		return 0, nil, err
-	}
-	return network.Floats(cost.Value())[0], network.Floats(grads[0].Value()), nil
+	loss, err = m.Run()
+	return loss, m.Gradient(0), err
 }

@@ -221,7 +221,7 @@ func checkBackward(t *testing.T, c gradCase) bool {
 	return true
 }
 
-// checkWhole checks the gradient that Gorgonia gives of the mean square of every float output of a model of one node. Every
+// checkWhole checks the gradient that the tape gives of the mean square of every float output of a model of one node. Every
 // wanted input is a mixture with one coefficient an element, so that coefficients are elements.
 func checkWhole(t *testing.T, c gradCase) {
 	t.Helper()

@@ -9,8 +9,6 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
-
-	G "gorgonia.org/gorgonia"
 )
 
 // movingModel reads an embedding by data and moves what it reads through most operators that move elements, among
@@ -66,7 +64,7 @@ func movingModel(t *testing.T) *onnx.Model {
 	return m
 }
 
-// The gradient of the coefficients through Gorgonia is the one that the forward pass has.
+// The gradient of the coefficients through the tape is the one that the forward pass has.
 func TestMovementInProgram(t *testing.T) {
 	m := movingModel(t)
 	read := onnx.Site{Node: m.Proto().GetGraph().GetNode()[0], Input: 0}
@@ -85,26 +83,14 @@ func TestMovementInProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	graph := G.NewGraph()
-	c := G.NewVector(graph, G.Float32, G.WithShape(2), G.WithName("c"), G.WithValue(NewVector(at)))
-	loss, err := p.Build([]*G.Node{c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads, err := G.Grad(loss, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm := G.NewTapeMachine(graph)
-	defer vm.Close()
+	machine := compiled(t, p, [][]float64{each(at, func(v float32) float64 { return float64(v) })})
 	if err := p.Load(inputs, target); err != nil {
 		t.Fatal(err)
 	}
-	p.NextStep()
-	if err := vm.RunAll(); err != nil {
+	if _, err := machine.Run(); err != nil {
 		t.Fatal(err)
 	}
-	got := Floats(grads[0].Value())
+	got := machine.Gradient(0)
 
 	run := NewRunner(lowered, nil)
 	value := func(c ...float64) float64 {

@@ -6,14 +6,12 @@ import (
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
-	"github.com/softmerge/softmerge/onnx"
-
-	G "gorgonia.org/gorgonia"
+	"github.com/softmerge/softmerge/gating/network/tape"
 )
 
-// Program is a graph with mixtures as a Gorgonia expression: the loss of one
+// Program is a graph with mixtures as part of a tape's program: the loss of one
 // output against a target as a function of the coefficients. Only nodes that
-// depend on a coefficient are in the expression. What comes before them is
+// depend on a coefficient are on the tape. What comes before them is
 // computed once per Load by a forward pass and read from slots.
 type Program struct {
 	graph  *ir.Graph
@@ -21,13 +19,9 @@ type Program struct {
 	output *ir.Value
 	ctx    *op.Context
 	prefix *Runner
-	slots  map[*ir.Value]*op.Tensor // root values that the expression reads but does not compute
+	slots  map[*ir.Value]*op.Tensor // root values that the tape reads but does not compute
 	bound  []*ir.Value              // the keys of slots that prefix computes, in its output order
 	target *op.Tensor
-	exprs  map[*ir.Value]*G.Node
-
-	memory pool
-	expr   *G.ExprGraph
 }
 
 // NewProgram splits the graph at the coefficients. It fails with ErrUnsupported,
@@ -109,7 +103,7 @@ func (p *Program) Load(inputs map[string]*op.Tensor, target *op.Tensor) error {
 	return err
 }
 
-// Prefix computes what the expression reads and no coefficient reaches: one
+// Prefix computes what the tape reads and no coefficient reaches: one
 // tensor for each of Boundary, valid until the next call.
 func (p *Program) Prefix(inputs map[string]*op.Tensor) ([]*op.Tensor, error) {
 	return p.prefix.Run(inputs, nil)
@@ -135,117 +129,28 @@ func (p *Program) Set(values []*op.Tensor, target *op.Tensor) {
 	p.target = target
 }
 
-// NextStep must be called before every run of the tape machine: nodes with
-// several outputs or gradients compute them together once a step, and values
-// share memory that is handed out anew. The expression must be complete.
-func (p *Program) NextStep() {
-	p.ctx.Step++
-	p.memory.start(p.expr)
-}
-
-// Build adds the program to the expression graph of the coefficients, one float
-// vector for each group, parent by parent, and returns the scalar mean loss.
+// Build adds the program to a tape's, as a function of the coefficients: one float
+// vector for each group, parent by parent. It returns the scalar mean loss.
 // It is called once.
-func (p *Program) Build(coeffs []*G.Node) (loss *G.Node, err error) {
-	p.exprs, p.expr = map[*ir.Value]*G.Node{}, coeffs[0].Graph()
-	number := map[*ir.Value]int{}
-	var byNumber []*ir.Value
+func (p *Program) Build(t *tape.Program, coeffs []*tape.Vector) (loss *tape.Vector, err error) {
+	if !p.output.Spec.IsFloat() {
+		return nil, fmt.Errorf("the output is %s, a loss needs floats: %w", p.output.Spec, op.ErrUnsupported)
+	}
+	b := &binding{p: p, tape: t, coeffs: coeffs, vectors: map[*ir.Value]*tape.Vector{}}
 	for _, n := range p.graph.Nodes {
-		for _, v := range append(append([]*ir.Value{}, n.In...), n.Out...) {
-			if v == nil || !v.Gated {
-				continue
-			}
-			root := v.Root()
-			if _, ok := number[root]; !ok {
-				number[root] = len(byNumber)
-				byNumber = append(byNumber, root)
-			}
-			if root.Param >= 0 && p.exprs[root] == nil {
-				if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
-					return nil, err
-				}
+		for _, v := range n.In {
+			if v != nil && v.Gated {
+				b.mixture(v.Root())
 			}
 		}
 	}
-	err = decodeShadow(p.graph.Nodes, number, func(index int, inputs []int) error {
-		children := make([]*G.Node, len(inputs))
-		for i, n := range inputs {
-			children[i] = p.exprs[byNumber[n]]
-		}
-		return p.apply(p.graph.Nodes[index], children)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("building the expression graph: %w", err)
+	for _, n := range p.graph.Nodes {
+		b.node(n)
 	}
-	if root := p.output.Root(); root.Param >= 0 && p.exprs[root] == nil {
-		if p.exprs[root], err = p.mixture(root, coeffs); err != nil {
-			return nil, err
-		}
-	}
-	return p.lossNode()
-}
-
-// mixture is the node of W = sum_j c_j W_j; its gradient is <dW, W_j>.
-func (p *Program) mixture(v *ir.Value, coeffs []*G.Node) (*G.Node, error) {
-	param := &p.graph.Params[v.Param]
-	n := v.Spec.Len()
-	memory := p.memory.lease(max(1, n))
-	c64 := make([]float64, coeffs[param.Gate].Shape().TotalSize())
-	op := &VectorOp{
-		Name: "mix " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: memory.size, Diff: []bool{true},
-		lease: memory,
-		Run: func(in []G.Value) (G.Value, error) {
-			for i, c := range Floats(in[0]) {
-				c64[i] = float64(c)
-			}
-			w := memory.take()
-			param.Mix(p.ctx.Workers, c64, w[:n])
-			return NewVector(w), nil
-		},
-	}
-	op.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dc := make([]float32, len(c64))
-		dc64 := make([]float64, len(c64))
-		value := NewVector(dc)
-		g, err := (&VectorOp{
-			Name: "mix gradient " + param.Name, In: []hmType{FloatVector}, Out: FloatVector, Len: len(dc),
-			Run: func(in []G.Value) (G.Value, error) {
-				param.Gradient(p.ctx.Workers, Floats(in[0]), dc64)
-				for i, d := range dc64 {
-					dc[i] = float32(d)
-				}
-				return value, nil
-			},
-		}).Apply(grad)
-		return G.Nodes{g}, err
-	}
-	return op.Apply(coeffs[param.Gate])
-}
-
-// lossNode is the node of the scalar loss.
-func (p *Program) lossNode() (*G.Node, error) {
-	spec := p.output.Spec
-	if spec.Type != onnx.Float32 && !spec.IsFloat() {
-		return nil, fmt.Errorf("the output is %s, a loss needs floats: %w", spec, op.ErrUnsupported)
-	}
-	operator := &VectorOp{
-		Name: "loss", In: []hmType{FloatVector}, Out: FloatScalar, Diff: []bool{true},
-		Run: func(in []G.Value) (G.Value, error) {
-			l, err := p.loss.Value(&op.Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}, p.target)
-			return G.NewF32(float32(l)), err
-		},
-	}
-	operator.Grad = func(in G.Nodes, _, grad *G.Node) (G.Nodes, error) {
-		dx := make([]float32, spec.Len())
-		value := NewVector(dx)
-		g, err := (&VectorOp{
-			Name: "loss gradient", In: []hmType{FloatVector, FloatScalar}, Out: FloatVector, Len: len(dx),
-			Run: func(in []G.Value) (G.Value, error) {
-				out := &op.Tensor{Type: spec.Type, Shape: spec.Shape, F: Floats(in[0])}
-				return value, p.loss.Gradient(out, p.target, Floats(in[1])[0], dx)
-			},
-		}).Apply(in[0], grad)
-		return G.Nodes{g}, err
-	}
-	return operator.Apply(p.exprs[p.output.Root()])
+	b.mixture(p.output.Root())
+	f := &lossFunction{p}
+	return t.Apply(tape.Call{
+		Op: "loss", Name: p.loss.Name(), Function: f, In: []*tape.Vector{b.vectors[p.output.Root()]},
+		Out: []tape.Shape{{Kind: tape.Scalar, Len: 1}}, Flows: always, Reads: readInputs,
+	})[0], nil
 }

@@ -8,13 +8,12 @@ import (
 
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
+	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
-
-	G "gorgonia.org/gorgonia"
 )
 
-// checkProgram compares the gradient that Gorgonia gives of the mean square of output 0, with respect to the
+// checkProgram compares the gradient that the tape gives of the mean square of output 0, with respect to the
 // coefficients of mixtures in place of the inputs wrt of a one-node model, with differences of the Runner's output.
 func checkProgram(t *testing.T, c gradCase) {
 	t.Helper()
@@ -82,7 +81,7 @@ func sitesOf(m *onnx.Model, name string) (sites []onnx.Site) {
 	return sites
 }
 
-// outputGradient is Gorgonia's gradient of the mean square of an output with respect to the coefficients of each mixture that
+// outputGradient is the tape's gradient of the mean square of an output with respect to the coefficients of each mixture that
 // it flows to. A panic is an error.
 func outputGradient(g *Graph, output int, data map[string]*op.Tensor, coeffs [][]float64) (grads map[int][]float32, err error) {
 	defer func() {
@@ -95,46 +94,38 @@ func outputGradient(g *Graph, output int, data map[string]*op.Tensor, coeffs [][
 		return nil, err
 	}
 	on := flows(p)
-	eg := G.NewGraph()
-	var all, leaves G.Nodes
+	program := tape.New()
+	var all, leaves []*tape.Vector
 	var order []int
 	for i, c := range coeffs {
-		f := each(c, func(v float64) float32 { return float32(v) })
-		n := G.NewVector(eg, G.Float32, G.WithShape(len(f)), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector(f)))
-		if all = append(all, n); on[i] {
-			leaves, order = append(leaves, n), append(order, i)
+		v := program.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) }))
+		if all = append(all, v); on[i] {
+			leaves, order = append(leaves, v), append(order, i)
 		}
 	}
 	grads = map[int][]float32{}
 	if len(leaves) == 0 || g.lowered.Outputs[output].Len() == 0 {
 		return grads, nil
 	}
-	loss, err := p.Build(all)
+	loss, err := p.Build(program, all)
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := G.Grad(loss, leaves...)
+	m, err := program.Compile([]*tape.Vector{loss}, leaves...)
 	if err != nil {
 		return nil, err
 	}
-	if err := runProgram(eg, p, data, g.lowered.Outputs[output].Spec); err != nil {
+	defer m.Close()
+	if err := p.Load(data, op.NewTensor(g.lowered.Outputs[output].Spec)); err != nil {
 		return nil, err
 	}
-	for k, n := range nodes {
-		grads[order[k]] = slices.Clone(Floats(n.Value()))
+	if _, err := m.Run(); err != nil {
+		return nil, err
+	}
+	for k, i := range order {
+		grads[i] = slices.Clone(m.Gradient(k))
 	}
 	return grads, nil
-}
-
-// runProgram makes one step against zeros.
-func runProgram(eg *G.ExprGraph, p *Program, data map[string]*op.Tensor, target op.Spec) error {
-	vm := G.NewTapeMachine(eg)
-	defer vm.Close()
-	if err := p.Load(data, op.NewTensor(target)); err != nil {
-		return err
-	}
-	p.NextStep()
-	return vm.RunAll()
 }
 
 // flows says which mixtures a gradient flows to from the program's output.

@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/network/op"
-
-	G "gorgonia.org/gorgonia"
+	"github.com/softmerge/softmerge/gating/network/tape"
 )
 
 // chainProgram is x through n matrix products with gated weights, each followed by functions of one input.
-func chainProgram(t *testing.T, n int, functions ...string) (*Program, *G.Node, G.Nodes, G.VM) {
+func chainProgram(t *testing.T, n int, functions ...string) *tape.Machine {
 	t.Helper()
 	g := graphOf("x")
 	last := "x"
@@ -35,60 +34,32 @@ func chainProgram(t *testing.T, n int, functions ...string) (*Program, *G.Node, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	eg := G.NewGraph()
-	var leaves G.Nodes
-	for i := range n {
-		leaves = append(leaves, G.NewVector(eg, G.Float32, G.WithShape(2), G.WithName(fmt.Sprint("c", i)), G.WithValue(NewVector([]float32{0.6, 0.4}))))
+	coeffs := make([][]float64, n)
+	for i := range coeffs {
+		coeffs[i] = []float64{0.6, 0.4}
 	}
-	loss, err := p.Build(leaves)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads, err := G.Grad(loss, leaves...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm := G.NewTapeMachine(eg)
-	t.Cleanup(func() { vm.Close() })
+	machine := compiled(t, p, coeffs)
 	if err := p.Load(map[string]*op.Tensor{"x": ramp(2, 3)}, ramp(2, 3)); err != nil {
 		t.Fatal(err)
 	}
-	return p, loss, grads, vm
-}
-
-// buffers counts the pool's buffers after a step.
-func (p *pool) buffers() int {
-	n := len(p.free)
-	for _, l := range p.leases {
-		if l.buffer != nil {
-			n++
-		}
-	}
-	return n
+	return machine
 }
 
 // TestValuesShareMemory: a chain of any length has its weights and what gradients read alive,
-// but few other activations and gradients at a time; every step gives the same, and
-// an interrupted one leaves nothing behind.
+// but few other activations and gradients at a time; every step gives the same.
 func TestValuesShareMemory(t *testing.T) {
-	p, loss, grads, vm := chainProgram(t, 20, "Tanh")
+	const weights = 20
+	m := chainProgram(t, weights, "Tanh")
 	var first []float32
 	for step := range 4 {
-		p.NextStep()
-		if step == 2 { // an interrupted step: some gradients were taken and never read
-			for _, l := range p.memory.leases[:7] {
-				l.take()
-			}
-			p.NextStep()
-		}
-		if err := vm.RunAll(); err != nil {
+		loss, err := m.Run()
+		if err != nil {
 			t.Fatal(err)
 		}
-		got := append([]float32{}, Floats(loss.Value())...)
-		for _, g := range grads {
-			got = append(got, Floats(g.Value())...)
+		got := []float32{float32(loss)}
+		for i := range weights {
+			got = append(got, m.Gradient(i)...)
 		}
-		vm.Reset()
 		if step == 0 {
 			first = got
 		}
@@ -98,14 +69,14 @@ func TestValuesShareMemory(t *testing.T) {
 			}
 		}
 	}
-	// 20 weights, and 20 activations that their gradients read. The weights' own gradients, which wait for those of the
-	// gates that Gorgonia puts last, take what the others leave.
-	if n, all := p.memory.buffers(), len(p.memory.leases); all < 119 || n > 20+20+3 {
+	// 20 weights, 20 activations that their gradients read, and 20 gradients that are results. The weights' own gradients, which wait for those of the
+	// gates that the tape puts last, take what the others leave.
+	if n, all := m.Buffers(); all < 139 || n > 20+20+20+3 {
 		t.Errorf("%d buffers for %d values", n, all)
 	}
 }
 
-// TestSumsOfGradientsAreShared: h is read three times, so Gorgonia adds three
+// TestSumsOfGradientsAreShared: h is read three times, so the tape adds three
 // gradients up itself. Their buffers are handed on once the sum has been read.
 func TestSumsOfGradientsAreShared(t *testing.T) {
 	g := graphOf("x")
@@ -137,12 +108,12 @@ func TestSumsOfGradientsAreShared(t *testing.T) {
 // TestUnreadActivationsAreHandedOn: functions whose gradients read nothing add links to the chain but no memory.
 func TestUnreadActivationsAreHandedOn(t *testing.T) {
 	buffers := func(functions ...string) int {
-		p, _, _, vm := chainProgram(t, 10, functions...)
-		p.NextStep()
-		if err := vm.RunAll(); err != nil {
+		m := chainProgram(t, 10, functions...)
+		if _, err := m.Run(); err != nil {
 			t.Fatal(err)
 		}
-		return p.memory.buffers()
+		n, _ := m.Buffers()
+		return n
 	}
 	short, long := buffers("Tanh"), buffers("Neg", "Neg", "Neg", "Neg", "Tanh")
 	if read := buffers("Tanh", "Tanh", "Tanh", "Tanh", "Tanh"); long > short+2 || read < short+20 {

@@ -1,4 +1,4 @@
-package network
+package tape
 
 import G "gorgonia.org/gorgonia"
 
@@ -46,32 +46,32 @@ func (p *pool) start(g *G.ExprGraph) {
 // reads their result has to be done with it first.
 func findReaders(g *G.ExprGraph) {
 	for _, n := range g.AllNodes() {
-		op, ok := n.Op().(*VectorOp)
-		if !ok || op.lease == nil || op.lease.kept {
+		o, ok := n.Op().(*operation)
+		if !ok || o.lease == nil || o.lease.kept {
 			continue
 		}
-		readers := map[*VectorOp]bool{}
+		readers := map[*operation]bool{}
 		if !addReaders(g, n, readers) {
 			continue
 		}
-		op.lease.readers = len(readers)
+		o.lease.readers = len(readers)
 		for r := range readers {
-			r.reads = append(r.reads, op.lease)
+			r.reads = append(r.reads, o.lease)
 		}
 	}
 }
 
 // addReaders adds the ops that read n, or what Gorgonia's ops make of it; false
 // if something has no reader: that is a result of the expression.
-func addReaders(g *G.ExprGraph, n *G.Node, readers map[*VectorOp]bool) bool {
+func addReaders(g *G.ExprGraph, n *G.Node, readers map[*operation]bool) bool {
 	nodes := g.To(n.ID())
 	if nodes.Len() == 0 {
 		return false
 	}
 	for nodes.Next() {
 		reader := nodes.Node().(*G.Node)
-		if op, ours := reader.Op().(*VectorOp); ours {
-			readers[op] = true
+		if o, ours := reader.Op().(*operation); ours {
+			readers[o] = true
 		} else if !addReaders(g, reader, readers) {
 			return false
 		}

@@ -1,11 +1,10 @@
-package network
+package tape
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/softmerge/softmerge/gating/network/ir"
 
 	onnxgo "github.com/owulveryck/onnx-go"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -16,33 +15,35 @@ import (
 
 // onnx-go hands a graph to a backend but drops node names, domains, types it
 // does not know, and the first of two edges between the same nodes. So it is
-// given a shadow of the lowered graph: names only, no tensors, a name of its own
-// for every input slot, and the node's index as its one attribute. The backend
-// finds the lowered node again by that index.
+// given the bare structure of the program: names only, no tensors, a name of its own
+// for every input slot, and the call's index as its one attribute. The backend
+// finds the call again by that index.
 
 const indexAttribute = "index"
 
-// shadow encodes the nodes as an ONNX model that onnx-go can decode. Names are
-// the values' numbers; an input is "number/slot of the graph", which is unique.
-func shadow(nodes []*ir.Node, number map[*ir.Value]int) ([]byte, error) {
-	g := &onnxpb.GraphProto{Name: proto.String("shadow")}
+// encode writes the calls as an ONNX model that onnx-go can decode. Names are
+// the vectors' numbers; an input is "number/slot of the graph", which is unique.
+func encode(p *Program) ([]byte, error) {
+	g := &onnxpb.GraphProto{Name: proto.String("program")}
 	slot := 0
-	for i, n := range nodes {
-		p := &onnxpb.NodeProto{OpType: proto.String(n.Op), Attribute: []*onnxpb.AttributeProto{{
+	for i, it := range p.items {
+		if it.call == nil {
+			continue
+		}
+		n := &onnxpb.NodeProto{OpType: proto.String(it.call.Op), Attribute: []*onnxpb.AttributeProto{{
 			Name: proto.String(indexAttribute), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(int64(i)),
 		}}}
-		for _, v := range n.In {
-			if v != nil && v.Gated {
-				p.Input = append(p.Input, fmt.Sprintf("%d/%d", number[v.Root()], slot))
-				slot++
-			}
+		for _, v := range it.call.In {
+			n.Input = append(n.Input, fmt.Sprintf("%d/%d", v.number, slot))
+			slot++
 		}
-		for _, v := range n.Out {
-			if v != nil {
-				p.Output = append(p.Output, strconv.Itoa(number[v]))
-			}
+		for _, v := range it.out {
+			n.Output = append(n.Output, strconv.Itoa(v.number))
 		}
-		g.Node = append(g.Node, p)
+		g.Node = append(g.Node, n)
+	}
+	if len(g.Node) == 0 {
+		return nil, errors.New("a program without functions")
 	}
 	last := g.Node[len(g.Node)-1].Output[0]
 	g.Output = []*onnxpb.ValueInfoProto{{Name: proto.String(last)}}
@@ -70,7 +71,7 @@ func (n *named) GetName() string { return n.name }
 // NewNode returns a node that can be named.
 func (b *backend) NewNode() graph.Node { return &named{Node: b.WeightedDirectedGraph.NewNode()} }
 
-// ApplyOperation finds the lowered node by its index and hands over the numbers of the values it reads, in order.
+// ApplyOperation finds the call by its index and hands over the numbers of the vectors it reads, in order.
 func (b *backend) ApplyOperation(op onnxgo.Operation, outs ...graph.Node) error {
 	index, ok := op.Attributes[indexAttribute].(int64)
 	if !ok || len(outs) == 0 {
@@ -91,18 +92,15 @@ func (b *backend) ApplyOperation(op onnxgo.Operation, outs ...graph.Node) error 
 	return b.apply(int(index), inputs)
 }
 
-// decodeShadow runs onnx-go's decoder over the shadow of the nodes. apply is
-// called for each node in order with the numbers of the gated values it reads.
-func decodeShadow(nodes []*ir.Node, number map[*ir.Value]int, apply func(index int, inputs []int) error) (err error) {
+// decode runs onnx-go's decoder over the program. apply is called for each call in order, with its index among the
+// program's items and the numbers of the vectors it reads.
+func decode(p *Program, apply func(index int, inputs []int) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("onnx-go: %v", r)
 		}
 	}()
-	if len(nodes) == 0 {
-		return nil
-	}
-	data, err := shadow(nodes, number)
+	data, err := encode(p)
 	if err != nil {
 		return err
 	}
