@@ -66,11 +66,9 @@ What may follow:
   +repaired          hidden units were reordered, and every channel of the average has the mean
                      and the deviation that the models' channels have
   :sum               gates need not add up to one
-  :other, :second    learning began elsewhere: at the average instead of beside the best model (or
-                     the other way round), beside the second best
 
 Hidden units are reordered (--permute) where models were trained from different starts: then the same
-unit does another thing in each. The last three are tried on networks of up to a million weights.`
+unit does another thing in each. The last is tried then, on networks of up to a million weights.`
 
 const helpExitCodes = `  0    done
   1    failure: a file cannot be read or written, or the program is at fault
