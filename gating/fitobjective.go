@@ -172,17 +172,22 @@ func fitMetric(name string, loss network.Loss, axis int) (Metric, error) {
 			name = "mse"
 		}
 	}
-	for _, m := range metrics {
-		if m.Name == name {
-			m.axis = axis
-			if b, ok := loss.(network.BCE); ok {
-				m.new = func(int) tally { return &binaryAccuracy{form: b.Form} }
-				if name != "accuracy" {
-					return Metric{}, dataErr("use --metric accuracy", "metric %s does not fit loss bce", name)
-				}
-			}
-			return m, nil
-		}
+	at := slices.IndexFunc(metrics, func(m Metric) bool { return m.Name == name })
+	if at < 0 {
+		return Metric{}, optionErr("metric %q: want auto, accuracy, mse, mae or r2", name)
 	}
-	return Metric{}, optionErr("metric %q: want auto, accuracy, mse, mae or r2", name)
+	m := metrics[at]
+	if (loss.Name() == "mse") == (name == "accuracy") {
+		return Metric{}, dataErr(fits[loss.Name()], "metric %s does not fit loss %s", name, loss.Name())
+	}
+	m.axis = axis
+	if b, ok := loss.(network.BCE); ok {
+		m.new = func(int) tally { return &binaryAccuracy{form: b.Form} }
+	}
+	return m, nil
+}
+
+// fits says which metrics count what a loss reads: classes, or numbers.
+var fits = map[string]string{
+	"cross_entropy": "use --metric accuracy", "bce": "use --metric accuracy", "mse": "use --metric mse, mae or r2",
 }

@@ -1,6 +1,7 @@
 package gating
 
 import (
+	"iter"
 	"math"
 
 	"github.com/softmerge/softmerge/gating/network"
@@ -14,23 +15,34 @@ type accuracy struct {
 }
 
 func (a *accuracy) add(out, target *network.Tensor) {
-	axis := a.axis
+	for label, answer := range answers(out, target, a.axis) {
+		if answer == label {
+			a.right++
+		}
+		a.of++
+	}
+}
+
+// answers gives each position's label and the class of its largest score along an axis,
+// the first of equal ones; -1 where no score is a number.
+func answers(out, target *network.Tensor, axis int) iter.Seq2[int, int] {
 	classes, stride := out.Shape[axis], 1
 	for _, d := range out.Shape[axis+1:] {
 		stride *= d
 	}
-	for i, label := range target.I {
-		first := i/stride*stride*classes + i%stride
-		best, top := -1, math.Inf(-1)
-		for c := range classes {
-			if v := float64(out.F[first+c*stride]); v > top {
-				best, top = c, v
+	return func(yield func(label, answer int) bool) {
+		for i, label := range target.I {
+			first := i/stride*stride*classes + i%stride
+			best, top := -1, math.Inf(-1)
+			for c := range classes {
+				if v := float64(out.F[first+c*stride]); v > top {
+					best, top = c, v
+				}
+			}
+			if !yield(int(label), best) {
+				return
 			}
 		}
-		if int64(best) == label {
-			a.right++
-		}
-		a.of++
 	}
 }
 

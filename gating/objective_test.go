@@ -205,3 +205,21 @@ func TestAxisOfClassesIsClear(t *testing.T) {
 		scoreOf(t, evaluatorOf(t, d, obj, 64), m)
 	}
 }
+
+// TestMetricsMustFitTheLoss: a metric of numbers on class scores, or the other way round, is
+// refused; it used to read labels that are not there.
+func TestMetricsMustFitTheLoss(t *testing.T) {
+	models := gatetest.Open(t, "mlp/ft0.onnx")
+	d := gatetest.Data(t, "val.npz", Fields(models[0])).Head(20)
+	for _, metric := range []string{"mse", "mae", "r2"} {
+		if _, err := FitObjective(models[0], d, ObjectiveOptions{Metric: metric}); !errors.Is(err, dataset.ErrData) {
+			t.Errorf("%s of class scores: %v", metric, err)
+		}
+	}
+	numbers := &dataset.Column{Name: "label", Type: onnx.Float32, Shape: []int{10}, Floats: make([]float32, 200)}
+	d = &dataset.Data{Inputs: d.Inputs, Label: numbers}
+	o := ObjectiveOptions{Loss: "mse", Metric: "accuracy"}
+	if _, err := FitObjective(models[0], d, o); !errors.Is(err, dataset.ErrData) {
+		t.Errorf("accuracy of numbers: %v", err)
+	}
+}

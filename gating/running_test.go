@@ -19,7 +19,8 @@ func TestRunningMoments(t *testing.T) {
 			r.add(values[i])
 		}
 		mean, variance := stat.PopMeanVariance(values, nil)
-		if math.Abs(r.mean-mean) > 1e-12*math.Max(1, math.Abs(mean)) || math.Abs(r.variance()-variance) > 1e-6*variance {
+		if math.Abs(r.mean-mean) > 1e-12*math.Max(1, math.Abs(mean)) ||
+			math.Abs(r.variance()-variance) > 1e-6*variance {
 			t.Errorf("offset %g: mean %v and variance %v, want %v and %v", offset, r.mean, r.variance(), mean, variance)
 		}
 	}

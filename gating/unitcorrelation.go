@@ -86,7 +86,8 @@ func (c *correlator) similarity(j int, u *graphmatch.HiddenUnits) ([]float64, er
 	for _, v := range u.Values {
 		a, b := c.base[v], model[v]
 		n := min(len(a), len(b)) / u.Size
-		kernel.Gemm(c.evaluator.workers, kernel.NewMatrix(part, u.Size, u.Size, u.Size), kernel.NewMatrix(a, u.Size, n, n),
+		kernel.Gemm(c.evaluator.workers, kernel.NewMatrix(part, u.Size, u.Size, u.Size),
+			kernel.NewMatrix(a, u.Size, n, n),
 			kernel.NewMatrix(b, u.Size, n, n).T(), 1/float32(max(1, n)), 0)
 		for i, p := range part {
 			sum[i] += float64(p)

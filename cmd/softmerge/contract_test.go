@@ -31,7 +31,8 @@ type contractMerge struct {
 	SecondsPerStep float64 `json:"seconds_per_step"`
 	PeakBytes      int64   `json:"peak_bytes"`
 	Seed           uint64
-	HeldOut        int   `json:"held_out"`
+	HeldOut        int `json:"held_out"`
+	Warnings       []string
 	Identical      *bool `json:",omitempty"`
 	Reordered      *struct {
 		By           string

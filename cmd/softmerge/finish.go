@@ -19,6 +19,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
+	report.Warnings(v, rep)
 	report.Reordered(v, rep)
 	report.Exclusions(v, rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {

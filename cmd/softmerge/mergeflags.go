@@ -23,7 +23,7 @@ type mergeFlags struct {
 	holdout, rate, l0                                      float64
 	epochs, maxSteps                                       int
 	seed                                                   uint64
-	dryRun, allowParent, force                             bool
+	dryRun, allowParent, force, anyway                     bool
 	paths                                                  []string
 }
 
@@ -90,6 +90,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.BoolVar(&f.dryRun, "dry-run", false,
 		"check models, alignment and data, show what would be merged, write nothing")
 	fs.BoolVar(&f.allowParent, "allow-parent", false, "if no merge beats the best parent, write that parent")
+	fs.BoolVar(&f.anyway, "anyway", false, "go on where the data does not seem to belong to the models")
 	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
 }
 
@@ -135,7 +136,7 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 func (f *mergeFlags) options() search.Options {
 	o := search.Options{
 		Method: gating.Method(f.method), Objective: f.objective(), Holdout: f.holdout, Init: gating.Init(f.init),
-		Permute: gating.Permutation(f.permute), Threads: f.threads,
+		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
 	}

@@ -21,6 +21,7 @@ type Options struct {
 	Holdout     float64                 // share of the data that judges; default DefaultHoldout
 	HeldOut     *dataset.Data           // judges in place of a share of the data
 	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
+	Anyway      bool                    // go on where the data does not seem to belong to the models
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it
 	Progress    func(Event)             // may be nil
 }

@@ -28,6 +28,7 @@ type Report struct {
 	PeakBytes      int64             `json:"peak_bytes"`
 	Seed           uint64            `json:"seed"`
 	HeldOut        int               `json:"held_out"` // samples that judged
+	Warnings       []string          `json:"warnings"` // what the user should know before using the result
 	Identical      bool              `json:"identical,omitempty"`
 	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
 }
@@ -86,7 +87,7 @@ const (
 func (r *Result) Report() (*Report, error) {
 	rep := &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
-		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical,
+		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: append([]string{}, r.Warnings...),
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()

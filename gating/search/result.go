@@ -27,6 +27,7 @@ type Result struct {
 	Identical  bool          // every selected layer is identical: the base is the result
 	Held       *dataset.Data // what judged; nil without data
 	Units      *gating.UnitAlignment
+	Warnings   []string // what the user should know before using the result
 	weights    *gating.Weights
 	options    Options
 }
@@ -35,7 +36,7 @@ type Result struct {
 func (m *search) result(chosen *Candidate) *Result {
 	r := &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
 		Learning: m.learningFor,
-		Units:    m.units, weights: m.weights, options: m.Options}
+		Units:    m.units, Warnings: m.warnings, weights: m.weights, options: m.Options}
 	if m.heldOut != nil {
 		r.Objective, r.Held = m.heldOut.Objective(), m.heldOut.Data()
 	}

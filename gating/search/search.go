@@ -29,6 +29,9 @@ type search struct {
 	units       *gating.UnitAlignment // how they came into that order
 	learn       *gating.Evaluator     // on the data that gates learn from
 	heldOut     *gating.Evaluator     // on the data that no gate saw
+	scores      []gating.Score        // of the parents on the data to learn from; NaN where one cannot be run
+	warnings    []string              // what the user should know
+	foreign     bool                  // the data's statistics are far from every parent's
 	losses      []float64             // of the parents on the data to learn from; NaN where one cannot be run
 	weights     *gating.Weights
 	repairer    *gating.Repairer
@@ -55,6 +58,9 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		return m.withoutGates()
 	}
 	if err := m.scoreParents(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.checkData(ctx); err != nil {
 		return nil, err
 	}
 	if err := m.alignUnits(ctx); err != nil {
@@ -111,15 +117,16 @@ func (m *search) circumstances() circumstances {
 		reordered: m.units.By != gating.PermuteNone,
 		scored:    len(ascending(m.losses)) > 0,
 		small:     m.weights.Count() <= quickWeights,
+		foreign:   m.foreign,
 	}
 }
 
 // scoreParents scores every parent on both parts of the data.
 func (m *search) scoreParents(ctx context.Context) error {
 	a := m.selection.Alignment
-	m.losses = make([]float64, len(a.Models))
+	m.losses, m.scores = make([]float64, len(a.Models)), make([]gating.Score, len(a.Models))
 	for j, model := range a.Models {
-		m.losses[j] = math.NaN()
+		m.losses[j], m.scores[j] = math.NaN(), unknown
 		c := Candidate{Name: parentName(a, j), Parent: j, model: model}
 		if err := m.score(ctx, c); err != nil {
 			return err
@@ -131,7 +138,7 @@ func (m *search) scoreParents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.losses[j] = s.Loss
+		m.losses[j], m.scores[j] = s.Loss, s
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func TestBiasOfOneNumber(t *testing.T) {
 		b.Out("y")
 		return b.Model(t)
 	}
-	d, o := gatetest.Labelled(gatetest.Samples(3, 80, 6), 3), search.Options{Method: gating.Uniform,
+	d, o := gatetest.Labelled(gatetest.Samples(3, 80, 6), 3), search.Options{Anyway: true, Method: gating.Uniform,
 		Permute: gating.PermuteActivations}
 	r := gatetest.Must(search.Merge(t.Context(), gatetest.Select(t, []*onnx.Model{net(1), net(10)}), d, o))(t)
 	c := candidate(t, r, "uniform+repaired")

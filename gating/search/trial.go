@@ -57,6 +57,7 @@ type circumstances struct {
 	reordered bool // hidden units were brought into one order
 	scored    bool // some parent has a finite loss
 	small     bool // the parents have few enough weights for further tries
+	foreign   bool // the data's statistics are far from every parent's: measured anew they would hide it
 }
 
 // trials lists what the options try, in the order of the table.
@@ -75,6 +76,9 @@ func (o *Options) trials(c circumstances) []Trial {
 		for _, g := range o.Granularity {
 			list = append(list, o.softTrials(g, c)...)
 		}
+	}
+	if c.foreign {
+		return list
 	}
 	return withRecalibration(list)
 }

@@ -47,7 +47,7 @@ func TestTrials(t *testing.T) {
 	} {
 		o := gatetest.Must(c.o.Validate())(t)
 		var names []string
-		for _, trial := range o.trials(circumstances{c.reordered, true, c.small}) {
+		for _, trial := range o.trials(circumstances{reordered: c.reordered, scored: true, small: c.small}) {
 			names = append(names, trial.Name())
 		}
 		if want := withAgain(c.want...); !slices.Equal(names, want) {
@@ -64,7 +64,7 @@ func TestTrialNamesAreUnique(t *testing.T) {
 	for _, reordered := range []bool{true, false} {
 		for _, repairable := range []bool{true, false} {
 			known := map[string]Trial{}
-			for _, trial := range o.trials(circumstances{reordered, true, true}) {
+			for _, trial := range o.trials(circumstances{reordered: reordered, scored: true, small: true}) {
 				if trial.Repaired && !repairable {
 					if trial.Method == gating.Uniform {
 						continue // is left out
@@ -91,7 +91,7 @@ func TestEveryTrialIsWorthItsPlace(t *testing.T) {
 	for _, reordered := range []bool{true, false} {
 		seen := map[Trial]bool{}
 		var last Trial
-		for _, trial := range o.trials(circumstances{reordered, true, true}) {
+		for _, trial := range o.trials(circumstances{reordered: reordered, scored: true, small: true}) {
 			if seen[trial] {
 				t.Errorf("%s is listed twice", trial.Name())
 			}

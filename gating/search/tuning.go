@@ -25,6 +25,19 @@ const (
 	// against 18 s without any).
 	quickWeights = 1_000_000
 
+	// gapSamples is how many samples are measured at the models' first normalisation, and
+	// farShift and farRatio from where their mean, in deviations, and their variance, either
+	// way, are too far from the models' own. On the fixtures every family has a parent below
+	// 0.5 and within 2; pixels of 0..16 or 0..255 for a network of 0..1 give a ratio of 256 or more.
+	gapSamples = 256
+	farShift   = 5.0
+	farRatio   = 30.0
+
+	// mostOf is the share of a class's samples that must get one other answer for it to count
+	// as moved, maxPairs how many moved classes a message names.
+	mostOf   = 0.5
+	maxPairs = 5
+
 	// surely is how many standard errors a metric must be better by to count without a better loss.
 	surely = 2.0
 

@@ -81,7 +81,7 @@ func TestMergeFailsWithoutFiniteModel(t *testing.T) {
 	models := []*onnx.Model{gatetest.Broken(t, -1), gatetest.Broken(t, -2)}
 	d := gatetest.Labelled(gatetest.Samples(5, 40, 2), 2)
 	_, err := search.Merge(t.Context(), gatetest.Select(t, models), d,
-		search.Options{Learn: gating.LearnOptions{MaxSteps: 3, BatchSize: 8}})
+		search.Options{Anyway: true, Learn: gating.LearnOptions{MaxSteps: 3, BatchSize: 8}})
 	if !errors.Is(err, search.ErrNoGain) {
 		t.Errorf("got %v", err)
 	}
@@ -93,7 +93,7 @@ func TestDivergedLearningIsACandidateWithoutScore(t *testing.T) {
 	models := []*onnx.Model{gatetest.Broken(t, 1), gatetest.Broken(t, -100)}
 	d := gatetest.Labelled(gatetest.Samples(5, 40, 2), 2)
 	r := gatetest.Must(search.Merge(t.Context(), gatetest.Select(t, models), d,
-		search.Options{Init: gating.InitOpen, Learn: gating.LearnOptions{MaxSteps: 4, BatchSize: 8}}))(t)
+		search.Options{Anyway: true, Init: gating.InitOpen, Learn: gating.LearnOptions{MaxSteps: 4, BatchSize: 8}}))(t)
 	if r.Gained() || r.Chosen.Parent != 0 {
 		t.Errorf("chosen %s", r.Chosen.Name)
 	}

@@ -65,6 +65,13 @@ func misfits(v *terminal.Voice, a *graphmatch.Alignment) {
 	reasons(v, "left out", why, layers)
 }
 
+// Warnings says what the user should know before using the result.
+func Warnings(v *terminal.Voice, r *search.Report) {
+	for _, w := range r.Warnings {
+		v.Say("warning: %s", w)
+	}
+}
+
 // Reordered says which parents' hidden units were brought into the base's order.
 func Reordered(v *terminal.Voice, r *search.Report) {
 	if r.Reordered == nil {

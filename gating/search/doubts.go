@@ -1,0 +1,241 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// A merge learned on data that does not belong to the models is worse than each of them,
+// and looks better on that very data. So the data is checked against the models before
+// anything is learned. Only what holds for every model that can be run counts: one of them
+// may be broken.
+
+// doubt is a reason to think that the data does not belong to the models.
+type doubt struct {
+	what string // what was seen
+	do   string // what to do
+}
+
+// checkData returns an error of kind dataset.ErrData that names all doubts, or keeps them
+// as warnings where the options say to go on anyway.
+func (m *search) checkData(ctx context.Context) error {
+	list := constantInputs(m.learn.Data())
+	for _, check := range []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.noBetterThanChance,
+		m.movedClasses} {
+		d, err := check(ctx)
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			list = append(list, *d)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	var seen, do []string
+	for _, d := range list {
+		seen = append(seen, d.what)
+		if !slices.Contains(do, d.do) {
+			do = append(do, d.do)
+		}
+	}
+	if m.Anyway {
+		m.warnings = append(m.warnings, seen...)
+		return nil
+	}
+	return advice.Errorf(dataset.ErrData, strings.Join(do, "; ")+"; or go on with --anyway",
+		"the data does not seem to belong to these models: %s", strings.Join(seen, "; "))
+}
+
+// constantInputs doubts inputs that are the same number throughout, of several samples.
+func constantInputs(d *dataset.Data) []doubt {
+	var list []doubt
+	for i := range d.Parts()[0].Inputs {
+		name, constant := d.Parts()[0].Inputs[i].Name, d.Len() > 1
+		for _, p := range d.Parts() {
+			constant = constant && allEqual(p.Inputs[i].Floats) && allEqual(p.Inputs[i].Ints)
+		}
+		if constant && floats(d, i) { // a mask of ones is as it should be
+			list = append(list, doubt{fmt.Sprintf("input %q is the same number in all %d samples", name, d.Len()),
+				"look at what the data file holds"})
+		}
+	}
+	return list
+}
+
+// floats says whether an input holds floating point numbers.
+func floats(d *dataset.Data, input int) bool { return d.Parts()[0].Inputs[input].Floats != nil }
+
+func allEqual[T comparable](list []T) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return v != list[0] })
+}
+
+// oneClass doubts labels of a single class.
+func (m *search) oneClass(context.Context) (*doubt, error) {
+	if m.learn.Objective().Classes < 2 {
+		return nil, nil
+	}
+	seen := map[int64]bool{}
+	for _, p := range m.learn.Data().Parts() {
+		for _, v := range p.Label.Ints {
+			seen[v] = true
+		}
+	}
+	if len(seen) > 1 {
+		return nil, nil
+	}
+	return &doubt{"all labels are of one class", "give data of all classes, in random order"}, nil
+}
+
+// noBetterThanChance doubts data on which every parent is no better than an answer that
+// does not look at the sample: for classes neither more often right than the most frequent
+// class nor of less loss than their frequencies, for numbers no better than the mean. Rare
+// classes alone are no reason to doubt: good models then have little more accuracy, but less loss.
+func (m *search) noBetterThanChance(context.Context) (*doubt, error) {
+	o := m.learn.Objective()
+	var chance gating.Score
+	what := "always answering the mean"
+	switch {
+	case o.Classes > 1 && o.Metric.Name == "accuracy":
+		chance, what = frequencies(m.learn.Data(), o.Classes), "always answering the most frequent class"
+		chance.Metric += surely * standardError(o.Metric, chance.Metric, chance.Samples)
+	case o.Metric.Name == "r2":
+		chance.Loss = math.Inf(-1)
+	default:
+		return nil, nil
+	}
+	best := math.NaN()
+	for _, s := range m.scores {
+		if s.Finite() && (o.Metric.Better(s.Metric, chance.Metric) || s.Loss < chance.Loss) {
+			return nil, nil
+		}
+		if o.Metric.Better(s.Metric, best) {
+			best = s.Metric
+		}
+	}
+	if math.IsNaN(best) {
+		return nil, nil // nothing can be run: said elsewhere
+	}
+	return &doubt{
+		fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, o.Metric.Name, best),
+		"check scaling, layout and order of classes with softmerge eval: the models should show the figures you know",
+	}, nil
+}
+
+// frequencies is the score of answering the frequencies of the classes: the most frequent
+// one's share as accuracy, the entropy as loss.
+func frequencies(d *dataset.Data, classes int) gating.Score {
+	counts := make([]int, classes)
+	s := gating.Score{}
+	for _, p := range d.Parts() {
+		for _, v := range p.Label.Ints {
+			counts[v]++
+			s.Samples++
+		}
+	}
+	for _, n := range counts {
+		if share := float64(n) / float64(s.Samples); n > 0 {
+			s.Metric = max(s.Metric, share)
+			s.Loss -= share * math.Log(share)
+		}
+	}
+	return s
+}
+
+// movedClasses doubts labels where the models agree that two or more classes have changed places.
+func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
+	var total gating.Confusion
+	for j, model := range m.units.Parents {
+		if !m.scores[j].Finite() {
+			continue
+		}
+		c, err := m.learn.Confusion(ctx, model)
+		if err != nil || c == nil {
+			return nil, err
+		}
+		if total == nil {
+			total = c
+			continue
+		}
+		for label := range c {
+			for answer, n := range c[label] {
+				total[label][answer] += n
+			}
+		}
+	}
+	from, to := moved(total)
+	if len(from) < 2 || !sameSet(from, to) {
+		return nil, nil
+	}
+	var pairs []string
+	for i := range from[:min(len(from), maxPairs)] {
+		pairs = append(pairs, fmt.Sprintf("%d as %d", from[i], to[i]))
+	}
+	return &doubt{
+		fmt.Sprintf("%d classes have changed places: the models take most samples labelled %s", len(from),
+			strings.Join(pairs, ", ")),
+		"give the labels in the order of classes that the models were trained with",
+	}, nil
+}
+
+// moved lists the labels of which most samples get one other answer, and that answer.
+func moved(c gating.Confusion) (from, to []int) {
+	for label, row := range c {
+		all, top := 0, 0
+		for answer, n := range row {
+			all += n
+			if n > row[top] {
+				top = answer
+			}
+		}
+		if top != label && float64(row[top]) > mostOf*float64(all) {
+			from, to = append(from, label), append(to, top)
+		}
+	}
+	return from, to
+}
+
+func sameSet(a, b []int) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+// farStatistics doubts data whose first activations are far from what every model
+// remembers of its training.
+func (m *search) farStatistics(ctx context.Context) (*doubt, error) {
+	nearest := math.Inf(1)
+	var at *gating.StatisticsGap
+	for j, model := range m.units.Parents {
+		if !m.scores[j].Finite() {
+			continue
+		}
+		gap, err := m.learn.Head(gapSamples).StatisticsGap(ctx, model)
+		if err != nil || gap == nil {
+			return nil, err
+		}
+		far := max(gap.Shift/farShift, math.Abs(math.Log(gap.Ratio))/math.Log(farRatio))
+		if far < nearest {
+			nearest, at = far, gap
+		}
+	}
+	if at == nil || nearest < 1 {
+		return nil, nil
+	}
+	m.foreign = true
+	return &doubt{
+		fmt.Sprintf("at %q, the first normalisation, the data's mean is %.3g deviations off "+
+			"and its variance %.3g times what the models were trained on",
+			at.Node, at.Shift, at.Ratio),
+		"scale the data as in training (0 to 1, 0 to 255, or mean and deviation)",
+	}, nil
+}
