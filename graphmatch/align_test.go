@@ -121,8 +121,12 @@ func TestAlignWithItselfIsIdentical(t *testing.T) {
 func TestAlignStructureReadsNoWeights(t *testing.T) {
 	d := graphtest.New(t, 1)
 	x := d.Input("x")
-	big := &onnxpb.TensorProto{Name: proto.String("fc.weight"), DataType: proto.Int32(1), Dims: []int64{1 << 15, 1 << 15},
-		DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(), ExternalData: []*onnxpb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("absent.bin")}}}
+	big := &onnxpb.TensorProto{Name: proto.String("fc.weight"), DataType: proto.Int32(1),
+		Dims:         []int64{1 << 15, 1 << 15},
+		DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
+		ExternalData: []*onnxpb.StringStringEntryProto{
+			{Key: proto.String("location"), Value: proto.String("absent.bin")},
+		}}
 	d.Model.Graph.Initializer = append(d.Model.Graph.Initializer, big)
 	d.Output(d.Node("fc", "MatMul", []string{x, "fc.weight"}))
 	m := d.Load()
@@ -170,8 +174,10 @@ func TestAlignBase(t *testing.T) {
 	}
 	want := pairs(0)
 	for base := 1; base < 3; base++ {
-		if got := pairs(base); !cmp.Equal(got, want, cmp.Comparer(func(a, b *onnxpb.TensorProto) bool { return a == b })) {
+		if got := pairs(base); !cmp.Equal(got, want, cmp.Comparer(sameTensor)) {
 			t.Errorf("base %d pairs other tensors than base 0", base)
 		}
 	}
 }
+
+func sameTensor(a, b *onnxpb.TensorProto) bool { return a == b }

@@ -17,8 +17,12 @@ import (
 func deepNet(t testing.TB, blocks, width, without int) *onnxpb.ModelProto {
 	d := graphtest.New(t, 1)
 	empty := func(name string, dims ...int64) string {
-		d.Model.Graph.Initializer = append(d.Model.Graph.Initializer, &onnxpb.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(1),
-			DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(), ExternalData: []*onnxpb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("absent.bin")}}})
+		d.Model.Graph.Initializer = append(d.Model.Graph.Initializer,
+			&onnxpb.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(1),
+				DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
+				ExternalData: []*onnxpb.StringStringEntryProto{
+					{Key: proto.String("location"), Value: proto.String("absent.bin")},
+				}})
 		return name
 	}
 	x, w := d.Input("x"), int64(width)
@@ -57,7 +61,8 @@ func TestDeepNetworks(t *testing.T) {
 			}
 			table := a.Table()
 			if table.Unmatched != test.missing || table.Matched != 1002-test.missing {
-				t.Errorf("%d matched, %d unmatched of %d; want %d unmatched", table.Matched, table.Unmatched, len(table.Layers), test.missing)
+				t.Errorf("%d matched, %d unmatched of %d; want %d unmatched", table.Matched, table.Unmatched,
+					len(table.Layers), test.missing)
 			}
 		})
 	}

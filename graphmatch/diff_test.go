@@ -20,7 +20,8 @@ import (
 func smallNet(t testing.TB) *graphtest.Builder {
 	d := graphtest.New(t, 1)
 	x := d.Input("x")
-	x = d.Node("fc1", "Gemm", []string{x, d.Tensor("fc1.weight", []int{2, 2}, []float32{3, 0, 0, 4}), d.Tensor("fc1.bias", []int{2}, []float32{1, 1})})
+	x = d.Node("fc1", "Gemm", []string{x, d.Tensor("fc1.weight", []int{2, 2}, []float32{3, 0, 0, 4}),
+		d.Tensor("fc1.bias", []int{2}, []float32{1, 1})})
 	x = d.Node("act", "LeakyRelu", []string{x}, "axis", 1)
 	x = d.Node("shape", "Reshape", []string{x, d.Ints("target", 0, -1)})
 	x = d.Node("fc2", "Gemm", []string{x, d.Tensor("fc2.weight", []int{2, 3}, []float32{1, 2, 3, 4, 5, 6})})
@@ -90,21 +91,27 @@ func TestDiff(t *testing.T) {
 			[]string{"removed LeakyRelu act in graph", "added Elu act in graph", "changed Reshape shape in graph",
 				"  input 0: output 0 of act (LeakyRelu), output 0 of act (Elu)"}},
 		"node between": {func(d *graphtest.Builder) {
-			d.Model.Graph.Node = slices.Insert(d.Model.Graph.Node, 2, &onnxpb.NodeProto{Name: proto.String("extra"), OpType: proto.String("Relu"),
-				Input: []string{"act_out"}, Output: []string{"extra_out"}})
+			d.Model.Graph.Node = slices.Insert(d.Model.Graph.Node, 2,
+				&onnxpb.NodeProto{Name: proto.String("extra"), OpType: proto.String("Relu"),
+					Input: []string{"act_out"}, Output: []string{"extra_out"}})
 			d.Model.Graph.Node[3].Input[0] = "extra_out"
-		}, []string{"added Relu extra in graph", "changed Reshape shape in graph", "  input 0: output 0 of act (LeakyRelu), output 0 of extra (Relu)"}},
+		}, []string{"added Relu extra in graph", "changed Reshape shape in graph",
+			"  input 0: output 0 of act (LeakyRelu), output 0 of extra (Relu)"}},
 		"bias added": {func(d *graphtest.Builder) {
 			n := d.Model.Graph.Node[3]
 			n.Input = append(n.Input, d.Tensor("fc2.bias", []int{3}, []float32{0, 0, 1}))
-		}, []string{"changed Gemm fc2 in graph", "  input 2: nothing, constant", "added |fc2.bias [[] [3]] [ float32]"}},
+		}, []string{"changed Gemm fc2 in graph", "  input 2: nothing, constant",
+			"added |fc2.bias [[] [3]] [ float32]"}},
 		"file": {func(d *graphtest.Builder) {
 			d.Model.IrVersion = proto.Int64(9)
 			d.Model.OpsetImport[0].Version = proto.Int64(18)
-			d.Model.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("by"), Value: proto.String("hand")}}
+			d.Model.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("by"),
+				Value: proto.String("hand")}}
 			d.Model.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.Float64))
-		}, []string{"model ir_version: 8, 9", "model opset ai.onnx: 17, 18", "model input x: float32, float64", `model metadata by: -, "hand"`}},
-		"node renamed": {func(d *graphtest.Builder) { d.Model.Graph.Node[0].Name = proto.String("first") }, []string{"1 renamed"}},
+		}, []string{"model ir_version: 8, 9", "model opset ai.onnx: 17, 18", "model input x: float32, float64",
+			`model metadata by: -, "hand"`}},
+		"node renamed": {func(d *graphtest.Builder) { d.Model.Graph.Node[0].Name = proto.String("first") },
+			[]string{"1 renamed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := smallNet(t), smallNet(t)
@@ -163,7 +170,8 @@ func TestDiffFigures(t *testing.T) {
 			t.Errorf("%s is %v, want %v", f.name, f.got, f.want)
 		}
 	}
-	if c := figures([]float32{3, 0, 0, float32(math.NaN())}); c.Status != TensorChanged || c.Relative != nil || c.Cosine != nil || c.MaxAbs != nil {
+	if c := figures([]float32{3, 0, 0, float32(math.NaN())}); c.Status != TensorChanged || c.Relative != nil ||
+		c.Cosine != nil || c.MaxAbs != nil {
 		t.Errorf("with NaN: %+v", c)
 	}
 	if c := figures([]float32{0, 0, 0, 0}); *c.Relative != 1 || c.Cosine != nil || *c.MaxAbs != 4 {
@@ -191,16 +199,19 @@ func TestDiffOfSubgraphs(t *testing.T) {
 	build := func(op string) *graphtest.Builder {
 		d := graphtest.New(t, 1)
 		branch := func(op string) *onnxpb.GraphProto {
-			return &onnxpb.GraphProto{Name: proto.String("branch"), Output: []*onnxpb.ValueInfoProto{graphtest.FloatInfo("r")},
-				Node: []*onnxpb.NodeProto{{OpType: proto.String(op), Input: []string{"x"}, Output: []string{"r"}}}}
+			return &onnxpb.GraphProto{Name: proto.String("branch"),
+				Output: []*onnxpb.ValueInfoProto{graphtest.FloatInfo("r")},
+				Node:   []*onnxpb.NodeProto{{OpType: proto.String(op), Input: []string{"x"}, Output: []string{"r"}}}}
 		}
 		x := d.Input("x")
-		d.Output(d.Node("choose", "If", []string{d.Input("c")}, "then_branch", branch("Relu"), "else_branch", branch(op)))
+		d.Output(d.Node("choose", "If", []string{d.Input("c")}, "then_branch", branch("Relu"), "else_branch",
+			branch(op)))
 		_ = x
 		return d
 	}
 	got := lines(diffed(t, build("Elu"), build("Tanh")))
-	want := []string{"removed Elu Elu(r) in graph / choose.else_branch", "added Tanh Tanh(r) in graph / choose.else_branch"}
+	want := []string{"removed Elu Elu(r) in graph / choose.else_branch",
+		"added Tanh Tanh(r) in graph / choose.else_branch"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -223,7 +234,8 @@ func TestDiffOfRewrites(t *testing.T) {
 			}
 		}
 		if d.Renamed != len(a.Graph.Node) || len(d.Nodes) > 0 {
-			t.Errorf("seed %d: %d of %d nodes recognised, %d differ: %v", seed, d.Renamed, len(a.Graph.Node), len(d.Nodes), d.Nodes)
+			t.Errorf("seed %d: %d of %d nodes recognised, %d differ: %v", seed, d.Renamed, len(a.Graph.Node),
+				len(d.Nodes), d.Nodes)
 		}
 	}
 }
@@ -266,7 +278,8 @@ func TestDiffMirrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if there.Same() != back.Same() || len(there.Tensors) != len(back.Tensors) || len(there.Model) != len(back.Model) {
+		if there.Same() != back.Same() || len(there.Tensors) != len(back.Tensors) ||
+			len(there.Model) != len(back.Model) {
 			t.Fatalf("seed %d: %d tensors there, %d back", seed, len(there.Tensors), len(back.Tensors))
 		}
 		byNames := map[string]TensorChange{}

@@ -42,7 +42,8 @@ func (c normed) draw(t testing.TB, seed uint64) *onnxpb.ModelProto {
 	for i := range variance {
 		variance[i] = 0.5 + d.Rng.Float32()
 	}
-	inputs := []string{y, d.Weight("bn.weight", channels), d.Weight("bn.bias", channels), d.Weight("bn.mean", channels), d.Tensor("bn.var", []int{channels}, variance)}
+	inputs := []string{y, d.Weight("bn.weight", channels), d.Weight("bn.bias", channels), d.Weight("bn.mean", channels),
+		d.Tensor("bn.var", []int{channels}, variance)}
 	if i := slices.Index([]string{"", "scale", "bias", "mean", "var"}, c.absent); i > 0 {
 		inputs[i] = d.Input("statistics")
 	}
@@ -64,7 +65,8 @@ func (c normed) draw(t testing.TB, seed uint64) *onnxpb.ModelProto {
 // layer draws the layer alone.
 func (c normed) layer(d *graphtest.Builder, bias bool) string {
 	inputs := []string{d.Input("x")}
-	shape := map[string][]int{"Conv": {5, 3, 3, 3}, "ConvTranspose": {3, 5, 3, 3}, "Gemm": {4, 5}, "GemmB": {5, 4}, "MatMul": {4, 5}}[c.kind]
+	shape := map[string][]int{"Conv": {5, 3, 3, 3}, "ConvTranspose": {3, 5, 3, 3}, "Gemm": {4, 5}, "GemmB": {5, 4},
+		"MatMul": {4, 5}}[c.kind]
 	d.Model.Graph.Input[0] = shapedInfo("x", map[bool][]int64{true: {2, 3, 6, 6}, false: {2, 4}}[len(shape) == 4])
 	inputs = append(inputs, d.Weight("layer.weight", shape...))
 	if bias && c.kind != "MatMul" {
@@ -135,7 +137,8 @@ func shapedInfo(name string, shape []int64) *onnxpb.ValueInfoProto {
 	info := graphtest.FloatInfo(name)
 	s := &onnxpb.TensorShapeProto{}
 	for _, n := range shape {
-		s.Dim = append(s.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}})
+		s.Dim = append(s.Dim,
+			&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}})
 	}
 	info.GetType().GetTensorType().Shape = s
 	return info
@@ -185,7 +188,8 @@ func sameValues(t *testing.T, a *Alignment) {
 				}
 				for e := range want {
 					if math.Abs(got[e]-want[e]) > 1e-6*max(1, math.Abs(want[e])) {
-						t.Fatalf("%s.%s[%d] is %v in model %d, %v in the base", a.Layers[i].Name, p.Role, e, got[e], j, want[e])
+						t.Fatalf("%s.%s[%d] is %v in model %d, %v in the base", a.Layers[i].Name, p.Role, e, got[e], j,
+							want[e])
 					}
 				}
 			}
@@ -216,7 +220,8 @@ func TestFoldRefusals(t *testing.T) {
 		c    normed
 		want string
 	}{
-		"training mode":       {normed{kind: "Conv", bias: true, attribute: []any{"training_mode", 1}}, "training mode"},
+		"training mode": {normed{kind: "Conv", bias: true, attribute: []any{"training_mode", 1}},
+			"training mode"},
 		"older training mode": {normed{kind: "Conv", bias: true, opset: 13, outputs: 4}, "training mode"},
 		"another length":      {normed{kind: "Conv", bias: true, channels: 4}, "has 4 elements"},
 		"missing statistics":  {normed{kind: "Conv", bias: true, absent: "mean"}, "its mean is no stored tensor"},
@@ -226,13 +231,17 @@ func TestFoldRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain := normed{kind: "Conv", bias: true}
 			for base := range 2 {
-				a, err := Align([]*onnx.Model{graphtest.Load(t, plain.folded(t, 1)), graphtest.Load(t, test.c.draw(t, 1))}, base)
+				a, err := Align([]*onnx.Model{graphtest.Load(t, plain.folded(t, 1)),
+					graphtest.Load(t, test.c.draw(t, 1))}, base)
 				if err != nil {
 					t.Fatal(err)
 				}
 				for _, l := range a.Layers {
-					if l.Mergeable() || !strings.Contains(l.Reason, test.want) || !strings.Contains(l.Reason, "layer/Conv") || !strings.Contains(l.Reason, "bn/BatchNormalization") {
-						t.Errorf("base %d: layer %s is %s: %q, want a refusal that names both nodes and says %q", base, l.Name, l.Status, l.Reason, test.want)
+					if l.Mergeable() || !strings.Contains(l.Reason, test.want) ||
+						!strings.Contains(l.Reason, "layer/Conv") ||
+						!strings.Contains(l.Reason, "bn/BatchNormalization") {
+						t.Errorf("base %d: layer %s is %s: %q, want a refusal that names both nodes and says %q", base,
+							l.Name, l.Status, l.Reason, test.want)
 					}
 				}
 			}
@@ -270,7 +279,8 @@ func TestFoldedBesideOtherDifferences(t *testing.T) {
 			}
 			a := align(t, open(t, test.files[0])[0], graphtest.Load(t, m))
 			if table := a.Table(); table.Unmatched != test.unmatched || table.Matched < 10 {
-				t.Errorf("%v, renamed %v: %d layers matched, %d not, want %d not:\n%s", test.files, renamed, table.Matched, table.Unmatched, test.unmatched, summary(a))
+				t.Errorf("%v, renamed %v: %d layers matched, %d not, want %d not:\n%s", test.files, renamed,
+					table.Matched, table.Unmatched, test.unmatched, summary(a))
 			}
 		}
 	}
@@ -282,7 +292,8 @@ func TestNormalisationBehindComputedWeight(t *testing.T) {
 		d := graphtest.New(t, 1)
 		y := d.Node("conv", "Conv", []string{d.Input("x"), d.Input("w"), d.Weight("bias", 5)})
 		if norm {
-			y = d.Node("bn", "BatchNormalization", []string{y, d.Weight("s", 5), d.Weight("b", 5), d.Weight("m", 5), d.Weight("v", 5)})
+			y = d.Node("bn", "BatchNormalization", []string{y, d.Weight("s", 5), d.Weight("b", 5), d.Weight("m", 5),
+				d.Weight("v", 5)})
 		}
 		d.Output(y)
 		return d.Load()
@@ -299,11 +310,13 @@ func TestNormalisationsThatNobodyFolds(t *testing.T) {
 	model := func(folded bool) *onnx.Model {
 		d := graphtest.New(t, 1)
 		norm := func(name, x string) string {
-			return d.Node(name, "BatchNormalization", []string{x, d.Weight(name+".scale", 5), d.Weight(name+".bias", 5), d.Weight(name+".mean", 5), d.Tensor(name+".var", []int{5}, []float32{1, 2, 3, 4, 5})})
+			return d.Node(name, "BatchNormalization", []string{x, d.Weight(name+".scale", 5), d.Weight(name+".bias", 5),
+				d.Weight(name+".mean", 5), d.Tensor(name+".var", []int{5}, []float32{1, 2, 3, 4, 5})})
 		}
 		x := d.Input("x")
 		for _, name := range []string{"a", "b"} {
-			y := d.Node(name+"/Conv", "Conv", []string{d.Node(name+"/Relu", "Relu", []string{norm(name+"0", x)}), d.Weight(name+".weight", 5, 5, 1, 1), d.Weight(name+".bias", 5)})
+			y := d.Node(name+"/Conv", "Conv", []string{d.Node(name+"/Relu", "Relu", []string{norm(name+"0", x)}),
+				d.Weight(name+".weight", 5, 5, 1, 1), d.Weight(name+".bias", 5)})
 			if !folded {
 				y = norm(name+"1", y)
 			}

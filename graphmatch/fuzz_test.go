@@ -57,7 +57,8 @@ func FuzzAlign(f *testing.F) {
 func FuzzFold(f *testing.F) {
 	plain := normed{kind: "Conv", bias: true}
 	folded := graphtest.Load(f, plain.folded(f, 1))
-	for _, c := range []normed{plain, {kind: "Conv"}, {kind: "ConvTranspose", bias: true}, {kind: "GemmB"}, {kind: "MatMul", bias: true}} {
+	for _, c := range []normed{plain, {kind: "Conv"}, {kind: "ConvTranspose", bias: true}, {kind: "GemmB"},
+		{kind: "MatMul", bias: true}} {
 		data, err := proto.Marshal(c.draw(f, 1))
 		if err != nil {
 			f.Fatal(err)

@@ -28,7 +28,8 @@ func TestHostileForms(t *testing.T) {
 		"groups": func(d *graphtest.Builder) string {
 			h := d.Node("conv", "Conv", []string{d.Input("x"), d.Weight("w", 8, 3, 3, 3)})
 			h = d.Node("flat", "Flatten", []string{h})
-			return d.Node("norm", "GroupNormalization", []string{h, d.Weight("scale", 8), d.Weight("bias", 8)}, "num_groups", 1<<60)
+			return d.Node("norm", "GroupNormalization", []string{h, d.Weight("scale", 8), d.Weight("bias", 8)},
+				"num_groups", 1<<60)
 		},
 		"heads": func(d *graphtest.Builder) string {
 			h := d.Node("fc", "MatMul", []string{d.Shaped("x", 4), d.Weight("w", 4, 7)})
@@ -47,7 +48,9 @@ func TestHostileForms(t *testing.T) {
 			for i := range 40 {
 				a := d.Node(fmt.Sprint("a", i), "Relu", []string{h})
 				h = d.Node(fmt.Sprint("add", i), "Concat", []string{a, h, a}, "axis", -1)
-				h = d.Node(fmt.Sprint("cut", i), "Slice", []string{h, d.Ints(fmt.Sprint("s", i), 0), d.Ints(fmt.Sprint("e", i), 1<<40), d.Ints(fmt.Sprint("x", i), 1)})
+				h = d.Node(fmt.Sprint("cut", i), "Slice",
+					[]string{h, d.Ints(fmt.Sprint("s", i), 0), d.Ints(fmt.Sprint("e", i), 1<<40),
+						d.Ints(fmt.Sprint("x", i), 1)})
 			}
 			return h
 		},

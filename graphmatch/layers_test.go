@@ -16,10 +16,14 @@ func kerasNorm(d *graphtest.Builder, x string) string {
 	axes := d.Ints("norm/axes", -1)
 	mean := d.Node("norm/mean", "ReduceMean", []string{x, axes})
 	centred := d.Node("norm/diff", "Sub", []string{mean, x})
-	variance := d.Node("norm/var", "ReduceMean", []string{d.Node("norm/square", "Mul", []string{centred, centred}), axes})
-	root := d.Node("norm/sqrt", "Sqrt", []string{d.Node("norm/add", "Add", []string{d.Tensor("norm/add/y:0", nil, []float32{1e-3}), variance})})
-	w := d.Node("norm/mul", "Mul", []string{d.Node("norm/rsqrt", "Reciprocal", []string{root}), d.Weight("norm/mul/ReadVariableOp:0", 6)})
-	shift := d.Node("norm/sub", "Sub", []string{d.Weight("norm/ReadVariableOp:0", 6), d.Node("norm/mul_2", "Mul", []string{w, mean})})
+	variance := d.Node("norm/var", "ReduceMean", []string{d.Node("norm/square", "Mul", []string{centred, centred}),
+		axes})
+	root := d.Node("norm/sqrt", "Sqrt", []string{d.Node("norm/add", "Add",
+		[]string{d.Tensor("norm/add/y:0", nil, []float32{1e-3}), variance})})
+	w := d.Node("norm/mul", "Mul", []string{d.Node("norm/rsqrt", "Reciprocal", []string{root}),
+		d.Weight("norm/mul/ReadVariableOp:0", 6)})
+	shift := d.Node("norm/sub", "Sub", []string{d.Weight("norm/ReadVariableOp:0", 6),
+		d.Node("norm/mul_2", "Mul", []string{w, mean})})
 	return d.Node("norm/add_1", "Add", []string{d.Node("norm/mul_1", "Mul", []string{w, x}), shift})
 }
 
@@ -71,7 +75,8 @@ func TestLayers(t *testing.T) {
 		"a table after a linear layer is its own": {func(d *graphtest.Builder, x string) string {
 			y := d.Linear("embed", x, 3, 4)
 			return d.Node("pos", "Add", []string{y, d.Weight("positions", 1, 5, 4)})
-		}, []layer{{"embed", "MatMul", []string{"weight", "bias"}, []int{1, 0}}, {"positions", "Add", []string{"value"}, []int{-1}}}},
+		}, []layer{{"embed", "MatMul", []string{"weight", "bias"}, []int{1, 0}}, {"positions", "Add", []string{"value"},
+			[]int{-1}}}},
 		"convolution with a separate bias": {func(d *graphtest.Builder, x string) string {
 			y := d.Node("conv", "Conv", []string{x, d.Weight("conv_w", 4, 1, 3, 3)})
 			return d.Node("add", "Add", []string{y, d.Weight("conv_b", 1, 4, 1, 1)})
@@ -88,7 +93,8 @@ func TestLayers(t *testing.T) {
 			return d.Node("left", "MatMul", []string{d.Weight("basis", 5, 3), x})
 		}, []layer{{"basis", "MatMul", []string{"value"}, []int{-1}}}},
 		"names by node scope": {func(d *graphtest.Builder, x string) string {
-			return d.Node("/layer1/layer1.0/conv1/Conv", "Conv", []string{x, d.Weight("onnx::Conv_7", 4, 1, 3, 3), d.Weight("onnx::Conv_8", 4)})
+			return d.Node("/layer1/layer1.0/conv1/Conv", "Conv",
+				[]string{x, d.Weight("onnx::Conv_7", 4, 1, 3, 3), d.Weight("onnx::Conv_8", 4)})
 		}, []layer{{"layer1.0.conv1", "Conv", []string{"weight", "bias"}, []int{0, 0}}}},
 		"names by number": {func(d *graphtest.Builder, x string) string {
 			d.Node("", "Conv", []string{x, d.Weight("7", 4, 1, 3, 3)})
@@ -97,14 +103,20 @@ func TestLayers(t *testing.T) {
 		}, []layer{{"Conv_0", "Conv", []string{"weight"}, []int{0}}, {"Conv_1", "Conv", []string{"weight"}, []int{0}}}},
 		"names by PyTorch's scope metadata": {func(d *graphtest.Builder, x string) string {
 			y := d.Node("node_conv2d_1", "Conv", []string{x, d.Weight("val_3", 4, 1, 3, 3)})
-			d.Model.Graph.Node[0].MetadataProps = []*onnxpb.StringStringEntryProto{{Key: proto.String("pkg.torch.onnx.name_scopes"), Value: proto.String("['', 'features', 'features.0', 'conv2d_1']")}}
+			d.Model.Graph.Node[0].MetadataProps = []*onnxpb.StringStringEntryProto{{
+				Key:   proto.String("pkg.torch.onnx.name_scopes"),
+				Value: proto.String("['', 'features', 'features.0', 'conv2d_1']"),
+			}}
 			return y
 		}, []layer{{"features.0", "Conv", []string{"weight"}, []int{0}}}},
 		"equal names are numbered": {func(d *graphtest.Builder, x string) string {
 			x = d.Node("/rnn/RNN", "RNN", []string{x, d.Weight("1", 1, 4, 3), d.Weight("2", 1, 4, 4)}, "hidden_size", 4)
-			return d.Node("/rnn/RNN_1", "RNN", []string{x, d.Weight("3", 1, 4, 3), d.Weight("4", 1, 4, 4)}, "hidden_size", 4)
-		}, []layer{{"rnn", "RNN", []string{"W", "R"}, []int{-1, -1}}, {"rnn#2", "RNN", []string{"W", "R"}, []int{-1, -1}}}},
-		"Keras's layer normalisation": {kerasNorm, []layer{{"norm", "LayerNormalization", []string{"scale", "bias"}, []int{0, 0}}}},
+			return d.Node("/rnn/RNN_1", "RNN", []string{x, d.Weight("3", 1, 4, 3), d.Weight("4", 1, 4, 4)},
+				"hidden_size", 4)
+		}, []layer{{"rnn", "RNN", []string{"W", "R"}, []int{-1, -1}}, {"rnn#2", "RNN", []string{"W", "R"},
+			[]int{-1, -1}}}},
+		"Keras's layer normalisation": {kerasNorm, []layer{{"norm", "LayerNormalization", []string{"scale", "bias"},
+			[]int{0, 0}}}},
 		"Keras's dense layer over three axes": {func(d *graphtest.Builder, x string) string {
 			y := d.Node("fc/MatMul", "MatMul", []string{x, d.Weight("fc/MatMul/ReadVariableOp:0", 3, 4)})
 			y = d.Node("fc/Reshape", "Reshape", []string{y, d.Ints("shape", -1, 5, 4)})
@@ -113,9 +125,11 @@ func TestLayers(t *testing.T) {
 		"RMS normalisation": {func(d *graphtest.Builder, x string) string {
 			square := d.Node("sq", "Pow", []string{x, d.Tensor("2", nil, []float32{2})})
 			mean := d.Node("mean", "ReduceMean", []string{square}, "axes", []int64{-1})
-			root := d.Node("root", "Sqrt", []string{d.Node("eps", "Add", []string{mean, d.Tensor("3", nil, []float32{1e-6})})})
+			root := d.Node("root", "Sqrt", []string{d.Node("eps", "Add",
+				[]string{mean, d.Tensor("3", nil, []float32{1e-6})})})
 			inverse := d.Node("inv", "Reciprocal", []string{root})
-			return d.Node("norm/Mul", "Mul", []string{d.Weight("norm.weight", 8), d.Node("mul", "Mul", []string{x, inverse})})
+			return d.Node("norm/Mul", "Mul", []string{d.Weight("norm.weight", 8),
+				d.Node("mul", "Mul", []string{x, inverse})})
 		}, []layer{{"norm", "RMSNormalization", []string{"scale"}, []int{0}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +146,8 @@ func TestLayers(t *testing.T) {
 				for _, p := range l.Params {
 					roles, axes = append(roles, p.Role), append(axes, p.ChannelAxis)
 				}
-				if l.Name != want.name || l.Op != want.op || !slices.Equal(roles, want.roles) || !slices.Equal(axes, want.axes) {
+				if l.Name != want.name || l.Op != want.op || !slices.Equal(roles, want.roles) ||
+					!slices.Equal(axes, want.axes) {
 					t.Errorf("layer %d: got %s %s %v %v, want %v", i, l.Name, l.Op, roles, axes, want)
 				}
 			}
@@ -150,11 +165,13 @@ func TestFunctionSites(t *testing.T) {
 	for _, n := range d.Model.Graph.Node {
 		n.Domain = proto.String("local")
 	}
-	d.Model.OpsetImport = append(d.Model.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("local"), Version: proto.Int64(1)})
+	d.Model.OpsetImport = append(d.Model.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("local"),
+		Version: proto.Int64(1)})
 	d.Model.Functions = []*onnxpb.FunctionProto{{Name: proto.String("Dense"), Domain: proto.String("local"),
 		Input: []string{"x", "w", "b"}, Output: []string{"y"}, OpsetImport: d.Model.OpsetImport[:1],
 		Node: []*onnxpb.NodeProto{
-			{Name: proto.String("m"), OpType: proto.String("MatMul"), Input: []string{"x", "w"}, Output: []string{"xw"}},
+			{Name: proto.String("m"), OpType: proto.String("MatMul"), Input: []string{"x", "w"},
+				Output: []string{"xw"}},
 			{Name: proto.String("a"), OpType: proto.String("Add"), Input: []string{"xw", "b"}, Output: []string{"y"}},
 		}}}
 	a := align(t, d.Load())
@@ -167,7 +184,8 @@ func TestFunctionSites(t *testing.T) {
 				t.Errorf("layer %d: %s is used by %s", i, p.Role, op)
 			}
 			if s := p.Uses[0].Sites[0]; s.Node.GetName() != want || s.Input != slot+1 {
-				t.Errorf("layer %d: %s enters at %s input %d, want %s input %d", i, p.Role, s.Node.GetName(), s.Input, want, slot+1)
+				t.Errorf("layer %d: %s enters at %s input %d, want %s input %d", i, p.Role, s.Node.GetName(), s.Input,
+					want, slot+1)
 			}
 		}
 	}
@@ -188,7 +206,8 @@ func TestScanSites(t *testing.T) {
 	for _, l := range a.Layers {
 		sites[l.Name] = l.Params[0].Uses[0].Sites[0]
 	}
-	if len(sites) != 2 || sites["start"].Node.GetName() != "scan" || sites["start"].Input != 0 || sites["body"].Node.GetName() != "body/MatMul" {
+	if len(sites) != 2 || sites["start"].Node.GetName() != "scan" || sites["start"].Input != 0 ||
+		sites["body"].Node.GetName() != "body/MatMul" {
 		t.Errorf("got\n%swant start at the Scan and body's weight", summary(a))
 	}
 }
@@ -197,7 +216,8 @@ func TestScanSites(t *testing.T) {
 func TestSubgraphWeights(t *testing.T) {
 	d := graphtest.New(t, 1)
 	x := d.Input("x")
-	flag := &onnxpb.TensorProto{Name: proto.String("flag"), DataType: proto.Int32(int32(onnx.Bool)), Int32Data: []int32{1}}
+	flag := &onnxpb.TensorProto{Name: proto.String("flag"), DataType: proto.Int32(int32(onnx.Bool)),
+		Int32Data: []int32{1}}
 	d.Model.Graph.Initializer = append(d.Model.Graph.Initializer, flag)
 	outer := d.Weight("outer.weight", 3, 3)
 	branch := func(name string) *onnxpb.GraphProto {

@@ -15,12 +15,14 @@ func TestLayerNames(t *testing.T) {
 		"PyTorch, folded":    {"onnx::Gemm_7", "onnx::Gemm_8", "/enc/fc/Gemm", "enc.fc"},
 		"PyTorch, bias left": {"onnx::Gemm_7", "enc.fc.bias", "Gemm_5", "enc.fc"},
 		"PyTorch 1.8":        {"onnx::Gemm_7", "8", "Gemm_5", "Gemm_0"},
-		"TensorFlow":         {"model/dense/MatMul/ReadVariableOp:0", "model/dense/BiasAdd/ReadVariableOp:0", "model/dense/MatMul", "model.dense"},
-		"tf2onnx, folded":    {"const_fold_opt__21", "model/dense/BiasAdd/ReadVariableOp:0", "model/dense/MatMul", "model.dense"},
-		"MXNet":              {"fc1_weight", "fc1_bias", "fc1_fwd", "fc1"},
-		"scikit-learn":       {"coefficient1", "intercepts1", "MatMul1", "coefficient1"},
-		"by hand":            {"W1", "b1", "", "W1"},
-		"node name only":     {"7", "8", "classifier", "classifier"},
+		"TensorFlow": {"model/dense/MatMul/ReadVariableOp:0", "model/dense/BiasAdd/ReadVariableOp:0",
+			"model/dense/MatMul", "model.dense"},
+		"tf2onnx, folded": {"const_fold_opt__21", "model/dense/BiasAdd/ReadVariableOp:0", "model/dense/MatMul",
+			"model.dense"},
+		"MXNet":          {"fc1_weight", "fc1_bias", "fc1_fwd", "fc1"},
+		"scikit-learn":   {"coefficient1", "intercepts1", "MatMul1", "coefficient1"},
+		"by hand":        {"W1", "b1", "", "W1"},
+		"node name only": {"7", "8", "classifier", "classifier"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := graphtest.New(t, 1)

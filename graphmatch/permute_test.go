@@ -113,7 +113,8 @@ func TestReorderedKerasNetComputesTheSame(t *testing.T) {
 // A random reordering of a network is undone exactly: every tensor is bit-equal again.
 func TestPermuteUndoesReordering(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"testdata/*_tuned.onnx", "../fixtures/*/ft0.onnx", "../fixtures/families/*/ft0.onnx"} {
+	for _, pattern := range []string{"testdata/*_tuned.onnx", "../fixtures/*/ft0.onnx",
+		"../fixtures/families/*/ft0.onnx"} {
 		list, err := filepath.Glob(pattern)
 		if err != nil || len(list) == 0 {
 			t.Fatal("no models", err)
@@ -154,14 +155,16 @@ func undone(t *testing.T, m *onnx.Model) {
 	}
 	for _, l := range p.Alignment.Layers {
 		if l.Status != graphmatch.Identical {
-			t.Errorf("layer %s is %s; cosine %.4f before, %.4f after; %s", l.Name, l.Status, p.Before[1], p.After[1], l.Reason)
+			t.Errorf("layer %s is %s; cosine %.4f before, %.4f after; %s", l.Name, l.Status, p.Before[1], p.After[1],
+				l.Reason)
 		}
 	}
 }
 
 func TestPermuteBringsSeedsCloser(t *testing.T) {
 	for _, family := range []string{"mlp", "cnn", "cnn_bn", "resnet"} {
-		a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/"+family+"/seed0.onnx"), openFile(t, "../fixtures/"+family+"/seed1.onnx")}, 0)
+		a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/"+family+"/seed0.onnx"),
+			openFile(t, "../fixtures/"+family+"/seed1.onnx")}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +191,8 @@ func TestPermuteBringsSeedsCloser(t *testing.T) {
 
 // Evidence from outside, such as correlated activations, replaces the weights.
 func TestPermuteBySimilarity(t *testing.T) {
-	a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/families/vit/ft0.onnx"), openFile(t, "../fixtures/families/vit/ft1.onnx")}, 0)
+	a, err := graphmatch.Align([]*onnx.Model{openFile(t, "../fixtures/families/vit/ft0.onnx"),
+		openFile(t, "../fixtures/families/vit/ft1.onnx")}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +223,8 @@ func TestPermuteBySimilarity(t *testing.T) {
 		t.Error("a matrix of a wrong size gave no error")
 	}
 	none := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return nil, nil }
-	if p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: none}); err != nil || p.After[1] < p.Before[1] {
+	if p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: none}); err != nil ||
+		p.After[1] < p.Before[1] {
 		t.Errorf("without matrices: cosine %v before, %v after, error %v", p.Before, p.After, err)
 	}
 }

@@ -38,10 +38,12 @@ func randomNet(t testing.TB, shape, seed uint64) *onnxpb.ModelProto {
 		case 3: // a second reader
 			live = append(live, stream{d.Linear(name, from.name, from.width, 3), 3})
 		case 4:
-			live[k].name = d.Node(name+"/LayerNormalization", "LayerNormalization", []string{from.name, d.Weight(name+".weight", from.width), d.Weight(name+".bias", from.width)})
+			live[k].name = d.Node(name+"/LayerNormalization", "LayerNormalization",
+				[]string{from.name, d.Weight(name+".weight", from.width), d.Weight(name+".bias", from.width)})
 		case 5:
 			other := live[plan.IntN(len(live))]
-			live[k] = stream{d.Node(name+"/Concat", "Concat", []string{from.name, other.name}, "axis", 1), from.width + other.width}
+			live[k] = stream{d.Node(name+"/Concat", "Concat", []string{from.name, other.name}, "axis", 1), from.width +
+				other.width}
 		}
 	}
 	for _, s := range live {
@@ -128,7 +130,8 @@ func TestExtraLayer(t *testing.T) {
 		widths := []int{6, 5, 7, 7, 7, 5, 6, 6, 4}
 		for i := 1; i < len(widths); i++ {
 			if i != skip {
-				x = d.Node(fmt.Sprintf("%s/Relu", names[i]), "Relu", []string{d.Linear(names[i], x, widths[i-1], widths[i])})
+				x = d.Node(fmt.Sprintf("%s/Relu", names[i]), "Relu",
+					[]string{d.Linear(names[i], x, widths[i-1], widths[i])})
 			}
 		}
 		d.Output(x)
@@ -154,7 +157,8 @@ func TestExtraLayer(t *testing.T) {
 				}
 			}
 			if missing != 1 || len(a.Layers) != 8 {
-				t.Errorf("skip %d, renamed %v: %d of %d layers missing, want 1 of 8", skip, renamed, missing, len(a.Layers))
+				t.Errorf("skip %d, renamed %v: %d of %d layers missing, want 1 of 8", skip, renamed, missing,
+					len(a.Layers))
 			}
 		}
 	}
@@ -192,9 +196,11 @@ func TestActivationsWrittenOut(t *testing.T) {
 	gelu := map[bool]func(d *graphtest.Builder, name, x string) string{
 		false: func(d *graphtest.Builder, name, x string) string { return d.Node(name+"/Gelu", "Gelu", []string{x}) },
 		true: func(d *graphtest.Builder, name, x string) string {
-			y := d.Node(name+"/Erf", "Erf", []string{d.Node(name+"/Div", "Div", []string{x, d.Tensor(name+"::2", nil, []float32{1.414})})})
+			y := d.Node(name+"/Erf", "Erf", []string{d.Node(name+"/Div", "Div",
+				[]string{x, d.Tensor(name+"::2", nil, []float32{1.414})})})
 			y = d.Node(name+"/Add", "Add", []string{y, d.Tensor(name+"::1", nil, []float32{1})})
-			return d.Node(name+"/Half", "Mul", []string{d.Node(name+"/Mul", "Mul", []string{x, y}), d.Tensor(name+"::h", nil, []float32{0.5})})
+			return d.Node(name+"/Half", "Mul", []string{d.Node(name+"/Mul", "Mul", []string{x, y}),
+				d.Tensor(name+"::h", nil, []float32{0.5})})
 		},
 	}
 	model := func(seed uint64, whole bool) *onnxpb.ModelProto {
@@ -268,7 +274,8 @@ func TestFunctionBomb(t *testing.T) {
 	d.Output(d.Node("go", "F0", []string{d.Input("x")}))
 	d.Model.Graph.Node[0].Domain = proto.String("bomb")
 	for i := range 60 {
-		f := &onnxpb.FunctionProto{Name: proto.String(fmt.Sprintf("F%d", i)), Domain: proto.String("bomb"), Input: []string{"x"}, Output: []string{"y"}}
+		f := &onnxpb.FunctionProto{Name: proto.String(fmt.Sprintf("F%d", i)), Domain: proto.String("bomb"),
+			Input: []string{"x"}, Output: []string{"y"}}
 		next := fmt.Sprintf("F%d", i+1)
 		f.Node = []*onnxpb.NodeProto{
 			{OpType: proto.String(next), Domain: proto.String("bomb"), Input: []string{"x"}, Output: []string{"m"}},

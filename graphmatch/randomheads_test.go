@@ -27,9 +27,12 @@ func weavePiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k
 func viewPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k int) sized {
 	c := live[k].channels
 	y := d.Node(name+".mean", "ReduceMean", []string{live[k].name, d.Ints(name+".axes", 2, 3)}, "keepdims", 0)
-	y = d.Node(name+".down", "Gemm", []string{y, d.Weight(name+".down.weight", 4, c), d.Weight(name+".down.bias", 4)}, "transB", 1)
-	y = d.Node(name+".up", "Gemm", []string{d.Node(name+".relu", "Relu", []string{y}), d.Weight(name+".up.weight", 4, c)})
-	y = d.Node(name+".view", "Reshape", []string{d.Node(name+".sigmoid", "Sigmoid", []string{y}), d.Ints(name+".shape", -1, int64(c), 1, 1)})
+	y = d.Node(name+".down", "Gemm", []string{y, d.Weight(name+".down.weight", 4, c), d.Weight(name+".down.bias", 4)},
+		"transB", 1)
+	y = d.Node(name+".up", "Gemm", []string{d.Node(name+".relu", "Relu", []string{y}),
+		d.Weight(name+".up.weight", 4, c)})
+	y = d.Node(name+".view", "Reshape", []string{d.Node(name+".sigmoid", "Sigmoid", []string{y}),
+		d.Ints(name+".shape", -1, int64(c), 1, 1)})
 	return sized{d.Node(name, "Mul", []string{live[k].name, y}), c}
 }
 
@@ -42,13 +45,16 @@ func fusedPiece(d *graphtest.Builder, plan *rand.Rand, name string, live []sized
 	y = d.Node(name+".turn", "Transpose", []string{y}, "perm", []int64{2, 0, 3, 1, 4})
 	part := func(i int) string {
 		if plan.IntN(2) == 0 {
-			return d.Node(name+".part"+string(rune('0'+i)), "Gather", []string{y, d.Scalar(name+".index"+string(rune('0'+i)), int64(i))}, "axis", 0)
+			return d.Node(name+".part"+string(rune('0'+i)), "Gather",
+				[]string{y, d.Scalar(name+".index"+string(rune('0'+i)), int64(i))}, "axis", 0)
 		}
-		z := d.Node(name+".slice"+string(rune('0'+i)), "Gather", []string{y, d.Scalar(name+".index"+string(rune('0'+i)), int64(i-3))})
+		z := d.Node(name+".slice"+string(rune('0'+i)), "Gather",
+			[]string{y, d.Scalar(name+".index"+string(rune('0'+i)), int64(i-3))})
 		return d.Node(name+".clip"+string(rune('0'+i)), "Relu", []string{z})
 	}
 	q, key, v := part(0), part(1), part(2)
-	y = d.Node(name+".scores", "MatMul", []string{q, d.Node(name+".key", "Transpose", []string{key}, "perm", []int64{0, 1, 3, 2})})
+	y = d.Node(name+".scores", "MatMul", []string{q, d.Node(name+".key", "Transpose", []string{key}, "perm",
+		[]int64{0, 1, 3, 2})})
 	y = d.Node(name+".mixed", "MatMul", []string{d.Node(name+".softmax", "Softmax", []string{y}, "axis", -1), v})
 	y = d.Node(name+".back", "Transpose", []string{y}, "perm", []int64{0, 2, 1, 3})
 	y = d.Node(name+".joined", "Reshape", []string{y, d.Ints(name+".units", 0, 36, -1)})
@@ -63,13 +69,15 @@ func batchedPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized,
 	for _, p := range []string{"q", "k", "v"} {
 		y := d.Node(name+"."+p, "MatMul", []string{rows, d.Weight(name+"."+p+".weight", c, 6)})
 		y = d.Node(name+"."+p+".add", "Add", []string{y, d.Weight(name+"."+p+".bias", 6)})
-		parts = append(parts, d.Node(name+"."+p+".cut", "Reshape", []string{y, d.Ints(name+"."+p+".heads", 36, 2*2, 3)}))
+		parts = append(parts, d.Node(name+"."+p+".cut", "Reshape",
+			[]string{y, d.Ints(name+"."+p+".heads", 36, 2*2, 3)}))
 	}
 	q := d.Node(name+".query", "Transpose", parts[:1], "perm", []int64{1, 0, 2})
 	key := d.Node(name+".key", "Transpose", parts[1:2], "perm", []int64{1, 2, 0})
 	v := d.Node(name+".value", "Transpose", parts[2:], "perm", []int64{1, 0, 2})
 	y := d.Node(name+".softmax", "Softmax", []string{d.Node(name+".scores", "MatMul", []string{q, key})}, "axis", -1)
-	y = d.Node(name+".back", "Transpose", []string{d.Node(name+".mixed", "MatMul", []string{y, v})}, "perm", []int64{1, 0, 2})
+	y = d.Node(name+".back", "Transpose", []string{d.Node(name+".mixed", "MatMul", []string{y, v})}, "perm",
+		[]int64{1, 0, 2})
 	y = d.Node(name+".joined", "Reshape", []string{y, d.Ints(name+".units", -1, 2, 6)})
 	y = d.Node(name+".batch", "Transpose", []string{y}, "perm", []int64{1, 0, 2})
 	return sized{addPixels(d, name, live[k], y, 6), c}
@@ -82,8 +90,10 @@ func lastPiece(d *graphtest.Builder, plan *rand.Rand, name string, live []sized,
 	y = d.Node(name+".scaled", "Mul", []string{y, d.Weight(name+".scale", c)})
 	y = d.Node(name+".dense", "MatMul", []string{y, d.Weight(name+".weight", c, out)})
 	y = d.Node(name+".sum", "Add", []string{y, d.Weight(name+".bias", out)})
-	y = d.Node(name+".norm", "LayerNormalization", []string{y, d.Weight(name+".norm.scale", out), d.Weight(name+".norm.bias", out)})
-	y = d.Node(name+".flat", "Reshape", []string{d.Node(name+".relu", "Relu", []string{y}), d.Ints(name+".rows", -1, int64(out))})
+	y = d.Node(name+".norm", "LayerNormalization", []string{y, d.Weight(name+".norm.scale", out),
+		d.Weight(name+".norm.bias", out)})
+	y = d.Node(name+".flat", "Reshape", []string{d.Node(name+".relu", "Relu", []string{y}),
+		d.Ints(name+".rows", -1, int64(out))})
 	y = d.Node(name+".image", "Reshape", []string{y, d.Ints(name+".size", -1, 6, 6, int64(out))})
 	return sized{d.Node(name, "Transpose", []string{y}, "perm", []int64{0, 3, 1, 2}), out}
 }
@@ -107,7 +117,8 @@ func TestRewrittenRandomNetworksAlign(t *testing.T) {
 	count := 0
 	for shape := range uint64(40) {
 		for name, r := range rewrites {
-			for kind, m := range map[string]*onnxpb.ModelProto{"layers": randomNet(t, shape, 1), "image": randomImageNet(t, shape, 1)} {
+			for kind, m := range map[string]*onnxpb.ModelProto{"layers": randomNet(t, shape, 1),
+				"image": randomImageNet(t, shape, 1)} {
 				base := graphtest.Load(t, proto.Clone(m).(*onnxpb.ModelProto))
 				if why := rewrittenApart(t, base, m, r); why != "" {
 					t.Errorf("%s network %d, %s: %s", kind, shape, name, why)

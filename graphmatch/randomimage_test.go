@@ -20,7 +20,8 @@ type sized struct {
 
 // imagePieces are the pieces that random image networks are made of.
 var imagePieces = []func(d *graphtest.Builder, plan *rand.Rand, name string, live []sized, k int) sized{
-	convPiece, convPiece, groupedPiece, depthwisePiece, normPiece, normPiece, groupNormPiece, residualPiece, concatPiece, splitPiece, slicePiece,
+	convPiece, convPiece, groupedPiece, depthwisePiece, normPiece, normPiece, groupNormPiece, residualPiece,
+	concatPiece, splitPiece, slicePiece,
 	squeezePiece, poolPiece, unpoolPiece, slopePiece, shufflePiece, channelMeanPiece, scalePiece, transposedPiece,
 	weavePiece, viewPiece, fusedPiece, batchedPiece, lastPiece,
 }
@@ -49,7 +50,8 @@ func normPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k 
 	for i := range variance {
 		variance[i] = 0.5 + d.Rng.Float32()
 	}
-	return sized{d.Node(name, "BatchNormalization", []string{live[k].name, d.Weight(name+".weight", c), d.Weight(name+".bias", c),
+	return sized{d.Node(name, "BatchNormalization", []string{live[k].name, d.Weight(name+".weight", c),
+		d.Weight(name+".bias", c),
 		d.Weight(name+".mean", c), d.Tensor(name+".var", []int{c}, variance)}), c}
 }
 
@@ -58,7 +60,8 @@ func groupNormPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []size
 	if c%2 != 0 {
 		return live[k]
 	}
-	return sized{d.Node(name, "GroupNormalization", []string{live[k].name, d.Weight(name+".weight", c), d.Weight(name+".bias", c)}, "num_groups", 2), c}
+	return sized{d.Node(name, "GroupNormalization", []string{live[k].name, d.Weight(name+".weight", c),
+		d.Weight(name+".bias", c)}, "num_groups", 2), c}
 }
 
 func residualPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k int) sized {
@@ -72,7 +75,8 @@ func concatPiece(d *graphtest.Builder, plan *rand.Rand, name string, live []size
 	if live[k].channels+other.channels > 24 {
 		return live[k]
 	}
-	return sized{d.Node(name, "Concat", []string{live[k].name, other.name}, "axis", 1), live[k].channels + other.channels}
+	return sized{d.Node(name, "Concat", []string{live[k].name, other.name}, "axis", 1), live[k].channels +
+		other.channels}
 }
 
 // splitPiece multiplies the two halves of the channels.
@@ -95,7 +99,8 @@ func slicePiece(d *graphtest.Builder, plan *rand.Rand, name string, live []sized
 	}
 	from := plan.IntN(c - 1)
 	to := from + 1 + plan.IntN(c-from)
-	return sized{d.Node(name, "Slice", []string{live[k].name, d.Ints(name+".from", int64(from)), d.Ints(name+".to", int64(to)), d.Ints(name+".axes", 1)}), to - from}
+	return sized{d.Node(name, "Slice", []string{live[k].name, d.Ints(name+".from", int64(from)),
+		d.Ints(name+".to", int64(to)), d.Ints(name+".axes", 1)}), to - from}
 }
 
 // squeezePiece weighs channels by what is in them (squeeze and excitation).
@@ -108,7 +113,8 @@ func squeezePiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized,
 }
 
 func poolPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k int) sized {
-	return sized{d.Node(name, "MaxPool", []string{live[k].name}, "kernel_shape", []int64{3, 3}, "pads", []int64{1, 1, 1, 1}), live[k].channels}
+	return sized{d.Node(name, "MaxPool", []string{live[k].name}, "kernel_shape", []int64{3, 3}, "pads",
+		[]int64{1, 1, 1, 1}), live[k].channels}
 }
 
 // unpoolPiece puts the values of other channels where a pool found its maxima. The indices count positions
@@ -119,7 +125,8 @@ func unpoolPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, 
 	n := d.Model.Graph.Node[len(d.Model.Graph.Node)-1]
 	n.Output = append(n.Output, name+"_indices")
 	y := d.Conv(name+".conv", n.Output[0], c, c, 3, 1)
-	return sized{d.Node(name, "MaxUnpool", []string{y, name + "_indices"}, "kernel_shape", []int64{2, 2}, "strides", []int64{2, 2}), c}
+	return sized{d.Node(name, "MaxUnpool", []string{y, name + "_indices"}, "kernel_shape", []int64{2, 2}, "strides",
+		[]int64{2, 2}), c}
 }
 
 func slopePiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k int) sized {
@@ -151,7 +158,8 @@ func scalePiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k
 }
 
 func transposedPiece(d *graphtest.Builder, _ *rand.Rand, name string, live []sized, k int) sized {
-	return sized{d.Node(name, "ConvTranspose", []string{live[k].name, d.Weight(name+".weight", live[k].channels, 4, 1, 1), d.Weight(name+".bias", 4)}), 4}
+	return sized{d.Node(name, "ConvTranspose", []string{live[k].name,
+		d.Weight(name+".weight", live[k].channels, 4, 1, 1), d.Weight(name+".bias", 4)}), 4}
 }
 
 // RandomImageNet draws an image network of random pieces with a linear head.
@@ -177,8 +185,10 @@ func randomImageNet(t testing.TB, shape, seed uint64) *onnxpb.ModelProto {
 	for i, s := range live[1:] {
 		name := fmt.Sprintf("head%d", i)
 		y := d.Node(name+".flat", "Flatten", []string{s.name})
-		y = d.Node(name+".hidden", "Gemm", []string{y, d.Weight(name+".hidden.weight", 7, s.channels*36), d.Weight(name+".hidden.bias", 7)}, "transB", 1)
-		d.Output(d.Node(name, "MatMul", []string{d.Node(name+".relu", "Relu", []string{y}), d.Weight(name+".weight", 7, 3)}))
+		y = d.Node(name+".hidden", "Gemm", []string{y, d.Weight(name+".hidden.weight", 7, s.channels*36),
+			d.Weight(name+".hidden.bias", 7)}, "transB", 1)
+		d.Output(d.Node(name, "MatMul", []string{d.Node(name+".relu", "Relu", []string{y}),
+			d.Weight(name+".weight", 7, 3)}))
 	}
 	return d.Model
 }

@@ -22,7 +22,8 @@ import (
 // unknown length have length 2, others 4; lengths by file and name of the axis are exceptions.
 func realInputs(m *onnx.Model, file string) map[string]*network.Tensor {
 	lengths := map[string]map[string]int{
-		"094": {"batch_size": 1}, "107": {"sequence": 512, "batch": 1}, "109": {"samples": 4096}, "110": {"sequence": 512, "batch": 1},
+		"094": {"batch_size": 1}, "107": {"sequence": 512,
+			"batch": 1}, "109": {"samples": 4096}, "110": {"sequence": 512, "batch": 1},
 	}
 	stored := map[string]bool{}
 	for _, x := range m.Proto().GetGraph().GetInitializer() {
@@ -129,7 +130,8 @@ func TestReorderedRealFiles(t *testing.T) {
 		t.Logf("%s: %v", file, sizes)
 		m.Close()
 	}
-	fmt.Printf("real files: %d run with reordered units; %d have %d sets that may move, matching undoes all of it in %d\n", ran, moving, sets, restored)
+	fmt.Printf("real files: %d run with reordered units; %d have %d sets that may move, "+
+		"matching undoes all of it in %d\n", ran, moving, sets, restored)
 }
 
 // restores says why matching does not undo a random reordering exactly, "" when it does.
@@ -154,5 +156,6 @@ func restores(m *onnx.Model) string {
 	if i < 0 {
 		return ""
 	}
-	return fmt.Sprintf("layer %s is %s, cosine %.6f", p.Alignment.Layers[i].Name, p.Alignment.Layers[i].Status, p.After[1])
+	return fmt.Sprintf("layer %s is %s, cosine %.6f", p.Alignment.Layers[i].Name, p.Alignment.Layers[i].Status,
+		p.After[1])
 }

@@ -53,7 +53,8 @@ func TestRewrittenRealFilesAlign(t *testing.T) {
 			aligned++
 		}
 	}
-	fmt.Printf("real files: %d of %d with layers align with themselves after all of %d rewrites\n", aligned, weighted, len(rewrites))
+	fmt.Printf("real files: %d of %d with layers align with themselves after all of %d rewrites\n", aligned, weighted,
+		len(rewrites))
 }
 
 // rewrittenApart says how a model and its rewritten form fail to align, "" when all layers hold equal values.

@@ -45,7 +45,8 @@ var rewrites = map[string]rewrite{
 }
 
 func everything(t testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
-	for _, r := range []rewrite{otherOpset, splitGemm, transposeNodes, addNoise, deduplicate, shuffle, renameAll, listInputs} {
+	for _, r := range []rewrite{otherOpset, splitGemm, transposeNodes, addNoise, deduplicate, shuffle, renameAll,
+		listInputs} {
 		r(t, m, rng)
 	}
 }
@@ -106,7 +107,10 @@ func bodies(n *onnxpb.NodeProto) (list []*onnxpb.GraphProto) {
 // shuffle puts the nodes and initializers into a random order that is still topological.
 func shuffle(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	g := m.Graph
-	rng.Shuffle(len(g.Initializer), func(i, j int) { g.Initializer[i], g.Initializer[j] = g.Initializer[j], g.Initializer[i] })
+	rng.Shuffle(len(g.Initializer), func(i, j int) {
+		g.Initializer[i], g.Initializer[j] = g.Initializer[j],
+			g.Initializer[i]
+	})
 	made := map[string]bool{}
 	for _, n := range g.Node {
 		for _, out := range n.Output {
@@ -117,7 +121,10 @@ func shuffle(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	for len(left) > 0 {
 		var ready []int
 		for i, n := range left {
-			if !slices.ContainsFunc(namesRead(n), func(s string) bool { return made[s] && !slices.Contains(n.Output, s) }) {
+			if !slices.ContainsFunc(namesRead(n), func(s string) bool {
+				return made[s] &&
+					!slices.Contains(n.Output, s)
+			}) {
 				ready = append(ready, i)
 			}
 		}
@@ -145,8 +152,9 @@ func deduplicate(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 			first[key] = x.GetName()
 			return false
 		}
-		identities = append(identities, &onnxpb.NodeProto{Name: proto.String("Identity_" + x.GetName()), OpType: proto.String("Identity"),
-			Input: []string{keep}, Output: []string{x.GetName()}})
+		identities = append(identities, &onnxpb.NodeProto{Name: proto.String("Identity_" + x.GetName()),
+			OpType: proto.String("Identity"),
+			Input:  []string{keep}, Output: []string{x.GetName()}})
 		return true
 	})
 	m.Graph.Node = append(identities, m.Graph.Node...)
@@ -180,7 +188,8 @@ func toConstants(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 		}
 		name := x.GetName()
 		x.Name = nil
-		nodes = append(nodes, &onnxpb.NodeProto{OpType: proto.String("Constant"), Output: []string{name}, Attribute: []*onnxpb.AttributeProto{graphtest.Attr("value", x)}})
+		nodes = append(nodes, &onnxpb.NodeProto{OpType: proto.String("Constant"), Output: []string{name},
+			Attribute: []*onnxpb.AttributeProto{graphtest.Attr("value", x)}})
 	}
 	m.Graph.Initializer = kept
 	m.Graph.Node = append(nodes, m.Graph.Node...)
@@ -195,10 +204,12 @@ func addNoise(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 	var nodes []*onnxpb.NodeProto
 	for i, n := range m.Graph.Node {
 		for k, in := range n.Input {
-			if isFloat, stored := floats[in]; rng.IntN(3) > 0 || in == "" || stored && !isFloat || !stored && !calculating[n.GetOpType()] {
+			if isFloat, stored := floats[in]; rng.IntN(3) > 0 || in == "" || stored && !isFloat || !stored &&
+				!calculating[n.GetOpType()] {
 				continue
 			}
-			x := &onnxpb.NodeProto{OpType: proto.String([]string{"Identity", "Dropout", "Cast"}[rng.IntN(3)]), Input: []string{in}, Output: []string{fmt.Sprintf("noise_%d_%d", i, k)}}
+			x := &onnxpb.NodeProto{OpType: proto.String([]string{"Identity", "Dropout", "Cast"}[rng.IntN(3)]),
+				Input: []string{in}, Output: []string{fmt.Sprintf("noise_%d_%d", i, k)}}
 			if x.GetOpType() == "Cast" {
 				x.Attribute = []*onnxpb.AttributeProto{graphtest.Attr("to", int(onnx.Float32))}
 			}
@@ -211,7 +222,8 @@ func addNoise(_ testing.TB, m *onnxpb.ModelProto, rng *rand.Rand) {
 }
 
 // calculating operators read float data at every slot that is no initializer.
-var calculating = map[string]bool{"Conv": true, "Gemm": true, "MatMul": true, "Add": true, "Relu": true, "BatchNormalization": true, "GlobalAveragePool": true}
+var calculating = map[string]bool{"Conv": true, "Gemm": true, "MatMul": true, "Add": true, "Relu": true,
+	"BatchNormalization": true, "GlobalAveragePool": true}
 
 // splitGemm writes every Gemm as MatMul and Add with the weight stored the other way round.
 func splitGemm(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
@@ -225,7 +237,8 @@ func splitGemm(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 		if wholeNumber(n, "transB") != 0 {
 			n.Input[1] = addTransposed(t, m, weight)
 		}
-		sum := &onnxpb.NodeProto{Name: proto.String(n.GetName() + "_bias"), OpType: proto.String("Add"), Input: []string{n.Output[0] + "_product", ""}, Output: n.Output}
+		sum := &onnxpb.NodeProto{Name: proto.String(n.GetName() + "_bias"), OpType: proto.String("Add"),
+			Input: []string{n.Output[0] + "_product", ""}, Output: n.Output}
 		n.OpType, n.Attribute, n.Output = proto.String("MatMul"), nil, []string{sum.Input[0]}
 		nodes = append(nodes, n)
 		if len(n.Input) == 3 {
@@ -253,7 +266,8 @@ func transposeNodes(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	var nodes []*onnxpb.NodeProto
 	for _, n := range m.Graph.Node {
 		if weight := stored(m, n, 1); n.GetOpType() == "MatMul" && weight != nil {
-			turn := &onnxpb.NodeProto{OpType: proto.String("Transpose"), Input: []string{addTransposed(t, m, weight)}, Output: []string{n.Output[0] + "_turned"}}
+			turn := &onnxpb.NodeProto{OpType: proto.String("Transpose"), Input: []string{addTransposed(t, m, weight)},
+				Output: []string{n.Output[0] + "_turned"}}
 			n.Input[1] = turn.Output[0]
 			nodes = append(nodes, turn)
 		}
@@ -265,7 +279,8 @@ func transposeNodes(t testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 // stored is the float32 matrix that a node reads directly from an initializer, nil when it is none.
 func stored(m *onnxpb.ModelProto, n *onnxpb.NodeProto, slot int) *onnxpb.TensorProto {
 	for _, x := range m.Graph.Initializer {
-		if slot < len(n.Input) && x.GetName() == n.Input[slot] && len(x.Dims) == 2 && onnx.DataType(x.GetDataType()) == onnx.Float32 {
+		if slot < len(n.Input) && x.GetName() == n.Input[slot] && len(x.Dims) == 2 &&
+			onnx.DataType(x.GetDataType()) == onnx.Float32 {
 			return x
 		}
 	}
@@ -325,7 +340,8 @@ func contents(t testing.TB, a *Alignment) []string {
 }
 
 func TestRewritesLeaveAlignmentUnchanged(t *testing.T) {
-	for _, family := range []string{"resnet", "resnet_bn", "transformer", "transformer17", "mixed", "recurrent", "siamese"} {
+	for _, family := range []string{"resnet", "resnet_bn", "transformer", "transformer17", "mixed", "recurrent",
+		"siamese"} {
 		base := open(t, family+"_fresh")[0]
 		want := contents(t, align(t, base, graphtest.Load(t, readProto(t, family+"_tuned"))))
 		for name, rewrite := range rewrites {

@@ -15,7 +15,8 @@ import (
 // toFunction moves all nodes into a local function that is called once; initializers are handed in.
 func toFunction(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	g := m.Graph
-	f := &onnxpb.FunctionProto{Name: proto.String("Whole"), Domain: proto.String("local"), Node: g.Node, OpsetImport: m.OpsetImport}
+	f := &onnxpb.FunctionProto{Name: proto.String("Whole"), Domain: proto.String("local"), Node: g.Node,
+		OpsetImport: m.OpsetImport}
 	stored := map[string]bool{}
 	for _, x := range g.Initializer {
 		stored[x.GetName()] = true
@@ -37,13 +38,15 @@ func toFunction(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 // toBranch moves all nodes into a branch of an If whose other branch has no weights.
 func toBranch(_ testing.TB, m *onnxpb.ModelProto, _ *rand.Rand) {
 	g := m.Graph
-	then, other := &onnxpb.GraphProto{Name: proto.String("then"), Node: g.Node}, &onnxpb.GraphProto{Name: proto.String("else")}
+	then, other := &onnxpb.GraphProto{Name: proto.String("then"),
+		Node: g.Node}, &onnxpb.GraphProto{Name: proto.String("else")}
 	n := &onnxpb.NodeProto{Name: proto.String("choice"), OpType: proto.String("If"), Input: []string{"which"}}
 	for _, out := range g.Output {
 		name := out.GetName()
 		then.Output = append(then.Output, graphtest.FloatInfo(name))
 		other.Output = append(other.Output, graphtest.FloatInfo(name+"_other"))
-		other.Node = append(other.Node, &onnxpb.NodeProto{OpType: proto.String("RandomNormal"), Output: []string{name + "_other"},
+		other.Node = append(other.Node, &onnxpb.NodeProto{OpType: proto.String("RandomNormal"),
+			Output:    []string{name + "_other"},
 			Attribute: []*onnxpb.AttributeProto{graphtest.Attr("shape", []int64{1})}})
 		out.Name = proto.String(name + "_chosen")
 		n.Output = append(n.Output, out.GetName())
@@ -110,5 +113,6 @@ func storedInts(t testing.TB, m *onnxpb.ModelProto) map[string][]int64 {
 
 // intTensor is a vector of whole numbers.
 func intTensor(name string, values []int64) *onnxpb.TensorProto {
-	return &onnxpb.TensorProto{Name: proto.String(name), DataType: proto.Int32(int32(onnx.Int64)), Dims: []int64{int64(len(values))}, Int64Data: values}
+	return &onnxpb.TensorProto{Name: proto.String(name), DataType: proto.Int32(int32(onnx.Int64)),
+		Dims: []int64{int64(len(values))}, Int64Data: values}
 }

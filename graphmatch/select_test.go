@@ -45,7 +45,8 @@ func TestSelect(t *testing.T) {
 		{nil, nil, all},
 		{[]string{"conv*"}, nil, conv},
 		{[]string{"/conv*"}, nil, []string{"conv1"}},
-		{[]string{"conv1.weight"}, nil, []string{"conv1", "layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"}},
+		{[]string{"conv1.weight"}, nil, []string{"conv1", "layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1",
+			"layer2.1.conv1"}},
 		{[]string{"/conv1.weight"}, nil, []string{"conv1"}},
 		{[]string{"layer1"}, nil, below("layer1")},
 		{[]string{"layer1.0"}, nil, below("layer1.0")},
@@ -80,8 +81,9 @@ func TestSelectNodeNames(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"/layer1/layer1.0/conv1/Conv": "[layer1.0.conv1]",
 		"onnx::Conv_100":              "[conv1]",
-		"onnx::Conv_1[01]*":           "[conv1 layer1.0.conv1 layer1.0.conv2 layer1.1.conv1 layer1.1.conv2 layer2.0.conv1 layer2.0.conv2 layer2.0.shortcut.0 layer2.1.conv1 layer2.1.conv2]",
-		"fc.weight":                   "[fc]",
+		"onnx::Conv_1[01]*": "[conv1 layer1.0.conv1 layer1.0.conv2 layer1.1.conv1 layer1.1.conv2 layer2.0.conv1 " +
+			"layer2.0.conv2 layer2.0.shortcut.0 layer2.1.conv1 layer2.1.conv2]",
+		"fc.weight": "[fc]",
 	} {
 		s, err := a.Select([]string{pattern}, nil)
 		if err != nil {
@@ -155,7 +157,8 @@ func TestTable(t *testing.T) {
 		t.Fatalf("got %d matched, %d unmatched of %d", table.Matched, table.Unmatched, len(table.Layers))
 	}
 	w := table.Layers[2].Tensors[0]
-	if got := fmt.Sprint(w); got != "{weight [encoder.self_attn.in_proj_weight onnx::MatMul_170] [24 8] float32 [1 1] [false true]}" {
+	const want = "{weight [encoder.self_attn.in_proj_weight onnx::MatMul_170] [24 8] float32 [1 1] [false true]}"
+	if got := fmt.Sprint(w); got != want {
 		t.Errorf("got %s", got)
 	}
 }

@@ -17,7 +17,8 @@ func autoencoder(t *testing.T, seed uint64, shared bool) *graphtest.Builder {
 	if !shared {
 		v = d.Weight("second.weight", 4, 4)
 	}
-	y := d.Node("first/Add", "Add", []string{d.Node("first/MatMul", "MatMul", []string{x, w}), d.Weight("first.bias", 4)})
+	y := d.Node("first/Add", "Add", []string{d.Node("first/MatMul", "MatMul", []string{x, w}),
+		d.Weight("first.bias", 4)})
 	z := d.Node("second/MatMul", "MatMul", []string{y, v})
 	d.Output(d.Node("second/Add", "Add", []string{z, d.Weight("second.bias", 4)}))
 	return d
@@ -58,7 +59,8 @@ func TestEqualVectorsAreNotTied(t *testing.T) {
 		x := d.Input("x")
 		scale := d.Weight("bn1.weight", 4)
 		for _, n := range []string{"bn1", "bn2"} {
-			x = d.Node(n+"/BatchNormalization", "BatchNormalization", []string{x, scale, d.Weight(n+".bias", 4), d.Weight(n+".mean", 4), scale})
+			x = d.Node(n+"/BatchNormalization", "BatchNormalization",
+				[]string{x, scale, d.Weight(n+".bias", 4), d.Weight(n+".mean", 4), scale})
 		}
 		d.Output(x)
 		return d

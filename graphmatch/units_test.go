@@ -31,7 +31,7 @@ var units = map[string]string{
 	"pixel":      "[6]",               //
 	"resnext":    "[6 4 4 4 4]",       // two groups, before and behind
 	"senet":      "[6 3 5]",           //
-	"rotary":     "[8 8 8 8 12]",      // rotary positions fix the units within heads of queries and keys, which move whole
+	"rotary":     "[8 8 8 8 12]",      // positions fix the units within heads of queries and keys
 	"seq2seq":    "[4]",               // the decoder's units follow the encoder's
 	"shufflenet": "[6 2 4 2 4 2 2 4 4 10]",
 	"shufflev1":  "[2 2 2 2 2 2]",

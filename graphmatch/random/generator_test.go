@@ -67,7 +67,8 @@ func TestUint64IsTheFormula(t *testing.T) {
 
 // Sizes near 2^63 make rejections frequent: 2^64 mod (3 << 61) is 2^62, a quarter of all numbers.
 func TestIntNIsTheFormula(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 7, 10, 1000, 1 << 20, 1<<32 - 1, 1 << 32, 1<<32 + 1, 3 << 61, 1<<62 + 1, math.MaxInt64} {
+	for _, n := range []int{1, 2, 3, 7, 10, 1000, 1 << 20, 1<<32 - 1, 1 << 32, 1<<32 + 1, 3 << 61, 1<<62 + 1,
+		math.MaxInt64} {
 		g, r := random.New(5, uint64(n)), newReference(5, uint64(n))
 		for i := range 200 {
 			if got, want := g.IntN(n), r.below(uint64(n)); uint64(got) != want {
@@ -82,7 +83,8 @@ func TestSequencesStayTheSame(t *testing.T) {
 	g := random.New(1, 2)
 	got := fmt.Sprintf("%x %x %d %d %.17g %.12f %.12f %v",
 		g.Uint64(), g.Uint64(), g.IntN(10), g.IntN(1000), g.Float64(), g.Normal(), g.Normal(), g.Perm(8))
-	const want = "c4f5a58656eef510 9dcec3ad077dec6c 7 796 0.23427627067841239 -0.290097385278 0.733707767331 [3 5 7 0 6 2 4 1]"
+	const want = "c4f5a58656eef510 9dcec3ad077dec6c 7 796 0.23427627067841239 " +
+		"-0.290097385278 0.733707767331 [3 5 7 0 6 2 4 1]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -252,7 +254,8 @@ func TestNormalIsNormal(t *testing.T) {
 // Streams of one seed, and seeds of one stream, are uncorrelated.
 func TestStreamsAreIndependent(t *testing.T) {
 	for _, pair := range [][2]*random.Generator{
-		{random.New(1, 0), random.New(1, 1)}, {random.New(1, 0), random.New(2, 0)}, {random.New(0, 0), random.New(1, 1)},
+		{random.New(1, 0), random.New(1, 1)}, {random.New(1, 0), random.New(2, 0)},
+		{random.New(0, 0), random.New(1, 1)},
 	} {
 		sum := 0.0
 		for range samples {

@@ -43,8 +43,9 @@ func TestStoredNumbers(t *testing.T) {
 		"renamed": {func(d *graphtest.Builder) string {
 			return d.Node("id", "Identity", []string{d.Ints("shape", 3, 4)})
 		}, []int64{3, 4}, true},
-		"floats":   {func(d *graphtest.Builder) string { return d.Weight("w", 2) }, nil, false},
-		"too many": {func(d *graphtest.Builder) string { return d.Ints("shape", make([]int64, flow.MaxNumbers+1)...) }, nil, false},
+		"floats": {func(d *graphtest.Builder) string { return d.Weight("w", 2) }, nil, false},
+		"too many": {func(d *graphtest.Builder) string { return d.Ints("shape", make([]int64, flow.MaxNumbers+1)...) },
+			nil, false},
 		"computed": {func(d *graphtest.Builder) string { return d.Node("s", "Shape", []string{"x"}) }, nil, false},
 		"absent":   {func(*graphtest.Builder) string { return "" }, nil, false},
 	} {
@@ -68,7 +69,8 @@ func TestViewsOfWeights(t *testing.T) {
 		entry string
 	}{
 		"as it is": {func(_ *graphtest.Builder, w string) string { return w }, []int{3, 4}, "fc"},
-		"Identity": {func(d *graphtest.Builder, w string) string { return d.Node("v", "Identity", []string{w}) }, []int{3, 4}, "fc"},
+		"Identity": {func(d *graphtest.Builder, w string) string { return d.Node("v", "Identity", []string{w}) },
+			[]int{3, 4}, "fc"},
 		"Transpose": {func(d *graphtest.Builder, w string) string {
 			return d.Node("v", "Transpose", []string{w}, "perm", []int64{1, 0})
 		}, []int{4, 3}, "v"},
@@ -163,7 +165,8 @@ func TestBareParameters(t *testing.T) {
 			return d.Node("y", "Where", []string{c, d.Weight("a", 3), d.Weight("b", 3)})
 		},
 		"Sub value[2 3]; PRelu slope[3]": func(d *graphtest.Builder, x string) string {
-			return d.Node("y", "PRelu", []string{d.Node("s", "Sub", []string{d.Weight("p", 2, 3), x}), d.Weight("slope", 3)})
+			return d.Node("y", "PRelu", []string{d.Node("s", "Sub", []string{d.Weight("p", 2, 3), x}),
+				d.Weight("slope", 3)})
 		},
 	} {
 		if got := units(build); got != want {
@@ -179,7 +182,8 @@ func TestBareParameters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Model.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{Values: values, Indices: indices, Dims: []int64{2, 3}}}
+	d.Model.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{Values: values, Indices: indices,
+		Dims: []int64{2, 3}}}
 	d.Output(d.Node("y", "Mul", []string{d.Shaped("x", 2, 3), "w"}))
 	data, err := proto.Marshal(d.Model)
 	if err != nil {

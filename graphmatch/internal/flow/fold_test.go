@@ -25,7 +25,8 @@ func (n normedLayer) build(t testing.TB, norm bool) *onnx.Model {
 			variance[i] = 0.25 + float32(i)
 		}
 		v := d.Tensor("v", []int{n.width}, variance)
-		y = d.Node("norm", "BatchNormalization", []string{y, d.Weight("s", n.width), d.Weight("t", n.width), d.Weight("m", n.width), v})
+		y = d.Node("norm", "BatchNormalization", []string{y, d.Weight("s", n.width), d.Weight("t", n.width),
+			d.Weight("m", n.width), v})
 	}
 	d.Output(y)
 	return d.Load()
@@ -95,7 +96,8 @@ func foldedEdits(t *testing.T, m *onnx.Model, folded *flow.Unit, plain *onnx.Mod
 		if err := folded.Fold.Apply(p.Role, p.C.FileShape(), list); err != nil {
 			t.Fatal(err)
 		}
-		edits = append(edits, onnx.SetValues(alone.Param(p.Role).C.Tensor, func() ([]float64, error) { return list, nil }))
+		edits = append(edits, onnx.SetValues(alone.Param(p.Role).C.Tensor,
+			func() ([]float64, error) { return list, nil }))
 	}
 	return edits
 }

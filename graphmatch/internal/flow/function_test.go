@@ -18,7 +18,8 @@ import (
 // function's default where the call gives none.
 func calling(t testing.TB, call ...any) *onnx.Model {
 	d := graphtest.New(t, 1)
-	conv := &onnxpb.NodeProto{OpType: proto.String("Conv"), Name: proto.String("conv"), Input: []string{"in", "w"}, Output: []string{"y"}}
+	conv := &onnxpb.NodeProto{OpType: proto.String("Conv"), Name: proto.String("conv"), Input: []string{"in", "w"},
+		Output: []string{"y"}}
 	conv.Attribute = []*onnxpb.AttributeProto{{
 		Name: proto.String("group"), Type: onnxpb.AttributeProto_INT.Enum(), RefAttrName: proto.String("parts"),
 	}}
@@ -27,7 +28,8 @@ func calling(t testing.TB, call ...any) *onnx.Model {
 		Input: []string{"in", "w"}, Output: []string{"y"}, Node: []*onnxpb.NodeProto{conv},
 		AttributeProto: []*onnxpb.AttributeProto{graphtest.Attr("parts", 2)},
 	}}
-	d.Model.OpsetImport = append(d.Model.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("local"), Version: proto.Int64(1)})
+	d.Model.OpsetImport = append(d.Model.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("local"),
+		Version: proto.Int64(1)})
 	d.Output(d.Node("call", "Parts", []string{d.Shaped("x", 1, 4, 2, 2), d.Weight("w", 4, 1, 1, 1)}, call...))
 	d.Model.Graph.Node[0].Domain = proto.String("local")
 	return d.Load()
@@ -63,7 +65,8 @@ func TestNamesInBodies(t *testing.T) {
 	build := func(reads string) *onnx.Model {
 		d := graphtest.New(t, 1)
 		d.Linear("fc", d.Shaped("x", 2, 3), 3, 4)
-		d.Output(d.Node("choice", "If", []string{d.Input("which")}, "then_branch", branch("fc/Add_out"), "else_branch", branch(reads)))
+		d.Output(d.Node("choice", "If", []string{d.Input("which")}, "then_branch", branch("fc/Add_out"), "else_branch",
+			branch(reads)))
 		return d.Load()
 	}
 	if got := describe(read(t, build("fc/Add_out"))); got != "MatMul weight[3 4] bias[4]" {
@@ -95,7 +98,8 @@ func TestNames(t *testing.T) {
 	inner := &onnxpb.GraphProto{Name: proto.String("inner"), Node: []*onnxpb.NodeProto{
 		{OpType: proto.String("Relu"), Input: []string{"x"}, Output: []string{"deep"}}}}
 	outer := &onnxpb.GraphProto{Name: proto.String("outer"), Node: []*onnxpb.NodeProto{{OpType: proto.String("If"),
-		Input: []string{"which"}, Output: []string{"mid"}, Attribute: []*onnxpb.AttributeProto{graphtest.Attr("then_branch", inner)}}}}
+		Input: []string{"which"}, Output: []string{"mid"},
+		Attribute: []*onnxpb.AttributeProto{graphtest.Attr("then_branch", inner)}}}}
 	d := graphtest.New(t, 1)
 	d.Node("top", "If", []string{d.Input("x")}, "then_branch", outer)
 	d.Weight("w", 2)

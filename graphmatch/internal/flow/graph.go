@@ -167,7 +167,8 @@ func (b *builder) body(nodes []*onnxpb.NodeProto, s *scope) error {
 
 // node adds one node: a rename, a view of a constant, a function call or an operator.
 func (b *builder) node(p *onnxpb.NodeProto, s *scope) error {
-	n := &Node{Proto: p, Op: onnx.OpLabel(p), Opset: onnx.OpsetVersion(s.opsets, p.GetDomain()), where: s.where, call: s.call}
+	n := &Node{Proto: p, Op: onnx.OpLabel(p), Opset: onnx.OpsetVersion(s.opsets, p.GetDomain()), where: s.where,
+		call: s.call}
 	for _, name := range p.GetInput() {
 		v, known := s.find(name)
 		if !known && name != "" {

@@ -15,7 +15,8 @@ var sideInputs = map[string][]int{
 	"MaxUnpool":         {2}, "NonMaxSuppression": {2, 3, 4}, "AffineGrid": {1}, "LSTM": {4}, "GRU": {4}, "RNN": {4},
 	"QuantizeLinear": {1, 2}, "DequantizeLinear": {1, 2}, "BlackmanWindow": {0}, "HannWindow": {0},
 	"HammingWindow": {0},
-	"QLinearConv":   {1, 2, 4, 5, 6, 7}, "QLinearMatMul": {1, 2, 4, 5, 6, 7}, "DFT": {1, 2}, "STFT": {1, 3}, "Loop": {0},
+	"QLinearConv":   {1, 2, 4, 5, 6, 7}, "QLinearMatMul": {1, 2, 4, 5, 6, 7}, "DFT": {1, 2}, "STFT": {1, 3},
+	"Loop": {0},
 }
 
 // carriesData tells whether data of the network flows into an input slot.

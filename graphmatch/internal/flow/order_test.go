@@ -25,7 +25,8 @@ func randomNodes(g *random.Generator, count int) []*onnxpb.NodeProto {
 				n.Input = append(n.Input, from)
 				continue
 			}
-			body := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{{OpType: proto.String("Op"), Input: []string{from}, Output: []string{"inner"}}}}
+			body := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{{OpType: proto.String("Op"), Input: []string{from},
+				Output: []string{"inner"}}}}
 			n.Attribute = append(n.Attribute, &onnxpb.AttributeProto{Name: proto.String("body"), G: body})
 		}
 		nodes = append(nodes, n)
@@ -77,7 +78,8 @@ func TestInOrderWithCycle(t *testing.T) {
 		return &onnxpb.NodeProto{OpType: proto.String("Op"), Input: in, Output: []string{out}}
 	}
 	var names []string
-	for _, n := range inOrder([]*onnxpb.NodeProto{node("d", "c"), node("b", "c"), node("c", "b"), node("a", "x"), node("e", "a")}) {
+	for _, n := range inOrder([]*onnxpb.NodeProto{node("d", "c"), node("b", "c"), node("c", "b"), node("a", "x"),
+		node("e", "a")}) {
 		names = append(names, n.Output[0])
 	}
 	if !slices.Equal(names, []string{"a", "e"}) {

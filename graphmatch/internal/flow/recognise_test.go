@@ -55,12 +55,14 @@ var decompositions = map[string]map[string]func(d *graphtest.Builder, x string) 
 	"LayerNormalization": {
 		"PyTorch": func(d *graphtest.Builder, x string) string {
 			c := centred(d, "diff", x)
-			y := d.Node("div", "Div", []string{c, deviation(d, d.Node("square", "Pow", []string{c, number(d, "two", 2)}))})
+			y := d.Node("div", "Div", []string{c, deviation(d,
+				d.Node("square", "Pow", []string{c, number(d, "two", 2)}))})
 			return d.Node("shift", "Add", []string{d.Node("scaled", "Mul", []string{y, "scale"}), "bias"})
 		},
 		"centred twice": func(d *graphtest.Builder, x string) string {
 			c := centred(d, "again", x)
-			y := d.Node("div", "Div", []string{centred(d, "diff", x), deviation(d, d.Node("square", "Mul", []string{c, c}))})
+			y := d.Node("div", "Div", []string{centred(d, "diff", x),
+				deviation(d, d.Node("square", "Mul", []string{c, c}))})
 			return d.Node("shift", "Add", []string{"bias", d.Node("scaled", "Mul", []string{"scale", y})})
 		},
 		"Keras": func(d *graphtest.Builder, x string) string {
@@ -205,7 +207,8 @@ func TestAlmostNormalisations(t *testing.T) {
 		"mean of something else": func(d *graphtest.Builder, x string) string {
 			mean := d.Node("mean", "ReduceMax", []string{x}, "axes", []int64{-1})
 			c := d.Node("diff", "Sub", []string{x, mean})
-			y := d.Node("div", "Div", []string{x, d.Node("root", "Sqrt", []string{d.Node("sq", "Mul", []string{c, c})})})
+			y := d.Node("div", "Div", []string{x, d.Node("root", "Sqrt",
+				[]string{d.Node("sq", "Mul", []string{c, c})})})
 			return d.Node("shift", "Add", []string{d.Node("scaled", "Mul", []string{y, "scale"}), "bias"})
 		},
 		"no square": func(d *graphtest.Builder, x string) string {

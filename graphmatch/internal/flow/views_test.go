@@ -252,7 +252,8 @@ func TestElements(t *testing.T) {
 	for _, test := range []struct {
 		shape []int
 		want  int
-	}{{nil, 1}, {[]int{2, 3}, 6}, {[]int{0}, 0}, {[]int{-1, -2}, 0}, {[]int{1 << 40, 1 << 40}, 0}, {[]int{1 << 61, 2}, 1 << 62}} {
+	}{{nil, 1}, {[]int{2, 3}, 6}, {[]int{0}, 0}, {[]int{-1, -2}, 0}, {[]int{1 << 40, 1 << 40}, 0}, {[]int{1 << 61, 2},
+		1 << 62}} {
 		if got := (&Constant{Shape: test.shape}).Elements(); got != test.want {
 			t.Errorf("%v: %d, want %d", test.shape, got, test.want)
 		}

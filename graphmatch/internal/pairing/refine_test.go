@@ -87,7 +87,8 @@ func isomorphic(a, b drawn) bool {
 			return true
 		}
 		for k := range b.ops {
-			if slices.Contains(to, k) || a.ops[i] != b.ops[k] || a.ordered[i] != b.ordered[k] || !sameInputs(a, b, i, k, to) {
+			if slices.Contains(to, k) || a.ops[i] != b.ops[k] || a.ordered[i] != b.ordered[k] ||
+				!sameInputs(a, b, i, k, to) {
 				continue
 			}
 			to = append(to, k)

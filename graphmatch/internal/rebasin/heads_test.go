@@ -119,7 +119,8 @@ func TestPositions(t *testing.T) {
 		stride = repeat * (1 + g.IntN(2))
 		length := before + n*stride + g.IntN(3)
 		order := g.Perm(n)
-		got := positions(length, []symmetry.Span{{Set: 0, Start: before, N: n, Repeat: repeat, Stride: stride}}, [][]int{order})
+		got := positions(length, []symmetry.Span{{Set: 0, Start: before, N: n, Repeat: repeat, Stride: stride}},
+			[][]int{order})
 		want := Identity(length)
 		for p := range length {
 			unit, inside := (p-before)/stride, (p-before)%stride

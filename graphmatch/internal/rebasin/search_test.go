@@ -105,7 +105,8 @@ func TestSearchEndsAtAnOptimum(t *testing.T) {
 			for range 60 {
 				m.Order[set] = g.Perm(len(order))
 				if m.Cosine() > best+1e-5 {
-					t.Errorf("seed %d: set %d in order %v has cosine %v, found %v", seed, set, m.Order[set], m.Cosine(), best)
+					t.Errorf("seed %d: set %d in order %v has cosine %v, found %v", seed, set, m.Order[set], m.Cosine(),
+						best)
 				}
 			}
 			m.Order[set] = found
@@ -156,7 +157,8 @@ func TestSharedTensors(t *testing.T) {
 		d := graphtest.New(t, 3)
 		x, bias := d.Shaped("x", 2, 3), d.Weight("bias", 4)
 		layer := func(name string) string {
-			return d.Node(name, "Add", []string{d.Node(name+".m", "MatMul", []string{x, d.Weight(name+".weight", 3, 4)}), bias})
+			return d.Node(name, "Add", []string{d.Node(name+".m", "MatMul",
+				[]string{x, d.Weight(name+".weight", 3, 4)}), bias})
 		}
 		a, b := layer("a"), layer("b")
 		if summed {

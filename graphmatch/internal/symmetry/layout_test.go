@@ -93,7 +93,8 @@ func TestPieces(t *testing.T) {
 			return linear(d, y, 7)
 		}, "[3 4]"},
 		"Concat with an input": {func(d *graphtest.Builder) string {
-			y := d.Node("cat", "Concat", []string{hidden(d, "a", 2, 3), d.Shaped("z", 2, 2), hidden(d, "b", 2, 4)}, "axis", -1)
+			y := d.Node("cat", "Concat", []string{hidden(d, "a", 2, 3), d.Shaped("z", 2, 2), hidden(d, "b", 2, 4)},
+				"axis", -1)
 			return linear(d, y, 9)
 		}, "[3 4]"},
 		"Concat of samples": {func(d *graphtest.Builder) string {
@@ -121,7 +122,8 @@ func TestPieces(t *testing.T) {
 		}, "[3 2]"}, // the first unit is alone
 		"Slice with negative bounds": {func(d *graphtest.Builder) string {
 			h := hidden(d, "a", 2, 6)
-			return linear(d, d.Node("cut", "Slice", []string{h, d.Ints("s", -2), d.Ints("e", 1<<40), d.Ints("a", -1)}), 2)
+			return linear(d, d.Node("cut", "Slice", []string{h, d.Ints("s", -2), d.Ints("e", 1<<40), d.Ints("a", -1)}),
+				2)
 		}, "[4 2]"},
 		"Slice of every second": {func(d *graphtest.Builder) string {
 			h := hidden(d, "a", 2, 6)
@@ -168,7 +170,8 @@ func splitInto(d *graphtest.Builder, h string, axis int, names ...string) []stri
 // Channels of groups stay in their groups.
 func TestGroups(t *testing.T) {
 	grouped := func(d *graphtest.Builder, x string, in, out, groups int) string {
-		return d.Node("grouped", "Conv", []string{x, d.Weight("g", out, in/groups, 1, 1), d.Weight("gb", out)}, "group", groups)
+		return d.Node("grouped", "Conv", []string{x, d.Weight("g", out, in/groups, 1, 1), d.Weight("gb", out)}, "group",
+			groups)
 	}
 	checkMoved(t, map[string]moved{
 		"convolution": {func(d *graphtest.Builder) string {
@@ -250,7 +253,8 @@ func TestRecurrent(t *testing.T) {
 	for op, gates := range map[string]int{"LSTM": 4, "GRU": 3, "RNN": 1} {
 		for _, directions := range []int{1, 2} {
 			cell := func(d *graphtest.Builder) string {
-				in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", directions, gates*5, 4), d.Weight("R", directions, gates*5, 5),
+				in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", directions, gates*5, 4),
+					d.Weight("R", directions, gates*5, 5),
 					d.Weight("B", directions, 2*gates*5)}
 				y := d.Node("cell", op, in, "hidden_size", 5, "direction", direction[directions])
 				y = d.Node("turn", "Transpose", []string{y}, "perm", []int64{0, 2, 1, 3})

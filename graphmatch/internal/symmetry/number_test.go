@@ -79,8 +79,10 @@ func TestArithmeticIsSound(t *testing.T) {
 func TestNumbersAreBounded(t *testing.T) {
 	most := exactly(maxNumber)
 	for name, x := range map[string]number{
-		"sum": most.plus(exactly(1)), "difference": exactly(-maxNumber).minus(exactly(1)), "product": most.times(exactly(2)),
-		"factor": number{factor: maxNumber}.times(exactly(2)), "both": number{factor: maxNumber}.times(number{factor: 2}),
+		"sum": most.plus(exactly(1)), "difference": exactly(-maxNumber).minus(exactly(1)),
+		"product":          most.times(exactly(2)),
+		"factor":           number{factor: maxNumber}.times(exactly(2)),
+		"both":             number{factor: maxNumber}.times(number{factor: 2}),
 		"division by zero": most.dividedBy(exactly(0)), "negative": exactly(-3).dividedBy(exactly(2)),
 	} {
 		if x != unknownNumber() {
@@ -100,7 +102,8 @@ func shapeGraph(t *testing.T, nodes []*onnxpb.NodeProto, stored map[string][]int
 		{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 3}},
 		{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 8}},
 	}
-	x := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)), Shape: &onnxpb.TensorShapeProto{Dim: dims}}
+	x := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32)),
+		Shape: &onnxpb.TensorShapeProto{Dim: dims}}
 	g := &onnxpb.GraphProto{Name: proto.String("g"), Node: nodes, Input: []*onnxpb.ValueInfoProto{{
 		Name: proto.String("x"), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: x}}}}}
 	for name, list := range stored {
@@ -111,7 +114,8 @@ func shapeGraph(t *testing.T, nodes []*onnxpb.NodeProto, stored map[string][]int
 		g.Initializer = append(g.Initializer, c)
 	}
 	last := nodes[len(nodes)-1].Output[0]
-	g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("ConstantOfShape"), Input: []string{last}, Output: []string{"y"}})
+	g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("ConstantOfShape"), Input: []string{last},
+		Output: []string{"y"}})
 	g.Output = []*onnxpb.ValueInfoProto{{Name: proto.String("y"), Type: g.Input[0].Type}}
 	data, err := proto.Marshal(&onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: g,
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)}}})
@@ -138,7 +142,8 @@ func op(name, kind string, in ...string) *onnxpb.NodeProto {
 
 // Numbers that a graph computes from a shape are known as far as they are certain.
 func TestShapeArithmetic(t *testing.T) {
-	stored := map[string][]int64{"zero": {0}, "one": {1}, "two": {2}, "minus": {-1}, "end": {1 << 62}, "pair": {2, 1}, "low": {-1 << 62}}
+	stored := map[string][]int64{"zero": {0}, "one": {1}, "two": {2}, "minus": {-1}, "end": {1 << 62}, "pair": {2, 1},
+		"low": {-1 << 62}}
 	shape := op("shape", "Shape", "x")
 	for name, test := range map[string]struct {
 		nodes []*onnxpb.NodeProto
@@ -156,7 +161,8 @@ func TestShapeArithmetic(t *testing.T) {
 			"[1*a 3 8]"},
 		"sum":    {[]*onnxpb.NodeProto{shape, op("y", "Add", "shape", "one")}, "[? 4 9]"},
 		"modulo": {[]*onnxpb.NodeProto{shape, op("y", "Mod", "shape", "two")}, "[? 1 0]"},
-		"where":  {[]*onnxpb.NodeProto{shape, op("c", "Equal", "shape", "one"), op("y", "Where", "c", "shape", "shape")}, "[? ? ?]"},
+		"where": {[]*onnxpb.NodeProto{shape, op("c", "Equal", "shape", "one"),
+			op("y", "Where", "c", "shape", "shape")}, "[? ? ?]"},
 		"shape of a shape": {[]*onnxpb.NodeProto{shape, op("c", "Concat", "shape", "two"), op("y", "Shape", "c")},
 			"[4]"},
 		"reversed": {[]*onnxpb.NodeProto{shape, op("y", "Slice", "shape", "minus", "low", "zero", "minus")}, "nothing"},

@@ -37,7 +37,8 @@ func TestOperatorsThatFixTheOrder(t *testing.T) {
 			return d.Node("op", "CumSum", []string{h, d.Scalar("axis", 1)})
 		}, nil),
 		"reversing Slice": dense(false, func(d *graphtest.Builder, h string) string {
-			return d.Node("op", "Slice", []string{h, d.Ints("s", -1), d.Ints("e", -1<<40), d.Ints("a", 1), d.Ints("st", -1)})
+			return d.Node("op", "Slice", []string{h, d.Ints("s", -1), d.Ints("e", -1<<40), d.Ints("a", 1),
+				d.Ints("st", -1)})
 		}, nil),
 		"Gather of units": dense(false, func(d *graphtest.Builder, h string) string {
 			return d.Node("op", "Gather", []string{h, d.Ints("which", 5, 4, 3, 2, 1, 0)}, "axis", 1)
@@ -150,7 +151,8 @@ func TestNormalisations(t *testing.T) {
 
 // Pools, means and sums: what runs over the units does not depend on their order.
 func TestReductions(t *testing.T) {
-	for _, op := range []string{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"} {
+	for _, op := range []string{"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2",
+		"ReduceSumSquare"} {
 		over := func(axis int64, keep int) func(d *graphtest.Builder, h string) string {
 			return func(d *graphtest.Builder, h string) string {
 				y := d.Node("op", op, []string{h, d.Ints("axes", axis)}, "keepdims", keep)
@@ -201,7 +203,8 @@ func TestConvolutions(t *testing.T) {
 		"ConvTranspose before": {
 			size: units, free: true, count: map[string]int{"w1": 1, "b": 0, "w2": 1},
 			build: func(d *graphtest.Builder) {
-				h := d.Node("first", "ConvTranspose", []string{d.Shaped("x", 1, 3, 4, 4), d.Weight("w1", 3, units, 2, 2),
+				h := d.Node("first", "ConvTranspose", []string{d.Shaped("x", 1, 3, 4, 4),
+					d.Weight("w1", 3, units, 2, 2),
 					d.Weight("b", units)}, "strides", []int64{2, 2})
 				d.Output(d.Node("last", "Conv", []string{h, d.Weight("w2", 4, units, 1, 1)}))
 			},
@@ -216,7 +219,8 @@ func TestConvolutions(t *testing.T) {
 		"Gemm, all ways": {
 			size: units, free: true, count: map[string]int{"w1": 0, "b1": 0, "w2": 0},
 			build: func(d *graphtest.Builder) {
-				h := d.Node("first", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w1", units, 3), d.Weight("b1", units)},
+				h := d.Node("first", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w1", units, 3),
+					d.Weight("b1", units)},
 					"transB", 1)
 				d.Output(d.Node("last", "Gemm", []string{h, d.Weight("w2", units, 4)}))
 			},

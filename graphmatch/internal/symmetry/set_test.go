@@ -34,7 +34,8 @@ func TestSetJoin(t *testing.T) {
 			}
 			a.join(b)
 			if a.root().frozen != test.frozen || b.root().frozen != test.frozen {
-				t.Errorf("%s, swapped %v: frozen %v and %v, want %v", name, swap, a.root().frozen, b.root().frozen, test.frozen)
+				t.Errorf("%s, swapped %v: frozen %v and %v, want %v", name, swap, a.root().frozen, b.root().frozen,
+					test.frozen)
 			}
 			if !test.frozen && a.root() != b.root() {
 				t.Errorf("%s, swapped %v: not one set", name, swap)
@@ -42,7 +43,8 @@ func TestSetJoin(t *testing.T) {
 			if !test.frozen && !slices.Equal(sizes(a.leaves()), test.leaves) {
 				t.Errorf("%s, swapped %v: leaves %v, want %v", name, swap, sizes(a.leaves()), test.leaves)
 			}
-			if test.frozen && slices.ContainsFunc(append(a.leaves(), b.leaves()...), func(h *Set) bool { return !h.frozen }) {
+			if test.frozen && slices.ContainsFunc(append(a.leaves(), b.leaves()...),
+				func(h *Set) bool { return !h.frozen }) {
 				t.Errorf("%s, swapped %v: a leaf of a frozen set is free", name, swap)
 			}
 		}
@@ -72,7 +74,8 @@ func TestAxisCutOut(t *testing.T) {
 	a, b := &Set{Size: 4}, &Set{Size: 6}
 	whole := axis{size: 12, segments: []segment{{set: a, repeat: 1}, {fixed: 2}, {set: b, repeat: 1}}}
 	part, ok := whole.cutOut(4, 5)
-	if !ok || part.extent() != 5 || len(part.segments) != 2 || part.segments[0].fixed != 2 || !slices.Equal(sizes(b.leaves()), []int{3, 3}) {
+	if !ok || part.extent() != 5 || len(part.segments) != 2 || part.segments[0].fixed != 2 ||
+		!slices.Equal(sizes(b.leaves()), []int{3, 3}) {
 		t.Errorf("got %+v, %v; leaves %v", part, ok, sizes(b.leaves()))
 	}
 	if len(a.parts) != 0 {

@@ -15,10 +15,12 @@ func TestTokens(t *testing.T) {
 			return linear(d, d.Node("cat", "Concat", []string{token, h}, "axis", 1), 5)
 		}, "[5]"},
 		"class token as it is": {func(d *graphtest.Builder) string {
-			return linear(d, d.Node("cat", "Concat", []string{d.Weight("token", 1, 5), hidden(d, "a", 3, 5)}, "axis", 0), 5)
+			return linear(d, d.Node("cat", "Concat", []string{d.Weight("token", 1, 5), hidden(d, "a", 3, 5)}, "axis",
+				0), 5)
 		}, "[5]"},
 		"a token behind the units": {func(d *graphtest.Builder) string {
-			return linear(d, d.Node("cat", "Concat", []string{hidden(d, "a", 3, 5), d.Weight("token", 3, 2)}, "axis", 1), 7)
+			return linear(d, d.Node("cat", "Concat", []string{hidden(d, "a", 3, 5), d.Weight("token", 3, 2)}, "axis",
+				1), 7)
 		}, "[5]"},
 		"positions": {func(d *graphtest.Builder) string {
 			y := d.Node("sum", "Add", []string{hidden(d, "a", 3, 5), d.Weight("positions", 3, 5)})
@@ -46,7 +48,8 @@ func TestInitialStates(t *testing.T) {
 			return lstm(d, d.Weight("h", 1, 2, 5), d.Weight("c", 1, 2, 5))
 		}, "[5]"},
 		"zeros": {func(d *graphtest.Builder) string {
-			return lstm(d, d.Tensor("h", []int{1, 2, 5}, make([]float32, 10)), d.Node("c", "ConstantOfShape", []string{d.Ints("s", 1, 2, 5)}))
+			return lstm(d, d.Tensor("h", []int{1, 2, 5}, make([]float32, 10)),
+				d.Node("c", "ConstantOfShape", []string{d.Ints("s", 1, 2, 5)}))
 		}, "[5]"},
 		"from layers": {func(d *graphtest.Builder) string {
 			return lstm(d, state(d, "h"), state(d, "c"))
@@ -55,13 +58,15 @@ func TestInitialStates(t *testing.T) {
 			return lstm(d, d.Shaped("h", 1, 2, 5), state(d, "c"))
 		}, "[]"},
 		"peepholes": {func(d *graphtest.Builder) string {
-			in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", 1, 20, 4), d.Weight("R", 1, 20, 5), d.Weight("B", 1, 40), "", "", "",
+			in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", 1, 20, 4), d.Weight("R", 1, 20, 5),
+				d.Weight("B", 1, 40), "", "", "",
 				d.Weight("P", 1, 15)}
 			y := d.Node("cell", "LSTM", in, "hidden_size", 5)
 			return linear(d, d.Node("flat", "Reshape", []string{y, d.Ints("to", 6, 5)}), 5)
 		}, "[5]"},
 		"a bias that is data": {func(d *graphtest.Builder) string {
-			in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", 1, 20, 4), d.Weight("R", 1, 20, 5), d.Shaped("B", 1, 40)}
+			in := []string{d.Shaped("x", 3, 2, 4), d.Weight("W", 1, 20, 4), d.Weight("R", 1, 20, 5),
+				d.Shaped("B", 1, 40)}
 			y := d.Node("cell", "LSTM", in, "hidden_size", 5)
 			return linear(d, d.Node("flat", "Reshape", []string{y, d.Ints("to", 6, 5)}), 5)
 		}, "[]"},
@@ -76,7 +81,8 @@ func TestWhatCannotBeReordered(t *testing.T) {
 			return d.Conv("out", d.Node("conv", "Conv", in), 4, 2, 1, 1)
 		}, "[]"},
 		"a Gemm's sum with data": {func(d *graphtest.Builder) string {
-			return linear(d, d.Node("fc", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w", 3, 4), d.Shaped("c", 2, 4)}), 4)
+			return linear(d, d.Node("fc", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w", 3, 4),
+				d.Shaped("c", 2, 4)}), 4)
 		}, "[]"},
 		"a Gemm's sum with a layer": {func(d *graphtest.Builder) string {
 			in := []string{d.Shaped("x", 2, 3), d.Weight("w", 3, 4), hidden(d, "c", 2, 4)}
@@ -96,7 +102,8 @@ func TestWhatCannotBeReordered(t *testing.T) {
 			w, x := d.Weight("w", 4, 3), d.Shaped("x", 2, 3)
 			layer := func(name string) string {
 				v := d.Node(name+".view", "Transpose", []string{w}, "perm", []int64{1, 0})
-				return d.Node(name+".out", "MatMul", []string{d.Node(name, "MatMul", []string{x, v}), d.Weight(name+".w", 4, 2)})
+				return d.Node(name+".out", "MatMul", []string{d.Node(name, "MatMul", []string{x, v}),
+					d.Weight(name+".w", 4, 2)})
 			}
 			return d.Node("sum", "Add", []string{layer("a"), layer("b")})
 		}, "[4 4]"},
@@ -114,7 +121,8 @@ func TestUnknownShapes(t *testing.T) {
 		}, "[6]"},
 		"heads of an array": {func(d *graphtest.Builder) string {
 			y := d.Node("heads", "Reshape", []string{layer(d, d.Input("x")), d.Ints("to", -1, 2, 3)})
-			return linear(d, d.Node("back", "Reshape", []string{d.Node("relu", "Relu", []string{y}), d.Ints("flat", -1, 6)}), 6)
+			return linear(d, d.Node("back", "Reshape", []string{d.Node("relu", "Relu", []string{y}),
+				d.Ints("flat", -1, 6)}), 6)
 		}, "[6]"},
 		"another width": {func(d *graphtest.Builder) string {
 			return linear(d, d.Node("rows", "Reshape", []string{layer(d, d.Input("x")), d.Ints("to", -1, 4)}), 4)
@@ -125,7 +133,8 @@ func TestUnknownShapes(t *testing.T) {
 		}, "[6]"},
 		"reduced": {func(d *graphtest.Builder) string {
 			y := layer(d, d.Input("x"))
-			return linear(d, d.Node("sub", "Sub", []string{y, d.Node("mean", "ReduceMean", []string{y, d.Ints("axes", -1)})}), 6)
+			return linear(d, d.Node("sub", "Sub", []string{y,
+				d.Node("mean", "ReduceMean", []string{y, d.Ints("axes", -1)})}), 6)
 		}, "[6]"},
 		"reduced, the axis dropped": {func(d *graphtest.Builder) string {
 			y := layer(d, d.Input("x"))
@@ -141,7 +150,8 @@ func TestUnknownShapes(t *testing.T) {
 		}, "[]"},
 		"rows merged": {func(d *graphtest.Builder) string {
 			y := d.Node("flat", "Reshape", []string{layer(d, d.Shaped("x", 2, 3)), d.Ints("to", 12)})
-			return d.Node("out", "MatMul", []string{d.Node("row", "Unsqueeze", []string{y, d.Ints("at", 0)}), d.Weight("v", 12, 2)})
+			return d.Node("out", "MatMul", []string{d.Node("row", "Unsqueeze", []string{y, d.Ints("at", 0)}),
+				d.Weight("v", 12, 2)})
 		}, "[]"}, // free, but followed only behind other units
 		"units in front and behind": {func(d *graphtest.Builder) string {
 			front := d.Node("turn", "Transpose", []string{hidden(d, "a", 3, 4)}, "perm", []int64{1, 0})
