@@ -165,7 +165,8 @@ func (c *correlator) observations(o *observer, j int) (int, error) {
 	if c.size != 0 && size != c.size {
 		return 0, advice.Errorf(graphmatch.ErrAlign,
 			"export both with a symbolic batch axis, or match with --permute weights",
-			"activations cannot be matched: %s computes %d samples at once, the base %d", c.alignment.Models[j].Path(), size, c.size)
+			"activations cannot be matched: %s computes %d samples at once, the base %d",
+			c.alignment.Models[j].Path(), size, c.size)
 	}
 	c.size = size
 	batches := max(1, o.forward.data.Len()/size)

@@ -66,7 +66,7 @@ func functionLabel(f *onnxpb.FunctionProto) string {
 	return s
 }
 
-// ErrSkipSubgraphs, returned by the function given to Walk, leaves out the
+// ErrSkipSubgraphs is returned by a function given to Walk to leave out the
 // subgraphs in the attributes of the node just visited.
 var ErrSkipSubgraphs = errors.New("skip subgraphs")
 

@@ -6,5 +6,7 @@
 // out have empty data fields.
 package onnxpb
 
-//go:generate -command compile protoc --proto_path=softmerge=../.. --go_out=../..
+// .ci/protoc asks for the compiler's version and takes the plugin for Go of go.mod, so that CI can generate again and
+// compare.
+//go:generate -command compile ../../.ci/protoc --proto_path=softmerge=../.. --go_out=../..
 //go:generate compile --go_opt=module=github.com/softmerge/softmerge softmerge/onnx/onnxpb/onnx.proto

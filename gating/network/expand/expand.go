@@ -7,7 +7,7 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// An expansion lowers a node whose work is other nodes: control flow,
+// Expansion lowers a node whose work is other nodes: control flow,
 // sequences, attention. It binds the node's outputs itself.
 type Expansion func(c *Call) error
 

@@ -115,8 +115,8 @@ func TestHeadsAgainstBruteForce(t *testing.T) {
 func TestPositions(t *testing.T) {
 	for seed := range uint64(300) {
 		g := random.New(seed, 2)
-		before, n, repeat, stride := g.IntN(3), 1+g.IntN(4), 1+g.IntN(3), 1
-		stride = repeat * (1 + g.IntN(2))
+		before, n, repeat := g.IntN(3), 1+g.IntN(4), 1+g.IntN(3)
+		stride := repeat * (1 + g.IntN(2))
 		length := before + n*stride + g.IntN(3)
 		order := g.Perm(n)
 		got := positions(length, []symmetry.Span{{Set: 0, Start: before, N: n, Repeat: repeat, Stride: stride}},

@@ -25,12 +25,14 @@ type Inspection struct {
 	Parameters int              `json:"parameters"` // elements of all layers' tensors
 }
 
+// Value is an input or output of the graph.
 type Value struct {
 	Name  string `json:"name"`
 	Type  string `json:"dtype"`
 	Shape []any  `json:"shape"` // numbers, and names of symbolic axes
 }
 
+// Layer is one layer and its tensors.
 type Layer struct {
 	Name    string                   `json:"name"`
 	Op      string                   `json:"op"`
