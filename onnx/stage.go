@@ -155,9 +155,6 @@ func (s *stage) commit() error {
 // been moved.
 func (s *stage) move(name, aside string) error {
 	final := s.final(name)
-	if err := s.makeFolder(filepath.Dir(final)); err != nil {
-		return err
-	}
 	last := name == s.names[len(s.names)-1]
 	if _, err := os.Lstat(final); err == nil {
 		if err := s.allow(final); err != nil {
@@ -174,21 +171,6 @@ func (s *stage) move(name, aside string) error {
 		return err
 	}
 	s.undo = append(s.undo, func() error { return os.Remove(final) })
-	return nil
-}
-
-// makeFolder makes the folders a data file's location names.
-func (s *stage) makeFolder(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	if err := s.makeFolder(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		return err
-	}
-	s.undo = append(s.undo, func() error { return os.Remove(dir) })
 	return nil
 }
 

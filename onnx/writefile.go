@@ -27,10 +27,10 @@ type WriteOptions struct {
 // nothing is left behind and existing files are as they were.
 //
 // A model without external data becomes one file. A model with external data
-// that no edit changes keeps its data files: they are copied beside path under
-// their own names unless they are there already. If values in a data file are
-// new, or another file has its name, or the model would exceed 2 GiB, the data
-// goes into one file named after path with ".data" appended.
+// that no edit changes goes on reading its data files if they lie beside path
+// already. Otherwise the data that it reads, and no more, goes into one file named after
+// path with ".data" appended, as it does where the model would exceed 2 GiB: names in an
+// untrusted model choose no file.
 func WriteFile(path string, m *Model, o WriteOptions) (err error) {
 	if o.limit == 0 {
 		o.limit = maxFileSize
@@ -108,56 +108,48 @@ func (s *stage) plan(m *Model, spill bool, limit int64) (*layout, error) {
 		s.path, p.size, limit)
 }
 
-// keepData stages the model's data files under their own names. It reports
-// false, and stages nothing, if another file has one of the names.
+// keepData makes the model's data files visible to Verify if all of them are in their
+// place already: the model is written beside the one it was opened from. Otherwise it
+// reports false. It writes no file under a name that the model chose: an upload could
+// choose that of a script which somebody runs.
 func (s *stage) keepData(m *Model, locations []string) (bool, error) {
-	there := make([]bool, len(locations))
-	for i, location := range locations {
+	for _, location := range locations {
 		f, err := m.base.external.open(location)
 		if err != nil {
 			return false, err
 		}
-		if there[i], err = sameContent(s.final(location), f); err != nil || location == filepath.Base(s.path) {
+		if !sameContent(s.final(location), f) || location == filepath.Base(s.path) {
 			return false, nil
 		}
 	}
-	for i, location := range locations {
+	for _, location := range locations {
 		f, err := m.base.external.open(location)
 		if err != nil {
 			return false, err
 		}
-		if there[i] {
-			err = s.link(location, f)
-		} else {
-			err = s.write(location, bytes.NewReader(f.data))
-		}
-		if err != nil {
+		if err := s.link(location, f); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// sameContent says whether the file at path is f or equals it. A missing file
-// is not there; a different one is an error.
-func sameContent(path string, f *mapping) (bool, error) {
+// sameContent says whether the file at path is f or equals it.
+func sameContent(path string, f *mapping) bool {
 	info, err := os.Stat(path)
-	if os.IsNotExist(err) {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return false
 	}
 	if os.SameFile(info, f.info) {
-		return true, nil
+		return true
+	}
+	if !info.Mode().IsRegular() || info.Size() != int64(len(f.data)) {
+		return false
 	}
 	other, err := mapPath(path)
 	if err != nil {
-		return false, err
+		return false
 	}
 	defer other.close()
-	if !bytes.Equal(other.data, f.data) {
-		return false, fmt.Errorf("%s: another file has this name", path)
-	}
-	return true, nil
+	return bytes.Equal(other.data, f.data)
 }

@@ -180,21 +180,19 @@ func TestWriteFileKeepsDataFiles(t *testing.T) {
 	sameTree(t, "written", tree(t, dir), before)
 }
 
-func TestWriteFileCopiesDataFiles(t *testing.T) {
+// Written elsewhere, the data that the model reads goes into one file named after the output.
+func TestWriteFileGathersData(t *testing.T) {
 	dir, to := t.TempDir(), t.TempDir()
 	m := opened(t, externalModel(t, dir, "weights.bin"))
-	before := tree(t, dir)
-	if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
+	out := filepath.Join(to, "out.onnx")
+	if err := WriteFile(out, m, WriteOptions{Verify: readable(t)}); err != nil {
 		t.Fatal(err)
 	}
-	sameTree(t, "written", tree(t, to),
-		map[string]string{"out.onnx": before["model.onnx"], "weights.bin": before["weights.bin"]})
-	v := must(m.With(SetMetadata("a", "b")))(t)
-	if err := WriteFile(filepath.Join(to, "again.onnx"), v, WriteOptions{Verify: readable(t)}); err != nil {
-		t.Fatal(err)
+	if got := tree(t, to); len(got) != 2 || got["out.onnx.data"] == "" {
+		t.Errorf("got %d files", len(got))
 	}
-	if n := len(tree(t, to)); n != 3 {
-		t.Errorf("%d files, want the data file shared", n)
+	if got := doubles(t, opened(t, out), "w"); !slices.Equal(got, []float64{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("got %v", got)
 	}
 }
 
@@ -232,14 +230,33 @@ func readable(t *testing.T) func(string) error {
 	}
 }
 
-// A data file in a folder below the model gets that folder, and it goes again
-// if the writing fails.
-func TestWriteFileMakesDataFolders(t *testing.T) {
-	dir, to := t.TempDir(), t.TempDir()
-	p := smallModel()
-	external(p.Graph.Initializer[0], "a/b/w.bin", "", "")
-	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p), "a/b/w.bin": make([]byte, 24)})
-	m := opened(t, filepath.Join(dir, "model.onnx"))
+// An upload chooses no file names: whatever its locations are, nothing is written but the
+// output and its data, of which only the bytes that the model reads: here 24 of a sparse
+// file of a gigabyte.
+func TestWriteFileTakesNoNameFromTheModel(t *testing.T) {
+	for _, location := range []string{".git/hooks/post-checkout", "sitecustomize.py", "a/b/w.bin", "out.onnx.data.tmp"} {
+		dir, to := t.TempDir(), t.TempDir()
+		p := smallModel()
+		external(p.Graph.Initializer[0], location, "", "24")
+		writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p), location: make([]byte, 24)})
+		if err := os.Truncate(filepath.Join(dir, location), 1<<30); err != nil {
+			t.Fatal(err)
+		}
+		m := opened(t, filepath.Join(dir, "model.onnx"))
+		if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
+			t.Fatal(err)
+		}
+		got := tree(t, to)
+		if len(got) != 2 || len(got["out.onnx.data"]) > 4096 {
+			t.Errorf("%s: %d files, %d bytes of data", location, len(got), len(got["out.onnx.data"]))
+		}
+	}
+}
+
+// If writing fails, the data file goes again.
+func TestWriteFileLeavesNoDataBehind(t *testing.T) {
+	to := t.TempDir()
+	m := opened(t, externalModel(t, t.TempDir(), "weights.bin"))
 	err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: func(string) error {
 		return os.Mkdir(filepath.Join(to, "out.onnx"), 0o700)
 	}})
@@ -247,15 +264,6 @@ func TestWriteFileMakesDataFolders(t *testing.T) {
 		t.Fatal("a folder was written over")
 	}
 	sameTree(t, "failed", tree(t, to), map[string]string{"out.onnx/": ""})
-	if err := os.Remove(filepath.Join(to, "out.onnx")); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFile(filepath.Join(to, "out.onnx"), m, WriteOptions{Verify: readable(t)}); err != nil {
-		t.Fatal(err)
-	}
-	if got := tree(t, to); got["a/b/w.bin"] != string(make([]byte, 24)) || len(got) != 4 {
-		t.Errorf("got %v", got)
-	}
 }
 
 // threeTwins writes a model whose weights w, w2 and w3 share the bytes of a data file. The reference of w has
