@@ -8,55 +8,90 @@ import (
 	"testing"
 )
 
-// passes runs all four passes on random data, results one after another; with check, against the definition.
-func (c *Conv) passes(t *testing.T, w *Workers, seed uint64, check bool) []float32 {
-	t.Helper()
+// convCase is a convolution with random data and, once asked for, what the definition gives.
+type convCase struct {
+	*Conv
+	x, weight, bias, dy []float32
+	want, scale         []float64
+}
+
+func newConvCase(c *Conv, seed uint64) *convCase {
 	nx, nw, ny := c.counts()
 	r := rand.New(rand.NewPCG(seed, 2))
-	x, wt, dy, bias := randoms(r, nx), randoms(r, nw), randoms(r, ny), randoms(r, c.OutChannels)
-	dirty := func(n int) []float32 {
-		s := make([]float32, n)
-		for i := range s {
-			s[i] = float32(math.NaN())
-		}
-		return s
-	}
-	y, dx, dw, db := dirty(ny), dirty(nx), dirty(nw), dirty(c.OutChannels)
-	c.Forward(w, y, x, wt, bias)
-	c.BackwardInput(w, dx, dy, wt)
-	c.BackwardWeight(w, dw, dy, x)
-	c.BackwardBias(w, db, dy)
-	all := append(append(append(append([]float32{}, y...), dx...), dw...), db...)
-	if !check {
-		return all
-	}
-	want, scale := make([]float64, len(all)), make([]float64, len(all))
-	add := func(i int, v float64) { want[i] += v; scale[i] += math.Abs(v) }
+	return &convCase{Conv: c, x: randoms(r, nx), weight: randoms(r, nw), dy: randoms(r, ny),
+		bias: randoms(r, c.OutChannels)}
+}
+
+// run computes all four passes, results one after another.
+func (c *convCase) run(w *Workers) []float32 {
+	nx, nw, ny := c.counts()
+	all := slices.Repeat([]float32{nan32}, ny+nx+nw+c.OutChannels)
+	parts := cut(all, []int{ny, nx, nw, c.OutChannels})
+	c.Forward(w, parts[0], c.x, c.weight, c.bias)
+	c.BackwardInput(w, parts[1], c.dy, c.weight)
+	c.BackwardWeight(w, parts[2], c.dy, c.x)
+	c.BackwardBias(w, parts[3], c.dy)
+	return all
+}
+
+// define computes what all four passes are to give, and the sums of absolute terms.
+func (c *convCase) define() {
+	nx, nw, ny := c.counts()
+	n := ny + nx + nw + c.OutChannels
+	c.want, c.scale = make([]float64, n), make([]float64, n)
+	add := func(i int, v float64) { c.want[i] += v; c.scale[i] += math.Abs(v) }
 	c.eachProduct(func(xi, wi, yi int) {
-		add(yi, float64(x[xi])*float64(wt[wi]))
-		add(ny+xi, float64(dy[yi])*float64(wt[wi]))
-		add(ny+nx+wi, float64(dy[yi])*float64(x[xi]))
+		add(yi, float64(c.x[xi])*float64(c.weight[wi]))
+		add(ny+xi, float64(c.dy[yi])*float64(c.weight[wi]))
+		add(ny+nx+wi, float64(c.dy[yi])*float64(c.x[xi]))
 	})
 	for i := range ny {
 		o := i / max(volume(c.OutDims()), 1) % c.OutChannels
-		add(i, float64(bias[o]))
-		add(ny+nx+nw+o, float64(dy[i]))
+		add(i, float64(c.bias[o]))
+		add(ny+nx+nw+o, float64(c.dy[i]))
 	}
-	name := fmt.Sprintf("%+v", *c)
-	compare(t, name+" y", y, want, scale)
-	compare(t, name+" dx", dx, want[ny:], scale[ny:])
-	compare(t, name+" dweight", dw, want[ny+nx:], scale[ny+nx:])
-	compare(t, name+" dbias", db, want[ny+nx+nw:], scale[ny+nx+nw:])
-	return all
+}
+
+// check compares all four passes with the definition.
+func (c *convCase) check(t *testing.T, w *Workers) {
+	t.Helper()
+	if c.want == nil {
+		c.define()
+	}
+	nx, nw, ny := c.counts()
+	got, at := c.run(w), 0
+	for i, n := range []int{ny, nx, nw, c.OutChannels} {
+		name := fmt.Sprintf("%+v: %s", *c.Conv, []string{"y", "dx", "dweight", "dbias"}[i])
+		compare(t, name, got[at:at+n], c.want[at:], c.scale[at:])
+		at += n
+	}
+}
+
+// convCases gives every convolution random data.
+func convCases(convs []*Conv) []*convCase {
+	list := make([]*convCase, len(convs))
+	for i, c := range convs {
+		list[i] = newConvCase(c, uint64(i))
+	}
+	return list
+}
+
+// randomConvs draws n convolutions.
+func randomConvs(seed uint64, n int) []*Conv {
+	r, list := rand.New(rand.NewPCG(seed, 3)), make([]*Conv, n)
+	for i := range list {
+		list[i] = randomConv(r)
+	}
+	return list
 }
 
 func TestConvAgainstDefinition(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()
+	cases := convCases(randomConvs(11, 150))
 	eachSet(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(11, 3))
-		for i := range 150 {
-			randomConv(r).passes(t, w, uint64(i), true)
+		for _, c := range cases {
+			c.check(t, w)
 		}
 	})
 }
@@ -90,42 +125,20 @@ var oddConvs = []*Conv{
 func TestConvOddShapes(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()
+	cases := convCases(oddConvs)
 	eachSet(t, func(t *testing.T) {
-		for i, c := range oddConvs {
-			c.passes(t, w, uint64(i), true)
+		for _, c := range cases {
+			c.check(t, w)
 		}
 	})
 }
 
-// The bits of a result must not depend on how many goroutines made it, nor on the length of registers.
+// TestConvBitsDoNotDependOnThreadsOrRegisters runs many shapes by several goroutines and with both register lengths.
 func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
-	before := simd
-	defer func() { simd = before }()
-	r := rand.New(rand.NewPCG(17, 3))
-	convs := append([]*Conv{}, oddConvs...)
-	for range 60 {
-		convs = append(convs, randomConv(r))
-	}
-	two, five := NewWorkers(2), NewWorkers(5)
-	defer two.Close()
-	defer five.Close()
-	for i, c := range convs {
-		var fused []float32
-		for _, set := range available() {
-			simd = set
-			want := c.passes(t, nil, uint64(i), false)
-			if !slices.Equal(want, c.passes(t, two, uint64(i), false)) ||
-				!slices.Equal(want, c.passes(t, five, uint64(i), false)) {
-				t.Fatalf("%s: %+v depends on the number of threads", set.name, *c)
-			}
-			if set == generic {
-				continue
-			}
-			if fused != nil && !slices.Equal(fused, want) {
-				t.Fatalf("%+v depends on the register length", *c)
-			}
-			fused = want
-		}
+	for _, c := range convCases(slices.Concat(oddConvs, randomConvs(17, 60))) {
+		name := fmt.Sprintf("%+v", *c.Conv)
+		onWorkers(t, name, c.run)
+		onSets(t, name, func() []float32 { return c.run(nil) })
 	}
 }
 

@@ -85,12 +85,15 @@ func (g *guarded) check(t *testing.T, name string) {
 	}
 }
 
-// onWorkers runs a kernel without workers and with two, three and five, and fails unless the results are equal bit for
-// bit.
+// onWorkers runs a kernel without workers and with some, and fails unless the results are equal bit for bit.
 func onWorkers(t *testing.T, name string, run func(w *Workers) []float32) []float32 {
 	t.Helper()
 	want := run(nil)
-	for _, threads := range []int{2, 3, 5} {
+	counts := []int{2, 3, 5}
+	if testing.Short() {
+		counts = []int{3}
+	}
+	for _, threads := range counts {
 		w := NewWorkers(threads)
 		got := run(w)
 		w.Close()

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -84,5 +85,22 @@ func TestActivationKinks(t *testing.T) {
 		if got := list[i].slope(c.x, c.y); got != c.want {
 			t.Errorf("function %d has slope %g at %g, want %g", i, got, c.x, c.want)
 		}
+	}
+}
+
+// TestActivationsInALayer runs a layer with each function and compares states and gradients with the definition.
+func TestActivationsInALayer(t *testing.T) {
+	for name, f := range activationReferences {
+		list, err := Activations([]string{name}, []float32{0.75}, []float32{0.5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &rnnReference{cell: "RNN", steps: 3, batch: 2, input: 2, hidden: 3}
+		c.f = func(x float64) float64 { return f(x, 0.75, 0.5) }
+		v, dy := c.draw(141), scaledNormals(142, (c.steps+2)*c.batch*c.hidden, 1)
+		clear(dy[(c.steps+1)*c.batch*c.hidden:])
+		got, grads := c.through(&RNN{F: list[0]}, nil, v, dy)
+		near(t, name, got, c.run(doubles(v)), 3e-6)
+		near(t, fmt.Sprint("gradient of ", name), grads, slopesOf(c.run, doubles(v), dy, 1e-6), 3e-5)
 	}
 }

@@ -12,6 +12,7 @@ type rnnReference struct {
 	coupled, resetLast          bool
 	clip                        float64
 	lengths                     []int
+	f                           func(x float64) float64 // of an RNN; nil is tanh
 	steps, batch, input, hidden int
 }
 
@@ -59,7 +60,11 @@ func (c *rnnReference) step(parts [][]float64, x, h, s []float64) {
 	for k := range h {
 		switch c.cell {
 		case "RNN":
-			next[k] = math.Tanh(c.limit(c.fromInput(parts, x, 0, k) + c.fromState(parts, h, 0, k)))
+			f := c.f
+			if f == nil {
+				f = math.Tanh
+			}
+			next[k] = f(c.limit(c.fromInput(parts, x, 0, k) + c.fromState(parts, h, 0, k)))
 		case "GRU":
 			next[k] = c.gru(parts, x, h, k)
 		case "LSTM":

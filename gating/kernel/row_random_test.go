@@ -304,3 +304,17 @@ func TestNormKeepsFarMeans(t *testing.T) {
 		t.Errorf("mean %v and 1/deviation %v, want 1000000.5 and 2", mean[0], inv[0])
 	}
 }
+
+// TestNormOfNothing checks rows without elements: their statistics are zeros and the gradients of the parameters too.
+func TestNormOfNothing(t *testing.T) {
+	n := Norm{Rows: 3, Size: 0, Params: 4, Inner: 1}
+	mean, inv := []float64{1, 2, 3}, []float64{4, 5, 6}
+	n.Forward(nil, nil, mean, inv, nil, nil, nil)
+	n.BackwardInput(nil, nil, nil, nil, nil, mean, inv)
+	ds, db := []float32{1, 2, 3, 4}, []float32{5, 6, 7, 8}
+	n.BackwardScale(nil, ds, nil, nil, mean, inv)
+	n.BackwardBias(nil, db, nil)
+	if slices.Max(mean) != 0 || slices.Max(inv) != 0 || slices.Max(ds) != 0 || slices.Max(db) != 0 {
+		t.Errorf("statistics %v and %v, gradients %v and %v, want zeros", mean, inv, ds, db)
+	}
+}
