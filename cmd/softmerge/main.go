@@ -1,7 +1,7 @@
 // Command softmerge merges neural networks straight from ONNX files.
 //
 // Standard output is for results: tables, or with --json one object. Messages
-// and progress go to standard error. The exit code says how it ended; see exit.go.
+// and progress go to standard error. The exit code says how it ended; see internal/exit.
 package main
 
 import (
