@@ -98,7 +98,8 @@ func weightParams(t *testing.T, m *onnx.Model) []ir.Param {
 		for i := range other {
 			other[i] = v[i] + 0.1*other[i]
 		}
-		params = append(params, ir.Param{Name: p.GetName(), Sites: sites[p.GetName()], Shape: x.Shape(), Values: [][]float32{v, other}, Gate: len(params), Axis: -1})
+		params = append(params, ir.Param{Name: p.GetName(), Sites: sites[p.GetName()], Shape: x.Shape(),
+			Values: [][]float32{v, other}, Gate: len(params), Axis: -1})
 	}
 	return params
 }
@@ -116,7 +117,8 @@ func firstFloat(t *testing.T, g *Graph) int {
 }
 
 // stepOf is a program run once: the loss and its gradient with respect to the coefficients.
-func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor, coeffs [][]float64) (float64, [][]float32) {
+func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor,
+	coeffs [][]float64) (float64, [][]float32) {
 	t.Helper()
 	target := op.NewTensor(g.Outputs()[output].Spec)
 	fill(target.F, 99)
@@ -145,7 +147,8 @@ func compiled(t *testing.T, p *Program, coeffs [][]float64) *tape.Machine {
 	on := tape.New()
 	var leaves []*tape.Vector
 	for i, c := range coeffs {
-		leaves = append(leaves, on.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) })))
+		leaves = append(leaves,
+			on.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) })))
 	}
 	loss, err := p.Build(on, leaves)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 // TestTooManyInputs checks that inputs an operator does not have are refused, and empty ones are not.
 func TestTooManyInputs(t *testing.T) {
 	x := randomTensor(1, 2)
-	if _, err := runModel(gradCase{op: "Relu", opset: 14, inputs: []*op.Tensor{x, x}}); !errors.Is(err, onnx.ErrInvalid) {
+	if _, err := runModel(gradCase{op: "Relu", opset: 14,
+		inputs: []*op.Tensor{x, x}}); !errors.Is(err, onnx.ErrInvalid) {
 		t.Errorf("got %v, want an error of kind ErrInvalid", err)
 	}
 	if _, err := runModel(gradCase{op: "Relu", opset: 14, inputs: []*op.Tensor{x, nil}}); err != nil {

@@ -86,8 +86,9 @@ func onnxAttentions(seed uint64) map[string]gradCase {
 		"floats":  attention(1, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), x(s, t)),
 		"bools":   attention(1, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), a.bits(onnx.Bool, b, 1, s, t)),
 		"softcap": attention(1, list{floatAttr("softcap", 0.5)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
-		"capped":  attention(1, list{floatAttr("softcap", 0.5)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), x(b, h, s, t)),
-		"past":    attention(3, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), nil, x(b, h, p, d), x(b, h, p, v)),
+		"capped": attention(1, list{floatAttr("softcap", 0.5)}, x(b, h, s, d),
+			x(b, h, t, d), x(b, h, t, v), x(b, h, s, t)),
+		"past": attention(3, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), nil, x(b, h, p, d), x(b, h, p, v)),
 		"later": attention(3, list{intAttr("is_causal", 1)},
 			x(b, h, s, d), x(b, h, s, d), x(b, h, s, v), nil, x(b, h, p, d), x(b, h, p, v)),
 		"stage 0": stage(0),
@@ -140,7 +141,8 @@ func TestAttentionAgainstORT(t *testing.T) {
 	}
 	for seed := range uint64(5) {
 		// ONNX Runtime turns heads whose width is a multiple of 16.
-		for _, forms := range []map[string]gradCase{onnxAttentions(seed * 100), fusedAttentions(seed * 100), groupQueries(seed, 16), fusedLinear(seed)} {
+		for _, forms := range []map[string]gradCase{onnxAttentions(seed * 100), fusedAttentions(seed * 100),
+			groupQueries(seed, 16), fusedLinear(seed)} {
 			for name, c := range forms {
 				t.Run(fmt.Sprint(name, seed), func(t *testing.T) { server.modelAgainstORT(t, c) })
 			}
@@ -205,12 +207,16 @@ func TestAttentionRefuses(t *testing.T) {
 	ints := op.NewTensor(op.Spec{Type: onnx.Int32, Shape: []int{1, 2, 24}})
 	one := func(v int64) *op.Tensor { return &op.Tensor{Type: onnx.Int32, Shape: []int{1}, I: []int64{v}} }
 	for name, c := range map[string]gradCase{
-		"float lengths": {op: "Attention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(2, 4, 12), randomTensor(3, 12), randomTensor(4, 1)}},
-		"int queries":   {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, nil, nil, nil, nil, one(1), one(2)}},
-		"int causal":    {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, ints, ints, nil, nil, one(1), one(2)}},
-		"short total":   {op: "GroupQueryAttention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 24), nil, nil, nil, nil, one(1), one(1)}},
-		"no heads":      {op: "GroupQueryAttention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 23), nil, nil, nil, nil, one(1), one(2)}},
-		"rule":          {op: "LinearAttention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4)}},
+		"float lengths": {op: "Attention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(2, 4, 12),
+			randomTensor(3, 12), randomTensor(4, 1)}},
+		"int queries": {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, nil, nil, nil, nil, one(1), one(2)}},
+		"int causal":  {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, ints, ints, nil, nil, one(1), one(2)}},
+		"short total": {op: "GroupQueryAttention",
+			inputs: []*op.Tensor{randomTensor(1, 1, 2, 24), nil, nil, nil, nil, one(1), one(1)}},
+		"no heads": {op: "GroupQueryAttention",
+			inputs: []*op.Tensor{randomTensor(1, 1, 2, 23), nil, nil, nil, nil, one(1), one(2)}},
+		"rule": {op: "LinearAttention",
+			inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4)}},
 	} {
 		c.domain, c.opset, c.attrs = "com.microsoft", 1, append(n, intAttr("q_num_heads", 2))
 		if _, err := runModel(c); !isKind(err, op.ErrShape) {

@@ -23,20 +23,24 @@ func batchNormInputs(x ...int) []*op.Tensor {
 	if len(x) > 1 {
 		c = x[1]
 	}
-	return []*op.Tensor{randomTensor(1, x...), randomTensor(2, c), randomTensor(3, c), randomTensor(4, c), positive(randomTensor(5, c))}
+	return []*op.Tensor{randomTensor(1, x...), randomTensor(2, c), randomTensor(3, c),
+		randomTensor(4, c), positive(randomTensor(5, c))}
 }
 
 func TestBatchNormGradients(t *testing.T) {
-	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 7}, {1, 1, 1, 1}, {2, 2, 3, 2, 3}, {5}, {0, 3, 2}, {3, 40, 1}} {
+	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 7}, {1, 1, 1, 1},
+		{2, 2, 3, 2, 3}, {5}, {0, 3, 2}, {3, 40, 1}} {
 		for _, opset := range []int64{6, 7, 9, 14, 15} {
-			checkGradients(t, gradCase{op: "BatchNormalization", opset: opset, inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}})
+			checkGradients(t, gradCase{op: "BatchNormalization", opset: opset,
+				inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}})
 		}
 	}
 }
 
 func TestBatchNormTrainingGradients(t *testing.T) {
 	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 4}, {5, 2, 1}} {
-		checkGradients(t, gradCase{op: "BatchNormalization", opset: 15, attrs: attrs{intAttr("training_mode", 1), floatAttr("epsilon", 0.1)},
+		checkGradients(t, gradCase{op: "BatchNormalization", opset: 15,
+			attrs:  attrs{intAttr("training_mode", 1), floatAttr("epsilon", 0.1)},
 			inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}, step: 3e-3, tol: 5e-3})
 	}
 }
@@ -54,7 +58,8 @@ func TestBatchNormTrainingStatistics(t *testing.T) {
 		{15, attrs{intAttr("training_mode", 1), floatAttr("momentum", 0.5)}, 3, []float32{6, 3}},
 		{9, attrs{floatAttr("momentum", 0.5)}, 5, []float32{6, 3, 2, 1}},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: "BatchNormalization", opset: c.opset, attrs: c.attrs, inputs: in, outputs: c.outs})
+		operator, in, outs := buildOne(t,
+			gradCase{op: "BatchNormalization", opset: c.opset, attrs: c.attrs, inputs: in, outputs: c.outs})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +114,8 @@ func TestBatchNormPerElement(t *testing.T) {
 	for i := range uint64(4) {
 		in = append(in, positive(randomTensor(2+i, 3, 4)))
 	}
-	c := gradCase{op: "BatchNormalization", opset: 7, attrs: attrs{intAttr("spatial", 0)}, inputs: in, wrt: []int{0, 1, 2, 3, 4}}
+	c := gradCase{op: "BatchNormalization", opset: 7, attrs: attrs{intAttr("spatial", 0)},
+		inputs: in, wrt: []int{0, 1, 2, 3, 4}}
 	checkGradients(t, c)
 	operator, in, outs := buildOne(t, c)
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
@@ -117,7 +123,8 @@ func TestBatchNormPerElement(t *testing.T) {
 	}
 	for i, v := range outs[0].F {
 		k := i % 12
-		want := float64(in[0].F[i]-in[3].F[k])/math.Sqrt(float64(in[4].F[k])+1e-5)*float64(in[1].F[k]) + float64(in[2].F[k])
+		want := float64(in[0].F[i]-in[3].F[k])/math.Sqrt(float64(in[4].F[k])+1e-5)*float64(in[1].F[k]) +
+			float64(in[2].F[k])
 		if math.Abs(float64(v)-want) > 1e-5 {
 			t.Fatalf("element %d is %g, want %g", i, v, want)
 		}

@@ -81,7 +81,8 @@ var binaryCases = []struct {
 	{op: "Div", f: func(a, b float64) float64 { return a / b }, a: [2]float64{-2, 2}, b: [2]float64{-3, -0.5}},
 	{op: "Pow", f: math.Pow, a: [2]float64{0.7, 3}, b: [2]float64{-2, 2.5}},
 	{op: "Mod", attrs: attrs{intAttr("fmod", 1)}, f: math.Mod, a: [2]float64{2.1, 2.5}, b: [2]float64{0.88, 0.98}},
-	{op: "PRelu", f: func(a, b float64) float64 { return a * b }, a: [2]float64{-2, -0.1}, b: [2]float64{-1, 1}, first: true},
+	{op: "PRelu", f: func(a, b float64) float64 { return a * b }, a: [2]float64{-2, -0.1},
+		b: [2]float64{-1, 1}, first: true},
 	{op: "PRelu", f: func(a, b float64) float64 { return a }, a: [2]float64{0.1, 2}, b: [2]float64{-1, 1}, first: true},
 	{op: "Max", f: math.Max, a: [2]float64{-2, 2}, b: [2]float64{-2, 2}, margin: 0.1},
 	{op: "Min", f: math.Min, a: [2]float64{-2, 2}, b: [2]float64{-2, 2}, margin: 0.1},
@@ -120,7 +121,8 @@ func TestBinaryForwardAndGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			for e, v := range outs[0].F {
-				if want := c.f(readAt(a, e, outs[0].Shape), readAt(b, e, outs[0].Shape)); math.Abs(float64(v)-want) > 1e-5*(0.1+math.Abs(want)) {
+				if want := c.f(readAt(a, e, outs[0].Shape),
+					readAt(b, e, outs[0].Shape)); math.Abs(float64(v)-want) > 1e-5*(0.1+math.Abs(want)) {
 					t.Fatalf("%s of %v and %v: element %d is %g, want %g", c.op, a.Shape, b.Shape, e, v, want)
 				}
 			}
@@ -185,7 +187,8 @@ func TestSharedMaximum(t *testing.T) {
 // TestOldBroadcast replays the attributes broadcast and axis of the opsets before 7.
 func TestOldBroadcast(t *testing.T) {
 	a, b := randomTensor(1, 2, 3, 4, 5), randomTensor(2, 3, 4)
-	old := gradCase{op: "Mul", opset: 6, attrs: attrs{intAttr("broadcast", 1), intAttr("axis", 1)}, inputs: []*op.Tensor{a, b}, wrt: []int{0, 1}}
+	old := gradCase{op: "Mul", opset: 6, attrs: attrs{intAttr("broadcast", 1), intAttr("axis", 1)},
+		inputs: []*op.Tensor{a, b}, wrt: []int{0, 1}}
 	operator, in, out := buildOne(t, old)
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
@@ -196,7 +199,9 @@ func TestOldBroadcast(t *testing.T) {
 		}
 	}
 	checkGradients(t, old)
-	prelu := gradCase{op: "PRelu", opset: 6, inputs: []*op.Tensor{drawn(rand.New(rand.NewPCG(1, 1)), -2, -1, []int{2, 3, 4}), randomTensor(2, 3)}, wrt: []int{0, 1}}
+	prelu := gradCase{op: "PRelu", opset: 6,
+		inputs: []*op.Tensor{drawn(rand.New(rand.NewPCG(1, 1)), -2, -1, []int{2, 3, 4}), randomTensor(2, 3)},
+		wrt:    []int{0, 1}}
 	checkGradients(t, prelu)
 }
 
@@ -223,12 +228,15 @@ func TestBinaryIntegers(t *testing.T) {
 		{"BitwiseAnd", nil, onnx.Int8, []int64{-1, 12}, []int64{7, 10}, []int64{7, 8}},
 		{"BitwiseOr", nil, onnx.Uint8, []int64{12}, []int64{10}, []int64{14}},
 		{"BitwiseXor", nil, onnx.Uint8, []int64{12}, []int64{10}, []int64{6}},
-		{"BitShift", attrs{stringAttr("direction", "LEFT")}, onnx.Uint8, []int64{200, 1, 1}, []int64{1, 7, 9}, []int64{144, 128, 0}},
+		{"BitShift", attrs{stringAttr("direction", "LEFT")}, onnx.Uint8, []int64{200, 1, 1},
+			[]int64{1, 7, 9}, []int64{144, 128, 0}},
 		{"BitShift", attrs{stringAttr("direction", "RIGHT")}, onnx.Uint64, []int64{-1}, []int64{60}, []int64{15}},
 	} {
-		checkInts(t, gradCase{op: c.op, opset: 18, attrs: c.attrs, inputs: []*op.Tensor{ints(c.dt, c.a...), ints(c.dt, c.b...)}}, c.dt, c.want)
+		checkInts(t, gradCase{op: c.op, opset: 18, attrs: c.attrs,
+			inputs: []*op.Tensor{ints(c.dt, c.a...), ints(c.dt, c.b...)}}, c.dt, c.want)
 	}
-	checkInts(t, gradCase{op: "BitwiseNot", opset: 18, inputs: []*op.Tensor{ints(onnx.Uint8, 1)}}, onnx.Uint8, []int64{254})
+	checkInts(t,
+		gradCase{op: "BitwiseNot", opset: 18, inputs: []*op.Tensor{ints(onnx.Uint8, 1)}}, onnx.Uint8, []int64{254})
 	checkInts(t, gradCase{op: "Not", opset: 1, inputs: []*op.Tensor{ints(onnx.Bool, 1, 0)}}, onnx.Bool, []int64{0, 1})
 }
 
@@ -239,7 +247,8 @@ func TestComparisons(t *testing.T) {
 	u := &op.Tensor{Type: onnx.Uint64, Shape: []int{4}, I: []int64{-1, 0, 7, 7}}
 	v := &op.Tensor{Type: onnx.Uint64, Shape: []int{4}, I: []int64{1, -1, 7, 8}}
 	for operator, want := range map[string][2][]int64{
-		"Equal": {{0, 1, 0, 0}, {0, 0, 1, 0}}, "Less": {{1, 0, 0, 0}, {0, 1, 0, 1}}, "Greater": {{0, 0, 1, 0}, {1, 0, 0, 0}},
+		"Equal": {{0, 1, 0, 0}, {0, 0, 1, 0}}, "Less": {{1, 0, 0, 0}, {0, 1, 0, 1}},
+		"Greater":     {{0, 0, 1, 0}, {1, 0, 0, 0}},
 		"LessOrEqual": {{1, 1, 0, 0}, {0, 1, 1, 1}}, "GreaterOrEqual": {{0, 1, 1, 0}, {1, 0, 1, 0}},
 	} {
 		checkInts(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{a, b}}, onnx.Bool, want[0])
@@ -252,13 +261,15 @@ func TestMixedPowers(t *testing.T) {
 	n := &op.Tensor{Type: onnx.Int64, Shape: []int{3}, I: []int64{3, 2, -1}}
 	checkGradients(t, gradCase{op: "Pow", opset: 15, inputs: []*op.Tensor{f, n}, wrt: []int{0}})
 	half := &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{2.5}}
-	checkInts(t, gradCase{op: "Pow", opset: 15, inputs: []*op.Tensor{intTensor(4, 1, 2), half}}, onnx.Int64, []int64{32, 1, 5})
+	checkInts(t,
+		gradCase{op: "Pow", opset: 15, inputs: []*op.Tensor{intTensor(4, 1, 2), half}}, onnx.Int64, []int64{32, 1, 5})
 }
 
 func TestFusedGelu(t *testing.T) {
 	x, bias := randomTensor(1, 2, 3, 5), randomTensor(2, 5)
 	for _, operator := range []string{"BiasGelu", "FastGelu"} {
-		checkGradients(t, gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{x, bias}, wrt: []int{0, 1}})
+		checkGradients(t,
+			gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{x, bias}, wrt: []int{0, 1}})
 	}
 }
 
@@ -270,7 +281,8 @@ func TestElementwiseRefusals(t *testing.T) {
 		{"Add", 14, nil, []*op.Tensor{f, n}, "same type"},
 		{"Add", 14, nil, []*op.Tensor{f}, "missing"},
 		{"Add", 6, nil, []*op.Tensor{f, randomTensor(2, 3)}, "broadcast is not set"},
-		{"Add", 6, attrs{intAttr("broadcast", 1), intAttr("axis", 1)}, []*op.Tensor{f, randomTensor(2, 3, 1)}, "does not fit"},
+		{"Add", 6, attrs{intAttr("broadcast", 1), intAttr("axis", 1)},
+			[]*op.Tensor{f, randomTensor(2, 3, 1)}, "does not fit"},
 		{"Add", 6, attrs{intAttr("broadcast", 1), intAttr("axis", 5)}, []*op.Tensor{f, randomTensor(2, 3)}, "axis 5"},
 		{"Exp", 13, nil, []*op.Tensor{n}, "want floats"},
 		{"Mod", 13, nil, []*op.Tensor{f, f}, "fmod"},

@@ -65,7 +65,8 @@ func randomDAG(r *rand.Rand, size int) *Graph {
 			operator.reads = append(operator.reads, carries[v.Root()])
 		}
 		for o := range 1 + r.IntN(2) {
-			v := &ir.Value{Spec: op.Spec{Type: onnx.Float32, Shape: []int{r.IntN(5), 1 + r.IntN(40)}}, Param: -1, Node: n, Out: o}
+			v := &ir.Value{Spec: op.Spec{Type: onnx.Float32,
+				Shape: []int{r.IntN(5), 1 + r.IntN(40)}}, Param: -1, Node: n, Out: o}
 			if r.IntN(4) == 0 {
 				v.Spec.Type = onnx.Int64
 			}

@@ -23,9 +23,11 @@ var linearRooms = []op.Family{linear.Operators, spatial.Operators, reduction.Ope
 
 // gradientInputs is how many inputs of an operator may get a gradient, where it is more than one.
 var gradientInputs = map[string]int{
-	"Gemm": 3, "MatMul": 2, "Conv": 3, "ConvTranspose": 3, "BatchNormalization": 5, "LayerNormalization": 3, "RMSNormalization": 2,
+	"Gemm": 3, "MatMul": 2, "Conv": 3, "ConvTranspose": 3, "BatchNormalization": 5, "LayerNormalization": 3,
+	"RMSNormalization":             2,
 	"SimplifiedLayerNormalization": 2, "InstanceNormalization": 3, "GroupNormalization": 3, "SkipLayerNormalization": 5,
-	"SkipSimplifiedLayerNormalization": 4, "Einsum": 9, "FusedConv": 4, "FusedGemm": 3, "FusedMatMul": 2, "TransposeMatMul": 2,
+	"SkipSimplifiedLayerNormalization": 4, "Einsum": 9, "FusedConv": 4, "FusedGemm": 3, "FusedMatMul": 2,
+	"TransposeMatMul": 2,
 }
 
 // wildAttributes returns attributes under the names that the families read, some sensible, most not.
@@ -33,7 +35,8 @@ func wildAttributes(r *rand.Rand) (list attrs) {
 	number := func() int64 {
 		return []int64{0, 1, 1, 2, 2, 3, -1, -2, math.MaxInt64, math.MinInt64, 1 << 31, 1 << 27}[r.IntN(12)]
 	}
-	for _, name := range []string{"strides", "dilations", "pads", "kernel_shape", "output_shape", "output_padding", "axes", "pooled_shape"} {
+	for _, name := range []string{"strides", "dilations", "pads", "kernel_shape", "output_shape",
+		"output_padding", "axes", "pooled_shape"} {
 		if r.IntN(3) > 0 {
 			continue
 		}
@@ -43,7 +46,8 @@ func wildAttributes(r *rand.Rand) (list attrs) {
 		}
 		list = append(list, intsAttr(name, v...))
 	}
-	for _, name := range []string{"axis", "group", "num_groups", "size", "p", "keepdims", "ceil_mode", "transA", "transB", "training_mode", "output_height", "sampling_ratio", "storage_order", "spatial"} {
+	for _, name := range []string{"axis", "group", "num_groups", "size", "p", "keepdims", "ceil_mode", "transA",
+		"transB", "training_mode", "output_height", "sampling_ratio", "storage_order", "spatial"} {
 		if r.IntN(3) == 0 {
 			list = append(list, intAttr(name, number()))
 		}
@@ -86,7 +90,8 @@ func TestBuildersRefuseWildNodes(t *testing.T) {
 func wildNode(t *testing.T, r *rand.Rand, e op.Entry) bool {
 	t.Helper()
 	n := &onnxpb.NodeProto{OpType: proto.String(e.Name), Attribute: wildAttributes(r), Output: []string{"y"}}
-	c := &op.Call{Env: &lowerer{Config: Config{MaxBytes: 1 << 20}}, Node: n, Name: "n", Opset: []int64{1, 7, 11, 13, 18, 23}[r.IntN(6)], Outs: 1}
+	c := &op.Call{Env: &lowerer{Config: Config{MaxBytes: 1 << 20}}, Node: n, Name: "n",
+		Opset: []int64{1, 7, 11, 13, 18, 23}[r.IntN(6)], Outs: 1}
 	var in []*op.Tensor
 	for i := range r.IntN(9) {
 		v := wildInput(r)
@@ -139,7 +144,8 @@ func runWild(t *testing.T, what string, operator op.Operator, specs []op.Spec, i
 		if !ok || in[i].F == nil || outs[0].F == nil {
 			continue
 		}
-		if err := d.Backward(&op.Context{}, i, 0, in, outs, op.NewTensor(specs[0]), op.NewTensor(in[i].Spec())); err != nil {
+		if err := d.Backward(&op.Context{}, i, 0, in, outs, op.NewTensor(specs[0]),
+			op.NewTensor(in[i].Spec())); err != nil {
 			t.Errorf("%s: gradient %d: %v", what, i, err)
 		}
 	}

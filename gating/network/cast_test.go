@@ -8,7 +8,8 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// castOne runs Cast on one element. Conversions that change nothing are views, which the builder answers without an operator.
+// castOne runs Cast on one element. Conversions that change nothing are views, which the builder answers without an
+// operator.
 func castOne(t *testing.T, from, to onnx.DataType, in *op.Tensor, list ...attrs) *op.Tensor {
 	t.Helper()
 	all := attrs{intAttr("to", int64(to))}
@@ -42,7 +43,8 @@ func TestCastToIntegers(t *testing.T) {
 			}
 		}
 	}
-	if got := castOne(t, onnx.Float32, onnx.Uint64, &op.Tensor{Shape: []int{1}, F: []float32{1 << 63}}); uint64(got.I[0]) != 1<<63 {
+	if got := castOne(t, onnx.Float32, onnx.Uint64,
+		&op.Tensor{Shape: []int{1}, F: []float32{1 << 63}}); uint64(got.I[0]) != 1<<63 {
 		t.Errorf("2^63 to uint64 is %d", uint64(got.I[0]))
 	}
 }
@@ -51,10 +53,12 @@ func TestCastFromIntegers(t *testing.T) {
 	if got := castOne(t, onnx.Uint64, onnx.Float32, &op.Tensor{Shape: []int{1}, I: []int64{-1}}); got.F[0] != 1<<64 {
 		t.Errorf("the greatest uint64 is %g as a float", got.F[0])
 	}
-	if got := castOne(t, onnx.Int64, onnx.Float16, &op.Tensor{Shape: []int{2}, I: []int64{2049, 70000}}); got.F[0] != 2048 || !math.IsInf(float64(got.F[1]), 1) {
+	if got := castOne(t, onnx.Int64, onnx.Float16,
+		&op.Tensor{Shape: []int{2}, I: []int64{2049, 70000}}); got.F[0] != 2048 || !math.IsInf(float64(got.F[1]), 1) {
 		t.Errorf("2049 and 70000 are %v as float16, want 2048 and infinity", got.F)
 	}
-	if got := castOne(t, onnx.Int32, onnx.Bool, &op.Tensor{Shape: []int{2}, I: []int64{-5, 0}}); got.I[0] != 1 || got.I[1] != 0 {
+	if got := castOne(t, onnx.Int32, onnx.Bool, &op.Tensor{Shape: []int{2}, I: []int64{-5, 0}}); got.I[0] != 1 ||
+		got.I[1] != 0 {
 		t.Errorf("-5 and 0 are %v as bool", got.I)
 	}
 	if got := castOne(t, onnx.Int64, onnx.Uint4, &op.Tensor{Shape: []int{1}, I: []int64{-1}}); got.I[0] != 15 {
@@ -64,7 +68,8 @@ func TestCastFromIntegers(t *testing.T) {
 
 func TestCastGradients(t *testing.T) {
 	x := randomTensor(1, 2, 3)
-	operator, in, out := buildOne(t, gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(onnx.Float16))}, inputs: []*op.Tensor{x}})
+	operator, in, out := buildOne(t,
+		gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(onnx.Float16))}, inputs: []*op.Tensor{x}})
 	dy, dx := randomTensor(2, 2, 3), op.NewTensor(x.Spec())
 	if err := operator.(op.Differentiable).Backward(&op.Context{}, 0, 0, in, out, dy, dx); err != nil {
 		t.Fatal(err)
@@ -101,7 +106,8 @@ func TestDropoutMask(t *testing.T) {
 
 func TestClipBoundsAsInputs(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{6}, F: []float32{-2, -0.8, -0.3, 0.2, 0.7, 3}}
-	low, high := &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{-0.5}}, &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{0.5}}
+	low, high := &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{-0.5}},
+		&op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{0.5}}
 	checkGradients(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{x, low, high}, wrt: []int{0, 1, 2}})
 	checkGradients(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{x, nil, high}, wrt: []int{0, 2}})
 	n := &op.Tensor{Type: onnx.Int8, Shape: []int{3}, I: []int64{-5, 0, 5}}
@@ -114,10 +120,12 @@ func TestQuantizeAndBack(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 4}, F: []float32{0.5, 1.5, -3, 300, 1, 2, -7, 0}}
 	scale := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{1, 2, 0.5, 1}}
 	zero := &op.Tensor{Type: onnx.Uint8, Shape: []int{2, 2}, I: []int64{3, 0, 0, 10}}
-	c := gradCase{op: "QuantizeLinear", opset: 21, attrs: attrs{intAttr("axis", 1), intAttr("block_size", 2)}, inputs: []*op.Tensor{x, scale, zero}}
+	c := gradCase{op: "QuantizeLinear", opset: 21, attrs: attrs{intAttr("axis", 1), intAttr("block_size", 2)},
+		inputs: []*op.Tensor{x, scale, zero}}
 	checkInts(t, c, onnx.Uint8, []int64{3, 5, 0, 150, 2, 4, 3, 10})
 	q := &op.Tensor{Type: onnx.Uint8, Shape: []int{2, 4}, I: []int64{3, 5, 0, 150, 2, 4, 3, 10}}
-	operator, in, out := buildOne(t, gradCase{op: "DequantizeLinear", opset: 21, attrs: c.attrs, inputs: []*op.Tensor{q, scale, zero}})
+	operator, in, out := buildOne(t,
+		gradCase{op: "DequantizeLinear", opset: 21, attrs: c.attrs, inputs: []*op.Tensor{q, scale, zero}})
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}

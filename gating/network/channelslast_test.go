@@ -57,11 +57,13 @@ func TestFusedGroupNorm(t *testing.T) {
 				mean := sum / count
 				inv := 1 / math.Sqrt(squares/count-mean*mean+float64(float32(0.01)))
 				for e := range height * width {
-					want := (imageAt(x, last, n, channel, e/width, e%width)-mean)*inv*float64(c.inputs[1].F[channel]) + float64(c.inputs[2].F[channel])
+					want := (imageAt(x, last, n, channel, e/width, e%width)-mean)*inv*float64(c.inputs[1].F[channel]) +
+						float64(c.inputs[2].F[channel])
 					if c.attrs[1].GetI() == 1 {
 						want *= logistic(want)
 					}
-					if v := imageAt(got[0], last, n, channel, e/width, e%width); math.Abs(v-want) > 1e-5*(1+math.Abs(want)) {
+					if v := imageAt(got[0], last, n, channel, e/width,
+						e%width); math.Abs(v-want) > 1e-5*(1+math.Abs(want)) {
 						t.Fatalf("seed %d: got %g, want %g", seed, v, want)
 					}
 				}
@@ -138,7 +140,8 @@ func wantModel(t *testing.T, c gradCase, want *op.Tensor) {
 
 // TestChannelsLast: an operator on images with their channels last gives what it gives on others, moved.
 func TestChannelsLast(t *testing.T) {
-	for op, plain := range map[string]string{"NhwcConv": "FusedConv", "NhwcFusedConv": "FusedConv", "NhwcMaxPool": "MaxPool"} {
+	for op, plain := range map[string]string{"NhwcConv": "FusedConv",
+		"NhwcFusedConv": "FusedConv", "NhwcMaxPool": "MaxPool"} {
 		c := aRuntimeImage(op)(newDraw(3))
 		got, err := runModel(c)
 		if err != nil {
@@ -178,8 +181,8 @@ func moved(t *op.Tensor, perm ...int) *op.Tensor {
 	return out
 }
 
-// TestFlexAttention compares with Attention: a scale of the scores by a body is a scale, a power of the weights is taken before
-// they are summed over.
+// TestFlexAttention compares with Attention: a scale of the scores by a body is a scale, a power of the weights is
+// taken before they are summed over.
 func TestFlexAttention(t *testing.T) {
 	for seed := range uint64(20) {
 		c := newDraw(seed).aFlexAttention()
@@ -215,7 +218,8 @@ func weighted(weights, values *op.Tensor, power float64) *op.Tensor {
 		row, col := e/v[3], e%v[3]
 		b, head := row/(w[1]*w[2]), row/w[2]%w[1]/(w[1]/v[1])
 		for k := range w[3] {
-			out.F[e] += float32(math.Pow(float64(weights.F[row*w[3]+k]), power)) * values.F[((b*v[1]+head)*v[2]+k)*v[3]+col]
+			out.F[e] += float32(math.Pow(float64(weights.F[row*w[3]+k]),
+				power)) * values.F[((b*v[1]+head)*v[2]+k)*v[3]+col]
 		}
 	}
 	return out

@@ -32,8 +32,9 @@ func checkClassLoss(t *testing.T, operator, reduction string, shape []int, weigh
 	for i := range labels.I {
 		labels.I[i] = int64(i*7+1) % int64(shape[1])
 	}
-	c := gradCase{op: operator, opset: 13, wrt: []int{0}, outputs: outputs, inputs: []*op.Tensor{randomTensor(5, shape...), labels},
-		attrs: []*onnxpb.AttributeProto{stringAttr("reduction", reduction)}}
+	c := gradCase{op: operator, opset: 13, wrt: []int{0}, outputs: outputs,
+		inputs: []*op.Tensor{randomTensor(5, shape...), labels},
+		attrs:  []*onnxpb.AttributeProto{stringAttr("reduction", reduction)}}
 	if weighted {
 		w := randomTensor(6, shape[1])
 		for i := range w.F {
@@ -51,7 +52,8 @@ func checkClassLoss(t *testing.T, operator, reduction string, shape []int, weigh
 // TestClassLossLabels checks that a label out of range is an error and names it.
 func TestClassLossLabels(t *testing.T) {
 	for _, label := range []int64{-1, 3, 1 << 40} {
-		operator, in, out := buildOne(t, gradCase{op: "SoftmaxCrossEntropyLoss", opset: 13, inputs: []*op.Tensor{randomTensor(1, 1, 3), intTensor(label)}})
+		operator, in, out := buildOne(t, gradCase{op: "SoftmaxCrossEntropyLoss", opset: 13,
+			inputs: []*op.Tensor{randomTensor(1, 1, 3), intTensor(label)}})
 		if err := operator.Forward(&op.Context{}, in, out); err == nil {
 			t.Errorf("label %d of 3 classes passed", label)
 		}

@@ -88,7 +88,8 @@ func TestLoopCounts(t *testing.T) {
 		body := bodyOf(intInfo("i"), boolInfo("on"))
 		addNode(body, "Identity", "on", "still")
 		addNode(body, "Mul", "i i", "square")
-		g := &onnxpb.GraphProto{Name: proto.String("g"), Initializer: []*onnxpb.TensorProto{initializer(t, "trips", []int{}, trips)}}
+		g := &onnxpb.GraphProto{Name: proto.String("g"),
+			Initializer: []*onnxpb.TensorProto{initializer(t, "trips", []int{}, trips)}}
 		addNode(g, "Loop", "trips", "y", subgraph("body", body, boolInfo("still"), intInfo("square")))
 		g.Node[0].Input = []string{"trips", ""}
 		outs, err := Evaluate(modelOf(t, g, nil, "y"), nil, nil)
@@ -126,7 +127,8 @@ func TestControlRefuses(t *testing.T) {
 		controlCase
 		kind error
 	}{
-		"endless": {endless, op.ErrUnsupported}, "unknown trips": {unknown, op.ErrUnsupported}, "branch shapes": {shapes, op.ErrUnsupported},
+		"endless": {endless, op.ErrUnsupported}, "unknown trips": {unknown, op.ErrUnsupported},
+		"branch shapes":        {shapes, op.ErrUnsupported},
 		"condition of a float": {vague, op.ErrShape}, "two counts": {many, op.ErrShape},
 		"position": {position, op.ErrShape}, "no body": {bare, onnx.ErrInvalid},
 	} {

@@ -68,7 +68,8 @@ func loopCase(t *testing.T, trips int64) controlCase {
 	addNode(body, "Mul", "next next", "square")
 	addNode(body, "Identity", "on", "still")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
-	addNode(g, "Loop", "trips - start", "last all", subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3), floatInfo("square", 2, 3)))
+	addNode(g, "Loop", "trips - start", "last all",
+		subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3), floatInfo("square", 2, 3)))
 	addNode(g, "Concat", "all first", "stack", intAttr("axis", 0))
 	addNode(g, "Add", "stack last", "y")
 	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, trips))
@@ -77,7 +78,8 @@ func loopCase(t *testing.T, trips int64) controlCase {
 	if trips == 0 {
 		wrt = []string{"start"}
 	}
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3), "start": randomTensor(3, 2, 3)}, wrt}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3),
+		"start": randomTensor(3, 2, 3)}, wrt}
 }
 
 // growingCase joins one more row in each iteration.
@@ -138,7 +140,8 @@ func ifCase(t *testing.T) controlCase {
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "ReduceSum", "x", "sum", intAttr("keepdims", 0))
 	addNode(g, "Greater", "sum zero", "positive")
-	addNode(g, "If", "positive", "y", subgraph("then_branch", yes, floatInfo("a", 2, 3)), subgraph("else_branch", no, floatInfo("b", 2, 3)))
+	addNode(g, "If", "positive", "y", subgraph("then_branch", yes, floatInfo("a", 2, 3)),
+		subgraph("else_branch", no, floatInfo("b", 2, 3)))
 	addFloats(t, g, "zero", []int{}, 0)
 	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
 }
@@ -206,7 +209,8 @@ func nestedCase(t *testing.T) controlCase {
 	body := c.g.Node[0].Attribute[0].G
 	addNode(body, "ReduceSum", "next", "sum", intAttr("keepdims", 0))
 	addNode(body, "Greater", "sum zero", "positive")
-	addNode(body, "If", "positive", "then", subgraph("then_branch", yes, floatInfo("a", 2, 3)), subgraph("else_branch", no, floatInfo("b", 2, 3)))
+	addNode(body, "If", "positive", "then", subgraph("then_branch", yes, floatInfo("a", 2, 3)),
+		subgraph("else_branch", no, floatInfo("b", 2, 3)))
 	addNode(body, "Add", "next then", "sum2")
 	body.Output[1].Name = proto.String("sum2")
 	addFloats(t, c.g, "zero", []int{}, 0)
@@ -223,11 +227,13 @@ func recurrentCase(t *testing.T) controlCase {
 	addNode(body, "ReduceSumSquare", "sum", "size", intAttr("keepdims", 0))
 	addNode(body, "Less", "size limit", "still")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
-	addNode(g, "Loop", "most - x x", "last total", subgraph("body", body, boolInfo("still"), floatInfo("next", 1, 2, 3), floatInfo("sum", 1, 2, 3)))
+	addNode(g, "Loop", "most - x x", "last total",
+		subgraph("body", body, boolInfo("still"), floatInfo("next", 1, 2, 3), floatInfo("sum", 1, 2, 3)))
 	addNode(g, "Add", "last total", "y")
 	addFloats(t, g, "limit", []int{}, 30)
 	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 7), initializer(t, "axis", []int{1}, 1))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3), "r": randomTensor(3, 1, 9, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3),
+		"r": randomTensor(3, 1, 9, 3)}, nil}
 }
 
 // optionalCase wraps a tensor and takes it out again where it is there.
@@ -239,7 +245,8 @@ func optionalCase(t *testing.T) controlCase {
 	addNode(g, "Sin", "x", "s")
 	addNode(g, "Optional", "s", "o")
 	addNode(g, "OptionalHasElement", "o", "there")
-	addNode(g, "If", "there", "y", subgraph("then_branch", yes, floatInfo("a", 2)), subgraph("else_branch", no, floatInfo("b", 2)))
+	addNode(g, "If", "there", "y", subgraph("then_branch", yes, floatInfo("a", 2)),
+		subgraph("else_branch", no, floatInfo("b", 2)))
 	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2)}, nil}
 }
 
@@ -274,7 +281,8 @@ func sequenceCase(t *testing.T) controlCase {
 	addNode(g, "SequenceAt", "cut last", "tail")
 	addNode(g, "SequenceInsert", "less tail", "all")
 	addNode(g, "ConcatFromSequence", "all", "y", intAttr("axis", 0))
-	g.Initializer = append(g.Initializer, initializer(t, "one", []int{}, 1), initializer(t, "last", []int{}, -1), initializer(t, "two", []int{}, 2))
+	g.Initializer = append(g.Initializer, initializer(t, "one", []int{}, 1), initializer(t, "last", []int{}, -1),
+		initializer(t, "two", []int{}, 2))
 	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 5, 3)}, nil}
 }
 
@@ -288,7 +296,8 @@ func (c controlCase) model(t *testing.T) (*onnx.Model, []byte) {
 	out := typedInfo("y", op.Spec{Type: onnx.Float32})
 	out.GetType().GetTensorType().Shape = nil
 	c.g.Output = []*onnxpb.ValueInfoProto{out}
-	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}}}
+	p := &onnxpb.ModelProto{IrVersion: proto.Int64(8), Graph: c.g,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}}}
 	data, err := proto.Marshal(p)
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ func TestConvRefusals(t *testing.T) {
 		{"Conv", 11, nil, []*op.Tensor{x, randomTensor(1, 2, 4, 3)}, "the rank of the input"},
 		{"Conv", 11, nil, []*op.Tensor{x, randomTensor(1, 2, 4, 0, 3)}, "kernel"},
 		{"Conv", 11, nil, []*op.Tensor{randomTensor(1, 2, 4), randomTensor(1, 2, 4)}, "spatial axis"},
-		{"Conv", 11, nil, []*op.Tensor{randomTensor(1, 1, 1, 1, 1, 1, 1), randomTensor(1, 1, 1, 1, 1, 1, 1)}, "more than three"},
+		{"Conv", 11, nil,
+			[]*op.Tensor{randomTensor(1, 1, 1, 1, 1, 1, 1), randomTensor(1, 1, 1, 1, 1, 1, 1)}, "more than three"},
 	})
 }

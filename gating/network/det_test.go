@@ -23,7 +23,8 @@ func TestFusedAgainstORT(t *testing.T) {
 	}
 	for seed := range uint64(8) {
 		d := newDraw(seed)
-		moved := gradCase{op: "FusedMatMul", domain: "com.microsoft", opset: 1, attrs: append(d.flag("transB"), intAttr("transBatchA", 1), intAttr("transBatchB", 1), floatAttr("alpha", 0.5)),
+		moved := gradCase{op: "FusedMatMul", domain: "com.microsoft", opset: 1, attrs: append(d.flag("transB"),
+			intAttr("transBatchA", 1), intAttr("transBatchB", 1), floatAttr("alpha", 0.5)),
 			inputs: []*op.Tensor{d.tensor(4, 2, 3), d.tensor(3, 2, 3)}}
 		distance := d.aDistance()
 		distance.inputs[0] = d.tensor(2, distance.inputs[1].Shape[1])
@@ -35,7 +36,8 @@ func TestFusedAgainstORT(t *testing.T) {
 			t.Run(c.op, func(t *testing.T) { server.modelAgainstORT(t, c) })
 		}
 	}
-	singular := gradCase{op: "Inverse", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{floatTensor([]int{2, 2}, 1, 2, 2, 4)}}
+	singular := gradCase{op: "Inverse", domain: "com.microsoft", opset: 1,
+		inputs: []*op.Tensor{floatTensor([]int{2, 2}, 1, 2, 2, 4)}}
 	if _, err := runModel(singular); !isKind(err, op.ErrShape) {
 		t.Errorf("got %v, want an error about a singular matrix", err)
 	}

@@ -32,7 +32,8 @@ func TestEinsumGradients(t *testing.T) {
 		{"ij,ij->ij", [][]int{{1, 3}, {2, 3}}},
 		{"i...,...->i...", [][]int{{2, 3}, {3}}},
 		{"ij,jk->ik", [][]int{{2, 0}, {0, 4}}},
-		{"ij,jk->ik", [][]int{{2, 1}, {3, 2}}}, {"ij,jk->ik", [][]int{{2, 3}, {1, 2}}}, {"ii,i->i", [][]int{{1, 3}, {3}}},
+		{"ij,jk->ik", [][]int{{2, 1}, {3, 2}}}, {"ij,jk->ik", [][]int{{2, 3}, {1, 2}}},
+		{"ii,i->i", [][]int{{1, 3}, {3}}},
 		{"i->", [][]int{{0}}}, {",ij->ji", [][]int{{}, {2, 3}}},
 	} {
 		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
@@ -124,7 +125,8 @@ func TestEinsumRefusals(t *testing.T) {
 
 // FuzzEinsum: no equation makes the planner or the steps panic; what is refused has an error.
 func FuzzEinsum(f *testing.F) {
-	for _, s := range []string{"ij,jk->ik", "...ij,...jk", "ii->i", "i...->...", ",->", "ab,b,a->", "...,...->...", "->", "i..j", "aa,bb->ab"} {
+	for _, s := range []string{"ij,jk->ik", "...ij,...jk", "ii->i", "i...->...", ",->", "ab,b,a->",
+		"...,...->...", "->", "i..j", "aa,bb->ab"} {
 		f.Add(s, uint8(2), uint8(2))
 	}
 	f.Fuzz(func(t *testing.T, equation string, rankA, rankB uint8) {
@@ -135,7 +137,8 @@ func FuzzEinsum(f *testing.F) {
 		for i, rank := range []uint8{rankA % 5, rankB % 5}[:1+strings.Count(equation, ",")&1] {
 			in = append(in, randomTensor(uint64(i), []int{2, 1, 2, 3}[:min(rank, 4)]...))
 		}
-		c := &op.Call{Node: &onnxpb.NodeProto{OpType: proto.String("Einsum"), Attribute: attrs{stringAttr("equation", equation)}}, Name: "e", Opset: 12}
+		c := &op.Call{Node: &onnxpb.NodeProto{OpType: proto.String("Einsum"),
+			Attribute: attrs{stringAttr("equation", equation)}}, Name: "e", Opset: 12}
 		for _, v := range in {
 			c.In = append(c.In, &op.Input{Spec: v.Spec()})
 		}
@@ -148,7 +151,8 @@ func FuzzEinsum(f *testing.F) {
 			t.Fatalf("%q: %v", equation, err)
 		}
 		for i, v := range in {
-			if err := operator.(op.Differentiable).Backward(&op.Context{}, i, 0, in, []*op.Tensor{out}, out, op.NewTensor(v.Spec())); err != nil {
+			if err := operator.(op.Differentiable).Backward(&op.Context{}, i, 0, in, []*op.Tensor{out}, out,
+				op.NewTensor(v.Spec())); err != nil {
 				t.Fatalf("%q: gradient %d: %v", equation, i, err)
 			}
 		}

@@ -13,8 +13,10 @@ import (
 
 // special are the numbers at which implementations differ.
 func special() *op.Tensor {
-	f := []float32{0, float32(math.Copysign(0, -1)), 1e-42, -1e-42, 1e-20, -1e-20, 1e-6, -1e-6, 0.5, -0.5, 1, -1, 1.5, -1.5, 2.5, -2.5, 3, -3,
-		6, -6, 11.5, -11.5, 88, -88, 1000, -1000, 1e20, -1e20, math.MaxFloat32, -math.MaxFloat32, op.Inf32, -op.Inf32, op.Nan32}
+	f := []float32{0, float32(math.Copysign(0, -1)), 1e-42, -1e-42, 1e-20, -1e-20, 1e-6, -1e-6, 0.5, -0.5,
+		1, -1, 1.5, -1.5, 2.5, -2.5, 3, -3,
+		6, -6, 11.5, -11.5, 88, -88, 1000, -1000, 1e20, -1e20, math.MaxFloat32, -math.MaxFloat32, op.Inf32, -op.Inf32,
+		op.Nan32}
 	return &op.Tensor{Type: onnx.Float32, Shape: []int{len(f)}, F: f}
 }
 
@@ -71,14 +73,16 @@ func TestSpecialNumbersAgainstORT(t *testing.T) {
 		case opset == 0:
 			opset = 16
 		}
-		s.sameElements(t, gradCase{op: u.op, domain: u.domain, opset: opset, attrs: u.attrs, inputs: []*op.Tensor{special()}}, 1e-5, 2e-7)
+		s.sameElements(t, gradCase{op: u.op, domain: u.domain, opset: opset, attrs: u.attrs,
+			inputs: []*op.Tensor{special()}}, 1e-5, 2e-7)
 	}
 	for _, operator := range []string{"Ceil", "Floor", "Round", "Sign", "IsNaN", "IsInf"} {
 		s.sameElements(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{special()}}, 0, 0)
 	}
 	column := special()
 	column.Shape = []int{len(column.F), 1}
-	for _, operator := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"} {
+	for _, operator := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Equal", "Less",
+		"Greater", "LessOrEqual", "GreaterOrEqual"} {
 		rows := special()
 		rows.Shape = []int{1, len(rows.F)}
 		if operator == "PRelu" {
@@ -95,12 +99,14 @@ func TestCastsAgainstORT(t *testing.T) {
 		t.Skip("ORT_NODE_MODULES names no folder with onnxruntime-node")
 	}
 	r := rand.New(rand.NewPCG(4, 1))
-	for _, to := range []onnx.DataType{onnx.Float16, onnx.Int8, onnx.Uint8, onnx.Int16, onnx.Uint16, onnx.Int32, onnx.Uint32, onnx.Int64, onnx.Bool} {
+	for _, to := range []onnx.DataType{onnx.Float16, onnx.Int8, onnx.Uint8, onnx.Int16, onnx.Uint16, onnx.Int32,
+		onnx.Uint32, onnx.Int64, onnx.Bool} {
 		x := drawn(r, 0, 120, []int{200})
 		copy(x.F, []float32{0, 0.4, 0.5, 0.9, 1e-7, 6e-8, 2e-8, 1e-5, 65504, 65519, 65520, 1e9})
 		if to.IsInteger() {
 			copy(x.F[8:], []float32{100, 101.5, 99.99, 3})
 		}
-		s.sameElements(t, gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(to))}, inputs: []*op.Tensor{x}}, 0, 0)
+		s.sameElements(t,
+			gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(to))}, inputs: []*op.Tensor{x}}, 0, 0)
 	}
 }

@@ -55,14 +55,20 @@ var allOperators = func() (list []string) {
 
 // someAttributes are names that operators read.
 var someAttributes = []string{
-	"axis", "axes", "perm", "keepdims", "alpha", "beta", "transA", "transB", "kernel_shape", "strides", "pads", "dilations", "group",
-	"auto_pad", "ceil_mode", "count_include_pad", "mode", "epsilon", "num_heads", "q_num_heads", "kv_num_heads", "is_causal", "to",
-	"hidden_size", "direction", "layout", "reduction", "ignore_index", "blocksize", "num_groups", "batch_dims", "exclusive", "reverse",
-	"largest", "k", "split", "num_outputs", "value_int", "value_ints", "value_float", "onesided", "inverse", "size", "upper", "scale",
-	"border", "equation", "output_shape", "num_scan_inputs", "new_axis", "noop_with_empty_axes", "shape", "starts", "ends", "broadcast",
+	"axis", "axes", "perm", "keepdims", "alpha", "beta", "transA", "transB", "kernel_shape", "strides", "pads",
+	"dilations", "group",
+	"auto_pad", "ceil_mode", "count_include_pad", "mode", "epsilon", "num_heads", "q_num_heads", "kv_num_heads",
+	"is_causal", "to",
+	"hidden_size", "direction", "layout", "reduction", "ignore_index", "blocksize", "num_groups", "batch_dims",
+	"exclusive", "reverse",
+	"largest", "k", "split", "num_outputs", "value_int", "value_ints", "value_float", "onesided", "inverse", "size",
+	"upper", "scale",
+	"border", "equation", "output_shape", "num_scan_inputs", "new_axis", "noop_with_empty_axes", "shape", "starts",
+	"ends", "broadcast",
 }
 
-var someStrings = []string{"", "SAME_UPPER", "VALID", "reflect", "edge", "linear", "cubic", "nearest", "sum", "none", "bidirectional", "reverse", "ij,jk->ik", "add"}
+var someStrings = []string{"", "SAME_UPPER", "VALID", "reflect", "edge", "linear", "cubic", "nearest", "sum", "none",
+	"bidirectional", "reverse", "ij,jk->ik", "add"}
 
 func (m *graphMaker) attribute() *onnxpb.AttributeProto {
 	name := someAttributes[m.next()%len(someAttributes)]
@@ -96,7 +102,8 @@ func (m *graphMaker) node(depth int) *onnxpb.NodeProto {
 	for k := range 1 + m.next()%2 {
 		n.Output = append(n.Output, fmt.Sprintf("v%d_%d_%d", depth, len(m.names), k))
 	}
-	for _, name := range map[string][]string{"If": {"then_branch", "else_branch"}, "Loop": {"body"}, "Scan": {"body"}, "SequenceMap": {"body"}}[op] {
+	for _, name := range map[string][]string{"If": {"then_branch", "else_branch"}, "Loop": {"body"},
+		"Scan": {"body"}, "SequenceMap": {"body"}}[op] {
 		if depth < 2 {
 			n.Attribute = append(n.Attribute, m.body(name, op, depth+1))
 		}
@@ -129,7 +136,8 @@ func (m *graphMaker) body(name, op string, depth int) *onnxpb.AttributeProto {
 
 // newGraphMaker starts with float inputs of two shapes, integers, a condition, and constants of each kind.
 func newGraphMaker(bytes []byte) *graphMaker {
-	m := &graphMaker{bytes: bytes, graph: graphOf("x", "image"), names: []string{"", "x", "image", "ids", "w", "kernel", "few", "one", "yes"}}
+	m := &graphMaker{bytes: bytes, graph: graphOf("x", "image"),
+		names: []string{"", "x", "image", "ids", "w", "kernel", "few", "one", "yes"}}
 	m.graph.Input = append(m.graph.Input, valueInfo("ids", onnx.Int64))
 	m.opset = oneOf(m, []int64{6, 9, 11, 13, 17, 18, 21, 23})
 	few := make([]int64, 1+m.next()%4)
@@ -155,14 +163,16 @@ func addTensor[T float32 | int64 | bool](g *onnxpb.GraphProto, name string, shap
 
 // inputs are what the graph is run on.
 func (m *graphMaker) inputs() map[string]*op.Tensor {
-	return map[string]*op.Tensor{"x": randomTensor(3, 2, 3), "image": randomTensor(4, 1, 2, 5, 5), "ids": intTensor(1, 0)}
+	return map[string]*op.Tensor{"x": randomTensor(3, 2, 3),
+		"image": randomTensor(4, 1, 2, 5, 5), "ids": intTensor(1, 0)}
 }
 
 // lower lowers the graph for one output, with w and kernel as mixtures.
 func (m *graphMaker) lower(output string) (*Graph, map[string]*op.Tensor, error) {
 	p := &onnxpb.ModelProto{IrVersion: proto.Int64(9), Graph: m.graph}
 	for _, domain := range []string{"", "com.microsoft", "ai.onnx.ml"} {
-		p.OpsetImport = append(p.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(m.opset)})
+		p.OpsetImport = append(p.OpsetImport,
+			&onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(m.opset)})
 	}
 	model, err := onnx.FromProto(p)
 	if err != nil {
@@ -176,7 +186,8 @@ func (m *graphMaker) lower(output string) (*Graph, map[string]*op.Tensor, error)
 	for i, name := range []string{"w", "kernel"} {
 		shape := [][]int{{3, 3}, {2, 2, 3, 3}}[i]
 		v := [][]float32{randomTensor(uint64(i)+1, shape...).F, randomTensor(uint64(i)+7, shape...).F}
-		c.Params = append(c.Params, ir.Param{Name: name, Sites: sitesOf(model, name), Shape: shape, Values: v, Gate: i, Axis: -1})
+		c.Params = append(c.Params,
+			ir.Param{Name: name, Sites: sitesOf(model, name), Shape: shape, Values: v, Gate: i, Axis: -1})
 	}
 	g, err := Lower(model, c)
 	return g, inputs, err
@@ -189,7 +200,8 @@ func (m *graphMaker) run(t *testing.T, output string) bool {
 		_, err = NewRunner(g, nil).Run(inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}})
 	}
 	if err == nil && g.lowered.Outputs[0].IsFloat() && g.lowered.Outputs[0].Value.Gated {
-		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil && !errors.Is(e, op.ErrUnsupported) {
+		if _, e := outputGradient(g, 0, inputs, [][]float64{{0.5, 0.5}, {0.5, 0.5}}); e != nil &&
+			!errors.Is(e, op.ErrUnsupported) {
 			t.Errorf("gradient: %v\n%v", e, m.graph.GetNode())
 		}
 	}

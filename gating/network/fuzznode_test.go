@@ -55,7 +55,8 @@ func (d draw) retype(c *gradCase) {
 	if v == nil {
 		return
 	}
-	to := op.NewTensor(op.Spec{Type: []onnx.DataType{onnx.Float32, onnx.Float16, onnx.Float64, onnx.Int64, onnx.Int32, onnx.Uint8, onnx.Bool}[d.IntN(7)], Shape: v.Shape})
+	to := op.NewTensor(op.Spec{Type: []onnx.DataType{onnx.Float32, onnx.Float16, onnx.Float64, onnx.Int64, onnx.Int32,
+		onnx.Uint8, onnx.Bool}[d.IntN(7)], Shape: v.Shape})
 	for e := range to.Len() {
 		if to.F != nil {
 			to.F[e] = float32(number(v, e))
@@ -66,7 +67,8 @@ func (d draw) retype(c *gradCase) {
 	c.inputs[i] = to
 }
 
-// tryNode lowers, runs and differentiates a model of one node. No internal check may fail, and errors must be of a known kind.
+// tryNode lowers, runs and differentiates a model of one node. No internal check may fail, and errors must be of a
+// known kind.
 func tryNode(t *testing.T, c gradCase) (ran bool) {
 	t.Helper()
 	c.wrt = nil

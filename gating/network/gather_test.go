@@ -14,35 +14,45 @@ func TestGather(t *testing.T) {
 		c    gradCase
 		want *op.Tensor
 	}{
-		"rows":     {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(2, 0, -1)}}, floatTensor([]int{3, 2}, 5, 6, 1, 2, 5, 6)},
-		"columns":  {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(-1)}, attrs: axis1}, floatTensor([]int{3, 1}, 2, 4, 6)},
-		"one row":  {gradCase{op: "Gather", opset: 1, inputs: []*op.Tensor{x, shapedInts([]int{}, 1)}}, floatTensor([]int{2}, 3, 4)},
-		"nothing":  {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor()}}, floatTensor([]int{0, 2})},
-		"elements": {gradCase{op: "GatherElements", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{1, 2}, 2, -3)}}, floatTensor([]int{1, 2}, 5, 2)},
-		"tuples":   {gradCase{op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{2, 2}, 0, 1, -1, 0)}}, floatTensor([]int{2}, 2, 5)},
+		"rows": {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(2, 0, -1)}},
+			floatTensor([]int{3, 2}, 5, 6, 1, 2, 5, 6)},
+		"columns": {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(-1)}, attrs: axis1},
+			floatTensor([]int{3, 1}, 2, 4, 6)},
+		"one row": {gradCase{op: "Gather", opset: 1, inputs: []*op.Tensor{x, shapedInts([]int{}, 1)}},
+			floatTensor([]int{2}, 3, 4)},
+		"nothing": {gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor()}}, floatTensor([]int{0, 2})},
+		"elements": {gradCase{op: "GatherElements", opset: 13,
+			inputs: []*op.Tensor{x, shapedInts([]int{1, 2}, 2, -3)}}, floatTensor([]int{1, 2}, 5, 2)},
+		"tuples": {gradCase{op: "GatherND", opset: 13,
+			inputs: []*op.Tensor{x, shapedInts([]int{2, 2}, 0, 1, -1, 0)}}, floatTensor([]int{2}, 2, 5)},
 		"tuples of no index": {gradCase{op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{2, 0})}},
 			floatTensor([]int{2, 3, 2}, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6)},
-		"tuples in batches": {gradCase{op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{3, 1}, 1, 0, 1)},
-			attrs: attrs{intAttr("batch_dims", 1)}}, floatTensor([]int{3}, 2, 3, 6)},
+		"tuples in batches": {gradCase{op: "GatherND", opset: 13,
+			inputs: []*op.Tensor{x, shapedInts([]int{3, 1}, 1, 0, 1)},
+			attrs:  attrs{intAttr("batch_dims", 1)}}, floatTensor([]int{3}, 2, 3, 6)},
 	} {
 		expectNode(t, name, c.c, c.want)
 	}
-	expectNode(t, "integers", gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{intTensor(7, 8, 9), intTensor(-1)}}, intTensor(9))
+	expectNode(t, "integers",
+		gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{intTensor(7, 8, 9), intTensor(-1)}}, intTensor(9))
 }
 
 func TestGatherErrors(t *testing.T) {
 	x := counting(3, 2)
 	for name, c := range map[string]gradCase{
-		"float indices":   {op: "Gather", opset: 13, inputs: []*op.Tensor{x, counting(1)}},
-		"axis":            {op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(0)}, attrs: attrs{intAttr("axis", 2)}},
+		"float indices": {op: "Gather", opset: 13, inputs: []*op.Tensor{x, counting(1)}},
+		"axis": {op: "Gather", opset: 13, inputs: []*op.Tensor{x, intTensor(0)},
+			attrs: attrs{intAttr("axis", 2)}},
 		"scalar data":     {op: "Gather", opset: 13, inputs: []*op.Tensor{floatTensor([]int{}, 1), intTensor(0)}},
 		"elements' rank":  {op: "GatherElements", opset: 13, inputs: []*op.Tensor{x, intTensor(0)}},
 		"elements' shape": {op: "GatherElements", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{1, 3}, 0, 0, 0)}},
 		"tuple too long":  {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, intTensor(0, 0, 0)}},
 		"scalar tuple":    {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{}, 0)}},
-		"batch sizes":     {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{2, 1}, 0, 0)}, attrs: attrs{intAttr("batch_dims", 1)}},
-		"batch axes":      {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, intTensor(0)}, attrs: attrs{intAttr("batch_dims", 1)}},
-		"no indices":      {op: "GatherND", opset: 13, inputs: []*op.Tensor{x}},
+		"batch sizes": {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, shapedInts([]int{2, 1}, 0, 0)},
+			attrs: attrs{intAttr("batch_dims", 1)}},
+		"batch axes": {op: "GatherND", opset: 13, inputs: []*op.Tensor{x, intTensor(0)},
+			attrs: attrs{intAttr("batch_dims", 1)}},
+		"no indices": {op: "GatherND", opset: 13, inputs: []*op.Tensor{x}},
 	} {
 		expectError(t, name, c, op.ErrShape)
 	}
@@ -75,14 +85,16 @@ func TestGatherGradient(t *testing.T) {
 		shape[axis] = d.between(1, 40)
 		index := d.shape(d.IntN(3))
 		checkLinear(t, gradCase{op: "Gather", opset: 13, attrs: attrs{intAttr("axis", given)}, wrt: []int{0},
-			inputs: []*op.Tensor{randomTensor(seed, shape...), shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...)}})
+			inputs: []*op.Tensor{randomTensor(seed, shape...),
+				shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...)}})
 	}
 }
 
 // Rows long enough to be shared among workers are added in the same order as by one.
 func TestGatherGradientOfTable(t *testing.T) {
 	d := newDraw(1)
-	c := gradCase{op: "Gather", opset: 13, inputs: []*op.Tensor{randomTensor(1, 5, 48), shapedInts([]int{3, 11}, d.indices(33, 5)...)}, wrt: []int{0}}
+	c := gradCase{op: "Gather", opset: 13,
+		inputs: []*op.Tensor{randomTensor(1, 5, 48), shapedInts([]int{3, 11}, d.indices(33, 5)...)}, wrt: []int{0}}
 	checkLinear(t, c)
 	sameForAllWorkers(t, c)
 }
@@ -96,7 +108,8 @@ func TestGatherElementsGradient(t *testing.T) {
 		index := append([]int{}, shape...)
 		index[axis] = d.IntN(6)
 		checkLinear(t, gradCase{op: "GatherElements", opset: 13, attrs: attrs{intAttr("axis", given)}, wrt: []int{0},
-			inputs: []*op.Tensor{randomTensor(seed, shape...), shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...)}})
+			inputs: []*op.Tensor{randomTensor(seed, shape...),
+				shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...)}})
 	}
 }
 
@@ -111,7 +124,9 @@ func TestGatherNDGradient(t *testing.T) {
 			shape[k] = 3
 		}
 		index := append(append([]int{}, shape[:batch]...), d.IntN(4), depth)
-		checkLinear(t, gradCase{op: "GatherND", opset: 13, attrs: attrs{intAttr("batch_dims", int64(batch))}, wrt: []int{0},
-			inputs: []*op.Tensor{randomTensor(seed, shape...), shapedInts(index, d.indices(op.SizeOf(index), 3)...)}})
+		checkLinear(t,
+			gradCase{op: "GatherND", opset: 13, attrs: attrs{intAttr("batch_dims", int64(batch))}, wrt: []int{0},
+				inputs: []*op.Tensor{randomTensor(seed, shape...),
+					shapedInts(index, d.indices(op.SizeOf(index), 3)...)}})
 	}
 }

@@ -32,7 +32,8 @@ func checkRefusals(t *testing.T, list []refusal) {
 			t.Errorf("%s %v: no error, want one about %q", r.op, r.attrs, r.says)
 			continue
 		}
-		if !strings.Contains(err.Error(), r.says) || !errors.Is(err, op.ErrShape) && !errors.Is(err, op.ErrUnsupported) {
+		if !strings.Contains(err.Error(), r.says) || !errors.Is(err, op.ErrShape) &&
+			!errors.Is(err, op.ErrUnsupported) {
 			t.Errorf("%s: error %q, want it to say %q", r.op, err, r.says)
 		}
 	}
@@ -40,7 +41,8 @@ func checkRefusals(t *testing.T, list []refusal) {
 
 func buildError(t *testing.T, r refusal) error {
 	t.Helper()
-	n := &onnxpb.NodeProto{OpType: proto.String(r.op), Attribute: r.attrs, Name: proto.String("node"), Output: []string{"y"}}
+	n := &onnxpb.NodeProto{OpType: proto.String(r.op), Attribute: r.attrs,
+		Name: proto.String("node"), Output: []string{"y"}}
 	c := &op.Call{Node: n, Name: "node", Opset: r.opset, Outs: 1}
 	for i, v := range r.inputs {
 		n.Input = append(n.Input, fmt.Sprint("x", i))
@@ -85,7 +87,8 @@ func TestGemmGradients(t *testing.T) {
 func TestGemmEmpty(t *testing.T) {
 	for _, dims := range [][3]int{{0, 3, 5}, {4, 0, 5}, {4, 3, 0}} {
 		checkGradients(t, gradCase{op: "Gemm", opset: 13, wrt: []int{0, 1, 2},
-			inputs: []*op.Tensor{randomTensor(1, dims[0], dims[1]), randomTensor(2, dims[1], dims[2]), randomTensor(3, dims[2])}})
+			inputs: []*op.Tensor{randomTensor(1, dims[0], dims[1]),
+				randomTensor(2, dims[1], dims[2]), randomTensor(3, dims[2])}})
 	}
 }
 
@@ -108,8 +111,10 @@ func TestMatMulGradients(t *testing.T) {
 	for _, s := range [][2][]int{
 		{{4, 3}, {3, 5}}, {{3}, {3, 5}}, {{4, 3}, {3}}, {{3}, {3}}, {{2, 4, 3}, {3}}, {{3}, {2, 3, 5}},
 		{{2, 4, 3}, {3, 5}}, {{2, 2, 4, 3}, {3, 5}}, {{4, 3}, {2, 3, 5}}, {{2, 4, 3}, {2, 3, 5}},
-		{{2, 1, 4, 3}, {1, 3, 3, 5}}, {{2, 3, 4, 3}, {3, 3, 5}}, {{2, 3, 4, 3}, {2, 1, 3, 5}}, {{1, 3, 1, 4, 3}, {2, 1, 2, 3, 5}},
-		{{2, 1, 3, 1, 2}, {2, 4, 1, 2, 3}}, {{1, 1}, {1, 1}}, {{2, 0, 3}, {3, 4}}, {{1, 2, 0}, {3, 0, 2}}, {{0, 2, 3}, {1, 3, 2}},
+		{{2, 1, 4, 3}, {1, 3, 3, 5}}, {{2, 3, 4, 3}, {3, 3, 5}}, {{2, 3, 4, 3}, {2, 1, 3, 5}},
+		{{1, 3, 1, 4, 3}, {2, 1, 2, 3, 5}},
+		{{2, 1, 3, 1, 2}, {2, 4, 1, 2, 3}}, {{1, 1}, {1, 1}}, {{2, 0, 3}, {3, 4}}, {{1, 2, 0}, {3, 0, 2}},
+		{{0, 2, 3}, {1, 3, 2}},
 	} {
 		checkGradients(t, gradCase{op: "MatMul", opset: 13, wrt: []int{0, 1},
 			inputs: []*op.Tensor{randomTensor(1, s[0]...), randomTensor(2, s[1]...)}})

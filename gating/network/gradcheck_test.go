@@ -67,7 +67,8 @@ func checkGradients(t *testing.T, c gradCase) {
 }
 
 // differences is the gradient of <dy, out[k]> by every element of in[i].
-func differences(t *testing.T, operator op.Operator, in, outs []*op.Tensor, i, k int, dy *op.Tensor, step float64) []float64 {
+func differences(t *testing.T, operator op.Operator, in, outs []*op.Tensor, i, k int,
+	dy *op.Tensor, step float64) []float64 {
 	t.Helper()
 	if step == 0 {
 		step = 1e-2
@@ -127,7 +128,8 @@ func buildOne(t *testing.T, c gradCase) (op.Operator, []*op.Tensor, []*op.Tensor
 // buildAny is buildOne, with no operator where the node is a view or its outputs are known.
 func buildAny(t *testing.T, c gradCase) (op.Operator, []*op.Tensor, []*op.Tensor) {
 	t.Helper()
-	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs, Name: proto.String("node")}
+	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain),
+		Attribute: c.attrs, Name: proto.String("node")}
 	cl := &op.Call{Node: n, Name: "node", Opset: c.opset, Env: &lowerer{Config: Config{MaxBytes: defaultMaxBytes}}}
 	for i, v := range c.inputs {
 		n.Input = append(n.Input, fmt.Sprint("x", i))
@@ -193,7 +195,8 @@ func intsAttr(name string, v ...int64) *onnxpb.AttributeProto {
 }
 
 func floatAttr(name string, v float32) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
+	return &onnxpb.AttributeProto{Name: proto.String(name),
+		Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
 }
 
 func stringAttr(name, v string) *onnxpb.AttributeProto {
@@ -201,7 +204,8 @@ func stringAttr(name, v string) *onnxpb.AttributeProto {
 }
 
 func TestReluGradient(t *testing.T) {
-	checkGradients(t, gradCase{op: "Relu", opset: 14, inputs: []*op.Tensor{randomTensor(1, 3, 5)}, wrt: []int{0}, step: 1e-4})
+	checkGradients(t,
+		gradCase{op: "Relu", opset: 14, inputs: []*op.Tensor{randomTensor(1, 3, 5)}, wrt: []int{0}, step: 1e-4})
 }
 
 // each returns f of every element.

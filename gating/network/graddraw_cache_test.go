@@ -15,7 +15,8 @@ func (d draw) aDeformConv() gradCase {
 	w = max(w, 1)
 	ow = (w+1-(kw-1)*dilation-1)/stride + 1
 	c := gradCase{op: "DeformConv", opset: 22, step: 1.0 / 512, attrs: attrs{
-		intAttr("group", int64(group)), intAttr("offset_group", int64(fields)), intsAttr("strides", int64(stride), int64(stride)),
+		intAttr("group", int64(group)), intAttr("offset_group", int64(fields)),
+		intsAttr("strides", int64(stride), int64(stride)),
 		intsAttr("dilations", int64(dilation), int64(dilation)), intsAttr("pads", 0, 0, 0, 1)}}
 	offset := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2 * fields * kh * kw, oh, ow}})
 	for i := range offset.F {
@@ -39,7 +40,8 @@ func (d draw) aCumProd() gradCase {
 	if len(x.F) > 1 {
 		x.F[d.IntN(len(x.F))] = 0
 	}
-	return gradCase{op: "CumProd", opset: 26, attrs: append(d.flag("exclusive"), d.flag("reverse")...), inputs: []*op.Tensor{x, intTensor(given)}}
+	return gradCase{op: "CumProd", opset: 26, attrs: append(d.flag("exclusive"), d.flag("reverse")...),
+		inputs: []*op.Tensor{x, intTensor(given)}}
 }
 
 // aTensorScatter draws both modes, every axis but the first, and places or none.
@@ -48,7 +50,8 @@ func (d draw) aTensorScatter() gradCase {
 	axis := d.between(1, len(shape)-1)
 	update := append([]int{}, shape...)
 	update[axis] = d.between(0, shape[axis])
-	c := gradCase{op: "TensorScatter", opset: 24, attrs: append(d.one("mode", "linear", "circular"), intAttr("axis", int64(axis-len(shape)*d.IntN(2)))),
+	c := gradCase{op: "TensorScatter", opset: 24,
+		attrs:  append(d.one("mode", "linear", "circular"), intAttr("axis", int64(axis-len(shape)*d.IntN(2)))),
 		inputs: []*op.Tensor{d.scaled(shape...), d.scaled(update...)}}
 	if d.IntN(3) > 0 {
 		last := shape[axis] - update[axis]

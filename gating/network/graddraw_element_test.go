@@ -91,7 +91,8 @@ func unaryDraws() map[string]func(d draw) gradCase {
 	for form, cases := range byForm {
 		list[form] = byAll(func(d draw) gradCase {
 			u := cases[d.IntN(len(cases))]
-			return gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*op.Tensor{u.draw(d.Rand, d.small()...)}}
+			return gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs,
+				inputs: []*op.Tensor{u.draw(d.Rand, d.small()...)}}
 		})
 	}
 	return list
@@ -140,7 +141,8 @@ func several(op string) func(d draw) gradCase {
 func aFoldedBias(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		x := append(d.shape(d.IntN(3)), d.between(1, 5))
-		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.tensor(x...), d.tensor(x[len(x)-1])}}
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1,
+			inputs: []*op.Tensor{d.tensor(x...), d.tensor(x[len(x)-1])}}
 		if operator == "FastGelu" && d.IntN(3) == 0 {
 			c.inputs = c.inputs[:1]
 		}
@@ -178,12 +180,14 @@ func (d draw) aWhere() gradCase {
 // aCast draws conversions between floats that keep every element.
 func (d draw) aCast() gradCase {
 	to := []onnx.DataType{onnx.Float32, onnx.Float64}[d.IntN(2)]
-	return gradCase{op: "Cast", opset: 19, attrs: attrs{intAttr("to", int64(to))}, inputs: []*op.Tensor{d.scaled(d.small()...)}}
+	return gradCase{op: "Cast", opset: 19, attrs: attrs{intAttr("to", int64(to))},
+		inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
 func (d draw) aCastLike() gradCase {
 	like := op.NewTensor(op.Spec{Type: onnx.Float64, Shape: []int{1}})
-	return gradCase{op: "CastLike", opset: 19, inputs: []*op.Tensor{d.scaled(d.small()...), like}, wrt: []int{0}, known: []int{1}}
+	return gradCase{op: "CastLike", opset: 19,
+		inputs: []*op.Tensor{d.scaled(d.small()...), like}, wrt: []int{0}, known: []int{1}}
 }
 
 // aChannelMap draws the linear maps of opset 1.
@@ -223,7 +227,8 @@ func (d draw) aNormalizer() gradCase {
 		x.F[i] = float32(math.Abs(float64(v))) + 0.3
 	}
 	if norm := d.one("norm", "MAX", "L1", "L2"); string(norm[0].S) != "MAX" {
-		return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: norm, inputs: []*op.Tensor{clearOf(d.tensor(x.Shape...), 0.1, 0)}}
+		return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: norm,
+			inputs: []*op.Tensor{clearOf(d.tensor(x.Shape...), 0.1, 0)}}
 	}
 	return gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{d.distinct(0.2, 1, 5)}}
 }
@@ -235,7 +240,8 @@ func (d draw) someFeatures() gradCase {
 	for i := range picks {
 		picks[i] = int64(d.IntN(n))
 	}
-	return gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{d.scaled(x...), intTensor(picks...)}}
+	return gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1,
+		inputs: []*op.Tensor{d.scaled(x...), intTensor(picks...)}}
 }
 
 var _ = addDraws(unaryDraws())

@@ -28,13 +28,17 @@ func groupQueries(seed uint64, d int) map[string]gradCase {
 	}
 	form := func(extra list, in ...*op.Tensor) gradCase {
 		n := list{intAttr("num_heads", int64(h)), intAttr("kv_num_heads", int64(k))}
-		return gradCase{op: "GroupQueryAttention", domain: "com.microsoft", opset: 1, outputs: 3, attrs: append(n, extra...), inputs: in}
+		return gradCase{op: "GroupQueryAttention", domain: "com.microsoft", opset: 1, outputs: 3,
+			attrs: append(n, extra...), inputs: in}
 	}
 	prompt := func(extra list, more ...*op.Tensor) gradCase {
-		return form(extra, append([]*op.Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*d), nil, nil, lengths(s), total(s)}, more...)...)
+		return form(extra,
+			append([]*op.Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*d), nil, nil, lengths(s), total(s)}, more...)...)
 	}
 	decode := func(extra list, more ...*op.Tensor) gradCase {
-		return form(extra, append([]*op.Tensor{x(b, 1, h*d), x(b, 1, k*d), x(b, 1, k*d), x(b, k, p, d), x(b, k, p, d), lengths(p + 1), total(p + 1)}, more...)...)
+		return form(extra,
+			append([]*op.Tensor{x(b, 1, h*d), x(b, 1, k*d), x(b, 1, k*d), x(b, k, p, d), x(b, k, p, d),
+				lengths(p + 1), total(p + 1)}, more...)...)
 	}
 	rotary := list{intAttr("do_rotary", 1)}
 	ragged := decode(rotary, x(9, d/2), x(9, d/2))
@@ -71,7 +75,8 @@ func linearAttentions(seed uint64) map[string]gradCase {
 	form := func(rule string, in ...*op.Tensor) gradCase {
 		in = append([]*op.Tensor{x(b, s, h*d), x(b, s, k*d), x(b, s, k*v)}, in...)
 		return gradCase{op: "LinearAttention", opset: 27, outputs: 2, inputs: in,
-			attrs: attrs{stringAttr("update_rule", rule), intAttr("q_num_heads", int64(h)), intAttr("kv_num_heads", int64(k))}}
+			attrs: attrs{stringAttr("update_rule", rule), intAttr("q_num_heads", int64(h)),
+				intAttr("kv_num_heads", int64(k))}}
 	}
 	return map[string]gradCase{
 		"linear":      form("linear"),
@@ -97,7 +102,8 @@ func fusedLinear(seed uint64) map[string]gradCase {
 
 func (d draw) aCausalConv() gradCase {
 	b, c, n, k := d.between(1, 2), d.between(1, 3), d.between(1, 4), d.between(1, 4)
-	g := gradCase{op: "CausalConvWithState", opset: 27, outputs: 2, attrs: d.one("activation", "none", "silu", "swish"), inputs: []*op.Tensor{d.tensor(b, c, n), d.tensor(c, 1, k), nil}}
+	g := gradCase{op: "CausalConvWithState", opset: 27, outputs: 2, attrs: d.one("activation", "none", "silu", "swish"),
+		inputs: []*op.Tensor{d.tensor(b, c, n), d.tensor(c, 1, k), nil}}
 	if d.IntN(2) == 0 {
 		g.inputs[2] = d.tensor(c)
 	}
@@ -115,7 +121,8 @@ func (d draw) aFlexAttention() gradCase {
 		addTensor(g, number, []int{}, []float32{1.5})
 		return subgraph(name, g, typedInfo("out", op.Spec{Type: onnx.Float32}))
 	}
-	c := gradCase{op: "FlexAttention", domain: "ai.onnx.preview", opset: 1, inputs: []*op.Tensor{d.tensor(b, 2*k, s, e), d.tensor(b, k, t, e), d.tensor(b, k, t, d.between(1, 3))}}
+	c := gradCase{op: "FlexAttention", domain: "ai.onnx.preview", opset: 1,
+		inputs: []*op.Tensor{d.tensor(b, 2*k, s, e), d.tensor(b, k, t, e), d.tensor(b, k, t, d.between(1, 3))}}
 	if d.IntN(2) == 0 {
 		c.attrs = attrs{floatAttr("scale", 0.3), body("score_mod", "Mul", "factor")}
 	}
@@ -129,7 +136,8 @@ func (d draw) aFlexAttention() gradCase {
 func aRuntimeImage(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		n, h, w, channels := d.between(1, 2), d.between(2, 3), d.between(2, 3), 4
-		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.tensor(n, h, w, channels)}}
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1,
+			inputs: []*op.Tensor{d.tensor(n, h, w, channels)}}
 		switch operator {
 		case "BiasAdd":
 			c.inputs = []*op.Tensor{d.tensor(n, h, w), d.tensor(w), d.tensor(n, h, w)}
@@ -143,7 +151,8 @@ func aRuntimeImage(operator string) func(d draw) gradCase {
 			}
 			if operator == "SkipGroupNorm" {
 				c.outputs = 2
-				c.inputs = append(c.inputs, [][]*op.Tensor{{d.tensor(n, channels), d.tensor(channels)}, {d.tensor(n, h, w, channels)}}[d.IntN(2)]...)
+				c.inputs = append(c.inputs, [][]*op.Tensor{{d.tensor(n, channels), d.tensor(channels)},
+					{d.tensor(n, h, w, channels)}}[d.IntN(2)]...)
 			}
 		case "NhwcMaxPool":
 			c.inputs[0], c.attrs = d.distinct(0.2, n, h, w, channels), attrs{intsAttr("kernel_shape", 2, 2)}
@@ -158,14 +167,22 @@ func aRuntimeImage(operator string) func(d draw) gradCase {
 }
 
 var _ = addDraws(map[string]func(d draw) gradCase{
-	"com.microsoft.GroupQueryAttention": anAttention(func(seed uint64) map[string]gradCase { return groupQueries(seed, 2) }, "GroupQueryAttention", "com.microsoft"),
-	"LinearAttention":                   anAttention(linearAttentions, "LinearAttention", ""),
-	"com.microsoft.LinearAttention":     ofRuntime(anAttention(linearAttentions, "LinearAttention", "")),
-	"CausalConvWithState":               byAll(draw.aCausalConv), "com.microsoft.CausalConvWithState": ofRuntime(byAll(draw.aCausalConv)),
-	"ai.onnx.preview.FlexAttention": byAll(draw.aFlexAttention),
-	"com.microsoft.BiasAdd":         aRuntimeImage("BiasAdd"), "com.microsoft.BiasSplitGelu": aRuntimeImage("BiasSplitGelu"),
-	"com.microsoft.GroupNorm": aRuntimeImage("GroupNorm"), "com.microsoft.SkipGroupNorm": aRuntimeImage("SkipGroupNorm"),
-	"com.microsoft.NhwcConv": aRuntimeImage("NhwcConv"), "com.microsoft.NhwcFusedConv": aRuntimeImage("NhwcFusedConv"), "com.microsoft.NhwcMaxPool": aRuntimeImage("NhwcMaxPool"),
+	"com.microsoft.GroupQueryAttention": anAttention(func(seed uint64) map[string]gradCase {
+		return groupQueries(seed,
+			2)
+	}, "GroupQueryAttention", "com.microsoft"),
+	"LinearAttention":                            anAttention(linearAttentions, "LinearAttention", ""),
+	"com.microsoft.LinearAttention":              ofRuntime(anAttention(linearAttentions, "LinearAttention", "")),
+	"CausalConvWithState":                        byAll(draw.aCausalConv),
+	"com.microsoft.CausalConvWithState":          ofRuntime(byAll(draw.aCausalConv)),
+	"ai.onnx.preview.FlexAttention":              byAll(draw.aFlexAttention),
+	"com.microsoft.BiasAdd":                      aRuntimeImage("BiasAdd"),
+	"com.microsoft.BiasSplitGelu":                aRuntimeImage("BiasSplitGelu"),
+	"com.microsoft.GroupNorm":                    aRuntimeImage("GroupNorm"),
+	"com.microsoft.SkipGroupNorm":                aRuntimeImage("SkipGroupNorm"),
+	"com.microsoft.NhwcConv":                     aRuntimeImage("NhwcConv"),
+	"com.microsoft.NhwcFusedConv":                aRuntimeImage("NhwcFusedConv"),
+	"com.microsoft.NhwcMaxPool":                  aRuntimeImage("NhwcMaxPool"),
 	"com.microsoft.LayerNormalization":           ofRuntime(aRowNorm("LayerNormalization")),
 	"com.microsoft.SimplifiedLayerNormalization": ofRuntime(aRowNorm("SimplifiedLayerNormalization")),
 })

@@ -44,7 +44,8 @@ func (d draw) aFusedConv() gradCase {
 			z.F[i] = -1
 		}
 	}
-	c := gradCase{op: "FusedConv", domain: "com.microsoft", opset: 1, attrs: d.one("activation", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid"),
+	c := gradCase{op: "FusedConv", domain: "com.microsoft", opset: 1,
+		attrs:  d.one("activation", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid"),
 		inputs: []*op.Tensor{x, w, d.inRange(-0.2, 0.2, 3), z}}
 	if string(c.attrs[0].S) == "Clip" {
 		c.attrs = append(c.attrs, floatsAttr("activation_params", -3, 0))
@@ -55,7 +56,8 @@ func (d draw) aFusedConv() gradCase {
 func (d draw) aGemm() gradCase {
 	m, k, n := d.IntN(4), d.IntN(4), d.between(1, 4)
 	a, b := []int{m, k}, []int{k, n}
-	c := gradCase{op: "Gemm", opset: 13, attrs: append(append(d.flag("transA"), d.flag("transB")...), floatAttr("alpha", 0.7), floatAttr("beta", -1.3))}
+	c := gradCase{op: "Gemm", opset: 13,
+		attrs: append(append(d.flag("transA"), d.flag("transB")...), floatAttr("alpha", 0.7), floatAttr("beta", -1.3))}
 	for i, s := range [][]int{a, b} {
 		if c.attrs[i].GetI() != 0 {
 			slices.Reverse(s)
@@ -95,7 +97,8 @@ func (d draw) aMatMul() gradCase {
 func aFusedMatMul(op string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		b, m, k, n := d.between(1, 2), d.between(1, 3), d.between(1, 4), d.between(1, 3)
-		c := gradCase{op: op, domain: "com.microsoft", opset: 1, attrs: append(append(d.flag("transA"), d.flag("transB")...), floatAttr("alpha", 0.4))}
+		c := gradCase{op: op, domain: "com.microsoft", opset: 1,
+			attrs: append(append(d.flag("transA"), d.flag("transB")...), floatAttr("alpha", 0.4))}
 		for i, s := range [][]int{{m, k}, {k, n}} {
 			if c.attrs[i].GetI() != 0 {
 				slices.Reverse(s)
@@ -122,7 +125,8 @@ func (d draw) anEinsum() gradCase {
 			terms[2] = letters[i:i+1] + terms[2]
 		}
 	}
-	return gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", terms[0]+","+terms[1]+"->"+terms[2])}, inputs: []*op.Tensor{d.tensor(shapes[0]...), d.tensor(shapes[1]...)}}
+	return gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", terms[0]+","+terms[1]+"->"+terms[2])},
+		inputs: []*op.Tensor{d.tensor(shapes[0]...), d.tensor(shapes[1]...)}}
 }
 
 func (d draw) aDet() gradCase {
@@ -144,7 +148,8 @@ func (d draw) anInverse() gradCase {
 
 func (d draw) aDistance() gradCase {
 	w := d.between(1, 4)
-	return gradCase{op: "CDist", domain: "com.microsoft", opset: 1, attrs: d.one("metric", "sqeuclidean", "euclidean"), inputs: []*op.Tensor{d.tensor(d.IntN(4), w), d.tensor(d.between(1, 3), w)}}
+	return gradCase{op: "CDist", domain: "com.microsoft", opset: 1, attrs: d.one("metric", "sqeuclidean", "euclidean"),
+		inputs: []*op.Tensor{d.tensor(d.IntN(4), w), d.tensor(d.between(1, 3), w)}}
 }
 
 // aPool draws windows over elements whose order a step does not change.
@@ -179,14 +184,17 @@ func (d draw) aMaxUnpool() gradCase {
 	for i, p := range d.Perm(4 * h * w)[:h*w] {
 		places.I[i] = int64(p)
 	}
-	return gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}, inputs: []*op.Tensor{d.tensor(1, 1, h, w), places}}
+	return gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)},
+		inputs: []*op.Tensor{d.tensor(1, 1, h, w), places}}
 }
 
 // aRoiAlign draws boxes, which have no gradient.
 func (d draw) aRoiAlign() gradCase {
 	boxes := floatTensor([]int{2, 4}, d.Float32(), d.Float32(), 3+d.Float32(), 4+d.Float32(), -2, 1.3, 6, 5.2)
-	c := gradCase{op: "RoiAlign", opset: []int64{10, 16}[d.IntN(2)], wrt: []int{0}, inputs: []*op.Tensor{d.tensor(2, 2, 5, 6), boxes, intTensor(int64(d.IntN(2)), 1)},
-		attrs: append(d.one("mode", "avg", "max"), intAttr("sampling_ratio", int64(d.IntN(3))), intAttr("output_height", int64(d.between(1, 3))), intAttr("output_width", 2), floatAttr("spatial_scale", 0.8))}
+	c := gradCase{op: "RoiAlign", opset: []int64{10, 16}[d.IntN(2)], wrt: []int{0},
+		inputs: []*op.Tensor{d.tensor(2, 2, 5, 6), boxes, intTensor(int64(d.IntN(2)), 1)},
+		attrs: append(d.one("mode", "avg", "max"), intAttr("sampling_ratio", int64(d.IntN(3))), intAttr("output_height",
+			int64(d.between(1, 3))), intAttr("output_width", 2), floatAttr("spatial_scale", 0.8))}
 	if string(c.attrs[0].S) == "max" {
 		c.step, c.tol = 1.0/4096, 5e-3
 	}
@@ -195,16 +203,23 @@ func (d draw) aRoiAlign() gradCase {
 
 func (d draw) aMaxRoiPool() gradCase {
 	boxes := floatTensor([]int{2, 5}, 0, 0, 0, 3, 2, 1, 1, 1, 4, 3)
-	return gradCase{op: "MaxRoiPool", opset: 1, wrt: []int{0}, step: 1.0 / 1024, inputs: []*op.Tensor{d.distinct(0.2, 2, 1, 4, 5), boxes}, attrs: attrs{intsAttr("pooled_shape", int64(d.between(1, 3)), 2)}}
+	return gradCase{op: "MaxRoiPool", opset: 1, wrt: []int{0}, step: 1.0 / 1024,
+		inputs: []*op.Tensor{d.distinct(0.2, 2, 1, 4, 5), boxes},
+		attrs:  attrs{intsAttr("pooled_shape", int64(d.between(1, 3)), 2)}}
 }
 
 var _ = addDraws(map[string]func(d draw) gradCase{
-	"Conv": byAll(draw.aConv), "ConvTranspose": byAll(draw.aConvTranspose), "com.microsoft.FusedConv": byAll(draw.aFusedConv),
-	"Gemm": byAll(draw.aGemm), "com.microsoft.FusedGemm": byAll(draw.aFusedGemm), "MatMul": byAll(draw.aMatMul),
-	"com.microsoft.FusedMatMul": aFusedMatMul("FusedMatMul"), "com.microsoft.TransposeMatMul": aFusedMatMul("TransposeMatMul"),
-	"Einsum": byAll(draw.anEinsum), "Det": byAll(draw.aDet),
+	"Conv": byAll(draw.aConv), "ConvTranspose": byAll(draw.aConvTranspose),
+	"com.microsoft.FusedConv": byAll(draw.aFusedConv),
+	"Gemm":                    byAll(draw.aGemm), "com.microsoft.FusedGemm": byAll(draw.aFusedGemm),
+	"MatMul":                        byAll(draw.aMatMul),
+	"com.microsoft.FusedMatMul":     aFusedMatMul("FusedMatMul"),
+	"com.microsoft.TransposeMatMul": aFusedMatMul("TransposeMatMul"),
+	"Einsum":                        byAll(draw.anEinsum), "Det": byAll(draw.aDet),
 	"com.microsoft.Inverse": byAll(draw.anInverse), "com.microsoft.CDist": byAll(draw.aDistance),
-	"MaxPool": aPool("MaxPool"), "AveragePool": aPool("AveragePool"), "LpPool": aPool("LpPool"), "GlobalLpPool": aPool("GlobalLpPool"),
-	"GlobalMaxPool": aPool("GlobalMaxPool"), "GlobalAveragePool": aPool("GlobalAveragePool"), "MaxUnpool": byAll(draw.aMaxUnpool),
-	"RoiAlign": draw.aRoiAlign, "MaxRoiPool": draw.aMaxRoiPool,
+	"MaxPool": aPool("MaxPool"), "AveragePool": aPool("AveragePool"), "LpPool": aPool("LpPool"),
+	"GlobalLpPool":  aPool("GlobalLpPool"),
+	"GlobalMaxPool": aPool("GlobalMaxPool"), "GlobalAveragePool": aPool("GlobalAveragePool"),
+	"MaxUnpool": byAll(draw.aMaxUnpool),
+	"RoiAlign":  draw.aRoiAlign, "MaxRoiPool": draw.aMaxRoiPool,
 })

@@ -69,7 +69,8 @@ func (d draw) anIdentity() gradCase {
 }
 
 func (d draw) aDropout() gradCase {
-	return gradCase{op: "Dropout", opset: []int64{7, 10, 13}[d.IntN(3)], outputs: d.between(1, 2), inputs: []*op.Tensor{d.scaled(d.small()...)}}
+	return gradCase{op: "Dropout", opset: []int64{7, 10, 13}[d.IntN(3)], outputs: d.between(1, 2),
+		inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
 func (d draw) aConcat() gradCase {
@@ -129,7 +130,8 @@ func (d draw) aTopK() gradCase {
 
 func (d draw) aTile1() gradCase {
 	shape := d.full(d.between(1, 4))
-	return gradCase{op: "Tile", opset: 1, inputs: []*op.Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))), scalarInt(int64(d.IntN(len(shape))))}}
+	return gradCase{op: "Tile", opset: 1, inputs: []*op.Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))),
+		scalarInt(int64(d.IntN(len(shape))))}}
 }
 
 func (d draw) aPadWithValue() gradCase {
@@ -157,14 +159,18 @@ func (d draw) aCompress() gradCase {
 }
 
 func (d draw) anImageCrop() gradCase {
-	return gradCase{op: "Crop", opset: 1, attrs: attrs{intsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)}, inputs: []*op.Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
+	return gradCase{op: "Crop", opset: 1, attrs: attrs{intsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)},
+		inputs: []*op.Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
 }
 
 // aSmoothGrid draws points that a step does not take across a pixel or a border.
 func (d draw) aSmoothGrid() gradCase {
 	n, h, w := d.between(1, 2), d.between(2, 5), d.between(2, 5)
-	c := gradCase{op: "GridSample", opset: 20, step: 1.0 / 512, attrs: append(append(d.one("mode", "linear", "cubic"), d.one("padding_mode", "zeros", "border", "reflection")...), intAttr("align_corners", 1)),
-		inputs: []*op.Tensor{d.tensor(n, d.between(1, 2), h, w), op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2, 3, 2}})}}
+	c := gradCase{op: "GridSample", opset: 20, step: 1.0 / 512,
+		attrs: append(append(d.one("mode", "linear", "cubic"),
+			d.one("padding_mode", "zeros", "border", "reflection")...), intAttr("align_corners", 1)),
+		inputs: []*op.Tensor{d.tensor(n, d.between(1, 2), h, w),
+			op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2, 3, 2}})}}
 	for i := range c.inputs[1].F {
 		size := []int{w, h}[i%2]
 		pixel := float64(d.IntN(size+1)) - 1 + 0.2 + 0.6*d.Float64()
@@ -199,20 +205,34 @@ func (d draw) aRuntimeGrid() gradCase {
 
 func (d draw) anExpandDims() gradCase {
 	shape := d.small()
-	return gradCase{op: "ExpandDims", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
+	return gradCase{op: "ExpandDims", domain: "com.microsoft", opset: 1,
+		inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
 }
 
 var _ = addDraws(map[string]func(d draw) gradCase{
-	"Reshape": shaped("Reshape"), "Flatten": shaped("Flatten"), "Squeeze": shaped("Squeeze"), "Unsqueeze": shaped("Unsqueeze"),
-	"Identity": byAll(draw.anIdentity), "Dropout": byAll(draw.aDropout), "Concat": byAll(draw.aConcat), "Split": byAll(draw.aSplit),
-	"Transpose": only("Transpose", draw.aPermutation), "DepthToSpace": only("DepthToSpace", draw.aPermutation), "SpaceToDepth": only("SpaceToDepth", draw.aPermutation),
-	"Gather": only("Gather", draw.aGather), "GatherElements": only("GatherElements", draw.aGather), "GatherND": byAll(draw.aGatherND),
-	"ScatterElements": aScatterClear("ScatterElements", draw.aScatter), "Scatter": aScatterClear("Scatter", draw.aScatter), "ScatterND": aScatterClear("ScatterND", draw.aScatterND),
-	"Slice": byAll(draw.aSlice), "Pad": byAll(draw.aPadWithValue), "CenterCropPad": byAll(draw.aCrop), "Expand": only("Expand", draw.aRepetition),
-	"Tile": only("Tile", draw.aRepetition), "Tile@1": byAll(draw.aTile1), "TopK": byAll(draw.aTopK), "CumSum": only("CumSum", draw.aTriangle),
-	"Trilu": only("Trilu", draw.aTriangle), "ReverseSequence": byAll(draw.aReversal), "Compress": byAll(draw.aCompress), "Col2Im": byAll(draw.aFold),
-	"Resize": byImage(draw.aResize), "Upsample": func(d draw) gradCase { return byImage(only("Upsample", draw.anOldResize))(d) },
+	"Reshape": shaped("Reshape"), "Flatten": shaped("Flatten"), "Squeeze": shaped("Squeeze"),
+	"Unsqueeze": shaped("Unsqueeze"),
+	"Identity":  byAll(draw.anIdentity), "Dropout": byAll(draw.aDropout), "Concat": byAll(draw.aConcat),
+	"Split":     byAll(draw.aSplit),
+	"Transpose": only("Transpose", draw.aPermutation), "DepthToSpace": only("DepthToSpace", draw.aPermutation),
+	"SpaceToDepth": only("SpaceToDepth", draw.aPermutation),
+	"Gather":       only("Gather", draw.aGather), "GatherElements": only("GatherElements", draw.aGather),
+	"GatherND":        byAll(draw.aGatherND),
+	"ScatterElements": aScatterClear("ScatterElements", draw.aScatter),
+	"Scatter":         aScatterClear("Scatter", draw.aScatter),
+	"ScatterND":       aScatterClear("ScatterND", draw.aScatterND),
+	"Slice":           byAll(draw.aSlice), "Pad": byAll(draw.aPadWithValue), "CenterCropPad": byAll(draw.aCrop),
+	"Expand": only("Expand", draw.aRepetition),
+	"Tile":   only("Tile", draw.aRepetition), "Tile@1": byAll(draw.aTile1), "TopK": byAll(draw.aTopK),
+	"CumSum": only("CumSum", draw.aTriangle),
+	"Trilu":  only("Trilu", draw.aTriangle), "ReverseSequence": byAll(draw.aReversal),
+	"Compress":   byAll(draw.aCompress),
+	"Col2Im":     byAll(draw.aFold),
+	"Resize":     byImage(draw.aResize),
+	"Upsample":   func(d draw) gradCase { return byImage(only("Upsample", draw.anOldResize))(d) },
 	"GridSample": draw.aGridSample, "AffineGrid": only("AffineGrid", draw.aGrid), "Crop": byAll(draw.anImageCrop),
-	"com.microsoft.GatherND": ofRuntime(byAll(draw.aGatherND)), "com.microsoft.Pad": ofRuntime(byAll(draw.aPadWithValue)),
-	"com.microsoft.Trilu": ofRuntime(only("Trilu", draw.aTriangle)), "com.microsoft.GridSample": draw.aRuntimeGrid, "com.microsoft.ExpandDims": byAll(draw.anExpandDims),
+	"com.microsoft.GatherND": ofRuntime(byAll(draw.aGatherND)),
+	"com.microsoft.Pad":      ofRuntime(byAll(draw.aPadWithValue)),
+	"com.microsoft.Trilu":    ofRuntime(only("Trilu", draw.aTriangle)), "com.microsoft.GridSample": draw.aRuntimeGrid,
+	"com.microsoft.ExpandDims": byAll(draw.anExpandDims),
 })

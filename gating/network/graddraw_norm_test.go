@@ -60,7 +60,8 @@ func aSoftmax(operator string) func(d draw) gradCase {
 	return byAll(func(d draw) gradCase {
 		shape := d.shape(d.between(1, 4))
 		given, _ := d.axis(len(shape))
-		return gradCase{op: operator, opset: []int64{11, 13}[d.IntN(2)], attrs: attrs{intAttr("axis", given)}, inputs: []*op.Tensor{d.inRange(-4, 4, shape...)}}
+		return gradCase{op: operator, opset: []int64{11, 13}[d.IntN(2)], attrs: attrs{intAttr("axis", given)},
+			inputs: []*op.Tensor{d.inRange(-4, 4, shape...)}}
 	})
 }
 
@@ -72,7 +73,8 @@ func aRowNorm(operator string) func(d draw) gradCase {
 		for k := axis; k < len(shape); k++ {
 			shape[k] = max(shape[k], 2)
 		}
-		c := gradCase{op: operator, opset: 23, attrs: attrs{intAttr("axis", given), floatAttr("epsilon", 0.01)}, inputs: []*op.Tensor{d.tensor(shape...), d.tensor(shape[axis:]...)}}
+		c := gradCase{op: operator, opset: 23, attrs: attrs{intAttr("axis", given), floatAttr("epsilon", 0.01)},
+			inputs: []*op.Tensor{d.tensor(shape...), d.tensor(shape[axis:]...)}}
 		if operator == "LayerNormalization" {
 			c.outputs = d.between(1, 3)
 			if d.IntN(2) == 0 {
@@ -91,7 +93,8 @@ func aChannelNorm(operator string) func(d draw) gradCase {
 		x := append([]int{d.between(1, 3), channels}, d.full(d.between(1, 3))...)
 		x[2] = 3
 		d.perhapsEmpty(x)
-		c := gradCase{op: operator, opset: 21, attrs: attrs{floatAttr("epsilon", 0.02)}, inputs: []*op.Tensor{d.tensor(x...), d.tensor(channels), d.tensor(channels)}}
+		c := gradCase{op: operator, opset: 21, attrs: attrs{floatAttr("epsilon", 0.02)},
+			inputs: []*op.Tensor{d.tensor(x...), d.tensor(channels), d.tensor(channels)}}
 		switch operator {
 		case "GroupNormalization":
 			c.attrs = append(c.attrs, intAttr("num_groups", int64(groups)))
@@ -115,7 +118,8 @@ func aSkipNorm(operator string) func(d draw) gradCase {
 		if d.perhapsEmpty(x); x[0] == 0 {
 			skips[1], skips[2] = x, x
 		}
-		c := gradCase{op: operator, domain: "com.microsoft", opset: 1, attrs: attrs{floatAttr("epsilon", 0.01)}, outputs: []int{1, 4}[d.IntN(2)],
+		c := gradCase{op: operator, domain: "com.microsoft", opset: 1,
+			attrs: attrs{floatAttr("epsilon", 0.01)}, outputs: []int{1, 4}[d.IntN(2)],
 			inputs: []*op.Tensor{d.tensor(x...), d.tensor(skips[d.IntN(3)]...), d.tensor(n)}}
 		if operator == "SkipLayerNormalization" {
 			c.inputs = append(c.inputs, []*op.Tensor{nil, d.tensor(n)}[d.IntN(2)])
@@ -128,18 +132,21 @@ func aSkipNorm(operator string) func(d draw) gradCase {
 }
 
 func (d draw) anLRN() gradCase {
-	return gradCase{op: "LRN", opset: 13, attrs: attrs{intAttr("size", int64(d.between(1, 4))), floatAttr("alpha", 0.4), floatAttr("beta", 0.6), floatAttr("bias", 1.5)},
+	return gradCase{op: "LRN", opset: 13, attrs: attrs{intAttr("size", int64(d.between(1, 4))), floatAttr("alpha", 0.4),
+		floatAttr("beta", 0.6), floatAttr("bias", 1.5)},
 		inputs: []*op.Tensor{d.tensor(append([]int{d.between(0, 2), d.between(1, 5)}, d.shape(2)...)...)}}
 }
 
 func (d draw) anLpNorm() gradCase {
 	shape := d.shape(d.between(1, 3))
 	given, _ := d.axis(len(shape))
-	return gradCase{op: "LpNormalization", opset: 22, attrs: attrs{intAttr("axis", given), intAttr("p", int64(d.between(1, 2)))}, inputs: []*op.Tensor{clearOf(d.tensor(shape...), 0.2, 0)}}
+	return gradCase{op: "LpNormalization", opset: 22, attrs: attrs{intAttr("axis", given),
+		intAttr("p", int64(d.between(1, 2)))}, inputs: []*op.Tensor{clearOf(d.tensor(shape...), 0.2, 0)}}
 }
 
 func (d draw) aMeanVariance() gradCase {
-	c := gradCase{op: "MeanVarianceNormalization", opset: 13, inputs: []*op.Tensor{d.tensor(d.between(2, 3), d.between(1, 2), d.between(1, 3), d.between(1, 2))}}
+	c := gradCase{op: "MeanVarianceNormalization", opset: 13,
+		inputs: []*op.Tensor{d.tensor(d.between(2, 3), d.between(1, 2), d.between(1, 3), d.between(1, 2))}}
 	if d.IntN(2) == 0 {
 		c.attrs = attrs{intsAttr("axes", -4, 1)}
 	}
@@ -154,7 +161,8 @@ func aClassLoss(operator string) func(d draw) gradCase {
 		for i := range labels.I {
 			labels.I[i] = int64(d.IntN(shape[1]))
 		}
-		c := gradCase{op: operator, opset: 13, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"), inputs: []*op.Tensor{d.tensor(shape...), labels}}
+		c := gradCase{op: operator, opset: 13, outputs: 1, attrs: d.one("reduction", "none", "sum", "mean"),
+			inputs: []*op.Tensor{d.tensor(shape...), labels}}
 		if operator == "SoftmaxCrossEntropyLoss" {
 			c.outputs = d.between(1, 2)
 		}
@@ -191,7 +199,9 @@ func (d draw) aDFT() gradCase {
 
 func (d draw) anSTFT() gradCase {
 	frame := d.between(2, 5)
-	c := gradCase{op: "STFT", opset: 17, attrs: d.flag("onesided"), inputs: []*op.Tensor{d.tensor(d.between(1, 2), 9, 1), scalarInt(int64(d.between(1, 3))), d.tensor(frame)}, wrt: []int{0, 2}}
+	c := gradCase{op: "STFT", opset: 17, attrs: d.flag("onesided"),
+		inputs: []*op.Tensor{d.tensor(d.between(1, 2), 9, 1), scalarInt(int64(d.between(1, 3))), d.tensor(frame)},
+		wrt:    []int{0, 2}}
 	if d.IntN(2) == 0 {
 		c.inputs[2], c.wrt = nil, []int{0}
 		c.inputs = append(c.inputs, scalarInt(int64(frame)))
@@ -218,13 +228,25 @@ func anAttention(forms func(seed uint64) map[string]gradCase, op, domain string)
 var _ = addDraws(reductionDraws())
 var _ = addDraws(map[string]func(d draw) gradCase{
 	"Softmax": aSoftmax("Softmax"), "LogSoftmax": aSoftmax("LogSoftmax"),
-	"LayerNormalization": aRowNorm("LayerNormalization"), "RMSNormalization": aRowNorm("RMSNormalization"), "SimplifiedLayerNormalization": aRowNorm("SimplifiedLayerNormalization"),
-	"InstanceNormalization": aChannelNorm("InstanceNormalization"), "GroupNormalization": aChannelNorm("GroupNormalization"), "BatchNormalization": aChannelNorm("BatchNormalization"),
-	"com.microsoft.SkipLayerNormalization": aSkipNorm("SkipLayerNormalization"), "com.microsoft.SkipSimplifiedLayerNormalization": aSkipNorm("SkipSimplifiedLayerNormalization"),
-	"LRN": byAll(draw.anLRN), "LpNormalization": byAll(draw.anLpNorm), "MeanVarianceNormalization": byAll(draw.aMeanVariance),
-	"NegativeLogLikelihoodLoss": aClassLoss("NegativeLogLikelihoodLoss"), "SoftmaxCrossEntropyLoss": aClassLoss("SoftmaxCrossEntropyLoss"),
-	"RNN": aRecurrence("RNN"), "GRU": aRecurrence("GRU"), "LSTM": aRecurrence("LSTM"), "DFT": draw.aDFT, "STFT": draw.anSTFT,
-	"Attention": anAttention(onnxAttentions, "Attention", ""), "RotaryEmbedding": anAttention(onnxAttentions, "RotaryEmbedding", ""),
-	"com.microsoft.Attention": anAttention(fusedAttentions, "Attention", "com.microsoft"), "com.microsoft.MultiHeadAttention": anAttention(fusedAttentions, "MultiHeadAttention", "com.microsoft"),
-	"com.microsoft.RotaryEmbedding": anAttention(fusedAttentions, "RotaryEmbedding", "com.microsoft"), "com.microsoft.EmbedLayerNormalization": anAttention(fusedAttentions, "EmbedLayerNormalization", "com.microsoft"),
+	"LayerNormalization": aRowNorm("LayerNormalization"), "RMSNormalization": aRowNorm("RMSNormalization"),
+	"SimplifiedLayerNormalization":                   aRowNorm("SimplifiedLayerNormalization"),
+	"InstanceNormalization":                          aChannelNorm("InstanceNormalization"),
+	"GroupNormalization":                             aChannelNorm("GroupNormalization"),
+	"BatchNormalization":                             aChannelNorm("BatchNormalization"),
+	"com.microsoft.SkipLayerNormalization":           aSkipNorm("SkipLayerNormalization"),
+	"com.microsoft.SkipSimplifiedLayerNormalization": aSkipNorm("SkipSimplifiedLayerNormalization"),
+	"LRN": byAll(draw.anLRN), "LpNormalization": byAll(draw.anLpNorm),
+	"MeanVarianceNormalization": byAll(draw.aMeanVariance),
+	"NegativeLogLikelihoodLoss": aClassLoss("NegativeLogLikelihoodLoss"),
+	"SoftmaxCrossEntropyLoss":   aClassLoss("SoftmaxCrossEntropyLoss"),
+	"RNN":                       aRecurrence("RNN"), "GRU": aRecurrence("GRU"), "LSTM": aRecurrence("LSTM"),
+	"DFT":                              draw.aDFT,
+	"STFT":                             draw.anSTFT,
+	"Attention":                        anAttention(onnxAttentions, "Attention", ""),
+	"RotaryEmbedding":                  anAttention(onnxAttentions, "RotaryEmbedding", ""),
+	"com.microsoft.Attention":          anAttention(fusedAttentions, "Attention", "com.microsoft"),
+	"com.microsoft.MultiHeadAttention": anAttention(fusedAttentions, "MultiHeadAttention", "com.microsoft"),
+	"com.microsoft.RotaryEmbedding":    anAttention(fusedAttentions, "RotaryEmbedding", "com.microsoft"),
+	"com.microsoft.EmbedLayerNormalization": anAttention(fusedAttentions,
+		"EmbedLayerNormalization", "com.microsoft"),
 })

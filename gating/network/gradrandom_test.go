@@ -16,9 +16,9 @@ import (
 	"gonum.org/v1/gonum/diff/fd"
 )
 
-// gradientDraws draw a node of each operator that has a gradient, with attributes, shapes and elements at random and the
-// inputs that the gradient is checked for. Keys are names with their domain; an older form has "@" and its first opset
-// behind them. They are assigned family by family, at start.
+// gradientDraws draw a node of each operator that has a gradient, with attributes, shapes and elements at random and
+// the inputs that the gradient is checked for. Keys are names with their domain; an older form has "@" and its first
+// opset behind them. They are assigned family by family, at start.
 var gradientDraws = map[string]func(d draw) gradCase{}
 
 // addDraws takes the draws of one family.
@@ -54,7 +54,8 @@ func differentiableForms() (forms []string) {
 	return forms
 }
 
-// inControlCases says whether an operator stands in a graph of controlCases, whose gradients TestControlGradients checks.
+// inControlCases says whether an operator stands in a graph of controlCases, whose gradients TestControlGradients
+// checks.
 func inControlCases(t *testing.T, op string) bool {
 	for _, c := range controlCases(t) {
 		m, _ := c.model(t)
@@ -96,12 +97,13 @@ func TestEveryGradient(t *testing.T) {
 			t.Errorf("%s is drawn and claims no gradient", form)
 		}
 	}
-	t.Logf("%d of %d forms with a gradient are checked on %d random nodes each, %d where they stand for others; the rest are control flow",
+	t.Logf("%d of %d forms with a gradient are checked on %d random nodes each, %d where they stand for others; "+
+		"the rest are control flow",
 		checked, len(forms), drawsEach, drawsWhole)
 }
 
-// checkDrawn checks one node: its operator's Backward, and where it is a view or stands for others, or the flag says so, the
-// gradient of a whole program.
+// checkDrawn checks one node: its operator's Backward, and where it is a view or stands for others, or the flag says
+// so, the gradient of a whole program.
 func checkDrawn(t *testing.T, form string, c gradCase, whole bool) {
 	t.Helper()
 	failed := t.Failed()
@@ -173,7 +175,8 @@ func sameSlopes(got []float32, want []difference, tol float64) error {
 	return nil
 }
 
-// checkBackward checks every pair of a wanted input and a float output; false where there is no operator to check: a view.
+// checkBackward checks every pair of a wanted input and a float output; false where there is no operator to check: a
+// view.
 func checkBackward(t *testing.T, c gradCase) bool {
 	t.Helper()
 	operator, in, outs := buildAny(t, c)
@@ -221,8 +224,8 @@ func checkBackward(t *testing.T, c gradCase) bool {
 	return true
 }
 
-// checkWhole checks the gradient that the tape gives of the mean square of every float output of a model of one node. Every
-// wanted input is a mixture with one coefficient an element, so that coefficients are elements.
+// checkWhole checks the gradient that the tape gives of the mean square of every float output of a model of one node.
+// Every wanted input is a mixture with one coefficient an element, so that coefficients are elements.
 func checkWhole(t *testing.T, c gradCase) {
 	t.Helper()
 	m, config, data, coeffs := elementwiseModel(t, c)
@@ -296,8 +299,10 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 				n = nodeOf(names[i], "Reshape", []string{flat}, intsAttr("shape", asInt64s(v.Shape)...))
 			}
 			nodes = append(nodes, n)
-			p.Graph.Initializer = append(p.Graph.Initializer, initializer(t, shape, []int{len(v.Shape)}, asInt64s(v.Shape)...))
-			p.Graph.Input = slices.DeleteFunc(p.Graph.Input, func(in *onnxpb.ValueInfoProto) bool { return in.GetName() == names[i] })
+			p.Graph.Initializer = append(p.Graph.Initializer,
+				initializer(t, shape, []int{len(v.Shape)}, asInt64s(v.Shape)...))
+			p.Graph.Input = slices.DeleteFunc(p.Graph.Input,
+				func(in *onnxpb.ValueInfoProto) bool { return in.GetName() == names[i] })
 			config.Params = append(config.Params, ir.Param{Name: flat, Shape: []int{v.Len()}, Gate: len(coeffs),
 				Values: [][]float32{slices.Repeat([]float32{1}, v.Len())}})
 			coeffs = append(coeffs, each(v.F, func(e float32) float64 { return float64(e) }))
@@ -321,7 +326,8 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 // TestOutputIsMixture runs a graph whose output is a mixture that no node reads.
 func TestOutputIsMixture(t *testing.T) {
 	x := randomTensor(1, 2, 3)
-	m, config, data, coeffs := elementwiseModel(t, gradCase{op: "Identity", opset: 13, inputs: []*op.Tensor{x}, wrt: []int{0}})
+	m, config, data, coeffs := elementwiseModel(t,
+		gradCase{op: "Identity", opset: 13, inputs: []*op.Tensor{x}, wrt: []int{0}})
 	g, err := Lower(m, config)
 	if err != nil {
 		t.Fatal(err)

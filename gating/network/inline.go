@@ -77,7 +77,8 @@ func (l *lowerer) bindOutputs(c *op.Call, names []string, body, s *scope) error 
 			return err
 		}
 		if v == nil {
-			return fmt.Errorf("node %q (%s): nothing in its body computes output %q: %w", c.Name, c.Op(), names[i], onnx.ErrInvalid)
+			return fmt.Errorf("node %q (%s): nothing in its body computes output %q: %w", c.Name,
+				c.Op(), names[i], onnx.ErrInvalid)
 		}
 		s.values[out] = v
 	}

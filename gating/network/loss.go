@@ -104,7 +104,8 @@ func (l CrossEntropy) Gradient(out, target *op.Tensor, scale float32, dx []float
 // each visits every position with the place of its class scores and its label.
 func (l CrossEntropy) each(out, target *op.Tensor, visit func(f []float32, first, stride, classes, label int)) error {
 	if l.Axis < 0 || l.Axis >= len(out.Shape) {
-		return fmt.Errorf("cross_entropy: the output has shape %v and no axis %d for its classes: %w", out.Shape, l.Axis, op.ErrShape)
+		return fmt.Errorf("cross_entropy: the output has shape %v and no axis %d for its classes: %w", out.Shape,
+			l.Axis, op.ErrShape)
 	}
 	classes, stride := out.Shape[l.Axis], op.SizeOf(out.Shape[l.Axis+1:])
 	if classes*target.Len() != out.Len() || target.I == nil {
@@ -113,7 +114,8 @@ func (l CrossEntropy) each(out, target *op.Tensor, visit func(f []float32, first
 	}
 	for i, label := range target.I {
 		if label < 0 || label >= int64(classes) {
-			return fmt.Errorf("cross_entropy: label %d at position %d, the model has classes 0 to %d: %w", label, i, classes-1, op.ErrShape)
+			return fmt.Errorf("cross_entropy: label %d at position %d, the model has classes 0 to %d: %w", label, i,
+				classes-1, op.ErrShape)
 		}
 		first := i/stride*stride*classes + i%stride
 		visit(out.F, first, stride, classes, int(label))

@@ -45,11 +45,16 @@ func TestLosses(t *testing.T) {
 		target *op.Tensor
 		value  func(x []float64) float64
 	}{
-		{"cross_entropy of logits", CrossEntropy{Axis: 1}, []int{4, 3}, classes, crossEntropyOf(Logits, []int{4, 3}, 1, classes)},
-		{"cross_entropy of probabilities", CrossEntropy{Form: Probabilities, Axis: 1}, []int{4, 3}, classes, crossEntropyOf(Probabilities, []int{4, 3}, 1, classes)},
-		{"cross_entropy of log probabilities", CrossEntropy{Form: LogProbabilities, Axis: 1}, []int{4, 3}, classes, crossEntropyOf(LogProbabilities, []int{4, 3}, 1, classes)},
-		{"cross_entropy, classes second", CrossEntropy{Axis: 1}, []int{2, 3, 4}, positions, crossEntropyOf(Logits, []int{2, 3, 4}, 1, positions)},
-		{"cross_entropy, classes last", CrossEntropy{Axis: 2}, []int{2, 4, 3}, positions, crossEntropyOf(Logits, []int{2, 4, 3}, 2, positions)},
+		{"cross_entropy of logits", CrossEntropy{Axis: 1}, []int{4, 3}, classes,
+			crossEntropyOf(Logits, []int{4, 3}, 1, classes)},
+		{"cross_entropy of probabilities", CrossEntropy{Form: Probabilities, Axis: 1}, []int{4, 3}, classes,
+			crossEntropyOf(Probabilities, []int{4, 3}, 1, classes)},
+		{"cross_entropy of log probabilities", CrossEntropy{Form: LogProbabilities, Axis: 1}, []int{4, 3}, classes,
+			crossEntropyOf(LogProbabilities, []int{4, 3}, 1, classes)},
+		{"cross_entropy, classes second", CrossEntropy{Axis: 1}, []int{2, 3, 4}, positions,
+			crossEntropyOf(Logits, []int{2, 3, 4}, 1, positions)},
+		{"cross_entropy, classes last", CrossEntropy{Axis: 2}, []int{2, 4, 3}, positions,
+			crossEntropyOf(Logits, []int{2, 4, 3}, 2, positions)},
 		{"mse", MSE{}, []int{4, 3}, floats, func(x []float64) (s float64) {
 			for i, v := range x {
 				s += (v - float64(floats.F[i])) * (v - float64(floats.F[i])) / 12
@@ -146,7 +151,8 @@ func TestLossesAtTheEdge(t *testing.T) {
 	} {
 		v, err := c.loss.Value(c.out, c.target)
 		dx := make([]float32, 4)
-		if gradErr := c.loss.Gradient(c.out, c.target, 1, dx); err != nil || gradErr != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		if gradErr := c.loss.Gradient(c.out, c.target, 1, dx); err != nil || gradErr != nil || math.IsNaN(v) ||
+			math.IsInf(v, 0) {
 			t.Errorf("%#v: %v, %v, %v", c.loss, v, err, gradErr)
 		}
 		for _, d := range dx {
@@ -167,7 +173,8 @@ func TestLossesRefuse(t *testing.T) {
 		want   string
 	}{
 		{CrossEntropy{Axis: 1}, ints(0, 3), "label 3 at position 1"}, {CrossEntropy{Axis: 1}, ints(-1, 0), "label -1"},
-		{CrossEntropy{Axis: 1}, ints(0), "wants 2 class indices"}, {CrossEntropy{Axis: 1}, randomTensor(1, 2), "wants 2 class indices"},
+		{CrossEntropy{Axis: 1}, ints(0), "wants 2 class indices"},
+		{CrossEntropy{Axis: 1}, randomTensor(1, 2), "wants 2 class indices"},
 		{CrossEntropy{Axis: 2}, ints(0, 0), "no axis 2"}, {CrossEntropy{Axis: -1}, ints(0, 0), "no axis -1"},
 		{MSE{}, ints(0), "mse"}, {BCE{}, ints(0), "bce"},
 	} {

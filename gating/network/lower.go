@@ -34,10 +34,11 @@ type Config struct {
 	// Stretch says how many times more samples the graph is given than it was exported for, where it was for a fixed
 	// number: the first dimension of shapes that Reshape nodes carry grows with them, and so do constants that Concat
 	// joins with the data. 0 and 1 leave all as it is.
-	Stretch  int
-	Workers  *kernel.Workers // for folding
-	MaxBytes int64           // bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
-	MaxNodes int             // bound on nodes once functions and loops are expanded, 0 for a million
+	Stretch int
+	Workers *kernel.Workers // for folding
+	// bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
+	MaxBytes int64
+	MaxNodes int // bound on nodes once functions and loops are expanded, 0 for a million
 }
 
 // Bounds that keep a hostile graph from expanding without end.
@@ -104,7 +105,8 @@ func Lower(m *onnx.Model, c Config) (*Graph, error) {
 // bindParams makes one value of each mixture and fixed weight and notes the sites that read it.
 func (l *lowerer) bindParams() {
 	for i, p := range l.Params {
-		v := &ir.Value{Spec: op.Spec{Type: cmp.Or(p.Type, onnx.Float32), Shape: p.Shape}, Param: i, Gated: true, Grad: true}
+		v := &ir.Value{Spec: op.Spec{Type: cmp.Or(p.Type, onnx.Float32), Shape: p.Shape},
+			Param: i, Gated: true, Grad: true}
 		for _, site := range p.Sites {
 			l.sites[site] = v
 		}
@@ -175,9 +177,11 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) erro
 		return fmt.Errorf("subgraphs and functions nest deeper than %d: %w", maxDepth, onnx.ErrInvalid)
 	}
 	if l.count += len(list); l.count > l.MaxNodes {
-		return fmt.Errorf("the graph has more than %d nodes once its functions and loops are expanded: %w", l.MaxNodes, onnx.ErrInvalid)
+		return fmt.Errorf("the graph has more than %d nodes once its functions and loops are expanded: %w", l.MaxNodes,
+			onnx.ErrInvalid)
 	}
-	list, err := onnx.Order(lastConstants(list)) // some exporters leave nodes out of order, and ONNX Runtime takes those files too
+	// some exporters leave nodes out of order, and ONNX Runtime takes those files too
+	list, err := onnx.Order(lastConstants(list))
 	if err != nil {
 		return err
 	}
@@ -193,8 +197,8 @@ func (l *lowerer) nodes(list []*onnxpb.NodeProto, wanted []string, p place) erro
 	return nil
 }
 
-// lastConstants leaves out every Constant whose output a later one gives again: tools that change constants append the new
-// ones, and ONNX Runtime takes those.
+// lastConstants leaves out every Constant whose output a later one gives again: tools that change constants append the
+// new ones, and ONNX Runtime takes those.
 func lastConstants(list []*onnxpb.NodeProto) []*onnxpb.NodeProto {
 	last, again := map[string]*onnxpb.NodeProto{}, false
 	for _, n := range list {
@@ -347,7 +351,8 @@ func (l *lowerer) Spend(c *op.Call, s op.Spec) error {
 		return err
 	}
 	if l.folded += 8 * int64(s.Len()); l.folded > l.MaxBytes {
-		return c.ShapeError("what is known before the graph runs would take more than the limit of %d bytes", l.MaxBytes)
+		return c.ShapeError("what is known before the graph runs would take more than the limit of %d bytes",
+			l.MaxBytes)
 	}
 	return nil
 }
@@ -375,7 +380,8 @@ func (l *lowerer) bindView(c *op.Call, from *ir.Value, spec op.Spec, s *scope) e
 }
 
 // append adds a node to the graph and names its outputs.
-func (l *lowerer) append(c *op.Call, in []*ir.Value, operator op.Operator, specs []op.Spec, kind op.Gradient, s *scope) {
+func (l *lowerer) append(c *op.Call, in []*ir.Value, operator op.Operator,
+	specs []op.Spec, kind op.Gradient, s *scope) {
 	n := &ir.Node{Name: c.Name, Op: c.Op(), Run: operator, Zero: kind == op.Zero, Out: make([]*ir.Value, len(specs))}
 	fed, gated, grad := false, false, false
 	for _, v := range in {
@@ -385,7 +391,8 @@ func (l *lowerer) append(c *op.Call, in []*ir.Value, operator op.Operator, specs
 		n.In = append(n.In, v)
 	}
 	for i, spec := range specs {
-		n.Out[i] = &ir.Value{Spec: spec, Param: -1, Node: n, Out: i, Fed: fed, Gated: gated, Grad: grad && !n.Zero && spec.IsFloat()}
+		n.Out[i] = &ir.Value{Spec: spec, Param: -1, Node: n, Out: i, Fed: fed, Gated: gated,
+			Grad: grad && !n.Zero && spec.IsFloat()}
 		if i < len(c.Node.GetOutput()) && c.Node.GetOutput()[i] != "" {
 			s.values[c.Node.GetOutput()[i]] = n.Out[i]
 		}

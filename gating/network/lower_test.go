@@ -18,7 +18,8 @@ func graphOf(inputs ...string) *onnxpb.GraphProto {
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	for _, name := range inputs {
 		tt := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.Float32))}
-		g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tt}}})
+		g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: proto.String(name),
+			Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: tt}}})
 	}
 	return g
 }
@@ -61,7 +62,8 @@ func modelOf(t *testing.T, g *onnxpb.GraphProto, functions []*onnxpb.FunctionPro
 	}
 	m, err := onnx.FromProto(&onnxpb.ModelProto{
 		IrVersion: proto.Int64(8), Graph: g, Functions: functions,
-		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)}, {Domain: proto.String("local"), Version: proto.Int64(1)}},
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)},
+			{Domain: proto.String("local"), Version: proto.Int64(1)}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -191,9 +193,11 @@ func TestEmptyAndScalar(t *testing.T) {
 // linearFunction is a model-local function scale*x + shift, shift optional, with
 // scale referred to as an attribute whose default is 2.
 func linearFunction() *onnxpb.FunctionProto {
-	scale := &onnxpb.AttributeProto{Name: proto.String("value_float"), Type: onnxpb.AttributeProto_FLOAT.Enum(), RefAttrName: proto.String("scale")}
+	scale := &onnxpb.AttributeProto{Name: proto.String("value_float"), Type: onnxpb.AttributeProto_FLOAT.Enum(),
+		RefAttrName: proto.String("scale")}
 	return &onnxpb.FunctionProto{
-		Name: proto.String("Linear"), Domain: proto.String("local"), Input: []string{"a", "shift"}, Output: []string{"r"},
+		Name: proto.String("Linear"), Domain: proto.String("local"), Input: []string{"a", "shift"},
+		Output:         []string{"r"},
 		AttributeProto: []*onnxpb.AttributeProto{floatAttr("scale", 2)},
 		OpsetImport:    []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)}},
 		Node: []*onnxpb.NodeProto{
@@ -238,7 +242,8 @@ func TestIfInlinesTheDecidedBranch(t *testing.T) {
 		graphAttr := func(name string, b *onnxpb.GraphProto) *onnxpb.AttributeProto {
 			return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_GRAPH.Enum(), G: b}
 		}
-		addNode(g, "If", "cond", "y", graphAttr("then_branch", branch("Neg", "x")), graphAttr("else_branch", branch("Add", "x x")))
+		addNode(g, "If", "cond", "y", graphAttr("then_branch", branch("Neg", "x")),
+			graphAttr("else_branch", branch("Add", "x x")))
 		wantRun(t, modelOf(t, g, nil, "y"), c.want...)
 	}
 }
@@ -251,8 +256,10 @@ func TestExpansionIsBounded(t *testing.T) {
 		if calls != "Neg" {
 			a.Domain, b.Domain = proto.String("local"), proto.String("local")
 		}
-		return &onnxpb.FunctionProto{Name: proto.String(name), Domain: proto.String("local"), Input: []string{"a"}, Output: []string{"r"}, Node: []*onnxpb.NodeProto{a, b},
-			OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)}, {Domain: proto.String("local"), Version: proto.Int64(1)}}}
+		return &onnxpb.FunctionProto{Name: proto.String(name), Domain: proto.String("local"), Input: []string{"a"},
+			Output: []string{"r"}, Node: []*onnxpb.NodeProto{a, b},
+			OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)},
+				{Domain: proto.String("local"), Version: proto.Int64(1)}}}
 	}
 	doubling := []*onnxpb.FunctionProto{function("F0", "Neg")}
 	for i := range 40 {
@@ -264,7 +271,8 @@ func TestExpansionIsBounded(t *testing.T) {
 		g := graphOf("x")
 		localNode(g, name, "x", "y")
 		m := modelOf(t, g, functions, "y")
-		if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {2}}, MaxNodes: 10000}); !errors.Is(err, onnx.ErrInvalid) {
+		if _, err := Lower(m,
+			Config{Shapes: map[string][]int{"x": {2}}, MaxNodes: 10000}); !errors.Is(err, onnx.ErrInvalid) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -295,7 +303,8 @@ func TestInputsMustFit(t *testing.T) {
 	}
 	r := NewRunner(lowered, nil)
 	for name, inputs := range map[string]map[string]*op.Tensor{
-		"missing": {}, "shape": {"x": ramp(3, 2)}, "type": {"x": {Type: onnx.Int64, Shape: []int{2, 3}, I: make([]int64, 6)}},
+		"missing": {}, "shape": {"x": ramp(3, 2)},
+		"type": {"x": {Type: onnx.Int64, Shape: []int{2, 3}, I: make([]int64, 6)}},
 	} {
 		if _, err := r.Run(inputs, nil); !errors.Is(err, op.ErrShape) {
 			t.Errorf("%s: got %v", name, err)

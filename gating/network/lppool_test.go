@@ -14,7 +14,8 @@ func TestPoolTailGradients(t *testing.T) {
 	for i := range 30 {
 		list, x := poolCase(r, 1+i%3)
 		list = append(list, intAttr("p", int64(1+i%3)))
-		c := gradCase{op: "LpPool", opset: 18, attrs: list, inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}, step: 1e-3, tol: 1e-2}
+		c := gradCase{op: "LpPool", opset: 18, attrs: list, inputs: []*op.Tensor{randomTensor(5, x...)},
+			wrt: []int{0}, step: 1e-3, tol: 1e-2}
 		checkGradients(t, c)
 		c.op, c.opset, c.attrs = "GlobalLpPool", 2, attrs{intAttr("p", int64(1+i%3))}
 		checkGradients(t, c)
@@ -43,7 +44,8 @@ func TestMaxPoolIndices(t *testing.T) {
 func TestMaxUnpool(t *testing.T) {
 	x := randomTensor(1, 1, 1, 2, 2)
 	at := &op.Tensor{Type: onnx.Int64, Shape: x.Shape, I: []int64{5, 7, 13, 15}}
-	c := gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}, inputs: []*op.Tensor{x, at}, wrt: []int{0}}
+	c := gradCase{op: "MaxUnpool", opset: 11, attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)},
+		inputs: []*op.Tensor{x, at}, wrt: []int{0}}
 	checkGradients(t, c)
 	operator, in, outs := buildOne(t, c)
 	at.I[3] = 16
@@ -61,25 +63,31 @@ func TestMaxUnpool(t *testing.T) {
 // TestPoolsOldAndUnread: opset 1 gives p as a float, and a MaxPool of which only the indices are read still finds them.
 func TestPoolsOldAndUnread(t *testing.T) {
 	x := floatsTensor([]int{1, 1, 2}, -3, 4)
-	operator, in, outs := buildOne(t, gradCase{op: "GlobalLpPool", opset: 1, attrs: attrs{floatAttr("p", 1)}, inputs: []*op.Tensor{x}})
+	operator, in, outs := buildOne(t,
+		gradCase{op: "GlobalLpPool", opset: 1, attrs: attrs{floatAttr("p", 1)}, inputs: []*op.Tensor{x}})
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil || outs[0].F[0] != 7 {
 		t.Errorf("got %v, %v, want [7]", outs[0].F, err)
 	}
-	operator, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*op.Tensor{x}, outputs: 2})
+	operator, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)},
+		inputs: []*op.Tensor{x}, outputs: 2})
 	if err := operator.Forward(&op.Context{}, in, []*op.Tensor{nil, outs[1]}); err != nil || outs[1].I[0] != 1 {
 		t.Errorf("indices %v, %v, want [1]", outs[1].I, err)
 	}
 	bytes := &op.Tensor{Type: onnx.Uint8, Shape: x.Shape, I: []int64{200, 7}}
-	operator, in, outs = buildOne(t, gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*op.Tensor{bytes}})
+	operator, in, outs = buildOne(t,
+		gradCase{op: "MaxPool", opset: 12, attrs: attrs{intsAttr("kernel_shape", 2)}, inputs: []*op.Tensor{bytes}})
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil || outs[0].I[0] != 200 {
 		t.Errorf("got %v, %v, want [200]", outs[0].I, err)
 	}
 }
 
-// TestMaxUnpoolOutputShape: indices given as such count in the shape that the window gives, those of a MaxPool in what it pooled.
+// TestMaxUnpoolOutputShape: indices given as such count in the shape that the window gives, those of a MaxPool in what
+// it pooled.
 func TestMaxUnpoolOutputShape(t *testing.T) {
 	window := attrs{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}
-	given := gradCase{op: "MaxUnpool", opset: 11, attrs: window, inputs: []*op.Tensor{floatTensor([]int{1, 1, 2, 2}, 5, 6, 7, 8), shapedInts([]int{1, 1, 2, 2}, 5, 7, 13, 15), intTensor(1, 1, 5, 5)}}
+	given := gradCase{op: "MaxUnpool", opset: 11, attrs: window,
+		inputs: []*op.Tensor{floatTensor([]int{1, 1, 2, 2}, 5, 6, 7, 8),
+			shapedInts([]int{1, 1, 2, 2}, 5, 7, 13, 15), intTensor(1, 1, 5, 5)}}
 	want := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{1, 1, 5, 5}})
 	want.F[6], want.F[8], want.F[16], want.F[18] = 5, 6, 7, 8
 	expectNode(t, "given", given, want)

@@ -9,8 +9,10 @@ import (
 func TestLRNGradients(t *testing.T) {
 	for _, size := range []int64{1, 2, 3, 5, 20} {
 		for _, x := range [][]int{{2, 7, 3}, {1, 3, 2, 2}, {3, 1}, {2, 6, 1}} {
-			checkGradients(t, gradCase{op: "LRN", opset: 13, attrs: attrs{intAttr("size", size), floatAttr("alpha", 0.9), floatAttr("beta", 0.6), floatAttr("bias", 1.5)},
-				inputs: []*op.Tensor{randomTensor(1, x...)}, wrt: []int{0}})
+			checkGradients(t,
+				gradCase{op: "LRN", opset: 13, attrs: attrs{intAttr("size", size), floatAttr("alpha", 0.9),
+					floatAttr("beta", 0.6), floatAttr("bias", 1.5)},
+					inputs: []*op.Tensor{randomTensor(1, x...)}, wrt: []int{0}})
 		}
 	}
 }
@@ -19,7 +21,8 @@ func TestAxisNormGradients(t *testing.T) {
 	for _, x := range [][]int{{5}, {3, 5}, {2, 3, 4}, {2, 3, 2, 3}} {
 		for axis := range x {
 			for p := int64(1); p < 3; p++ {
-				checkGradients(t, gradCase{op: "LpNormalization", opset: 1, attrs: attrs{intAttr("axis", int64(axis)), intAttr("p", p)},
+				checkGradients(t, gradCase{op: "LpNormalization", opset: 1,
+					attrs:  attrs{intAttr("axis", int64(axis)), intAttr("p", p)},
 					inputs: []*op.Tensor{randomTensor(4, x...)}, wrt: []int{0}, step: 1e-3, tol: 5e-3})
 			}
 		}

@@ -69,8 +69,8 @@ func TestValuesShareMemory(t *testing.T) {
 			}
 		}
 	}
-	// 20 weights, 20 activations that their gradients read, and 20 gradients that are results. The weights' own gradients, which wait for those of the
-	// gates that the tape puts last, take what the others leave.
+	// 20 weights, 20 activations that their gradients read, and 20 gradients that are results. The weights' own
+	// gradients, which wait for those of the gates that the tape puts last, take what the others leave.
 	if n, all := m.Buffers(); all < 139 || n > 20+20+20+3 {
 		t.Errorf("%d buffers for %d values", n, all)
 	}
@@ -117,6 +117,8 @@ func TestUnreadActivationsAreHandedOn(t *testing.T) {
 	}
 	short, long := buffers("Tanh"), buffers("Neg", "Neg", "Neg", "Neg", "Tanh")
 	if read := buffers("Tanh", "Tanh", "Tanh", "Tanh", "Tanh"); long > short+2 || read < short+20 {
-		t.Errorf("%d buffers with Tanh, %d with four Neg beside it, %d with five Tanh: want about as many, and many more", short, long, read)
+		t.Errorf("%d buffers with Tanh, %d with four Neg beside it, %d with five Tanh: "+
+			"want about as many, and many more",
+			short, long, read)
 	}
 }

@@ -19,8 +19,10 @@ func TestMovementAgainstRuntime(t *testing.T) {
 		t.Skip("ORT_NODE_MODULES does not name a folder with ONNX Runtime")
 	}
 	kinds := []func(d draw) gradCase{
-		draw.aGather, draw.aGatherND, draw.aScatter, draw.aScatterND, draw.aPad, draw.aSlice, draw.aChoice, draw.aTriangle,
-		draw.aReversal, draw.aRepetition, draw.aPermutation, draw.aFold, draw.aCrop, draw.aResize, draw.anOldResize, draw.aGrid,
+		draw.aGather, draw.aGatherND, draw.aScatter, draw.aScatterND, draw.aPad, draw.aSlice, draw.aChoice,
+		draw.aTriangle,
+		draw.aReversal, draw.aRepetition, draw.aPermutation, draw.aFold, draw.aCrop, draw.aResize, draw.anOldResize,
+		draw.aGrid,
 	}
 	for k, kind := range kinds {
 		for seed := range uint64(25) {
@@ -90,8 +92,10 @@ func (d draw) aScatter() gradCase {
 	given, axis := d.axis(len(shape))
 	index := slices.Clone(shape)
 	index[axis] = 1 // several updates of one element have no order without a reduction
-	return gradCase{op: "ScatterElements", opset: 18, attrs: append(d.one("reduction", "none", "add", "mul", "max", "min"), intAttr("axis", given)),
-		inputs: []*op.Tensor{d.tensor(shape...), shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), d.tensor(index...)}}
+	return gradCase{op: "ScatterElements", opset: 18,
+		attrs: append(d.one("reduction", "none", "add", "mul", "max", "min"), intAttr("axis", given)),
+		inputs: []*op.Tensor{d.tensor(shape...),
+			shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), d.tensor(index...)}}
 }
 
 func (d draw) aScatterND() gradCase {
@@ -101,7 +105,8 @@ func (d draw) aScatterND() gradCase {
 		shape[k] = 3
 	}
 	return gradCase{op: "ScatterND", opset: 18, attrs: d.one("reduction", "add", "mul", "max", "min"),
-		inputs: []*op.Tensor{d.tensor(shape...), shapedInts([]int{4, depth}, d.indices(4*depth, 3)...), d.tensor(append([]int{4}, shape[depth:]...)...)}}
+		inputs: []*op.Tensor{d.tensor(shape...), shapedInts([]int{4, depth}, d.indices(4*depth, 3)...),
+			d.tensor(append([]int{4}, shape[depth:]...)...)}}
 }
 
 func (d draw) aPad() gradCase {
@@ -148,11 +153,13 @@ func (d draw) aChoice() gradCase {
 
 func (d draw) aTriangle() gradCase {
 	if d.IntN(2) == 0 {
-		return gradCase{op: "Trilu", opset: 14, attrs: d.flag("upper"), inputs: []*op.Tensor{d.tensor(d.full(3)...), shapedInts([]int{}, int64(d.between(-4, 4)))}}
+		return gradCase{op: "Trilu", opset: 14, attrs: d.flag("upper"),
+			inputs: []*op.Tensor{d.tensor(d.full(3)...), shapedInts([]int{}, int64(d.between(-4, 4)))}}
 	}
 	shape := d.full(d.between(1, 4))
 	given, _ := d.axis(len(shape))
-	return gradCase{op: "CumSum", opset: 14, attrs: append(d.flag("exclusive"), d.flag("reverse")...), inputs: []*op.Tensor{d.tensor(shape...), intTensor(given)}}
+	return gradCase{op: "CumSum", opset: 14, attrs: append(d.flag("exclusive"), d.flag("reverse")...),
+		inputs: []*op.Tensor{d.tensor(shape...), intTensor(given)}}
 }
 
 func (d draw) aReversal() gradCase {
@@ -160,7 +167,8 @@ func (d draw) aReversal() gradCase {
 	if d.IntN(2) == 0 {
 		return gradCase{op: "ReverseSequence", opset: 10, inputs: []*op.Tensor{x, intTensor(1, 3, 2, 0)}}
 	}
-	return gradCase{op: "ReverseSequence", opset: 10, inputs: []*op.Tensor{x, intTensor(4, 3, 2)}, attrs: attrs{intAttr("batch_axis", 0), intAttr("time_axis", 1)}}
+	return gradCase{op: "ReverseSequence", opset: 10, inputs: []*op.Tensor{x, intTensor(4, 3, 2)},
+		attrs: attrs{intAttr("batch_axis", 0), intAttr("time_axis", 1)}}
 }
 
 func (d draw) aRepetition() gradCase {
@@ -174,18 +182,22 @@ func (d draw) aRepetition() gradCase {
 	}
 	target := asInt64s(shape)
 	shape[d.IntN(len(shape))] = 1
-	return gradCase{op: "Expand", opset: 13, inputs: []*op.Tensor{d.tensor(shape...), intTensor(append([]int64{2}, target...)...)}}
+	return gradCase{op: "Expand", opset: 13,
+		inputs: []*op.Tensor{d.tensor(shape...), intTensor(append([]int64{2}, target...)...)}}
 }
 
 func (d draw) aPermutation() gradCase {
 	switch d.IntN(3) {
 	case 0:
-		return gradCase{op: "DepthToSpace", opset: 13, attrs: append(d.one("mode", "DCR", "CRD"), intAttr("blocksize", 2)), inputs: []*op.Tensor{d.tensor(2, 8, 2, 3)}}
+		return gradCase{op: "DepthToSpace", opset: 13, attrs: append(d.one("mode", "DCR", "CRD"),
+			intAttr("blocksize", 2)), inputs: []*op.Tensor{d.tensor(2, 8, 2, 3)}}
 	case 1:
-		return gradCase{op: "SpaceToDepth", opset: 13, attrs: attrs{intAttr("blocksize", 2)}, inputs: []*op.Tensor{d.tensor(2, 3, 4, 6)}}
+		return gradCase{op: "SpaceToDepth", opset: 13, attrs: attrs{intAttr("blocksize", 2)},
+			inputs: []*op.Tensor{d.tensor(2, 3, 4, 6)}}
 	}
 	rank := d.between(1, 5)
-	return gradCase{op: "Transpose", opset: 13, attrs: attrs{intsAttr("perm", asInt64s(d.Perm(rank))...)}, inputs: []*op.Tensor{d.tensor(d.full(rank)...)}}
+	return gradCase{op: "Transpose", opset: 13, attrs: attrs{intsAttr("perm", asInt64s(d.Perm(rank))...)},
+		inputs: []*op.Tensor{d.tensor(d.full(rank)...)}}
 }
 
 func (d draw) aFold() gradCase {
@@ -202,8 +214,10 @@ func (d draw) aFold() gradCase {
 	}
 	lists[4] = append(lists[4], lists[4]...)
 	rows := 3 * int(lists[1][0]*lists[1][1])
-	return gradCase{op: "Col2Im", opset: 18, inputs: []*op.Tensor{d.tensor(2, rows, columns), intTensor(lists[0]...), intTensor(lists[1]...)},
-		attrs: attrs{intsAttr("strides", lists[2]...), intsAttr("dilations", lists[3]...), intsAttr("pads", lists[4]...)}}
+	return gradCase{op: "Col2Im", opset: 18,
+		inputs: []*op.Tensor{d.tensor(2, rows, columns), intTensor(lists[0]...), intTensor(lists[1]...)},
+		attrs: attrs{intsAttr("strides", lists[2]...),
+			intsAttr("dilations", lists[3]...), intsAttr("pads", lists[4]...)}}
 }
 
 func (d draw) aCrop() gradCase {
@@ -214,9 +228,11 @@ func (d draw) aCrop() gradCase {
 
 func (d draw) aResize() gradCase {
 	h, w := d.between(1, 7), d.between(1, 7)
-	transform := d.one("coordinate_transformation_mode", "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric", "tf_crop_and_resize")
+	transform := d.one("coordinate_transformation_mode", "half_pixel", "pytorch_half_pixel", "align_corners",
+		"asymmetric", "half_pixel_symmetric", "tf_crop_and_resize")
 	mode := d.one("mode", "nearest", "linear", "cubic")
-	c := gradCase{op: "Resize", opset: 19, attrs: append(transform, mode...), inputs: []*op.Tensor{d.tensor(1, 2, h, w), nil}}
+	c := gradCase{op: "Resize", opset: 19, attrs: append(transform, mode...),
+		inputs: []*op.Tensor{d.tensor(1, 2, h, w), nil}}
 	cropped, name := string(transform[0].S) == "tf_crop_and_resize", string(mode[0].S)
 	switch {
 	case name == "nearest":
@@ -243,7 +259,8 @@ func (d draw) aResize() gradCase {
 
 func (d draw) anOldResize() gradCase {
 	scale := func() float32 { return []float32{1, 1.5, 2, 2.5, 3, 0.5, 0.6, 0.7}[d.IntN(8)] }
-	c := gradCase{op: "Resize", opset: 10, attrs: d.one("mode", "nearest", "linear"), inputs: []*op.Tensor{d.tensor(1, 2, d.between(2, 6), d.between(2, 6)), nil}}
+	c := gradCase{op: "Resize", opset: 10, attrs: d.one("mode", "nearest", "linear"),
+		inputs: []*op.Tensor{d.tensor(1, 2, d.between(2, 6), d.between(2, 6)), nil}}
 	c.inputs[1] = floatTensor([]int{4}, 1, 1, scale(), scale())
 	if d.IntN(2) == 0 && c.inputs[1].F[2] >= 1 && c.inputs[1].F[3] >= 1 {
 		c.op, c.opset = "Upsample", 9
@@ -253,13 +270,18 @@ func (d draw) anOldResize() gradCase {
 
 func (d draw) aGrid() gradCase {
 	if d.IntN(5) == 0 {
-		return gradCase{op: "AffineGrid", opset: 20, attrs: d.flag("align_corners"), inputs: []*op.Tensor{d.tensor(2, 2, 3), intTensor(2, 1, int64(d.between(2, 5)), int64(d.between(2, 5)))}}
+		return gradCase{op: "AffineGrid", opset: 20, attrs: d.flag("align_corners"),
+			inputs: []*op.Tensor{d.tensor(2, 2, 3), intTensor(2, 1, int64(d.between(2, 5)), int64(d.between(2, 5)))}}
 	}
 	n, c := d.between(1, 2), d.between(1, 3)
-	g := gradCase{op: "GridSample", opset: 20, attrs: append(append(d.one("mode", "linear", "nearest", "cubic"), d.one("padding_mode", "zeros", "border", "reflection")...), d.flag("align_corners")...),
-		inputs: []*op.Tensor{d.tensor(n, c, d.between(1, 5), d.between(1, 5)), d.tensor(n, d.between(1, 4), d.between(1, 4), 2)}}
+	g := gradCase{op: "GridSample", opset: 20,
+		attrs: append(append(d.one("mode", "linear", "nearest", "cubic"),
+			d.one("padding_mode", "zeros", "border", "reflection")...), d.flag("align_corners")...),
+		inputs: []*op.Tensor{d.tensor(n, c, d.between(1, 5), d.between(1, 5)),
+			d.tensor(n, d.between(1, 4), d.between(1, 4), 2)}}
 	if d.IntN(4) == 0 && string(g.attrs[0].S) != "cubic" {
-		g.inputs = []*op.Tensor{d.tensor(n, c, d.between(1, 3), d.between(1, 5), d.between(1, 5)), d.tensor(n, 2, d.between(1, 4), d.between(1, 4), 3)}
+		g.inputs = []*op.Tensor{d.tensor(n, c, d.between(1, 3), d.between(1, 5), d.between(1, 5)),
+			d.tensor(n, 2, d.between(1, 4), d.between(1, 4), 3)}
 	}
 	return g
 }

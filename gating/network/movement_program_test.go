@@ -46,8 +46,10 @@ func movingModel(t *testing.T) *onnx.Model {
 			nodeOf("y", "ScatterND", []string{"sums", "where", "row"}),
 		},
 		Initializer: []*onnxpb.TensorProto{
-			table, scales, initializer(t, "two", []int{1}, 2), initializer(t, "fold", []int{3}, 2, 2, 3), initializer(t, "pads", []int{6}, 0, 0, 2, 0, 0, 1),
-			initializer(t, "from", []int{1}, -1), initializer(t, "to", []int{1}, math.MinInt64), initializer(t, "last", []int{1}, 2), initializer(t, "step", []int{1}, -2),
+			table, scales, initializer(t, "two", []int{1}, 2), initializer(t, "fold", []int{3}, 2, 2, 3),
+			initializer(t, "pads", []int{6}, 0, 0, 2, 0, 0, 1),
+			initializer(t, "from", []int{1}, -1), initializer(t, "to", []int{1}, math.MinInt64),
+			initializer(t, "last", []int{1}, 2), initializer(t, "step", []int{1}, -2),
 			initializer(t, "times", []int{3}, 1, 2, 1), initializer(t, "where", []int{1, 2}, 1, 3),
 		},
 		Output: []*onnxpb.ValueInfoProto{valueInfo("y", onnx.Float32)},
@@ -57,7 +59,8 @@ func movingModel(t *testing.T) *onnx.Model {
 		t.Fatal(err)
 	}
 	g.Initializer = append(g.Initializer, row)
-	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(16)}}})
+	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: g,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(16)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,8 @@ func TestMovementInProgram(t *testing.T) {
 	read := onnx.Site{Node: m.Proto().GetGraph().GetNode()[0], Input: 0}
 	parents := [][]float32{randomTensor(1, 5, 4).F, randomTensor(2, 5, 4).F}
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"ids": {2, 3}},
-		Params: []ir.Param{{Name: "table", Sites: []onnx.Site{read}, Shape: []int{5, 4}, Type: onnx.Float32, Values: parents, Axis: -1}}})
+		Params: []ir.Param{{Name: "table", Sites: []onnx.Site{read}, Shape: []int{5, 4},
+			Type: onnx.Float32, Values: parents, Axis: -1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

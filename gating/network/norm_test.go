@@ -12,8 +12,10 @@ func TestLayerNormGradients(t *testing.T) {
 		for axis := -1; axis < len(x); axis++ {
 			at := (axis + len(x)) % len(x)
 			scale := x[at:]
-			c := gradCase{op: "LayerNormalization", opset: 17, attrs: attrs{intAttr("axis", int64(axis)), floatAttr("epsilon", 0.1)},
-				inputs: []*op.Tensor{randomTensor(1, x...), randomTensor(2, scale...), randomTensor(3, scale...)}, wrt: []int{0, 1, 2}, outputs: 3}
+			c := gradCase{op: "LayerNormalization", opset: 17,
+				attrs:  attrs{intAttr("axis", int64(axis)), floatAttr("epsilon", 0.1)},
+				inputs: []*op.Tensor{randomTensor(1, x...), randomTensor(2, scale...), randomTensor(3, scale...)},
+				wrt:    []int{0, 1, 2}, outputs: 3}
 			checkGradients(t, c)
 			c.inputs, c.wrt, c.outputs = c.inputs[:2], c.wrt[:2], 2
 			checkGradients(t, c)
@@ -26,7 +28,8 @@ func TestLayerNormGradients(t *testing.T) {
 func TestInstanceNormGradients(t *testing.T) {
 	for _, x := range [][]int{{2, 3, 5}, {1, 4, 3, 2}, {3, 1, 2, 2, 2}} {
 		in := []*op.Tensor{randomTensor(1, x...), randomTensor(2, x[1]), randomTensor(3, x[1])}
-		checkGradients(t, gradCase{op: "InstanceNormalization", opset: 6, attrs: attrs{floatAttr("epsilon", 0.1)}, inputs: in, wrt: []int{0, 1, 2}, step: 3e-3})
+		checkGradients(t, gradCase{op: "InstanceNormalization", opset: 6, attrs: attrs{floatAttr("epsilon", 0.1)},
+			inputs: in, wrt: []int{0, 1, 2}, step: 3e-3})
 	}
 }
 
@@ -39,7 +42,8 @@ func TestGroupNormGradients(t *testing.T) {
 					params = 6
 				}
 				in := []*op.Tensor{randomTensor(1, x...), randomTensor(2, params), randomTensor(3, params)}
-				checkGradients(t, gradCase{op: "GroupNormalization", opset: opset, attrs: attrs{floatAttr("epsilon", 0.1), intAttr("num_groups", int64(groups))},
+				checkGradients(t, gradCase{op: "GroupNormalization", opset: opset,
+					attrs:  attrs{floatAttr("epsilon", 0.1), intAttr("num_groups", int64(groups))},
 					inputs: in, wrt: []int{0, 1, 2}, step: 3e-3})
 			}
 		}
@@ -56,7 +60,8 @@ func TestNormRefusals(t *testing.T) {
 		{"InstanceNormalization", 6, nil, []*op.Tensor{c3, c3, c3}, "batch and channels"},
 		{"GroupNormalization", 21, nil, []*op.Tensor{x, c3, c3}, "num_groups is 0"},
 		{"GroupNormalization", 21, attrs{intAttr("num_groups", 2)}, []*op.Tensor{x, c3, c3}, "num_groups is 2"},
-		{"GroupNormalization", 21, attrs{intAttr("num_groups", 1)}, []*op.Tensor{x, randomTensor(1, 1), c3}, "input 1 has shape [1], want [3]"},
+		{"GroupNormalization", 21, attrs{intAttr("num_groups", 1)}, []*op.Tensor{x, randomTensor(1, 1), c3},
+			"input 1 has shape [1], want [3]"},
 	})
 }
 
@@ -75,7 +80,8 @@ func TestNormExtremes(t *testing.T) {
 		}
 	}
 	// A large mean must not drown the deviation: 0, 1, -1, 0 over its root of 1/2.
-	y := forwardOf(t, gradCase{op: "LayerNormalization", opset: 17, inputs: []*op.Tensor{x, floatsTensor([]int{4}, 1, 1, 1, 1)}}).F[12:]
+	y := forwardOf(t, gradCase{op: "LayerNormalization", opset: 17,
+		inputs: []*op.Tensor{x, floatsTensor([]int{4}, 1, 1, 1, 1)}}).F[12:]
 	for i, want := range []float64{0, math.Sqrt2, -math.Sqrt2, 0} {
 		if math.Abs(float64(y[i])-want) > 1e-4 {
 			t.Errorf("element %d is %g, want %g", i, y[i], want)
@@ -93,13 +99,15 @@ func TestRepeatedScale(t *testing.T) {
 		}
 		return f
 	}
-	c := gradCase{op: "LayerNormalization", opset: 17, attrs: attrs{intAttr("axis", 1)}, inputs: []*op.Tensor{x, scale, bias}, outputs: 3, wrt: []int{0, 1, 2}}
+	c := gradCase{op: "LayerNormalization", opset: 17, attrs: attrs{intAttr("axis", 1)},
+		inputs: []*op.Tensor{x, scale, bias}, outputs: 3, wrt: []int{0, 1, 2}}
 	got, err := runModel(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkWhole(t, c)
-	c.inputs = []*op.Tensor{x, full(scale, func(r, _ int) int { return r }), full(bias, func(_, c int) int { return c })}
+	c.inputs = []*op.Tensor{x, full(scale, func(r, _ int) int { return r }),
+		full(bias, func(_, c int) int { return c })}
 	want, err := runModel(c)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,8 @@ import (
 // that run later read what it leaves. Run then returns no outputs. The error, of
 // kind ErrShape, names an output that no node computes.
 func NewObserver(g *Graph, w *kernel.Workers, show func(output int, t *op.Tensor)) (*Runner, error) {
-	r := &Runner{graph: g.lowered, ctx: &op.Context{Workers: w}, values: map[*ir.Value]*op.Tensor{}, shown: map[*ir.Node][]int{}, show: show}
+	r := &Runner{graph: g.lowered, ctx: &op.Context{Workers: w}, values: map[*ir.Value]*op.Tensor{},
+		shown: map[*ir.Node][]int{}, show: show}
 	for i, o := range g.lowered.Outputs {
 		n := o.Value.Root().Node
 		if n == nil {

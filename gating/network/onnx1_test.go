@@ -28,13 +28,19 @@ func TestLegacyOperators(t *testing.T) {
 		attrs      attrs
 		want       func(v float64, channel, feature int) float64
 	}{
-		{"Affine", "", attrs{floatAttr("alpha", 3), floatAttr("beta", -1)}, func(v float64, _, _ int) float64 { return 3*v - 1 }},
+		{"Affine", "", attrs{floatAttr("alpha", 3), floatAttr("beta", -1)},
+			func(v float64, _, _ int) float64 { return 3*v - 1 }},
 		{"Scale", "", attrs{floatAttr("scale", 3)}, func(v float64, _, _ int) float64 { return 3 * v }},
-		{"ImageScaler", "", attrs{floatAttr("scale", 2), floatsAttr("bias", 1, 2, 3)}, func(v float64, c, _ int) float64 { return 2*v + float64(c+1) }},
-		{"ScaledTanh", "", attrs{floatAttr("alpha", 2), floatAttr("beta", 0.5)}, func(v float64, _, _ int) float64 { return 2 * math.Tanh(v/2) }},
-		{"ParametricSoftplus", "", attrs{floatAttr("alpha", 2), floatAttr("beta", 3)}, func(v float64, _, _ int) float64 { return 2 * math.Log1p(math.Exp(3*v)) }},
-		{"Scaler", "ai.onnx.ml", attrs{floatsAttr("offset", 1, 2, 3, 4, 5), floatsAttr("scale", 2)}, func(v float64, _, f int) float64 { return (v - float64(f+1)) * 2 }},
-		{"Scaler", "ai.onnx.ml", attrs{floatsAttr("scale", 1, 2, 3, 4, 5)}, func(v float64, _, f int) float64 { return v * float64(f+1) }},
+		{"ImageScaler", "", attrs{floatAttr("scale", 2), floatsAttr("bias", 1, 2, 3)},
+			func(v float64, c, _ int) float64 { return 2*v + float64(c+1) }},
+		{"ScaledTanh", "", attrs{floatAttr("alpha", 2), floatAttr("beta", 0.5)},
+			func(v float64, _, _ int) float64 { return 2 * math.Tanh(v/2) }},
+		{"ParametricSoftplus", "", attrs{floatAttr("alpha", 2), floatAttr("beta", 3)},
+			func(v float64, _, _ int) float64 { return 2 * math.Log1p(math.Exp(3*v)) }},
+		{"Scaler", "ai.onnx.ml", attrs{floatsAttr("offset", 1, 2, 3, 4, 5), floatsAttr("scale", 2)},
+			func(v float64, _, f int) float64 { return (v - float64(f+1)) * 2 }},
+		{"Scaler", "ai.onnx.ml", attrs{floatsAttr("scale", 1, 2, 3, 4, 5)},
+			func(v float64, _, f int) float64 { return v * float64(f+1) }},
 	} {
 		g := gradCase{op: c.op, domain: c.domain, opset: 1, attrs: c.attrs, inputs: []*op.Tensor{x}, wrt: []int{0}}
 		for e, v := range forwardOf(t, g).F {
@@ -85,7 +91,8 @@ func TestNormalizer(t *testing.T) {
 			return math.Sqrt(float64(row[0]*row[0] + row[1]*row[1] + row[2]*row[2] + row[3]*row[3]))
 		},
 	} {
-		g := gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: attrs{stringAttr("norm", norm)}, inputs: []*op.Tensor{x}, wrt: []int{0}}
+		g := gradCase{op: "Normalizer", domain: "ai.onnx.ml", opset: 1, attrs: attrs{stringAttr("norm", norm)},
+			inputs: []*op.Tensor{x}, wrt: []int{0}}
 		for e, v := range forwardOf(t, g).F {
 			row := x.F[e/4*4 : e/4*4+4]
 			if want := float64(x.F[e]) / of(row); math.Abs(float64(v)-want) > 1e-6 {
@@ -98,7 +105,8 @@ func TestNormalizer(t *testing.T) {
 
 func TestFeatures(t *testing.T) {
 	x := randomTensor(1, 3, 4)
-	g := gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{x, intTensor(2, 0, 2)}, wrt: []int{0}}
+	g := gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1,
+		inputs: []*op.Tensor{x, intTensor(2, 0, 2)}, wrt: []int{0}}
 	y := forwardOf(t, g)
 	for e, v := range y.F {
 		if want := x.F[e/3*4+[]int{2, 0, 2}[e%3]]; v != want {
@@ -106,7 +114,8 @@ func TestFeatures(t *testing.T) {
 		}
 	}
 	checkGradients(t, g)
-	classes := gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1, inputs: []*op.Tensor{intTensor(7, 8, 9), intTensor(1, 1, 0)}}
+	classes := gradCase{op: "ArrayFeatureExtractor", domain: "ai.onnx.ml", opset: 1,
+		inputs: []*op.Tensor{intTensor(7, 8, 9), intTensor(1, 1, 0)}}
 	checkInts(t, classes, onnx.Int64, []int64{8, 8, 7})
 	classes.inputs[1] = intTensor(3)
 	operator, in, out := buildOne(t, classes)
@@ -117,7 +126,8 @@ func TestFeatures(t *testing.T) {
 
 func TestBinarizer(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{3}, F: []float32{0.5, 1, 1.5}}
-	y := forwardOf(t, gradCase{op: "Binarizer", domain: "ai.onnx.ml", opset: 1, attrs: attrs{floatAttr("threshold", 1)}, inputs: []*op.Tensor{x}})
+	y := forwardOf(t, gradCase{op: "Binarizer", domain: "ai.onnx.ml", opset: 1,
+		attrs: attrs{floatAttr("threshold", 1)}, inputs: []*op.Tensor{x}})
 	if want := []float32{0, 0, 1}; !slices.Equal(y.F, want) {
 		t.Errorf("got %v, want %v", y.F, want)
 	}

@@ -234,7 +234,8 @@ func fromORT(o ortTensor) *op.Tensor {
 	return t
 }
 
-// scaledDifference is the largest difference of two tensors of one shape, relative to the largest finite element wanted.
+// scaledDifference is the largest difference of two tensors of one shape, relative to the largest finite element
+// wanted.
 func scaledDifference(got, want *op.Tensor) (float64, error) {
 	if fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) {
 		return 0, fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
@@ -345,7 +346,8 @@ func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
 		{Domain: proto.String(c.domain), Version: proto.Int64(c.opset)},
 	}}
 	if c.domain != "" {
-		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(""), Version: proto.Int64(17)})
+		m.OpsetImport = append(m.OpsetImport,
+			&onnxpb.OperatorSetIdProto{Domain: proto.String(""), Version: proto.Int64(17)})
 	}
 	return m, names
 }
@@ -371,7 +373,8 @@ func typedInfo(name string, s op.Spec) *onnxpb.ValueInfoProto {
 	v := valueInfo(name, s.Type)
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range s.Shape {
-		shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
+		shape.Dim = append(shape.Dim,
+			&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
 	}
 	v.GetType().GetTensorType().Shape = shape
 	return v

@@ -17,7 +17,8 @@ func poolCase(r *rand.Rand, axes int) (list attrs, x []int) {
 		x = append(x, int((k-1)*d+1)+r.IntN(4))
 		begin, end = append(begin, int64(r.IntN(int(k)))), append(end, int64(r.IntN(int(k))))
 	}
-	list = attrs{intsAttr("kernel_shape", size...), intsAttr("strides", strides...), intsAttr("dilations", dilations...), intAttr("ceil_mode", int64(r.IntN(2)))}
+	list = attrs{intsAttr("kernel_shape", size...), intsAttr("strides", strides...),
+		intsAttr("dilations", dilations...), intAttr("ceil_mode", int64(r.IntN(2)))}
 	switch r.IntN(4) {
 	case 0:
 		list = append(list, stringAttr("auto_pad", "SAME_UPPER"))
@@ -33,15 +34,18 @@ func TestPoolGradients(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 60 {
 		list, x := poolCase(r, 1+i%3)
-		checkGradients(t, gradCase{op: "MaxPool", opset: 12, attrs: list, inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}, step: 1e-4, tol: 1e-2})
+		checkGradients(t, gradCase{op: "MaxPool", opset: 12, attrs: list, inputs: []*op.Tensor{randomTensor(5, x...)},
+			wrt: []int{0}, step: 1e-4, tol: 1e-2})
 		include := append(attrs{intAttr("count_include_pad", int64(i%2))}, list...)
-		checkGradients(t, gradCase{op: "AveragePool", opset: 19, attrs: include, inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}})
+		checkGradients(t, gradCase{op: "AveragePool", opset: 19, attrs: include,
+			inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}})
 	}
 }
 
 func TestGlobalPoolGradients(t *testing.T) {
 	for _, x := range [][]int{{2, 3, 5}, {1, 2, 3, 4}, {2, 1, 1, 1}, {1, 3, 2, 2, 3}} {
-		checkGradients(t, gradCase{op: "GlobalAveragePool", opset: 1, inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}})
+		checkGradients(t,
+			gradCase{op: "GlobalAveragePool", opset: 1, inputs: []*op.Tensor{randomTensor(5, x...)}, wrt: []int{0}})
 	}
 }
 
@@ -66,7 +70,8 @@ func TestPoolRefusals(t *testing.T) {
 func TestPoolSteppingOver(t *testing.T) {
 	x := floatsTensor([]int{1, 1, 4}, 9, 5, 7, 8)
 	for _, operator := range []string{"MaxPool", "AveragePool"} {
-		c := gradCase{op: operator, opset: 19, inputs: []*op.Tensor{x}, attrs: attrs{intsAttr("kernel_shape", 1), intsAttr("strides", 4), stringAttr("auto_pad", "SAME_UPPER")}}
+		c := gradCase{op: operator, opset: 19, inputs: []*op.Tensor{x},
+			attrs: attrs{intsAttr("kernel_shape", 1), intsAttr("strides", 4), stringAttr("auto_pad", "SAME_UPPER")}}
 		o, in, outs := buildOne(t, c)
 		if err := o.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)

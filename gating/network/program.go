@@ -29,11 +29,14 @@ type Program struct {
 // coefficient and the loss.
 func NewProgram(lowered *Graph, output int, loss Loss, w *kernel.Workers) (*Program, error) {
 	g := lowered.lowered
-	p := &Program{graph: g, loss: loss, output: g.Outputs[output].Value, ctx: &op.Context{Workers: w}, slots: map[*ir.Value]*op.Tensor{}}
+	p := &Program{graph: g, loss: loss, output: g.Outputs[output].Value, ctx: &op.Context{Workers: w},
+		slots: map[*ir.Value]*op.Tensor{}}
 	if !p.output.Gated {
-		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w", g.Outputs[output].Name, op.ErrUnsupported)
+		return nil, fmt.Errorf("output %q does not depend on any selected weight: %w",
+			g.Outputs[output].Name, op.ErrUnsupported)
 	}
-	own := &ir.Graph{Inputs: g.Inputs, Nodes: append([]*ir.Node{}, g.Nodes...), Params: g.Params, Outputs: []ir.Output{g.Outputs[output]}}
+	own := &ir.Graph{Inputs: g.Inputs, Nodes: append([]*ir.Node{}, g.Nodes...), Params: g.Params,
+		Outputs: []ir.Output{g.Outputs[output]}}
 	own.Nodes = cloneNodes(own.Nodes)
 	own.Prune()
 	prefix := &ir.Graph{Inputs: own.Inputs, Params: g.Params}

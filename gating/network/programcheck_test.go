@@ -81,9 +81,10 @@ func sitesOf(m *onnx.Model, name string) (sites []onnx.Site) {
 	return sites
 }
 
-// outputGradient is the tape's gradient of the mean square of an output with respect to the coefficients of each mixture that
-// it flows to. A panic is an error.
-func outputGradient(g *Graph, output int, data map[string]*op.Tensor, coeffs [][]float64) (grads map[int][]float32, err error) {
+// outputGradient is the tape's gradient of the mean square of an output with respect to the coefficients of each
+// mixture that it flows to. A panic is an error.
+func outputGradient(g *Graph, output int, data map[string]*op.Tensor,
+	coeffs [][]float64) (grads map[int][]float32, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)

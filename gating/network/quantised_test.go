@@ -27,9 +27,11 @@ func TestConvIntegerAgainstFloats(t *testing.T) {
 	for i := range 30 {
 		list, xs, ws := convCase(r, 1+i%3)
 		x, w := bytesTensor(r, onnx.Int8, xs...), bytesTensor(r, onnx.Uint8, ws...)
-		operator, in, outs := buildOne(t, gradCase{op: "ConvInteger", opset: 10, attrs: list, inputs: []*op.Tensor{x, w}})
+		operator, in, outs := buildOne(t,
+			gradCase{op: "ConvInteger", opset: 10, attrs: list, inputs: []*op.Tensor{x, w}})
 		fx, fw := randomTensor(1, xs...), randomTensor(1, ws...)
-		fx.F, fw.F = each(x.I, func(v int64) float32 { return float32(v) }), each(w.I, func(v int64) float32 { return float32(v) })
+		fx.F, fw.F = each(x.I, func(v int64) float32 { return float32(v) }),
+			each(w.I, func(v int64) float32 { return float32(v) })
 		float, fin, fouts := buildOne(t, gradCase{op: "Conv", opset: 11, attrs: list, inputs: []*op.Tensor{fx, fw}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
@@ -57,7 +59,8 @@ func TestMatMulIntegerZeroPoints(t *testing.T) {
 		{int8s([]int{2}, 1, 3), nil, []int64{7, 8, 7, 8}},
 		{nil, int8s([]int{2}, 5, 8), []int64{4, -2, 8, -6}},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: "MatMulInteger", opset: 10, inputs: []*op.Tensor{a, b, c.za, c.zb}})
+		operator, in, outs := buildOne(t,
+			gradCase{op: "MatMulInteger", opset: 10, inputs: []*op.Tensor{a, b, c.za, c.zb}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +101,8 @@ func floatProduct(t *testing.T, operator string, list attrs, in []*op.Tensor, bi
 	if operator == "Conv" {
 		inner = op.SizeOf(in[3].Shape[1:])
 	}
-	c := gradCase{op: operator, opset: 13, attrs: list, inputs: []*op.Tensor{real(in[0], in[2], in[1], 1), real(in[3], in[5], in[4], inner)}}
+	c := gradCase{op: operator, opset: 13, attrs: list,
+		inputs: []*op.Tensor{real(in[0], in[2], in[1], 1), real(in[3], in[5], in[4], inner)}}
 	if bias {
 		b := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: in[8].Shape})
 		for i, v := range in[8].I {
@@ -148,17 +152,22 @@ func TestQLinearAgainstFloats(t *testing.T) {
 		for k := range bias.I {
 			bias.I[k] %= 1000
 		}
-		check("QLinearConv", "Conv", list, []*op.Tensor{bytesTensor(r, onnx.Uint8, x...), scalar(0.02), zero(onnx.Uint8, 120),
-			bytesTensor(r, onnx.Int8, w...), channels, op.NewTensor(op.Spec{Type: onnx.Int8, Shape: []int{w[0]}}), scalar(0.05), zero(onnx.Uint8, 100), bias})
-		check("QLinearMatMul", "MatMul", nil, []*op.Tensor{bytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
-			bytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03), zero(onnx.Int8, -7)})
+		check("QLinearConv", "Conv", list,
+			[]*op.Tensor{bytesTensor(r, onnx.Uint8, x...), scalar(0.02), zero(onnx.Uint8, 120),
+				bytesTensor(r, onnx.Int8, w...), channels, op.NewTensor(op.Spec{Type: onnx.Int8, Shape: []int{w[0]}}),
+				scalar(0.05), zero(onnx.Uint8, 100), bias})
+		check("QLinearMatMul", "MatMul", nil,
+			[]*op.Tensor{bytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
+				bytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03),
+				zero(onnx.Int8, -7)})
 	}
 }
 
 // TestRuntimeQuantisation: ONNX Runtime's own forms, for 16 bits, run there and back.
 func TestRuntimeQuantisation(t *testing.T) {
 	scale, zero := floatTensor([]int{}, 0.5), &op.Tensor{Type: onnx.Uint16, Shape: []int{}, I: []int64{1000}}
-	q, err := runModel(gradCase{op: "QuantizeLinear", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{floatTensor([]int{3}, -600, 0.3, 4), scale, zero}})
+	q, err := runModel(gradCase{op: "QuantizeLinear", domain: "com.microsoft", opset: 1,
+		inputs: []*op.Tensor{floatTensor([]int{3}, -600, 0.3, 4), scale, zero}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,13 +175,15 @@ func TestRuntimeQuantisation(t *testing.T) {
 	if err := compare(q[0], want, 0, 0); err != nil {
 		t.Error(err)
 	}
-	wantModel(t, gradCase{op: "DequantizeLinear", domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{want, scale, zero}}, floatTensor([]int{3}, -500, 0.5, 4))
+	wantModel(t, gradCase{op: "DequantizeLinear", domain: "com.microsoft", opset: 1,
+		inputs: []*op.Tensor{want, scale, zero}}, floatTensor([]int{3}, -500, 0.5, 4))
 }
 
-// TestQuantisedRefusals: where a gradient would have to pass a quantised operator, and where one is not known, the error names the
-// node and says to merge the float models.
+// TestQuantisedRefusals: where a gradient would have to pass a quantised operator, and where one is not known, the
+// error names the node and says to merge the float models.
 func TestQuantisedRefusals(t *testing.T) {
-	x, one, zero := randomTensor(1, 1, 2, 3, 3), floatTensor([]int{}, 0.1), &op.Tensor{Type: onnx.Uint8, Shape: []int{}, I: []int64{3}}
+	x, one, zero := randomTensor(1, 1, 2, 3, 3), floatTensor([]int{}, 0.1),
+		&op.Tensor{Type: onnx.Uint8, Shape: []int{}, I: []int64{3}}
 	bytes := bytesTensor(newDraw(1).Rand, onnx.Uint8, 1, 2, 3, 3)
 	weights := bytesTensor(newDraw(2).Rand, onnx.Uint8, 2, 2, 1, 1)
 	for name, c := range map[string]gradCase{
@@ -180,7 +191,8 @@ func TestQuantisedRefusals(t *testing.T) {
 		"its scale":  {op: "QuantizeLinear", inputs: []*op.Tensor{x, one, zero}, wrt: []int{1}},
 		"dequantise": {op: "DequantizeLinear", inputs: []*op.Tensor{bytes, one, zero}, wrt: []int{1}},
 		"dynamic":    {op: "DynamicQuantizeLinear", inputs: []*op.Tensor{x}, wrt: []int{0}, outputs: 3},
-		"product":    {op: "QLinearConv", inputs: []*op.Tensor{bytes, one, zero, weights, one, zero, one, zero}, wrt: []int{1}},
+		"product": {op: "QLinearConv",
+			inputs: []*op.Tensor{bytes, one, zero, weights, one, zero, one, zero}, wrt: []int{1}},
 	} {
 		c.opset = 13
 		m, config, _, _ := elementwiseModel(t, c)
@@ -191,12 +203,16 @@ func TestQuantisedRefusals(t *testing.T) {
 		_, err = NewProgram(g, 0, MSE{}, nil)
 		expectQuantised(t, name, err)
 	}
-	for _, operator := range []string{"com.microsoft.QLinearSoftmax", "com.microsoft.MatMulNBits", "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.QOrderedMatMul", "com.microsoft.DequantizeWithOrder", "MatMulNBits"} {
+	for _, operator := range []string{"com.microsoft.QLinearSoftmax", "com.microsoft.MatMulNBits",
+		"com.microsoft.DynamicQuantizeLSTM", "com.microsoft.QOrderedMatMul", "com.microsoft.DequantizeWithOrder",
+		"MatMulNBits"} {
 		dot := strings.LastIndexByte(operator, '.')
-		_, err := runModel(gradCase{op: operator[dot+1:], domain: operator[:max(0, dot)], opset: 1, inputs: []*op.Tensor{x}})
+		_, err := runModel(gradCase{op: operator[dot+1:], domain: operator[:max(0, dot)],
+			opset: 1, inputs: []*op.Tensor{x}})
 		expectQuantised(t, operator, err)
 	}
-	if op.WorksOnQuantised("org.example.QLinearConv") || op.WorksOnQuantised("Conv") || op.WorksOnQuantised("com.microsoft.QuickGelu") {
+	if op.WorksOnQuantised("org.example.QLinearConv") || op.WorksOnQuantised("Conv") ||
+		op.WorksOnQuantised("com.microsoft.QuickGelu") {
 		t.Error("a float operator, or another's, is taken for a quantised one")
 	}
 }
@@ -204,7 +220,8 @@ func TestQuantisedRefusals(t *testing.T) {
 func expectQuantised(t *testing.T, name string, err error) {
 	t.Helper()
 	var e *op.NodeError
-	if !errors.As(err, &e) || !errors.Is(err, op.ErrUnsupported) || e.Node == "" || !strings.Contains(e.Msg, op.RefusedQuantised.Reason) || e.Hint() != op.RefusedQuantised.Help {
+	if !errors.As(err, &e) || !errors.Is(err, op.ErrUnsupported) || e.Node == "" ||
+		!strings.Contains(e.Msg, op.RefusedQuantised.Reason) || e.Hint() != op.RefusedQuantised.Help {
 		t.Errorf("%s: got %v, want an error at the node about quantised weights", name, err)
 	}
 }

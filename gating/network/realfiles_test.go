@@ -21,7 +21,8 @@ import (
 // realDims are lengths of symbolic axes, by file and name of the axis (or input and number of the axis where it has
 // no name); other first axes have length 1, others 4.
 var realDims = map[string]map[string]int{
-	"094": {"batch_size": 1}, "107": {"sequence": 512, "batch": 1}, "109": {"samples": 4096}, "110": {"sequence": 512, "batch": 1},
+	"094": {"batch_size": 1}, "107": {"sequence": 512, "batch": 1}, "109": {"samples": 4096},
+	"110": {"sequence": 512, "batch": 1},
 }
 
 // realShapes are shapes of inputs that declare none or not all axes, by file and input.
@@ -138,7 +139,8 @@ func TestRealFiles(t *testing.T) {
 		weighted += count(r.weights > 0)
 		whole += count(r.weights > 0 && r.reached == r.weights)
 	}
-	fmt.Printf("real files: %d run; ONNX Runtime agrees on %d of them and cannot run %d; of %d with float weights a gradient reaches all of them in %d\n",
+	fmt.Printf("real files: %d run; ONNX Runtime agrees on %d of them and cannot run %d; "+
+		"of %d with float weights a gradient reaches all of them in %d\n",
 		runs, agree, silent, weighted, whole)
 }
 
@@ -149,23 +151,27 @@ func count(b bool) int {
 	return 0
 }
 
-// realRefused are the files that do not run, by the kind of reason and a part of it. Of these ONNX Runtime runs those with
-// operators of ai.onnx.ml whose outputs are tensors, and 149.
+// realRefused are the files that do not run, by the kind of reason and a part of it. Of these ONNX Runtime runs those
+// with operators of ai.onnx.ml whose outputs are tensors, and 149.
 var realRefused = map[string]map[string]string{
 	"trees, strings and sequences": {
-		"047": noNetwork, "100": noNetwork, "101": noNetwork, "104": noNetwork, "113": noNetwork, "122": noNetwork, "181": noNetwork,
+		"047": noNetwork, "100": noNetwork, "101": noNetwork, "104": noNetwork, "113": noNetwork, "122": noNetwork,
+		"181": noNetwork,
 		"202": noNetwork, "203": noNetwork, "221": noNetwork, "223": noNetwork, "227": noNetwork, "245": noNetwork,
 		"089": "decodes or encodes files", "244": "decodes or encodes files", "103": "holds strings",
 		"182": "is no tensor", "184": "is no tensor", "185": "is no tensor",
 	},
 	"quantised": {
-		"053": op.RefusedQuantised.Reason, "055": op.RefusedQuantised.Reason, "056": op.RefusedQuantised.Reason, "080": op.RefusedQuantised.Reason,
-		"149": op.RefusedQuantised.Reason, "151": op.RefusedQuantised.Reason, "152": op.RefusedQuantised.Reason, "205": op.RefusedQuantised.Reason,
+		"053": op.RefusedQuantised.Reason, "055": op.RefusedQuantised.Reason, "056": op.RefusedQuantised.Reason,
+		"080": op.RefusedQuantised.Reason,
+		"149": op.RefusedQuantised.Reason, "151": op.RefusedQuantised.Reason, "152": op.RefusedQuantised.Reason,
+		"205": op.RefusedQuantised.Reason,
 		"148": "the scale has shape", "160": "the scale has shape", // in blocks, without a block size: broken too
 	},
 	"operators that nobody defines": {
 		"106": ownDomain, "134": ownDomain, "137": ownDomain, "200": ownDomain, "242": ownDomain, "250": ownDomain,
-		"133": "sequences and maps", "140": "there is no such operator", "215": "there is no such operator", "218": "there is no such operator",
+		"133": "sequences and maps", "140": "there is no such operator", "215": "there is no such operator",
+		"218": "there is no such operator",
 	},
 	"random": {"194": "random numbers"},
 	"broken": {
@@ -198,8 +204,10 @@ func refusedAs(file string) (kind, part string) {
 // realUnreached are the files with weights that no gradient reaches, by a part of the reason.
 var realUnreached = map[string]string{
 	"019": "attention.bias", "094": "attn.bias_resize", // masks that only Equal or Where's condition reads
-	"046": "gpu_0.scale",                                             // its weights are all 0.5: it overflows, in ONNX Runtime too
-	"058": "root_biases", "059": "root_biases", "119": "root_biases", // trees as tensors: thresholds are compared, not added
+	// its weights are all 0.5: it overflows, in ONNX Runtime too
+	"046": "gpu_0.scale",
+	// trees as tensors: thresholds are compared, not added
+	"058": "root_biases", "059": "root_biases", "119": "root_biases",
 	"098": "Sc_Scancst", "187": "Sc_Scancst", // nearest neighbours: only their order is read
 	"107": "LSTM_0.W", // the branch for the other sampling rate
 	"146": "quantised weights", "190": "quantised weights",
@@ -235,7 +243,8 @@ func runReal(path, file string, s *ortServer) (r realResult) {
 }
 
 // compare asks ONNX Runtime.
-func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*op.Tensor, outs []*op.Tensor, s *ortServer) {
+func (r *realResult) compare(m *onnx.Model, path string, inputs map[string]*op.Tensor,
+	outs []*op.Tensor, s *ortServer) {
 	want, err := s.run(path, inputs)
 	if err != nil {
 		r.ort = "ONNX Runtime: " + err.Error()
@@ -319,8 +328,9 @@ func realParams(m *onnx.Model) (params []ir.Param, affine map[*onnxpb.NodeProto]
 			if err != nil {
 				return nil, nil, err
 			}
-			params = append(params, ir.Param{Name: l.Name + "." + p.Role, Sites: p.Uses[0].Sites, Shape: p.Shape, Type: p.Type,
-				Values: [][]float32{v, v}, Gate: len(params), Axis: -1})
+			params = append(params,
+				ir.Param{Name: l.Name + "." + p.Role, Sites: p.Uses[0].Sites, Shape: p.Shape, Type: p.Type,
+					Values: [][]float32{v, v}, Gate: len(params), Axis: -1})
 		}
 	}
 	return params, affine, nil
@@ -334,7 +344,8 @@ func reachFrom(g *Graph, output int, inputs map[string]*op.Tensor, seen map[int]
 	}
 	grads, err := outputGradient(g, output, inputs, coeffs)
 	for i, f := range grads {
-		if !slices.ContainsFunc(f, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
+		if !slices.ContainsFunc(f,
+			func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }) {
 			seen[i] = true
 		}
 	}

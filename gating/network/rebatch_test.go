@@ -9,8 +9,8 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// TestStretchedShapes gives a graph three samples [_,2,6] although its shapes were written for one. Shapes that copy, infer or
-// compute the number of samples hold them anyway, and those of weights have nothing to do with it.
+// TestStretchedShapes gives a graph three samples [_,2,6] although its shapes were written for one. Shapes that copy,
+// infer or compute the number of samples hold them anyway, and those of weights have nothing to do with it.
 func TestStretchedShapes(t *testing.T) {
 	for _, c := range []struct {
 		name, from string
@@ -29,7 +29,8 @@ func TestStretchedShapes(t *testing.T) {
 		addFloats(t, g, "w", []int{6, 1}, 1, 2, 3, 4, 5, 6)
 		addNode(g, "Reshape", c.from, "y", intsAttr("shape", c.dims...))
 		m := modelOf(t, g, nil, "y")
-		w := ir.Param{Sites: []onnx.Site{{Node: g.GetNode()[0]}}, Shape: []int{6, 1}, Values: [][]float32{{1, 2, 3, 4, 5, 6}}, Axis: -1}
+		w := ir.Param{Sites: []onnx.Site{{Node: g.GetNode()[0]}}, Shape: []int{6, 1},
+			Values: [][]float32{{1, 2, 3, 4, 5, 6}}, Axis: -1}
 		config := Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}
 		if c.from == "w" {
 			config.Params = []ir.Param{w}
@@ -43,18 +44,21 @@ func TestStretchedShapes(t *testing.T) {
 	}
 	g := graphOf("x")
 	addNode(g, "Reshape", "x", "y", intsAttr("shape", 5, 7))
-	if _, err := Lower(modelOf(t, g, nil, "y"), Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}); !isKind(err, op.ErrShape) {
+	if _, err := Lower(modelOf(t, g, nil, "y"),
+		Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}); !isKind(err, op.ErrShape) {
 		t.Errorf("a shape that fits no number of samples: %v", err)
 	}
 }
 
-// TestStretchedTokens joins the data with a token a sample, written for exports of two samples: run on six, every pair has it.
+// TestStretchedTokens joins the data with a token a sample, written for exports of two samples: run on six, every pair
+// has it.
 func TestStretchedTokens(t *testing.T) {
 	g := graphOf("x")
 	addFloats(t, g, "token", []int{2, 1, 2}, 1, 2, 3, 4)
 	n := addNode(g, "Concat", "token x", "y", intAttr("axis", -2))
 	m := modelOf(t, g, nil, "y")
-	token := ir.Param{Sites: []onnx.Site{{Node: n}}, Shape: []int{2, 1, 2}, Values: [][]float32{{1, 2, 3, 4}, {5, 6, 7, 8}}, Axis: -1}
+	token := ir.Param{Sites: []onnx.Site{{Node: n}}, Shape: []int{2, 1, 2},
+		Values: [][]float32{{1, 2, 3, 4}, {5, 6, 7, 8}}, Axis: -1}
 	x := counting(6, 3, 2)
 	got := ranStretched(t, m, token, x, 3)
 	for pair := range 3 {

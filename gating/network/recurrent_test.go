@@ -41,8 +41,9 @@ type recurrentForm struct {
 func randomRecurrent(r *rand.Rand, n int) recurrentForm {
 	f := recurrentForm{
 		op: []string{"RNN", "GRU", "LSTM"}[n%3], direction: []string{"forward", "reverse", "bidirectional"}[n/3%3],
-		layout: int64(n / 9 % 2), bias: r.IntN(4) > 0, states: r.IntN(2) > 0, clip: r.IntN(4) == 0, peepholes: r.IntN(2) > 0,
-		steps: 1 + r.IntN(4), batch: 1 + r.IntN(3), hidden: 1 + r.IntN(4),
+		layout: int64(n / 9 % 2), bias: r.IntN(4) > 0, states: r.IntN(2) > 0, clip: r.IntN(4) == 0,
+		peepholes: r.IntN(2) > 0,
+		steps:     1 + r.IntN(4), batch: 1 + r.IntN(3), hidden: 1 + r.IntN(4),
 	}
 	if r.IntN(2) > 0 {
 		for range f.batch {
@@ -68,7 +69,8 @@ func (f recurrentForm) node(seed uint64) gradCase {
 	}
 	gates := map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4}[f.op]
 	rows := gates * f.hidden
-	c.attrs = append(slices.Clone(f.attrs), stringAttr("direction", f.direction), intAttr("layout", f.layout), intAttr("hidden_size", int64(f.hidden)))
+	c.attrs = append(slices.Clone(f.attrs), stringAttr("direction", f.direction), intAttr("layout", f.layout),
+		intAttr("hidden_size", int64(f.hidden)))
 	if f.clip {
 		c.attrs = append(c.attrs, floatAttr("clip", 1))
 	}
@@ -76,7 +78,8 @@ func (f recurrentForm) node(seed uint64) gradCase {
 	if f.layout != 0 {
 		x, state = []int{f.batch, f.steps, input}, []int{f.batch, dirs, f.hidden}
 	}
-	c.inputs = []*op.Tensor{randomTensor(seed, x...), randomTensor(seed+1, dirs, rows, input), randomTensor(seed+2, dirs, rows, f.hidden), nil, nil, nil, nil, nil}
+	c.inputs = []*op.Tensor{randomTensor(seed, x...), randomTensor(seed+1, dirs, rows, input),
+		randomTensor(seed+2, dirs, rows, f.hidden), nil, nil, nil, nil, nil}
 	give := func(i int, t *op.Tensor) { c.inputs[i], c.wrt = t, append(c.wrt, i) }
 	if f.bias {
 		give(recB, randomTensor(seed+3, dirs, 2*rows))
@@ -116,7 +119,8 @@ func TestRecurrentGradients(t *testing.T) {
 
 // TestRecurrentActivations checks the gradient through every activation function, with its own parameters.
 func TestRecurrentActivations(t *testing.T) {
-	for _, name := range []string{"Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus"} {
+	for _, name := range []string{"Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
+		"HardSigmoid", "Elu", "Softsign", "Softplus"} {
 		for _, f := range []recurrentForm{
 			{op: "RNN", direction: "forward", steps: 3, batch: 2, hidden: 3},
 			{op: "GRU", direction: "reverse", steps: 2, batch: 2, hidden: 2, bias: true},
@@ -207,8 +211,11 @@ func TestRecurrentLayouts(t *testing.T) {
 func TestRecurrentRefuses(t *testing.T) {
 	base := recurrentForm{op: "LSTM", direction: "forward", steps: 2, batch: 2, hidden: 2, bias: true}
 	for name, spoil := range map[string]func(c *gradCase){
-		"direction":   func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{stringAttr("direction", "sideways")} },
-		"two ways":    func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{stringAttr("direction", "bidirectional")} },
+		"direction": func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{stringAttr("direction", "sideways")} },
+		"two ways": func(c *gradCase) {
+			c.attrs = []*onnxpb.AttributeProto{stringAttr("direction",
+				"bidirectional")}
+		},
 		"hidden size": func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{intAttr("hidden_size", 3)} },
 		"activation": func(c *gradCase) {
 			c.attrs = []*onnxpb.AttributeProto{stringsAttr("activations", "Tanh", "Tanh", "Sine")}

@@ -14,8 +14,10 @@ func TestReduceGradients(t *testing.T) {
 			shape []int
 			axes  []int64
 		}{
-			{[]int{3, 5}, []int64{1}}, {[]int{3, 5}, []int64{0}}, {[]int{3, 5}, nil}, {[]int{2, 3, 4}, []int64{1}}, {[]int{2, 3, 4}, []int64{-3, -1}},
-			{[]int{2, 3, 2, 2}, []int64{2, 3}}, {[]int{2, 3, 2, 2, 2}, []int64{0, 2, 4}}, {[]int{1, 1}, []int64{0}}, {[]int{}, nil}, {[]int{2, 1, 3}, []int64{1}},
+			{[]int{3, 5}, []int64{1}}, {[]int{3, 5}, []int64{0}}, {[]int{3, 5}, nil}, {[]int{2, 3, 4}, []int64{1}},
+			{[]int{2, 3, 4}, []int64{-3, -1}},
+			{[]int{2, 3, 2, 2}, []int64{2, 3}}, {[]int{2, 3, 2, 2, 2}, []int64{0, 2, 4}}, {[]int{1, 1}, []int64{0}},
+			{[]int{}, nil}, {[]int{2, 1, 3}, []int64{1}},
 		} {
 			x := randomTensor(7, c.shape...)
 			if e.Name == "ReduceLogSum" {
@@ -53,7 +55,8 @@ func backwardOf(t *testing.T, c gradCase) []float32 {
 	return dx.F
 }
 
-// TestReduceGradientCorners: ties share the gradient, as PyTorch's amax has it; products with zeros do not divide by them.
+// TestReduceGradientCorners: ties share the gradient, as PyTorch's amax has it; products with zeros do not divide by
+// them.
 func TestReduceGradientCorners(t *testing.T) {
 	for _, c := range []struct {
 		op       string
@@ -67,7 +70,8 @@ func TestReduceGradientCorners(t *testing.T) {
 		{"ReduceL2", []float32{0, 0}, []float32{0, 0}},
 		{"ReduceL1", []float32{-2, 0, 3}, []float32{-1, 0, 1}},
 	} {
-		got := backwardOf(t, gradCase{op: c.op, opset: 13, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(c.in)}, F: c.in}}})
+		got := backwardOf(t,
+			gradCase{op: c.op, opset: 13, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(c.in)}, F: c.in}}})
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: gradient at %v is %v, want %v", c.op, c.in, got, c.want)
 		}
@@ -94,7 +98,8 @@ func TestReduceInts(t *testing.T) {
 		{"ReduceLogSum", onnx.Int32, []int64{10, 20}, 3},
 		{"ReduceLogSumExp", onnx.Int32, []int64{10, 10}, 10},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: c.op, opset: 20, inputs: []*op.Tensor{{Type: c.dtype, Shape: []int{len(c.in)}, I: c.in}}})
+		operator, in, outs := buildOne(t,
+			gradCase{op: c.op, opset: 20, inputs: []*op.Tensor{{Type: c.dtype, Shape: []int{len(c.in)}, I: c.in}}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -122,9 +127,11 @@ func TestReduceNoAxes(t *testing.T) {
 		noop int64
 		want []float32
 	}{
-		{"ReduceL1", 0, []float32{7}}, {"ReduceL1", 1, []float32{3, 4}}, {"ReduceSumSquare", 1, []float32{9, 16}}, {"ReduceSum", 1, []float32{-3, 4}},
+		{"ReduceL1", 0, []float32{7}}, {"ReduceL1", 1, []float32{3, 4}}, {"ReduceSumSquare", 1, []float32{9, 16}},
+		{"ReduceSum", 1, []float32{-3, 4}},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: c.op, opset: 18, attrs: attrs{intAttr("noop_with_empty_axes", c.noop), intAttr("keepdims", 1)}, inputs: []*op.Tensor{x}})
+		operator, in, outs := buildOne(t, gradCase{op: c.op, opset: 18,
+			attrs: attrs{intAttr("noop_with_empty_axes", c.noop), intAttr("keepdims", 1)}, inputs: []*op.Tensor{x}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}

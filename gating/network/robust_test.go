@@ -31,13 +31,16 @@ func sound() []gradCase {
 		{op: "Gather", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{axis}},
 		{op: "GatherElements", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{axis}},
 		{op: "GatherND", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{intAttr("batch_dims", 1)}},
-		{op: "ScatterElements", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 1)), attrs: attrs{axis, stringAttr("reduction", "mul")}},
-		{op: "ScatterND", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 3)), attrs: attrs{stringAttr("reduction", "max")}},
+		{op: "ScatterElements", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 1)),
+			attrs: attrs{axis, stringAttr("reduction", "mul")}},
+		{op: "ScatterND", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 3)),
+			attrs: attrs{stringAttr("reduction", "max")}},
 		{op: "Shape", inputs: x(), attrs: attrs{intAttr("start", 0), intAttr("end", 2)}},
 		{op: "Size", inputs: x()},
 		{op: "Range", inputs: []*op.Tensor{shapedInts([]int{}, 1), shapedInts([]int{}, 9), shapedInts([]int{}, 2)}},
 		{op: "EyeLike", inputs: x(), attrs: attrs{intAttr("k", 1), intAttr("dtype", 1)}},
-		{op: "Pad", inputs: x(intTensor(1, 1), floatTensor([]int{}, 1), intTensor(1)), attrs: attrs{stringAttr("mode", "constant")}},
+		{op: "Pad", inputs: x(intTensor(1, 1), floatTensor([]int{}, 1), intTensor(1)),
+			attrs: attrs{stringAttr("mode", "constant")}},
 		{op: "Pad", inputs: x(intTensor(1, 1, 1, -1)), attrs: attrs{stringAttr("mode", "reflect")}},
 		{op: "CenterCropPad", inputs: x(intTensor(1, 4)), attrs: attrs{intsAttr("axes", 0, 1)}},
 		{op: "Expand", inputs: []*op.Tensor{counting(2, 1), intTensor(2, 1, 3)}},
@@ -46,20 +49,29 @@ func sound() []gradCase {
 		{op: "ArgMax", inputs: x(), attrs: attrs{axis, intAttr("keepdims", 0)}},
 		{op: "CumSum", inputs: x(shapedInts([]int{}, 1)), attrs: attrs{intAttr("reverse", 1)}},
 		{op: "Trilu", inputs: x(shapedInts([]int{}, 1)), attrs: attrs{intAttr("upper", 0)}},
-		{op: "ReverseSequence", inputs: x(intTensor(1, 2)), attrs: attrs{intAttr("batch_axis", 0), intAttr("time_axis", 1)}},
+		{op: "ReverseSequence", inputs: x(intTensor(1, 2)),
+			attrs: attrs{intAttr("batch_axis", 0), intAttr("time_axis", 1)}},
 		{op: "NonZero", inputs: []*op.Tensor{intTensor(0, 1, 2)}},
 		{op: "Compress", inputs: x(bools(true, false, true)), attrs: attrs{axis}},
 		{op: "Unique", inputs: []*op.Tensor{intTensor(3, 1, 3)}, attrs: attrs{intAttr("axis", 0)}, outputs: 4},
-		{op: "OneHot", inputs: []*op.Tensor{intTensor(1, 2), intTensor(3), floatTensor([]int{2}, 0, 1)}, attrs: attrs{axis}},
+		{op: "OneHot",
+			inputs: []*op.Tensor{intTensor(1, 2), intTensor(3), floatTensor([]int{2}, 0, 1)}, attrs: attrs{axis}},
 		{op: "Resize", inputs: x(nil, scales), attrs: attrs{mode, intsAttr("axes", 0, 1)}},
-		{op: "Resize", inputs: x(floatTensor([]int{4}, 0, 0, 1, 0.5), nil, intTensor(4, 2)), attrs: attrs{stringAttr("mode", "cubic"), stringAttr("coordinate_transformation_mode", "tf_crop_and_resize")}},
-		{op: "Resize", inputs: x(nil, scales), attrs: attrs{stringAttr("nearest_mode", "ceil"), stringAttr("coordinate_transformation_mode", "align_corners")}},
-		{op: "Resize", inputs: x(nil, nil, intTensor(4, 2)), attrs: attrs{mode, intAttr("antialias", 1), stringAttr("keep_aspect_ratio_policy", "not_larger")}},
+		{op: "Resize", inputs: x(floatTensor([]int{4}, 0, 0, 1, 0.5), nil, intTensor(4, 2)),
+			attrs: attrs{stringAttr("mode", "cubic"),
+				stringAttr("coordinate_transformation_mode", "tf_crop_and_resize")}},
+		{op: "Resize", inputs: x(nil, scales), attrs: attrs{stringAttr("nearest_mode", "ceil"),
+			stringAttr("coordinate_transformation_mode", "align_corners")}},
+		{op: "Resize", inputs: x(nil, nil, intTensor(4, 2)),
+			attrs: attrs{mode, intAttr("antialias", 1), stringAttr("keep_aspect_ratio_policy", "not_larger")}},
 		{op: "DepthToSpace", inputs: image(), attrs: attrs{intAttr("blocksize", 2), stringAttr("mode", "CRD")}},
 		{op: "SpaceToDepth", inputs: image(), attrs: attrs{intAttr("blocksize", 2)}},
-		{op: "Col2Im", inputs: []*op.Tensor{counting(1, 4, 6), intTensor(3, 4), intTensor(2, 2)}, attrs: attrs{intsAttr("strides", 1, 1), intsAttr("dilations", 1, 1), intsAttr("pads", 0, 0, 0, 0)}},
-		{op: "GridSample", inputs: image(randomTensor(1, 1, 2, 1, 2)), attrs: attrs{mode, stringAttr("padding_mode", "border"), intAttr("align_corners", 1)}},
-		{op: "AffineGrid", inputs: []*op.Tensor{counting(1, 2, 3), intTensor(1, 1, 2, 2)}, attrs: attrs{intAttr("align_corners", 1)}},
+		{op: "Col2Im", inputs: []*op.Tensor{counting(1, 4, 6), intTensor(3, 4), intTensor(2, 2)},
+			attrs: attrs{intsAttr("strides", 1, 1), intsAttr("dilations", 1, 1), intsAttr("pads", 0, 0, 0, 0)}},
+		{op: "GridSample", inputs: image(randomTensor(1, 1, 2, 1, 2)),
+			attrs: attrs{mode, stringAttr("padding_mode", "border"), intAttr("align_corners", 1)}},
+		{op: "AffineGrid", inputs: []*op.Tensor{counting(1, 2, 3), intTensor(1, 1, 2, 2)},
+			attrs: attrs{intAttr("align_corners", 1)}},
 	}
 }
 
@@ -84,7 +96,8 @@ func TestMovementSurvivesChangedNodes(t *testing.T) {
 						t.Errorf("%s, seed %d: output %s has %d elements", c.op, seed, o.Spec(), len(o.F)+len(o.I))
 					}
 				}
-			case strings.Contains(err.Error(), "internal check") || !isKind(err, op.ErrShape) && !isKind(err, op.ErrUnsupported):
+			case strings.Contains(err.Error(), "internal check") || !isKind(err, op.ErrShape) &&
+				!isKind(err, op.ErrUnsupported):
 				t.Errorf("%s, seed %d: %v", c.op, seed, err)
 			}
 		}
@@ -98,16 +111,21 @@ func TestMovementIsTheSameForAllWorkers(t *testing.T) {
 	x := randomTensor(1, 6, 8, 20, 20)
 	linear, cubic := stringAttr("mode", "linear"), stringAttr("mode", "cubic")
 	for _, c := range []gradCase{
-		{op: "Transpose", opset: 13, inputs: []*op.Tensor{x}, attrs: attrs{intsAttr("perm", 0, 2, 3, 1)}, wrt: []int{0}},
+		{op: "Transpose", opset: 13, inputs: []*op.Tensor{x},
+			attrs: attrs{intsAttr("perm", 0, 2, 3, 1)}, wrt: []int{0}},
 		{op: "Concat", opset: 13, inputs: []*op.Tensor{x, x}, attrs: attrs{intAttr("axis", 1)}, wrt: []int{0, 1}},
 		{op: "TopK", opset: 11, inputs: []*op.Tensor{x, intTensor(7)}, outputs: 2, wrt: []int{0}},
 		{op: "CumSum", opset: 14, inputs: []*op.Tensor{x, intTensor(2)}, wrt: []int{0}},
-		{op: "Resize", opset: 19, inputs: []*op.Tensor{x, nil, nil, intTensor(6, 8, 31, 13)}, attrs: attrs{linear}, wrt: []int{0}},
+		{op: "Resize", opset: 19, inputs: []*op.Tensor{x, nil, nil, intTensor(6, 8, 31, 13)},
+			attrs: attrs{linear}, wrt: []int{0}},
 		{op: "Resize", opset: 19, inputs: []*op.Tensor{x, nil, nil, intTensor(6, 8, 31, 13)}, wrt: []int{0}},
-		{op: "GridSample", opset: 20, inputs: []*op.Tensor{x, randomTensor(2, 6, 9, 9, 2)}, attrs: attrs{cubic}, wrt: []int{0, 1}},
-		{op: "Col2Im", opset: 18, inputs: []*op.Tensor{randomTensor(3, 5, 36, 361), intTensor(20, 20), intTensor(2, 2)}, wrt: []int{0}},
-		{op: "ScatterElements", opset: 18, inputs: []*op.Tensor{x, shapedInts([]int{6, 8, 20, 20}, newDraw(1).indices(19200, 20)...), x},
-			attrs: attrs{intAttr("axis", 3), stringAttr("reduction", "add")}, wrt: []int{0, 2}},
+		{op: "GridSample", opset: 20, inputs: []*op.Tensor{x, randomTensor(2, 6, 9, 9, 2)},
+			attrs: attrs{cubic}, wrt: []int{0, 1}},
+		{op: "Col2Im", opset: 18,
+			inputs: []*op.Tensor{randomTensor(3, 5, 36, 361), intTensor(20, 20), intTensor(2, 2)}, wrt: []int{0}},
+		{op: "ScatterElements", opset: 18,
+			inputs: []*op.Tensor{x, shapedInts([]int{6, 8, 20, 20}, newDraw(1).indices(19200, 20)...), x},
+			attrs:  attrs{intAttr("axis", 3), stringAttr("reduction", "add")}, wrt: []int{0, 2}},
 	} {
 		sameForAllWorkers(t, c)
 	}
@@ -147,5 +165,6 @@ func (d draw) change(c *gradCase) {
 	default:
 		a.I = proto.Int64(number())
 	}
-	c.attrs = append(slices.DeleteFunc(slices.Clone(c.attrs), func(b *onnxpb.AttributeProto) bool { return b.GetName() == a.GetName() }), a)
+	c.attrs = append(slices.DeleteFunc(slices.Clone(c.attrs),
+		func(b *onnxpb.AttributeProto) bool { return b.GetName() == a.GetName() }), a)
 }

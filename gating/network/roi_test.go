@@ -17,8 +17,10 @@ func TestRoiAlignGradients(t *testing.T) {
 	for _, opset := range []int64{10, 16} {
 		for _, mode := range []string{"avg", "max"} {
 			for ratio := range int64(3) {
-				checkGradients(t, gradCase{op: "RoiAlign", opset: opset, inputs: []*op.Tensor{x, boxes, intTensor(0, 1, 1)}, wrt: []int{0}, step: 1e-4, tol: 2e-2,
-					attrs: attrs{stringAttr("mode", mode), intAttr("sampling_ratio", ratio), intAttr("output_height", 2), intAttr("output_width", 3), floatAttr("spatial_scale", 0.8)}})
+				checkGradients(t, gradCase{op: "RoiAlign", opset: opset,
+					inputs: []*op.Tensor{x, boxes, intTensor(0, 1, 1)}, wrt: []int{0}, step: 1e-4, tol: 2e-2,
+					attrs: attrs{stringAttr("mode", mode), intAttr("sampling_ratio", ratio),
+						intAttr("output_height", 2), intAttr("output_width", 3), floatAttr("spatial_scale", 0.8)}})
 			}
 		}
 	}
@@ -27,7 +29,8 @@ func TestRoiAlignGradients(t *testing.T) {
 func TestMaxRoiPool(t *testing.T) {
 	x := floatsTensor([]int{1, 1, 3, 4}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 	boxes := floatsTensor([]int{2, 5}, 0, 0, 0, 3, 2, 0, 9, 9, 10, 10)
-	c := gradCase{op: "MaxRoiPool", opset: 1, attrs: attrs{intsAttr("pooled_shape", 2, 2)}, inputs: []*op.Tensor{x, boxes}, wrt: []int{0}, step: 1e-3}
+	c := gradCase{op: "MaxRoiPool", opset: 1, attrs: attrs{intsAttr("pooled_shape", 2, 2)},
+		inputs: []*op.Tensor{x, boxes}, wrt: []int{0}, step: 1e-3}
 	checkGradients(t, c)
 	operator, in, outs := buildOne(t, c)
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
@@ -43,7 +46,8 @@ func TestRoiErrors(t *testing.T) {
 	for _, c := range []gradCase{
 		{op: "RoiAlign", opset: 16, inputs: []*op.Tensor{x, floatsTensor([]int{1, 4}, 0, 0, 1, 1), intTensor(1)}},
 		{op: "RoiAlign", opset: 16, inputs: []*op.Tensor{x, floatsTensor([]int{1, 4}, 0, 0, 1e9, 1), intTensor(0)}},
-		{op: "MaxRoiPool", opset: 1, attrs: attrs{intsAttr("pooled_shape", 1, 1)}, inputs: []*op.Tensor{x, floatsTensor([]int{1, 5}, 3, 0, 0, 1, 1)}},
+		{op: "MaxRoiPool", opset: 1, attrs: attrs{intsAttr("pooled_shape", 1, 1)},
+			inputs: []*op.Tensor{x, floatsTensor([]int{1, 5}, 3, 0, 0, 1, 1)}},
 	} {
 		operator, in, outs := buildOne(t, c)
 		if err := operator.Forward(&op.Context{}, in, outs); err == nil {
@@ -52,8 +56,10 @@ func TestRoiErrors(t *testing.T) {
 	}
 	checkRefusals(t, []refusal{
 		{"RoiAlign", 16, nil, []*op.Tensor{x, randomTensor(1, 2, 5), intTensor(0, 0)}, "boxes of 4 numbers"},
-		{"RoiAlign", 16, attrs{stringAttr("mode", "sum")}, []*op.Tensor{x, randomTensor(1, 1, 4), intTensor(0)}, "mode"},
-		{"RoiAlign", 16, attrs{intAttr("output_height", 0)}, []*op.Tensor{x, randomTensor(1, 1, 4), intTensor(0)}, "output is 0"},
+		{"RoiAlign", 16, attrs{stringAttr("mode", "sum")},
+			[]*op.Tensor{x, randomTensor(1, 1, 4), intTensor(0)}, "mode"},
+		{"RoiAlign", 16, attrs{intAttr("output_height", 0)},
+			[]*op.Tensor{x, randomTensor(1, 1, 4), intTensor(0)}, "output is 0"},
 		{"MaxRoiPool", 1, nil, []*op.Tensor{x, randomTensor(1, 1, 5)}, "pooled_shape is missing"},
 	})
 }

@@ -91,7 +91,8 @@ func (r *Runner) Run(inputs map[string]*op.Tensor, coeffs [][]float64) (outs []*
 	var at *ir.Node
 	defer func() {
 		if p := recover(); p != nil {
-			err = &op.NodeError{Node: nameOf(at), Op: opOf(at), Kind: op.ErrShape, Msg: fmt.Sprintf("internal check failed: %v", p)}
+			err = &op.NodeError{Node: nameOf(at), Op: opOf(at), Kind: op.ErrShape,
+				Msg: fmt.Sprintf("internal check failed: %v", p)}
 		}
 	}()
 	if err := r.bind(inputs, coeffs); err != nil {

@@ -11,24 +11,31 @@ func TestScatter(t *testing.T) {
 	rows, updates := shapedInts([]int{1, 3}, 1, 0, -1), floatTensor([]int{1, 3}, 10, 20, 30)
 	replaced := floatTensor([]int{2, 3}, 1, 20, 3, 10, 5, 30)
 	expectNode(t, "opset 9", gradCase{op: "Scatter", opset: 9, inputs: []*op.Tensor{x, rows, updates}}, replaced)
-	expectNode(t, "elements", gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, updates}}, replaced)
+	expectNode(t, "elements",
+		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, updates}}, replaced)
 	twice := shapedInts([]int{1, 3}, 1, 1, -2)
 	for reduction, want := range map[string][]float32{
 		"none": {1, 30, 3}, "add": {1, 62, 3}, "mul": {1, 12000, 3}, "max": {1, 30, 3}, "min": {1, 2, 3},
 	} {
-		expectNode(t, reduction, gradCase{op: "ScatterElements", opset: 18, attrs: attrs{intAttr("axis", 1), stringAttr("reduction", reduction)},
+		expectNode(t, reduction, gradCase{op: "ScatterElements", opset: 18,
+			attrs:  attrs{intAttr("axis", 1), stringAttr("reduction", reduction)},
 			inputs: []*op.Tensor{counting(1, 3), twice, floatTensor([]int{1, 3}, 10, 20, 30)}},
 			floatTensor([]int{1, 3}, want...))
 	}
-	expectNode(t, "rows", gradCase{op: "ScatterND", opset: 11, inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, -1), floatTensor([]int{1, 3}, 7, 8, 9)}},
+	expectNode(t, "rows", gradCase{op: "ScatterND", opset: 11,
+		inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, -1), floatTensor([]int{1, 3}, 7, 8, 9)}},
 		floatTensor([]int{2, 3}, 1, 2, 3, 7, 8, 9))
 	expectNode(t, "integers", gradCase{op: "ScatterND", opset: 16, attrs: attrs{stringAttr("reduction", "add")},
 		inputs: []*op.Tensor{intTensor(1, 2), shapedInts([]int{2, 1}, 0, 0), intTensor(5, 5)}}, intTensor(11, 2))
-	expectError(t, "updates' shape", gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, counting(3)}}, op.ErrShape)
-	expectError(t, "updates' type", gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, rows}}, op.ErrShape)
-	expectError(t, "no updates", gradCase{op: "ScatterND", opset: 11, inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, 0)}}, op.ErrShape)
-	expectError(t, "reduction", gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mean")},
-		inputs: []*op.Tensor{x, rows, updates}}, op.ErrUnsupported)
+	expectError(t, "updates' shape",
+		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, counting(3)}}, op.ErrShape)
+	expectError(t, "updates' type",
+		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, rows}}, op.ErrShape)
+	expectError(t, "no updates",
+		gradCase{op: "ScatterND", opset: 11, inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, 0)}}, op.ErrShape)
+	expectError(t, "reduction",
+		gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mean")},
+			inputs: []*op.Tensor{x, rows, updates}}, op.ErrUnsupported)
 }
 
 // Where updates meet, and without a reduction, only the last one has a gradient: what
@@ -42,7 +49,8 @@ func TestScatterGradient(t *testing.T) {
 		index := append([]int{}, shape...)
 		index[axis] = d.IntN(6)
 		c := gradCase{op: "ScatterElements", opset: 18, wrt: []int{0, 2}, tol: 2e-3, step: 1e-3,
-			inputs: []*op.Tensor{randomTensor(seed, shape...), shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), randomTensor(seed+99, index...)}}
+			inputs: []*op.Tensor{randomTensor(seed, shape...),
+				shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), randomTensor(seed+99, index...)}}
 		reduction := []string{"none", "add", "mul", "max", "min"}[d.IntN(5)]
 		c.attrs = attrs{intAttr("axis", given), stringAttr("reduction", reduction)}
 		checkGradients(t, c)
@@ -59,7 +67,8 @@ func TestScatterNDGradient(t *testing.T) {
 		}
 		n := d.IntN(5)
 		c := gradCase{op: "ScatterND", opset: 18, wrt: []int{0, 2}, tol: 2e-3, step: 1e-3, inputs: []*op.Tensor{
-			randomTensor(seed, shape...), shapedInts([]int{n, depth}, d.indices(n*depth, 3)...), randomTensor(seed+99, append([]int{n}, shape[depth:]...)...)}}
+			randomTensor(seed, shape...), shapedInts([]int{n, depth}, d.indices(n*depth, 3)...),
+			randomTensor(seed+99, append([]int{n}, shape[depth:]...)...)}}
 		c.attrs = attrs{stringAttr("reduction", []string{"none", "add", "mul", "max", "min"}[d.IntN(5)])}
 		checkGradients(t, c)
 	}
@@ -69,22 +78,26 @@ func TestScatterNDGradient(t *testing.T) {
 func TestScatterMulGradientAtZero(t *testing.T) {
 	for _, data := range [][]float32{{0, 2}, {3, 2}} {
 		for _, updates := range [][]float32{{0, 5}, {0, 0}, {4, 5}} {
-			checkLinear(t, gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mul")}, wrt: []int{0},
-				inputs: []*op.Tensor{floatTensor([]int{2}, data...), intTensor(0, 0), floatTensor([]int{2}, updates...)}})
+			checkLinear(t,
+				gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mul")}, wrt: []int{0},
+					inputs: []*op.Tensor{floatTensor([]int{2}, data...), intTensor(0, 0),
+						floatTensor([]int{2}, updates...)}})
 		}
 	}
 }
 
 // Equal values share the gradient of their maximum.
 func TestScatterMaxGradientOfTies(t *testing.T) {
-	operator, in, outs := buildOne(t, gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "max")},
-		inputs: []*op.Tensor{floatTensor([]int{2}, 3, 1), intTensor(0, 0), floatTensor([]int{2}, 3, 2)}})
+	operator, in, outs := buildOne(t,
+		gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "max")},
+			inputs: []*op.Tensor{floatTensor([]int{2}, 3, 1), intTensor(0, 0), floatTensor([]int{2}, 3, 2)}})
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 		t.Fatal(err)
 	}
 	data, updates := floatTensor([]int{2}, 0, 0), floatTensor([]int{2}, 0, 0)
 	for i, dx := range map[int]*op.Tensor{0: data, 2: updates} {
-		if err := operator.(op.Differentiable).Backward(&op.Context{}, i, 0, in, outs, floatTensor([]int{2}, 8, 1), dx); err != nil {
+		if err := operator.(op.Differentiable).Backward(&op.Context{}, i, 0, in, outs,
+			floatTensor([]int{2}, 8, 1), dx); err != nil {
 			t.Fatal(err)
 		}
 	}

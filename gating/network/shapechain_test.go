@@ -34,7 +34,8 @@ func TestShapeChainVanishes(t *testing.T) {
 			nodeOf("shape", "Shape", []string{"x"}),
 			nodeOf("n", "Gather", []string{"shape", "zero"}, intAttr("axis", 0)),
 			nodeOf("n1", "Unsqueeze", []string{"n", "first"}),
-			nodeOf("rest", "ConstantOfShape", []string{"one"}, &onnxpb.AttributeProto{Name: proto.String("value"), T: initializer(t, "", []int{1}, -1)}),
+			nodeOf("rest", "ConstantOfShape", []string{"one"},
+				&onnxpb.AttributeProto{Name: proto.String("value"), T: initializer(t, "", []int{1}, -1)}),
 			nodeOf("target", "Concat", []string{"n1", "rest"}, intAttr("axis", 0)),
 			nodeOf("flat", "Reshape", []string{"x", "target"}),
 			nodeOf("steps", "Slice", []string{"shape", "one", "two"}),
@@ -46,12 +47,14 @@ func TestShapeChainVanishes(t *testing.T) {
 			nodeOf("read", "GatherElements", []string{"flat", "positions"}, intAttr("axis", 1)),
 		},
 		Initializer: []*onnxpb.TensorProto{
-			initializer(t, "zero", []int{}, 0), initializer(t, "unit", []int{}, 1), initializer(t, "first", []int{1}, 0),
+			initializer(t, "zero", []int{}, 0), initializer(t, "unit", []int{}, 1),
+			initializer(t, "first", []int{1}, 0),
 			initializer(t, "one", []int{1}, 1), initializer(t, "two", []int{1}, 2),
 		},
 		Output: []*onnxpb.ValueInfoProto{valueInfo("read", onnx.Float32)},
 	}
-	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(13)}}})
+	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: g,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(13)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,8 @@ func signalCases() map[string]gradCase {
 		"mel":                mel(8, 64, 16000, 20, 7600),
 		"narrow mel":         mel(20, 32, 8000, 0, 4000),
 		"stft":               stft(nil, randomTensor(1, 2, 20, 1), scalarInt(3), randomTensor(2, 8)),
-		"stft both sides":    stft([]*onnxpb.AttributeProto{intAttr("onesided", 0)}, randomTensor(1, 2, 20, 1), scalarInt(5), nil, scalarInt(6)),
+		"stft both sides": stft([]*onnxpb.AttributeProto{intAttr("onesided", 0)},
+			randomTensor(1, 2, 20, 1), scalarInt(5), nil, scalarInt(6)),
 	}
 }
 
@@ -114,11 +115,13 @@ func TestSTFTGradient(t *testing.T) {
 func TestRealDFT(t *testing.T) {
 	for n := 1; n < 8; n++ {
 		x := randomTensor(uint64(n), 2, n, 3, 1)
-		half, err := runModel(gradCase{op: "DFT", opset: 17, inputs: []*op.Tensor{x}, attrs: attrs{intAttr("onesided", 1)}})
+		half, err := runModel(gradCase{op: "DFT", opset: 17, inputs: []*op.Tensor{x},
+			attrs: attrs{intAttr("onesided", 1)}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := gradCase{op: "DFT", opset: 17, inputs: []*op.Tensor{half[0], scalarInt(int64(n))}, attrs: attrs{intAttr("onesided", 1), intAttr("inverse", 1)}, wrt: []int{0}}
+		back := gradCase{op: "DFT", opset: 17, inputs: []*op.Tensor{half[0], scalarInt(int64(n))},
+			attrs: attrs{intAttr("onesided", 1), intAttr("inverse", 1)}, wrt: []int{0}}
 		got, err := runModel(back)
 		if err != nil {
 			t.Fatal(err)
@@ -161,7 +164,8 @@ func boxCase(seed uint64) gradCase {
 	b, c, n := 1+r.IntN(2), 1+r.IntN(3), 1+r.IntN(9)
 	boxes, scores := randomTensor(seed, b, n, 4), randomTensor(seed+50, b, c, n)
 	limit := func(v float32) *op.Tensor { return &op.Tensor{Type: onnx.Float32, Shape: []int{1}, F: []float32{v}} }
-	k := gradCase{op: "NonMaxSuppression", opset: 11, attrs: []*onnxpb.AttributeProto{intAttr("center_point_box", int64(seed%2))},
+	k := gradCase{op: "NonMaxSuppression", opset: 11,
+		attrs:  []*onnxpb.AttributeProto{intAttr("center_point_box", int64(seed%2))},
 		inputs: []*op.Tensor{boxes, scores, intTensor(int64(1 + r.IntN(n))), limit(r.Float32()), limit(-0.5)}}
 	if seed%2 == 1 {
 		for i := range boxes.F {
@@ -191,16 +195,19 @@ func TestBoxes(t *testing.T) {
 func TestSignalRefuses(t *testing.T) {
 	x := randomTensor(1, 1, 8, 1)
 	for name, c := range map[string]gradCase{
-		"window":        {op: "HannWindow", opset: 17, inputs: []*op.Tensor{scalarInt(-1)}},
-		"huge window":   {op: "HannWindow", opset: 17, inputs: []*op.Tensor{scalarInt(1 << 50)}},
-		"no length":     {op: "DFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(0)}},
-		"huge length":   {op: "DFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(1 << 40)}},
-		"axis of parts": {op: "DFT", opset: 17, inputs: []*op.Tensor{x}, attrs: []*onnxpb.AttributeProto{intAttr("axis", 2)}},
-		"three parts":   {op: "DFT", opset: 17, inputs: []*op.Tensor{randomTensor(1, 2, 2, 3)}},
-		"no step":       {op: "STFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(0), nil, scalarInt(2)}},
-		"long frame":    {op: "STFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(1), nil, scalarInt(9)}},
-		"mel beyond": {op: "MelWeightMatrix", opset: 17, inputs: []*op.Tensor{scalarInt(4), scalarInt(8), scalarInt(100),
-			{Type: onnx.Float32, Shape: []int{}, F: []float32{0}}, {Type: onnx.Float32, Shape: []int{}, F: []float32{1e6}}}},
+		"window":      {op: "HannWindow", opset: 17, inputs: []*op.Tensor{scalarInt(-1)}},
+		"huge window": {op: "HannWindow", opset: 17, inputs: []*op.Tensor{scalarInt(1 << 50)}},
+		"no length":   {op: "DFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(0)}},
+		"huge length": {op: "DFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(1 << 40)}},
+		"axis of parts": {op: "DFT", opset: 17, inputs: []*op.Tensor{x},
+			attrs: []*onnxpb.AttributeProto{intAttr("axis", 2)}},
+		"three parts": {op: "DFT", opset: 17, inputs: []*op.Tensor{randomTensor(1, 2, 2, 3)}},
+		"no step":     {op: "STFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(0), nil, scalarInt(2)}},
+		"long frame":  {op: "STFT", opset: 17, inputs: []*op.Tensor{x, scalarInt(1), nil, scalarInt(9)}},
+		"mel beyond": {op: "MelWeightMatrix", opset: 17,
+			inputs: []*op.Tensor{scalarInt(4), scalarInt(8), scalarInt(100),
+				{Type: onnx.Float32, Shape: []int{}, F: []float32{0}},
+				{Type: onnx.Float32, Shape: []int{}, F: []float32{1e6}}}},
 	} {
 		if _, err := runModel(c); err == nil {
 			t.Errorf("%s: no error", name)

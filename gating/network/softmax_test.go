@@ -28,7 +28,8 @@ func TestSoftmaxExtremes(t *testing.T) {
 		{[]float32{-inf, 3}, []float32{0, 1}},
 		{[]float32{3e38, -3e38}, []float32{1, 0}},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: "Softmax", opset: 13, inputs: []*op.Tensor{{Type: 1, Shape: []int{2}, F: c.in}}})
+		operator, in, outs := buildOne(t,
+			gradCase{op: "Softmax", opset: 13, inputs: []*op.Tensor{{Type: 1, Shape: []int{2}, F: c.in}}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +50,8 @@ func TestNormAxis(t *testing.T) {
 		{13, -1, []int{2, 3, 4}, 2}, {13, 1, []int{2, 3, 4}, 1}, {11, 1, []int{2, 3}, 1}, {11, 1, []int{2, 3, 4}, -1},
 		{11, 1, []int{2, 3, 1, 1}, 1}, {11, -1, []int{2, 3, 4}, 2},
 	} {
-		op, _, _ := buildOne(t, gradCase{op: "LogSoftmax", opset: c.opset, attrs: attrs{intAttr("axis", c.axis)}, inputs: []*op.Tensor{randomTensor(1, c.shape...)}})
+		op, _, _ := buildOne(t, gradCase{op: "LogSoftmax", opset: c.opset, attrs: attrs{intAttr("axis", c.axis)},
+			inputs: []*op.Tensor{randomTensor(1, c.shape...)}})
 		if got := op.(interface{ NormAxis() int }).NormAxis(); got != c.want {
 			t.Errorf("opset %d, axis %d of %v: normalised along %d, want %d", c.opset, c.axis, c.shape, got, c.want)
 		}

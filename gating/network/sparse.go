@@ -38,7 +38,9 @@ func (l *lowerer) ReadSparse(p *onnxpb.SparseTensorProto) (*op.Tensor, error) {
 	for k := range n {
 		i, ok := linearIndex(at.I[k*len(at.I)/n:(k+1)*len(at.I)/n], shape)
 		if !ok {
-			return nil, fmt.Errorf("sparse tensor %q: index of value %d is outside shape %v: %w", name, k, shape, onnx.ErrInvalid)
+			return nil,
+				fmt.Errorf("sparse tensor %q: index of value %d is outside shape %v: %w", name, k, shape,
+					onnx.ErrInvalid)
 		}
 		if values.Type.IsFloat() {
 			dense.F[i] = values.F[k]

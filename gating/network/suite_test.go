@@ -103,7 +103,8 @@ func caseInputs(g *onnxpb.GraphProto, set string) (map[string]*op.Tensor, error)
 	inputs := map[string]*op.Tensor{}
 	for i, in := range g.GetInput() {
 		path := filepath.Join(set, fmt.Sprintf("input_%d.pb", i))
-		if _, err := os.Stat(path); err != nil && slices.ContainsFunc(g.GetInitializer(), func(t *onnxpb.TensorProto) bool { return t.GetName() == in.GetName() }) {
+		if _, err := os.Stat(path); err != nil && slices.ContainsFunc(g.GetInitializer(),
+			func(t *onnxpb.TensorProto) bool { return t.GetName() == in.GetName() }) {
 			continue
 		}
 		t, err := readCase(path, in)
@@ -146,7 +147,8 @@ func readCase(path string, v *onnxpb.ValueInfoProto) (*op.Tensor, error) {
 		return nil, err
 	}
 	// ONNX's own cases hold bfloat16 as the 16-bit integers NumPy has.
-	if d := onnx.DataType(v.GetType().GetTensorType().GetElemType()); d == onnx.BFloat16 && onnx.DataType(p.GetDataType()) == onnx.Uint16 {
+	if d := onnx.DataType(v.GetType().GetTensorType().GetElemType()); d == onnx.BFloat16 &&
+		onnx.DataType(p.GetDataType()) == onnx.Uint16 {
 		p.DataType = proto.Int32(int32(d))
 	}
 	m, err := onnx.FromProto(&onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{&p}}})

@@ -25,27 +25,35 @@ var unaryCases = []unaryCase{
 	{op: "Sigmoid", f: logistic, low: -8, high: 8},
 	{op: "Tanh", f: math.Tanh, low: -5, high: 5},
 	{op: "Softplus", f: func(x float64) float64 { return math.Log1p(math.Exp(x)) }, low: -9, high: 9},
-	{op: "Softsign", f: func(x float64) float64 { return x / (1 + math.Abs(x)) }, low: -4, high: 4, kinks: []float64{0}},
+	{op: "Softsign", f: func(x float64) float64 { return x / (1 + math.Abs(x)) },
+		low: -4, high: 4, kinks: []float64{0}},
 	{op: "Mish", f: func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) }, low: -6, high: 6},
-	{op: "HardSwish", f: func(x float64) float64 { return x * min(1, max(0, x/6+0.5)) }, low: -5, high: 5, kinks: []float64{-3, 3}},
+	{op: "HardSwish", f: func(x float64) float64 { return x * min(1, max(0, x/6+0.5)) }, low: -5,
+		high: 5, kinks: []float64{-3, 3}},
 	{op: "LeakyRelu", f: leaky(0.01), low: -3, high: 3, kinks: []float64{0}},
 	{op: "LeakyRelu", attrs: attrs{floatAttr("alpha", 0.3)}, f: leaky(0.3), low: -3, high: 3, kinks: []float64{0}},
 	{op: "ThresholdedRelu", f: thresholded(1), low: -3, high: 3, kinks: []float64{1}},
-	{op: "ThresholdedRelu", attrs: attrs{floatAttr("alpha", -0.5)}, f: thresholded(-0.5), low: -3, high: 3, kinks: []float64{-0.5}},
-	{op: "HardSigmoid", f: func(x float64) float64 { return min(1, max(0, 0.2*x+0.5)) }, low: -4, high: 4, kinks: []float64{-2.5, 2.5}},
-	{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.5), floatAttr("beta", 0.6)}, f: func(x float64) float64 { return min(1, max(0, 0.5*x+0.6)) }, low: -4, high: 4, kinks: []float64{-1.2, 0.8}},
+	{op: "ThresholdedRelu", attrs: attrs{floatAttr("alpha", -0.5)}, f: thresholded(-0.5),
+		low: -3, high: 3, kinks: []float64{-0.5}},
+	{op: "HardSigmoid", f: func(x float64) float64 { return min(1, max(0, 0.2*x+0.5)) }, low: -4,
+		high: 4, kinks: []float64{-2.5, 2.5}},
+	{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.5), floatAttr("beta", 0.6)},
+		f: func(x float64) float64 { return min(1, max(0, 0.5*x+0.6)) }, low: -4, high: 4, kinks: []float64{-1.2, 0.8}},
 	{op: "Elu", f: exponential(1, 1, 1), low: -4, high: 4},
 	{op: "Elu", attrs: attrs{floatAttr("alpha", 2)}, f: exponential(2, 1, 1), low: -4, high: 4, kinks: []float64{0}},
 	{op: "Selu", f: exponential(1.6732632, 1.0507010, 1), low: -4, high: 4, kinks: []float64{0}},
 	{op: "Celu", attrs: attrs{floatAttr("alpha", 2)}, f: exponential(2, 1, 0.5), low: -4, high: 4},
-	{op: "Shrink", attrs: attrs{floatAttr("lambd", 1), floatAttr("bias", 0.5)}, f: shrunk(1, 0.5), low: -4, high: 4, kinks: []float64{-1, 1}},
+	{op: "Shrink", attrs: attrs{floatAttr("lambd", 1), floatAttr("bias", 0.5)}, f: shrunk(1, 0.5), low: -4,
+		high: 4, kinks: []float64{-1, 1}},
 	{op: "Swish", f: func(x float64) float64 { return x * logistic(x) }, low: -6, high: 6},
-	{op: "Swish", attrs: attrs{floatAttr("alpha", 1.5)}, f: func(x float64) float64 { return x * logistic(1.5*x) }, low: -6, high: 6},
+	{op: "Swish", attrs: attrs{floatAttr("alpha", 1.5)},
+		f: func(x float64) float64 { return x * logistic(1.5*x) }, low: -6, high: 6},
 	{op: "Gelu", f: normal, low: -5, high: 5},
 	{op: "Gelu", attrs: attrs{stringAttr("approximate", "tanh")}, f: normalTanh, low: -5, high: 5},
 	{op: "Gelu", domain: "com.microsoft", f: normal, low: -5, high: 5},
 	{op: "FastGelu", domain: "com.microsoft", f: normalTanh, low: -5, high: 5},
-	{op: "QuickGelu", domain: "com.microsoft", f: func(x float64) float64 { return x * logistic(1.702*x) }, low: -5, high: 5},
+	{op: "QuickGelu", domain: "com.microsoft",
+		f: func(x float64) float64 { return x * logistic(1.702*x) }, low: -5, high: 5},
 	{op: "Exp", f: math.Exp, low: -4, high: 3},
 	{op: "Log", f: math.Log, low: 0.2, high: 5},
 	{op: "Sqrt", f: math.Sqrt, low: 0.2, high: 9},
@@ -118,7 +126,8 @@ func TestUnaryForward(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, u := range unaryCases {
 		for _, shape := range [][]int{{}, {0}, {3, 0, 2}, {17}, {2, 1, 3, 5}} {
-			operator, in, out := buildOne(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*op.Tensor{u.draw(r, shape...)}})
+			operator, in, out := buildOne(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs,
+				inputs: []*op.Tensor{u.draw(r, shape...)}})
 			if err := operator.Forward(&op.Context{}, in, out); err != nil {
 				t.Fatal(err)
 			}
@@ -135,7 +144,8 @@ func TestUnaryGradients(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	for _, u := range unaryCases {
 		for _, shape := range [][]int{{}, {0}, {13}, {2, 1, 3, 2}} {
-			checkGradients(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs, inputs: []*op.Tensor{u.draw(r, shape...)}, wrt: []int{0}})
+			checkGradients(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs,
+				inputs: []*op.Tensor{u.draw(r, shape...)}, wrt: []int{0}})
 		}
 	}
 }
@@ -152,11 +162,13 @@ func TestSlopesAtKinks(t *testing.T) {
 		{op: "Abs", x: []float32{0}, want: []float32{0}},
 		{op: "LeakyRelu", attrs: attrs{floatAttr("alpha", 0.25)}, x: []float32{0}, want: []float32{0.25}},
 		{op: "Elu", attrs: attrs{floatAttr("alpha", 2)}, x: []float32{0}, want: []float32{2}},
-		{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.25)}, x: []float32{-2, 2, 0}, want: []float32{0, 0, 0.25}},
+		{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.25)},
+			x: []float32{-2, 2, 0}, want: []float32{0, 0, 0.25}},
 		{op: "HardSwish", x: []float32{-3, 3, -3.01, 3.01}, want: []float32{-0.5, 1.5, 0, 1}},
 		{op: "ThresholdedRelu", x: []float32{1, 1.01}, want: []float32{0, 1}},
 		{op: "Shrink", x: []float32{-0.5, 0.5, 0.51}, want: []float32{0, 0, 1}},
-		{op: "Clip", attrs: attrs{floatAttr("min", -1), floatAttr("max", 1)}, x: []float32{-1, 1, -1.01, 1.01}, want: []float32{1, 1, 0, 0}},
+		{op: "Clip", attrs: attrs{floatAttr("min", -1), floatAttr("max", 1)},
+			x: []float32{-1, 1, -1.01, 1.01}, want: []float32{1, 1, 0, 0}},
 	} {
 		opset := int64(24)
 		if c.op == "Clip" {
@@ -192,7 +204,8 @@ func TestPiecewiseConstant(t *testing.T) {
 		"Round": {-2, -2, 0, 0, 0, 2, 2, inf, -inf, nan},
 		"Sign":  {-1, -1, -1, 0, 1, 1, 1, 1, -1, nan},
 	} {
-		o, in, out := buildOne(t, gradCase{op: operator, opset: 22, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(x)}, F: x}}})
+		o, in, out := buildOne(t,
+			gradCase{op: operator, opset: 22, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(x)}, F: x}}})
 		if err := o.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +247,8 @@ func TestUnaryIntegers(t *testing.T) {
 		{"Abs", onnx.Uint8, []int64{200}, []int64{200}},
 		{"Sign", onnx.Int32, []int64{-9, 0, 9}, []int64{-1, 0, 1}},
 	} {
-		checkInts(t, gradCase{op: c.op, opset: 14, inputs: []*op.Tensor{{Type: c.t, Shape: []int{len(c.x)}, I: c.x}}}, c.t, c.want)
+		checkInts(t, gradCase{op: c.op, opset: 14, inputs: []*op.Tensor{{Type: c.t, Shape: []int{len(c.x)}, I: c.x}}},
+			c.t, c.want)
 	}
 }
 

@@ -63,7 +63,8 @@ func (s *builder) transpose(v *ir.Value, perm ...int64) *ir.Value {
 
 // slice takes every step-th element from from to before to along an axis.
 func (s *builder) slice(v *ir.Value, axis, from, to, step int) *ir.Value {
-	bounds := [4]*ir.Value{intValue(int64(from), 1), intValue(int64(to), 1), intValue(int64(axis), 1), intValue(int64(step), 1)}
+	bounds := [4]*ir.Value{intValue(int64(from), 1), intValue(int64(to), 1),
+		intValue(int64(axis), 1), intValue(int64(step), 1)}
 	return s.op("Slice", nil, append([]*ir.Value{v}, bounds[:]...)...)
 }
 
@@ -124,10 +125,12 @@ func intsAttribute(name string, v ...int64) *onnxpb.AttributeProto {
 }
 
 func floatAttribute(name string, v float32) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
+	return &onnxpb.AttributeProto{Name: proto.String(name),
+		Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
 }
 
 // axisAttribute is the attribute axis.
 func axisAttribute(axis int64) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String("axis"), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(axis)}
+	return &onnxpb.AttributeProto{Name: proto.String("axis"),
+		Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(axis)}
 }

@@ -11,7 +11,8 @@ func expandBiasAdd(c *Call) error {
 	return s.bind(s.op("Add", nil, s.op("Add", nil, s.given(0), s.given(1)), s.given(2)))
 }
 
-// expandBiasSplitGelu lowers com.microsoft BiasSplitGelu: of X + bias, the first half along the last axis times the Gelu of the second.
+// expandBiasSplitGelu lowers com.microsoft BiasSplitGelu: of X + bias, the first half along the last axis times the
+// Gelu of the second.
 func expandBiasSplitGelu(c *Call) error {
 	s := newBuilder(c)
 	x := s.shape(s.given(0), 3)
@@ -37,7 +38,8 @@ func (s *builder) channelsLast(v *ir.Value, rank int) *ir.Value {
 	return s.transpose(v, append(perm, 1)...)
 }
 
-// expandFusedGroupNorm lowers com.microsoft GroupNorm: inputs X, gamma and beta; channels lie last unless channels_last is 0.
+// expandFusedGroupNorm lowers com.microsoft GroupNorm: inputs X, gamma and beta; channels lie last unless channels_last
+// is 0.
 func expandFusedGroupNorm(c *Call) error {
 	s := newBuilder(c)
 	return s.bind(s.groupNorm(s.given(0)))
@@ -102,7 +104,8 @@ func expandChannelsLast(op string) Expansion {
 	}
 }
 
-// expandBatchMatMul lowers a FusedMatMul with transBatchA or transBatchB: that operand's first axis belongs behind its batch axes.
+// expandBatchMatMul lowers a FusedMatMul with transBatchA or transBatchB: that operand's first axis belongs behind its
+// batch axes.
 func expandBatchMatMul(c *Call) error {
 	s := newBuilder(c)
 	in := [2]*ir.Value{s.given(0), s.given(1)}
@@ -121,7 +124,8 @@ func expandBatchMatMul(c *Call) error {
 		in[i] = s.transpose(in[i], append(perm, 0, int64(rank-1))...)
 	}
 	y := s.op("com.microsoft.FusedMatMul", []*onnxpb.AttributeProto{
-		intAttribute("transA", c.Int("transA", 0)), intAttribute("transB", c.Int("transB", 0)), floatAttribute("alpha", c.Float("alpha", 1)),
+		intAttribute("transA", c.Int("transA", 0)), intAttribute("transB", c.Int("transB", 0)),
+		floatAttribute("alpha", c.Float("alpha", 1)),
 	}, in[0], in[1])
 	return s.bind(y)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// expandIf lowers the branch of an If whose condition is known. Where it is not, the choice is an operator of the graph.
+// expandIf lowers the branch of an If whose condition is known. Where it is not, the choice is an operator of the
+// graph.
 func expandIf(c *Call) error {
 	if err := c.Need(1); err != nil {
 		return err

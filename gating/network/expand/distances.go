@@ -11,7 +11,8 @@ func expandDistances(c *Call) error {
 	}
 	s.shape(s.given(0), 2)
 	s.shape(s.given(1), 2)
-	apart := s.op("Sub", nil, s.op("Unsqueeze", nil, s.given(0), intValue(1, 1)), s.op("Unsqueeze", nil, s.given(1), intValue(0, 1)))
+	apart := s.op("Sub", nil, s.op("Unsqueeze", nil, s.given(0), intValue(1, 1)),
+		s.op("Unsqueeze", nil, s.given(1), intValue(0, 1)))
 	fold := "ReduceSumSquare"
 	if metric == "euclidean" {
 		fold = "ReduceL2"

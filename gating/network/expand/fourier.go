@@ -3,6 +3,7 @@ package expand
 import (
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/op/linear"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -12,42 +13,48 @@ func expandSTFT(c *Call) error {
 	s := newBuilder(c)
 	x := s.given(0)
 	shape := s.shape(x, 3)
-	step, err := c.OneInt(1)
+	at, err := c.frames(shape[1])
 	if err != nil {
 		return err
-	}
-	size := int64(0)
-	switch {
-	case c.Has(3):
-		if size, err = c.OneInt(3); err != nil {
-			return err
-		}
-	case c.Has(2):
-		size = int64(c.In[2].Len())
-	}
-	if step < 1 || size < 1 || size > int64(shape[1]) {
-		return c.ShapeError("frames of %d elements every %d of %d", size, step, shape[1])
-	}
-	frames := (shape[1]-int(size))/int(step) + 1
-	index, err := c.NewConstant(op.Spec{Type: x.Spec.Type, Shape: []int{frames, int(size)}})
-	if err != nil {
-		return err
-	}
-	at := int64Tensor(index.Shape)
-	for f := range frames {
-		for n := range int(size) {
-			at.I = append(at.I, int64(f*int(step)+n))
-		}
 	}
 	y := s.op("Gather", []*onnxpb.AttributeProto{axisAttribute(1)}, x, knownValue(at))
 	if c.Has(2) {
-		y = s.op("Mul", nil, y, s.reshape(c.Values[2], int(size), 1))
+		y = s.op("Mul", nil, y, s.reshape(c.Values[2], at.Shape[1], 1))
 	}
 	onesided := int64(0)
 	if shape[2] == 1 {
 		onesided = c.Int("onesided", 1)
 	}
 	return s.bind(s.op("DFT", []*onnxpb.AttributeProto{axisAttribute(2), intAttribute("onesided", onesided)}, y))
+}
+
+// frames is which elements of a signal of n each frame of an STFT holds: [frames,size].
+func (c *Call) frames(n int) (*op.Tensor, error) {
+	step, err := c.OneInt(1)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(0)
+	switch {
+	case c.Has(3):
+		if size, err = c.OneInt(3); err != nil {
+			return nil, err
+		}
+	case c.Has(2):
+		size = int64(c.In[2].Len())
+	}
+	if step < 1 || size < 1 || size > int64(n) {
+		return nil, c.ShapeError("frames of %d elements every %d of %d", size, step, n)
+	}
+	count := (n-int(size))/int(step) + 1
+	at, err := c.NewConstant(op.Spec{Type: onnx.Int64, Shape: []int{count, int(size)}})
+	if err != nil {
+		return nil, err
+	}
+	for i := range at.I {
+		at.I[i] = int64(i/int(size)*int(step) + i%int(size))
+	}
+	return at, nil
 }
 
 // expandRealDFT lowers a DFT that is inverse and onesided: the spectrum of real numbers, of which the half is given, is
@@ -68,7 +75,8 @@ func expandRealDFT(c *Call) error {
 		}
 	}
 	if size < 1 || size > linear.MaxDFT || shape[len(shape)-1] != 2 {
-		return c.ShapeError("%d real numbers from a spectrum of shape %v, want 1 to %d from pairs", size, shape, linear.MaxDFT)
+		return c.ShapeError("%d real numbers from a spectrum of shape %v, want 1 to %d from pairs", size, shape,
+			linear.MaxDFT)
 	}
 	s := newBuilder(c)
 	x, n := s.given(0), int(size)

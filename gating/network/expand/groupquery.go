@@ -31,10 +31,10 @@ const (
 	gqaSink
 )
 
-// expandGroupQuery lowers com.microsoft GroupQueryAttention: inputs query [B,S,H*D] (or query, key and value packed), key
-// [B,S,K*D], value, past_key and past_value [B,K,P,D], seqlens_k [B] (keys less one), total_sequence_length, cos_cache,
-// sin_cache, position_ids, attention_bias and head_sink; outputs Y, present_key and present_value. A query sees the keys up
-// to its own, at most local_window_size of them.
+// expandGroupQuery lowers com.microsoft GroupQueryAttention: inputs query [B,S,H*D] (or query, key and value packed),
+// key [B,S,K*D], value, past_key and past_value [B,K,P,D], seqlens_k [B] (keys less one), total_sequence_length,
+// cos_cache, sin_cache, position_ids, attention_bias and head_sink; outputs Y, present_key and present_value. A query
+// sees the keys up to its own, at most local_window_size of them.
 func expandGroupQuery(c *Call) error {
 	if c.Outs > 3 || len(c.In) > gqaSink+1 {
 		return c.Unsupported("the scores as output and quantised caches are not supported")
@@ -123,7 +123,8 @@ func (g *groupQuery) rotate() {
 		at = g.c.Values[gqaPositions]
 	}
 	cos, sin := g.given(gqaCos), g.given(gqaSin)
-	r := rotation{cos: g.gather(cos, at), sin: g.gather(sin, at), axis: 1, interleaved: g.c.Int("rotary_interleaved", 0) != 0}
+	r := rotation{cos: g.gather(cos, at), sin: g.gather(sin, at), axis: 1,
+		interleaved: g.c.Int("rotary_interleaved", 0) != 0}
 	r.dim = 2 * g.shape(cos, 2)[1]
 	for _, v := range []**ir.Value{&g.q, &g.k} {
 		r.x = *v

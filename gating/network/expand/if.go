@@ -7,7 +7,8 @@ import (
 	"github.com/softmerge/softmerge/gating/network/op"
 )
 
-// branch is an If whose condition depends on the data: only the branch that it chooses runs, so that the other can do no harm.
+// branch is an If whose condition depends on the data: only the branch that it chooses runs, so that the other can do
+// no harm.
 type branch struct {
 	yes, no *ir.Block
 	cache   map[int]*gradients
@@ -35,7 +36,9 @@ func dynamicIf(c *Call) error {
 	for i, v := range outs[0] {
 		w := outs[1][i]
 		if v.Spec.Type != w.Spec.Type || !slices.Equal(v.Spec.Shape, w.Spec.Shape) {
-			return c.Unsupported("its condition depends on the data and its branches give %s and %s: the shape must not", v.Spec, w.Spec)
+			return c.Unsupported("its condition depends on the data and its branches give %s and %s: "+
+				"the shape must not",
+				v.Spec, w.Spec)
 		}
 		specs[i] = v.Spec
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// recurrence is a LinearAttention while it is lowered: a state [B,K,D,V] that every step decays, corrects and writes to.
+// recurrence is a LinearAttention while it is lowered: a state [B,K,D,V] that every step decays, corrects and writes
+// to.
 type recurrence struct {
 	*builder
 	heads
@@ -16,16 +17,18 @@ type recurrence struct {
 	gated, corrected          bool
 }
 
-// expandLinearAttention lowers LinearAttention of opset 27 and com.microsoft: inputs query [B,T,H*D], key [B,T,K*D], value
-// [B,T,K*V], past_state [B,K,D,V], decay, beta and erase_gate; outputs Y [B,T,H*V] and present_state. The update rules are those
-// of linear attention (arXiv 2006.16236), the gated one (arXiv 2312.06635) and the delta rule (arXiv 2406.06484, 2412.06464).
+// expandLinearAttention lowers LinearAttention of opset 27 and com.microsoft: inputs query [B,T,H*D], key [B,T,K*D],
+// value [B,T,K*V], past_state [B,K,D,V], decay, beta and erase_gate; outputs Y [B,T,H*V] and present_state. The update
+// rules are those of linear attention (arXiv 2006.16236), the gated one (arXiv 2312.06635) and the delta rule (arXiv
+// 2406.06484, 2412.06464).
 func expandLinearAttention(c *Call) error {
 	r := &recurrence{builder: newBuilder(c)}
 	nq, nk := r.count("q_num_heads", 0), r.count("kv_num_heads", 0)
 	r.q, r.k, r.v = r.split(r.given(0), nq), r.split(r.given(1), nk), r.split(r.given(2), nk)
 	q, k, v := r.shape(r.q, 4), r.shape(r.k, 4), r.shape(r.v, 4)
 	if nk == 0 || nq%nk != 0 || q[2] > maxTrips {
-		return c.ShapeError("%d query heads, %d key heads and %d steps, want a multiple and at most %d", nq, nk, q[2], maxTrips)
+		return c.ShapeError("%d query heads, %d key heads and %d steps, want a multiple and at most %d", nq, nk, q[2],
+			maxTrips)
 	}
 	if r.scale = float64(c.Float("scale", 0)); r.scale == 0 {
 		r.scale = 1 / math.Sqrt(float64(q[3]))
@@ -104,8 +107,8 @@ func (r *recurrence) step(i int) *ir.Value {
 	return r.reshape(r.product(rows, r.state, 0, r.scale), q[0], q[1], 1, s[3])
 }
 
-// expandCausalConv lowers CausalConvWithState of opset 27 and com.microsoft: inputs input [B,C,L], weight [C,1,k], bias and
-// past_state [B,C,k-1]; outputs Y [B,C,L] and present_state, the last k-1 columns seen.
+// expandCausalConv lowers CausalConvWithState of opset 27 and com.microsoft: inputs input [B,C,L], weight [C,1,k], bias
+// and past_state [B,C,k-1]; outputs Y [B,C,L] and present_state, the last k-1 columns seen.
 func expandCausalConv(c *Call) error {
 	s := newBuilder(c)
 	x, w := s.given(0), s.given(1)

@@ -32,7 +32,8 @@ func dynamicLoop(c *Call) error {
 		return err
 	}
 	gated, grad := c.Lower.Reach()
-	formal := []*ir.Value{standIn(op.Spec{Type: onnx.Int64, Shape: []int{}}, false, false), standIn(op.Spec{Type: onnx.Bool, Shape: []int{}}, false, false)}
+	formal := []*ir.Value{standIn(op.Spec{Type: onnx.Int64, Shape: []int{}}, false, false),
+		standIn(op.Spec{Type: onnx.Bool, Shape: []int{}}, false, false)}
 	for k, in := range states {
 		if in == nil || in.Type == onnx.Undefined || c.Values[2+k].List != nil {
 			return c.Unsupported("how often it runs depends on the data, and state %d is no tensor", k)
@@ -47,16 +48,27 @@ func dynamicLoop(c *Call) error {
 	if still := outs[0].Spec; !isSingle(still) {
 		return c.ShapeError("the condition of its body is %s, want one bool", still)
 	}
-	specs := make([]op.Spec, len(states))
-	for k, in := range states {
-		specs[k] = in.Spec
-		if got := outs[1+k].Spec; got.Type != in.Type || !slices.Equal(got.Shape, in.Shape) {
-			return c.Unsupported("how often it runs depends on the data, and its state %d changes from %s to %s", k, in.Spec, got)
-		}
+	specs, err := c.steadyStates(outs[1:])
+	if err != nil {
+		return err
 	}
 	outs = n.localise(nodes, outs)
-	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states), learns: grad, cache: map[int]*gradients{}}
+	w := &while{body: n.block(nodes, outs[:1+len(states)]), states: len(states),
+		learns: grad, cache: map[int]*gradients{}}
 	return n.add(w, specs)
+}
+
+// steadyStates returns the specs of a Loop's states, which the body must not change.
+func (c *Call) steadyStates(outs []*ir.Value) ([]op.Spec, error) {
+	var specs []op.Spec
+	for k, in := range c.In[2:] {
+		if got := outs[k].Spec; got.Type != in.Type || !slices.Equal(got.Shape, in.Shape) {
+			return nil, c.Unsupported("how often it runs depends on the data, and its state %d changes from %s to %s",
+				k, in.Spec, got)
+		}
+		specs = append(specs, in.Spec)
+	}
+	return specs, nil
 }
 
 // checkTrips holds a Loop's trip count and condition, where they are there, to one number each.

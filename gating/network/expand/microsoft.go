@@ -12,8 +12,8 @@ import (
 // hiddenLate is what ONNX Runtime's attentions add to scores that causality hides.
 const hiddenLate = -math.MaxFloat32
 
-// expandMicrosoftAttention lowers com.microsoft Attention: inputs input [B,S,I], weights [I,Q+K+V], bias, mask_index, past
-// [2,B,H,P,D] and attention_bias; outputs Y [B,S,V] and present.
+// expandMicrosoftAttention lowers com.microsoft Attention: inputs input [B,S,I], weights [I,Q+K+V], bias, mask_index,
+// past [2,B,H,P,D] and attention_bias; outputs Y [B,S,V] and present.
 func expandMicrosoftAttention(c *Call) error {
 	s := newBuilder(c)
 	if c.Int("do_rotary", 0) != 0 || c.Has(6) {
@@ -86,7 +86,8 @@ func (s *builder) bias(h *heads, mask, add, batch, steps, past int) {
 }
 
 // maskIndex makes a bias of the forms of mask that ONNX Runtime has: [B] lengths, [2*B] ends and then beginnings,
-// [3*B+2] lengths and then where packed sequences begin, which they do not here, [B,T] or [B,S,T] with 1 for what counts.
+// [3*B+2] lengths and then where packed sequences begin, which they do not here, [B,T] or [B,S,T] with 1 for what
+// counts.
 func (s *builder) maskIndex(like, mask *ir.Value, batch, steps, total int) *ir.Value {
 	if s.err != nil {
 		return nil
@@ -119,8 +120,8 @@ func (s *builder) toBool(v *ir.Value) *ir.Value {
 }
 
 // expandMultiHeadAttention lowers com.microsoft MultiHeadAttention: inputs query [B,S,Q], key, value, bias,
-// key_padding_mask, attention_bias, past_key and past_value; outputs Y, present_key and present_value. Keys and values may come
-// packed with the query [B,S,H,3,D], packed together [B,T,H,2,D], or taken apart [B,H,T,D].
+// key_padding_mask, attention_bias, past_key and past_value; outputs Y, present_key and present_value. Keys and values
+// may come packed with the query [B,S,H,3,D], packed together [B,T,H,2,D], or taken apart [B,H,T,D].
 func expandMultiHeadAttention(c *Call) error {
 	s := newBuilder(c)
 	if c.Has(8) || c.Has(9) || c.Outs > 3 {

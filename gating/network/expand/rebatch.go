@@ -15,7 +15,8 @@ import (
 // lacksSamples says whether a Concat joins the data with something that was written for fewer samples, such as a class
 // token that was expanded to their number when the graph was exported.
 func (c *Call) lacksSamples() bool {
-	return c.Rebatch > 1 && c.Op() == "Concat" && slices.ContainsFunc(c.In, c.isData) && slices.ContainsFunc(c.In, c.isShort)
+	return c.Rebatch > 1 && c.Op() == "Concat" && slices.ContainsFunc(c.In, c.isData) &&
+		slices.ContainsFunc(c.In, c.isShort)
 }
 
 // isData says whether an input depends on the data, with axes before the one that Concat joins.

@@ -32,17 +32,9 @@ func expandScan(c *Call) error {
 	states := valuesOf(c.Values[:s.states])
 	parts := make([][]*ir.Value, len(s.outAxes))
 	for i := range s.length {
-		in := slices.Clone(states)
-		for k := range s.inputs {
-			v, err := s.slice(c, k, i)
-			if err != nil {
-				return err
-			}
-			in = append(in, v)
-		}
-		outs, err := c.Lower.Body(s.body, in)
+		outs, err := s.iteration(c, i, states)
 		if err != nil {
-			return fmt.Errorf("iteration %d of node %q (Scan): %w", i, c.Name, err)
+			return err
 		}
 		states = outs[:s.states]
 		for k, v := range outs[s.states:] {
@@ -63,13 +55,31 @@ func expandScan(c *Call) error {
 	return bindAll(c, outs)
 }
 
+// iteration lowers the body for slice i of the scanned inputs.
+func (s *scan) iteration(c *Call, i int, states []*ir.Value) ([]*ir.Value, error) {
+	in := slices.Clone(states)
+	for k := range s.inputs {
+		v, err := s.slice(c, k, i)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, v)
+	}
+	outs, err := c.Lower.Body(s.body, in)
+	if err != nil {
+		return nil, fmt.Errorf("iteration %d of node %q (Scan): %w", i, c.Name, err)
+	}
+	return outs, nil
+}
+
 // scan reads the attributes and holds them against inputs and body.
 func (c *Call) scan() (*scan, error) {
 	s := &scan{body: c.Attr("body").GetG()}
 	n := int(c.Int("num_scan_inputs", 0))
 	switch {
 	case s.body == nil || n < 1 || n > len(c.In) || len(s.body.GetOutput()) < len(c.In)-n:
-		return nil, c.Invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.In), n)
+		return nil,
+			c.Invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.In), n)
 	}
 	if err := c.Need(len(c.In)); err != nil {
 		return nil, err
@@ -81,7 +91,8 @@ func (c *Call) scan() (*scan, error) {
 	in := c.IntList("scan_input_directions", make([]int64, n))
 	out := c.IntList("scan_output_directions", make([]int64, outs))
 	if len(s.outAxes) != outs || len(inAxes) != n || len(in) != n || len(out) != outs {
-		return nil, c.ShapeError("its axes and directions are for %d inputs and %d outputs, it scans %d and %d", len(inAxes), len(s.outAxes), n, outs)
+		return nil, c.ShapeError("its axes and directions are for %d inputs and %d outputs, it scans %d and %d",
+			len(inAxes), len(s.outAxes), n, outs)
 	}
 	backwards := func(v int64) bool { return v != 0 }
 	s.backwards, s.outReverse = each(in, backwards), each(out, backwards)
@@ -107,5 +118,6 @@ func (s *scan) slice(c *Call, k, i int) (*ir.Value, error) {
 	if s.backwards[k] {
 		i = s.length - 1 - i
 	}
-	return c.Lower.Emit("Gather", []*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
+	return c.Lower.Emit("Gather",
+		[]*onnxpb.AttributeProto{axisAttribute(int64(s.axes[k]))}, s.inputs[k], intValue(int64(i)))
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// batchedScan is a Scan of opset 8: every input has a batch axis first and is scanned along the next, each sample by itself.
+// batchedScan is a Scan of opset 8: every input has a batch axis first and is scanned along the next, each sample by
+// itself.
 type batchedScan struct {
 	body      *onnxpb.GraphProto
 	states    []*ir.Value
@@ -45,7 +46,8 @@ func (c *Call) batchedScan() (*batchedScan, error) {
 	n := int(c.Int("num_scan_inputs", 0))
 	b := &batchedScan{body: c.Attr("body").GetG()}
 	if b.body == nil || n < 1 || n > len(c.In)-1 || len(b.body.GetOutput()) < len(c.In)-1-n {
-		return nil, c.Invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.In), n)
+		return nil,
+			c.Invalid("it has no body, or one that does not fit %d inputs with num_scan_inputs %d", len(c.In), n)
 	}
 	for i := 1; i < len(c.In); i++ {
 		if !c.Has(i) || len(c.In[i].Shape) == 0 {
@@ -57,12 +59,14 @@ func (c *Call) batchedScan() (*batchedScan, error) {
 	first := b.scanned[0].Spec.Shape
 	for i, v := range b.scanned {
 		if x := v.Spec.Shape; len(x) < 2 || x[0] != first[0] || x[1] != first[1] {
-			return nil, c.ShapeError("scanned input %d has shape %v, want batch and sequence axes first as in %v", i, x, first)
+			return nil,
+				c.ShapeError("scanned input %d has shape %v, want batch and sequence axes first as in %v", i, x, first)
 		}
 	}
 	directions := c.IntList("directions", make([]int64, n))
 	if len(directions) != n || first[0] == 0 || first[0]*first[1] > maxTrips {
-		return nil, c.Unsupported("%d directions for %d inputs with %d samples of %d slices", len(directions), n, first[0], first[1])
+		return nil, c.Unsupported("%d directions for %d inputs with %d samples of %d slices",
+			len(directions), n, first[0], first[1])
 	}
 	b.backwards = each(directions, func(v int64) bool { return v != 0 })
 	b.most = first[1]

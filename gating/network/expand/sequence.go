@@ -192,7 +192,8 @@ func expandSplitToSequence(c *Call) error {
 	}
 	list, from := []*ir.Value{}, 0
 	for _, n := range lengths {
-		v, err := c.Lower.Emit("Slice", nil, c.Values[0], intValue(int64(from), 1), intValue(int64(from+n), 1), intValue(int64(axis), 1))
+		v, err := c.Lower.Emit("Slice", nil, c.Values[0], intValue(int64(from), 1),
+			intValue(int64(from+n), 1), intValue(int64(axis), 1))
 		if err == nil && !c.Has(1) && c.Int("keepdims", 1) == 0 {
 			v, err = c.Lower.Emit("Squeeze", nil, v, intValue(int64(axis), 1))
 		}

@@ -47,7 +47,8 @@ func undecided(c *Call, err error) error {
 	if errors.Is(err, onnx.ErrInvalid) {
 		return err
 	}
-	return c.Unsupported("whether and how often its body runs depends on the data, and the body cannot be computed: %v", err)
+	return c.Unsupported("whether and how often its body runs depends on the data, and the body cannot be computed: %v",
+		err)
 }
 
 // localise replaces what nodes and outputs read from outside by stand-ins.
@@ -108,7 +109,8 @@ type gradients struct {
 }
 
 // once computes the gradients of all inputs by output k at the first call in a step, and copies that of input i to dx.
-func once(cache map[int]*gradients, x *op.Context, i, k int, dx *op.Tensor, compute func() ([]*op.Tensor, error)) error {
+func once(cache map[int]*gradients, x *op.Context, i, k int, dx *op.Tensor,
+	compute func() ([]*op.Tensor, error)) error {
 	p := cache[k]
 	if p == nil || p.step != x.Step || x.Step == 0 {
 		grads, err := compute()

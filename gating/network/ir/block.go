@@ -196,7 +196,8 @@ func CheckGradient(n *Node) error {
 				Msg:  "a gradient has to pass this operator to reach a selected weight, and it has none here",
 				Help: "select only weights behind this node with --only"}
 			if op.WorksOnQuantised(n.Op) {
-				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+op.RefusedQuantised.Reason, op.RefusedQuantised.Help
+				why := op.RefusedQuantised
+				e.Msg, e.Help = "a gradient has to pass this operator to reach a selected weight: "+why.Reason, why.Help
 			}
 			return e
 		}

@@ -35,7 +35,8 @@ func (c *Call) CheckAxes(axes []int64, rank int) ([]int, error) {
 	return list, nil
 }
 
-// Advance moves an index of a tensor of the shape to the next element in row-major order, and from the last to the first.
+// Advance moves an index of a tensor of the shape to the next element in row-major order, and from the last to the
+// first.
 func Advance(place, shape []int) {
 	for d := len(place) - 1; d >= 0; d-- {
 		if place[d]++; place[d] < shape[d] {

@@ -36,7 +36,9 @@ func (c *Call) Ints(i int) ([]int64, error) {
 	t := c.In[i].Const
 	switch {
 	case t == nil:
-		return nil, c.Unsupported("input %d decides a shape and depends on the data: its value must be known from the input shapes alone", i)
+		return nil,
+			c.Unsupported("input %d decides a shape and depends on the data: "+
+				"its value must be known from the input shapes alone", i)
 	case t.I == nil && t.Len() > 0:
 		return nil, c.ShapeError("input %d is %s, want integers", i, t.Spec())
 	}
@@ -94,7 +96,9 @@ func (c *Call) Known(i int) (*Tensor, error) {
 	if t := c.In[i].Const; t != nil {
 		return t, nil
 	}
-	return nil, c.Unsupported("the shape of its output depends on the elements of input %d, which are not known before it runs", i)
+	return nil,
+		c.Unsupported("the shape of its output depends on the elements of input %d, which are not known before it runs",
+			i)
 }
 
 // CheckBias returns an error unless input i is absent or holds one number a channel.

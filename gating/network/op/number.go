@@ -52,7 +52,8 @@ func Flipped(v []int64, by int64) []int64 {
 	return f
 }
 
-// Comparable64 are the integers of a tensor as numbers that order as they do: unsigned ones of 64 bits are held as signed.
+// Comparable64 are the integers of a tensor as numbers that order as they do: unsigned ones of 64 bits are held as
+// signed.
 func Comparable64(t *Tensor) []int64 {
 	if t.Type == onnx.Uint64 {
 		return Flipped(t.I, -1<<63)

@@ -15,7 +15,8 @@ var (
 		"merge the inference graph; softmerge does its own learning"}
 	RefusedQuantised = Refusal{"it works on quantised weights, which cannot be mixed",
 		"merge the float models first and quantise the result"}
-	RefusedClassic = Refusal{"operators of ai.onnx.ml (trees, kernels, vectorisers) are no network that a gradient passes",
+	RefusedClassic = Refusal{
+		"operators of ai.onnx.ml (trees, kernels, vectorisers) are no network that a gradient passes",
 		"merge only neural networks, or select weights of a model without this part"}
 	isImage = Refusal{"it decodes or encodes files inside the graph",
 		"cut pre- and postprocessing off the model and merge the network between them"}
@@ -24,9 +25,11 @@ var (
 
 // refusals are ONNX's own operators that are refused for a reason, and those of other domains under "domain.Name".
 var refusals = map[string]Refusal{
-	"RandomNormal": RefusedRandom, "RandomNormalLike": RefusedRandom, "RandomUniform": RefusedRandom, "RandomUniformLike": RefusedRandom,
-	"Bernoulli": RefusedRandom, "Multinomial": RefusedRandom,
-	"StringNormalizer": RefusedText, "TfIdfVectorizer": RefusedText, "StringConcat": RefusedText, "StringSplit": RefusedText,
+	"RandomNormal": RefusedRandom, "RandomNormalLike": RefusedRandom, "RandomUniform": RefusedRandom,
+	"RandomUniformLike": RefusedRandom,
+	"Bernoulli":         RefusedRandom, "Multinomial": RefusedRandom,
+	"StringNormalizer": RefusedText, "TfIdfVectorizer": RefusedText, "StringConcat": RefusedText,
+	"StringSplit":    RefusedText,
 	"RegexFullMatch": RefusedText, "LabelEncoder": RefusedText, "com.microsoft.Tokenizer": RefusedText,
 	"ImageDecoder": isImage, "ZipMap": isSequence, "AttributeHasValue": isSequence,
 }
@@ -80,7 +83,8 @@ func WorksOnQuantised(op string) bool {
 		return false
 	}
 	switch {
-	case strings.HasPrefix(name, "QLinear"), strings.HasSuffix(name, "Integer"), strings.Contains(strings.ToLower(name), "quantize"), strings.HasSuffix(name, "NBits"):
+	case strings.HasPrefix(name, "QLinear"), strings.HasSuffix(name, "Integer"),
+		strings.Contains(strings.ToLower(name), "quantize"), strings.HasSuffix(name, "NBits"):
 		return true
 	}
 	return microsoft && (strings.Contains(name, "Quant") || quantisedNames[name])
@@ -88,7 +92,10 @@ func WorksOnQuantised(op string) bool {
 
 // quantisedNames are operators of ONNX Runtime whose names do not say so otherwise.
 var quantisedNames = map[string]bool{
-	"QAttention": true, "QGemm": true, "QMoE": true, "QEmbedLayerNormalization": true, "QOrderedMatMul": true, "QOrderedAttention": true,
-	"QOrderedGelu": true, "QOrderedLayerNormalization": true, "QOrderedLongformerAttention": true, "MatMulBnb4": true, "MatMulFpQ4": true,
+	"QAttention": true, "QGemm": true, "QMoE": true, "QEmbedLayerNormalization": true, "QOrderedMatMul": true,
+	"QOrderedAttention": true,
+	"QOrderedGelu":      true, "QOrderedLayerNormalization": true, "QOrderedLongformerAttention": true,
+	"MatMulBnb4":           true,
+	"MatMulFpQ4":           true,
 	"MatMulIntegerToFloat": true, "GemmFloat8": true,
 }

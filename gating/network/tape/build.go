@@ -35,7 +35,8 @@ func newExpression(p *Program) (*expression, error) {
 		leavesBefore(index)
 		c := p.items[index].call
 		if len(inputs) != len(c.In) {
-			return fmt.Errorf("%s %q came back from onnx-go with %d inputs, it has %d", c.Op, c.Name, len(inputs), len(c.In))
+			return fmt.Errorf("%s %q came back from onnx-go with %d inputs, it has %d",
+				c.Op, c.Name, len(inputs), len(c.In))
 		}
 		children := make([]*G.Node, len(inputs))
 		for i, n := range inputs {
@@ -84,7 +85,8 @@ func (e *expression) apply(c *Call, outs []*Vector, children []*G.Node) error {
 // forward is the Gorgonia operation of output k. The function computes all its outputs when the first of them is asked
 // for in a step.
 func (r *running) forward(k int) *operation {
-	o := &operation{Name: r.c.Op + " " + r.c.Name, Out: typeOf(r.c.Out[k]), Len: max(1, r.c.Out[k].Len), lease: r.lease[k]}
+	o := &operation{Name: r.c.Op + " " + r.c.Name, Out: typeOf(r.c.Out[k]),
+		Len: max(1, r.c.Out[k].Len), lease: r.lease[k]}
 	for i, v := range r.c.In {
 		o.In = append(o.In, typeOf(v.Shape))
 		o.Diff = append(o.Diff, r.c.Flows != nil && r.c.Flows(i, k))
@@ -108,15 +110,7 @@ func (r *running) forward(k int) *operation {
 			if !o.Diff[i] {
 				continue
 			}
-			need := r.reads(i, k)
-			var read G.Nodes
-			for _, j := range need.In {
-				read = append(read, in[j])
-			}
-			if need.Out {
-				read = append(read, out)
-			}
-			g, err := r.backward(i, k, need).Apply(append(read, grad)...)
+			g, err := r.gradient(i, k, in, out, grad)
 			if err != nil {
 				return nil, err
 			}
@@ -125,6 +119,19 @@ func (r *running) forward(k int) *operation {
 		return grads, nil
 	}
 	return o
+}
+
+// gradient is the node of the gradient with respect to input i through output k, whose own gradient is grad.
+func (r *running) gradient(i, k int, in G.Nodes, out, grad *G.Node) (*G.Node, error) {
+	need := r.reads(i, k)
+	var read G.Nodes
+	for _, j := range need.In {
+		read = append(read, in[j])
+	}
+	if need.Out {
+		read = append(read, out)
+	}
+	return r.backward(i, k, need).Apply(append(read, grad)...)
 }
 
 // backward is the Gorgonia operation of the gradient with respect to input i through output k.

@@ -85,7 +85,8 @@ func (b *backend) ApplyOperation(op onnxgo.Operation, outs ...graph.Node) error 
 		number, _, aliased := strings.Cut(n.name, "/")
 		v, err := strconv.Atoi(number)
 		if !aliased || err != nil || int(w) >= len(inputs) {
-			return fmt.Errorf("operator %s came back with an input named %q in slot %v of %d", op.Name, n.name, w, len(inputs))
+			return fmt.Errorf("operator %s came back with an input named %q in slot %v of %d", op.Name, n.name, w,
+				len(inputs))
 		}
 		inputs[int(w)] = v
 	}

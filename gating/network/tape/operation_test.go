@@ -32,7 +32,8 @@ func runVector(t *testing.T, o *operation) (G.Value, error) {
 func TestPanicsBecomeErrors(t *testing.T) {
 	o := &operation{Name: "exploding", In: []hm.Type{floatVector}, Out: floatVector, Len: 2,
 		Run: func([]G.Value) (G.Value, error) { panic("boom") }}
-	if _, err := runVector(t, o); err == nil || !strings.Contains(err.Error(), "exploding") || !strings.Contains(err.Error(), "boom") {
+	if _, err := runVector(t, o); err == nil || !strings.Contains(err.Error(), "exploding") ||
+		!strings.Contains(err.Error(), "boom") {
 		t.Errorf("got %v", err)
 	}
 }

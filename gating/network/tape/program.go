@@ -14,9 +14,9 @@ type Data struct {
 type Function interface {
 	// Forward writes all outputs from the inputs. It is called once a step, before any Backward of that step.
 	Forward(step uint64, in, out []Data) error
-	// Backward writes dx, the gradient of the cost with respect to input i through output k, given dy, that with respect
-	// to output k. Inputs and outputs are as in Forward where the function's Reads asks for them. It is called for float
-	// inputs and outputs that Flows names.
+	// Backward writes dx, the gradient of the cost with respect to input i through output k, given dy, that with
+	// respect to output k. Inputs and outputs are as in Forward where the function's Reads asks for them. It is called
+	// for float inputs and outputs that Flows names.
 	Backward(step uint64, i, k int, in, out []Data, dy, dx []float32) error
 }
 
@@ -77,8 +77,8 @@ type item struct {
 // New returns an empty program.
 func New() *Program { return &Program{} }
 
-// Parameter adds a vector that a gradient is wanted for. The values stay the caller's: every run reads what they are then.
-// Names of parameters are unique in a program.
+// Parameter adds a vector that a gradient is wanted for. The values stay the caller's: every run reads what they are
+// then. Names of parameters are unique in a program.
 func (p *Program) Parameter(name string, values []float32) *Vector {
 	v := p.vector(Shape{Floats, len(values)})
 	p.items = append(p.items, item{name: name, values: values, out: []*Vector{v}})

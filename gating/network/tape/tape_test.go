@@ -58,12 +58,14 @@ var (
 )
 
 func multiply(p *tape.Program, a, b *tape.Vector) *tape.Vector {
-	return p.Apply(tape.Call{Op: "Mul", Function: product, In: []*tape.Vector{a, b}, Out: []tape.Shape{a.Shape}, Flows: always,
+	return p.Apply(tape.Call{Op: "Mul", Function: product, In: []*tape.Vector{a, b},
+		Out: []tape.Shape{a.Shape}, Flows: always,
 		Reads: func(i, _ int) tape.Reads { return tape.Reads{In: []int{1 - i}} }})[0]
 }
 
 func sum(p *tape.Program, v *tape.Vector) *tape.Vector {
-	return p.Apply(tape.Call{Op: "Sum", Function: total, In: []*tape.Vector{v}, Out: []tape.Shape{{Kind: tape.Scalar, Len: 1}}, Flows: always,
+	return p.Apply(tape.Call{Op: "Sum", Function: total, In: []*tape.Vector{v},
+		Out: []tape.Shape{{Kind: tape.Scalar, Len: 1}}, Flows: always,
 		Reads: func(_, _ int) tape.Reads { return tape.Reads{} }})[0]
 }
 
@@ -124,8 +126,8 @@ func TestTermsAdd(t *testing.T) {
 	}
 }
 
-// TestOutputsAreComputedOnce: a function of several outputs runs once a step, and each output has a gradient of its own;
-// integer vectors carry none, and vectors may be empty.
+// TestOutputsAreComputedOnce: a function of several outputs runs once a step, and each output has a gradient of its
+// own; integer vectors carry none, and vectors may be empty.
 func TestOutputsAreComputedOnce(t *testing.T) {
 	runs := 0
 	split := function{
@@ -148,7 +150,8 @@ func TestOutputsAreComputedOnce(t *testing.T) {
 	p := tape.New()
 	x := p.Parameter("x", []float32{2, 5, 7})
 	parts := p.Apply(tape.Call{Op: "Split", Function: split, In: []*tape.Vector{x}, Own: true,
-		Out:   []tape.Shape{{Kind: tape.Floats, Len: 1}, {Kind: tape.Floats, Len: 2}, {Kind: tape.Ints, Len: 1}, {Kind: tape.Floats}},
+		Out: []tape.Shape{{Kind: tape.Floats, Len: 1}, {Kind: tape.Floats, Len: 2},
+			{Kind: tape.Ints, Len: 1}, {Kind: tape.Floats}},
 		Flows: func(_, k int) bool { return k < 2 }})
 	picked := p.Apply(tape.Call{Op: "Pick", Function: pick, In: []*tape.Vector{parts[1], parts[2]},
 		Out: []tape.Shape{{Kind: tape.Floats, Len: 1}}, Flows: func(i, _ int) bool { return i == 0 }})[0]
@@ -163,7 +166,8 @@ func TestOutputsAreComputedOnce(t *testing.T) {
 	}
 }
 
-// TestInterruptedSteps: a run that fails or panics in the middle is an error that says where, and leaves nothing behind.
+// TestInterruptedSteps: a run that fails or panics in the middle is an error that says where, and leaves nothing
+// behind.
 func TestInterruptedSteps(t *testing.T) {
 	broken := errors.New("broken")
 	var fail func() error
@@ -176,11 +180,13 @@ func TestInterruptedSteps(t *testing.T) {
 	v := x
 	for i := range 6 {
 		if v = multiply(p, v, v); i == 3 {
-			v = p.Apply(tape.Call{Op: "Fragile", Name: "f", Function: fragile, In: []*tape.Vector{v}, Out: []tape.Shape{v.Shape}, Flows: always})[0]
+			v = p.Apply(tape.Call{Op: "Fragile", Name: "f", Function: fragile, In: []*tape.Vector{v},
+				Out: []tape.Shape{v.Shape}, Flows: always})[0]
 		}
 	}
 	m := compile(t, p, []*tape.Vector{sum(p, v)}, x)
-	for name, f := range map[string]func() error{"broken": func() error { return broken }, "boom": func() error { panic("boom") }} {
+	for name, f := range map[string]func() error{"broken": func() error { return broken },
+		"boom": func() error { panic("boom") }} {
 		fail = f
 		if _, err := m.Run(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
@@ -219,7 +225,8 @@ func TestAdam(t *testing.T) {
 		for i := range want {
 			g := []float64{2, 4}[i] * want[i]
 			m[i], v[i] = b1*m[i]+(1-b1)*g, b2*v[i]+(1-b2)*g*g
-			want[i] -= rate * m[i] / (1 - math.Pow(b1, float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(b2, float64(step)))) + eps)
+			want[i] -= rate * m[i] / (1 - math.Pow(b1,
+				float64(step))) / (math.Sqrt(v[i]/(1-math.Pow(b2, float64(step)))) + eps)
 		}
 		if err := a.Step([][]float32{x}, [][]float32{gradient}); err != nil {
 			t.Fatal(err)

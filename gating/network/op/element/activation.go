@@ -7,7 +7,8 @@ import (
 
 // activationOps are the activation functions of ONNX: element-wise, of one float input.
 var activationOps = op.Family{
-	op.WithGradient("Relu", 1, buildUnary(&unary{f: kernel.Relu, d: ofOutput(reluGradient), ints: func(v int64) int64 { return max(v, 0) }})),
+	op.WithGradient("Relu", 1,
+		buildUnary(&unary{f: kernel.Relu, d: ofOutput(reluGradient), ints: func(v int64) int64 { return max(v, 0) }})),
 	op.WithGradient("Sigmoid", 1, buildUnary(&unary{f: kernel.Sigmoid, d: ofOutput(kernel.SigmoidBackward)})),
 	op.WithGradient("Tanh", 1, buildUnary(&unary{f: kernel.Tanh, d: ofOutput(kernel.TanhBackward)})),
 	op.WithGradient("Softplus", 1, buildUnary(&unary{f: kernel.Softplus, d: ofInput(softplusGradient)})),

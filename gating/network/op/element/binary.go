@@ -13,8 +13,11 @@ import (
 var binaryOps = op.Family{
 	op.WithGradient("Add", 1, buildBinary(&binaryRule{f: kernel.Add, ints: addInts})),
 	op.WithGradient("Sub", 1, buildBinary(&binaryRule{f: kernel.Sub, ints: subInts, negate: [2]bool{1: true}})),
-	op.WithGradient("Mul", 1, buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient, reads: op.OtherOperand})),
-	op.WithGradient("Div", 1, buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient, reads: op.DivReads, negate: [2]bool{1: true}})),
+	op.WithGradient("Mul", 1,
+		buildBinary(&binaryRule{f: kernel.Mul, ints: mulInts, d: mulGradient, reads: op.OtherOperand})),
+	op.WithGradient("Div", 1,
+		buildBinary(&binaryRule{f: kernel.Div, ints: divInts, d: divGradient,
+			reads: op.DivReads, negate: [2]bool{1: true}})),
 	op.WithGradient("Pow", 1, buildPow),
 	op.WithGradient("Mod", 10, buildMod),
 	op.WithGradient("PRelu", 1, buildPRelu),
@@ -26,7 +29,8 @@ var binaryOps = op.Family{
 type binaryRule struct {
 	f    *kernel.Pair[float32, float32]
 	ints func(t onnx.DataType) func(a, b int64) int64 // not yet wrapped; nil where only floats are allowed
-	// d writes the gradient with respect to operand i over the output's shape, not summed yet; nil where it is dy itself.
+	// d writes the gradient with respect to operand i over the output's shape, not summed yet; nil where it is dy
+	// itself.
 	d      func(b *binary, x *op.Context, i int, in, out []*op.Tensor, dy, dst []float32)
 	reads  func(i int) op.Reads // what d reads; nil for all
 	negate [2]bool              // what d writes is the negative of the gradient
@@ -146,7 +150,8 @@ func (b *binary) Forward(x *op.Context, in, out []*op.Tensor) error {
 	}
 	t := out[0].Type
 	f := b.ints(t)
-	kernel.Combine(x.Workers, out[0].I, in[0].I, in[1].I, b.plan, kernel.PairOf(func(p, q int64) int64 { return op.WrapInt(t, f(p, q)) }))
+	kernel.Combine(x.Workers, out[0].I, in[0].I, in[1].I, b.plan,
+		kernel.PairOf(func(p, q int64) int64 { return op.WrapInt(t, f(p, q)) }))
 	return nil
 }
 
@@ -185,7 +190,8 @@ func divGradient(b *binary, x *op.Context, i int, in, out []*op.Tensor, dy, dst 
 }
 
 // gradientOf makes d of a rule from the derivatives with respect to each operand, in terms of both and of y.
-func gradientOf(slopes [2]func(p, q, y float32) float32) func(*binary, *op.Context, int, []*op.Tensor, []*op.Tensor, []float32, []float32) {
+func gradientOf(slopes [2]func(p, q, y float32) float32) func(*binary, *op.Context, int, []*op.Tensor,
+	[]*op.Tensor, []float32, []float32) {
 	return func(b *binary, x *op.Context, i int, in, out []*op.Tensor, dy, dst []float32) {
 		p, q, y, slope := in[0].F, in[1].F, out[0].F, slopes[i]
 		steps := b.plan.Steps()
@@ -201,7 +207,8 @@ func addInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int
 func subInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int64 { return a - b } }
 func mulInts(onnx.DataType) func(a, b int64) int64 { return func(a, b int64) int64 { return a * b } }
 
-// divInts divides towards zero; by zero the quotient is 0, since ONNX leaves it open and a graph must not stop the program.
+// divInts divides towards zero; by zero the quotient is 0, since ONNX leaves it open and a graph must not stop the
+// program.
 func divInts(t onnx.DataType) func(a, b int64) int64 {
 	return func(a, b int64) int64 {
 		switch {
@@ -263,7 +270,8 @@ func buildPRelu(c *op.Call) (op.Operator, []op.Spec, error) {
 	c.Opset = max(c.Opset, 7)
 	op, specs, err := newBinary(c, preluRule)
 	if err == nil && !slices.Equal(specs[0].Shape, x.Shape) {
-		return nil, nil, c.ShapeError("the slope of shape %v does not broadcast to the input's shape %v", slope.Shape, x.Shape)
+		return nil, nil,
+			c.ShapeError("the slope of shape %v does not broadcast to the input's shape %v", slope.Shape, x.Shape)
 	}
 	return op, specs, err
 }

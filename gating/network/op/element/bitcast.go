@@ -99,7 +99,8 @@ func fromHalf(b uint16) float32 {
 	exponent, fraction := uint32(b>>10&31), uint32(b&0x3ff)
 	switch exponent {
 	case 0:
-		return float32(math.Copysign(math.Ldexp(float64(fraction), -24), float64(math.Float32frombits(sign|0x3f800000))))
+		return float32(math.Copysign(math.Ldexp(float64(fraction), -24),
+			float64(math.Float32frombits(sign|0x3f800000))))
 	case 31:
 		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
 	}

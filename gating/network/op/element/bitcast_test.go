@@ -11,7 +11,8 @@ import (
 func TestHalfBits(t *testing.T) {
 	for b := range 1 << 16 {
 		v := fromHalf(uint16(b))
-		if w := half(uint16(b)); !op.SameNumber(v, w) || math.Signbit(float64(v)) != math.Signbit(float64(w)) && v == v {
+		if w := half(uint16(b)); !op.SameNumber(v, w) || math.Signbit(float64(v)) != math.Signbit(float64(w)) &&
+			v == v {
 			t.Fatalf("%#04x is %g, want %g", b, v, w)
 		}
 		if got := halfOf(v); v == v && got != uint16(b) {

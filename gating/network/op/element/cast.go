@@ -21,7 +21,8 @@ var typeNames = map[string]onnx.DataType{
 	"UINT8": onnx.Uint8, "UINT16": onnx.Uint16, "UINT32": onnx.Uint32, "UINT64": onnx.Uint64, "STRING": onnx.String,
 }
 
-// buildCast follows Cast of opset 1 (to as a string), 6, 19 (saturate, 8-bit floats) and 24 (round_mode for float8e8m0).
+// buildCast follows Cast of opset 1 (to as a string), 6, 19 (saturate, 8-bit floats) and 24 (round_mode for
+// float8e8m0).
 func buildCast(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err

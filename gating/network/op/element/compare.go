@@ -8,11 +8,16 @@ import (
 
 // compareOps compare two operands, broadcast to each other, into a bool tensor.
 var compareOps = op.Family{
-	op.WithZeroGradient("Equal", 1, buildCompare(ordered(func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }))),
-	op.WithZeroGradient("Less", 1, buildCompare(ordered(func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }))),
-	op.WithZeroGradient("Greater", 1, buildCompare(ordered(func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }))),
-	op.WithZeroGradient("LessOrEqual", 12, buildCompare(ordered(func(a, b float32) bool { return a <= b }, func(a, b int64) bool { return a <= b }))),
-	op.WithZeroGradient("GreaterOrEqual", 12, buildCompare(ordered(func(a, b float32) bool { return a >= b }, func(a, b int64) bool { return a >= b }))),
+	op.WithZeroGradient("Equal", 1,
+		buildCompare(ordered(func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }))),
+	op.WithZeroGradient("Less", 1,
+		buildCompare(ordered(func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }))),
+	op.WithZeroGradient("Greater", 1,
+		buildCompare(ordered(func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }))),
+	op.WithZeroGradient("LessOrEqual", 12,
+		buildCompare(ordered(func(a, b float32) bool { return a <= b }, func(a, b int64) bool { return a <= b }))),
+	op.WithZeroGradient("GreaterOrEqual", 12,
+		buildCompare(ordered(func(a, b float32) bool { return a >= b }, func(a, b int64) bool { return a >= b }))),
 }
 
 // order is a comparison of floats and of integers.

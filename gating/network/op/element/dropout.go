@@ -53,7 +53,8 @@ func refuseTraining(c *op.Call) error {
 		}
 	}
 	if len(training.I) == 1 && training.I[0] != 0 && ratio != 0 {
-		return c.Unsupported("training_mode is set: elements would be dropped at random; export the model for inference")
+		return c.Unsupported("training_mode is set: elements would be dropped at random; " +
+			"export the model for inference")
 	}
 	return nil
 }

@@ -13,9 +13,12 @@ var logicOps = op.Family{
 	op.WithZeroGradient("Or", 1, buildLogic(2, isBool, func(a, b int64) int64 { return a | b })),
 	op.WithZeroGradient("Xor", 1, buildLogic(2, isBool, func(a, b int64) int64 { return a ^ b })),
 	op.WithZeroGradient("BitwiseNot", 18, buildLogic(1, onnx.DataType.IsInteger, func(a, _ int64) int64 { return ^a })),
-	op.WithZeroGradient("BitwiseAnd", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a & b })),
-	op.WithZeroGradient("BitwiseOr", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a | b })),
-	op.WithZeroGradient("BitwiseXor", 18, buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a ^ b })),
+	op.WithZeroGradient("BitwiseAnd", 18,
+		buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a & b })),
+	op.WithZeroGradient("BitwiseOr", 18,
+		buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a | b })),
+	op.WithZeroGradient("BitwiseXor", 18,
+		buildLogic(2, onnx.DataType.IsInteger, func(a, b int64) int64 { return a ^ b })),
 	op.WithZeroGradient("BitShift", 11, buildBitShift),
 }
 

@@ -18,7 +18,8 @@ var mlOps = op.Family{
 	op.WithGradient("ai.onnx.ml.ArrayFeatureExtractor", 1, buildFeatures),
 }
 
-// scaler is (x - offset)·scale with one or both along the last axis. The difference comes first: features may lie far from 0.
+// scaler is (x - offset)·scale with one or both along the last axis. The difference comes first: features may lie far
+// from 0.
 type scaler struct {
 	sub, mul      *kernel.Broadcast
 	offset, scale []float32
@@ -39,10 +40,13 @@ func buildScaler(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	for _, list := range [][]float32{s.offset, s.scale} {
 		if len(list) != 1 && (len(shape) == 0 || len(list) != shape[len(shape)-1]) {
-			return nil, nil, c.ShapeError("%d offsets and %d scales for an input of shape %v, want one or one a feature", len(s.offset), len(s.scale), shape)
+			return nil, nil,
+				c.ShapeError("%d offsets and %d scales for an input of shape %v, want one or one a feature",
+					len(s.offset), len(s.scale), shape)
 		}
 	}
-	s.sub, s.mul = kernel.NewBroadcast(shape, shape, []int{len(s.offset)}), kernel.NewBroadcast(shape, shape, []int{len(s.scale)})
+	s.sub, s.mul = kernel.NewBroadcast(shape, shape, []int{len(s.offset)}),
+		kernel.NewBroadcast(shape, shape, []int{len(s.scale)})
 	return s, []op.Spec{{Type: onnx.Float32, Shape: slices.Clone(shape)}}, nil
 }
 

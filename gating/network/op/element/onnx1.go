@@ -39,7 +39,8 @@ func buildImageScaler(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	bias, shape := c.Attr("bias").GetFloats(), c.In[0].Shape
 	if len(shape) != 4 || len(bias) != shape[1] {
-		return nil, nil, c.ShapeError("%d biases for an input of shape %v, want one a channel of N×C×H×W", len(bias), shape)
+		return nil, nil,
+			c.ShapeError("%d biases for an input of shape %v, want one a channel of N×C×H×W", len(bias), shape)
 	}
 	return newChannelAffine(c, len(bias), slices.Repeat([]float32{c.Float("scale", 1)}, len(bias)), bias)
 }

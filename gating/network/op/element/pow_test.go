@@ -40,7 +40,8 @@ func TestConstantExponents(t *testing.T) {
 			if want := power(v, exponent); math.Abs(float64(y.F[i]-want)) > 1e-6*float64(want) {
 				t.Errorf("%g^%g is %g, want %g", v, exponent, y.F[i], want)
 			}
-			if want := dy.F[i] * powerSlopeBase(v, exponent, y.F[i]); math.Abs(float64(dx.F[i]-want)) > 1e-6*math.Abs(float64(want)) {
+			if want := dy.F[i] * powerSlopeBase(v, exponent,
+				y.F[i]); math.Abs(float64(dx.F[i]-want)) > 1e-6*math.Abs(float64(want)) {
 				t.Errorf("gradient of %g^%g is %g, want %g", v, exponent, dx.F[i], want)
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// quantizeOps convert between floats and scaled narrow types. They have no gradient: the float model is the one to merge.
+// quantizeOps convert between floats and scaled narrow types. They have no gradient: the float model is the one to
+// merge.
 var quantizeOps = op.Family{
 	op.WithoutGradient("QuantizeLinear", 10, buildQuantize),
 	op.WithoutGradient("DequantizeLinear", 10, buildDequantize),
@@ -179,7 +180,8 @@ func buildDynamicQuantize(c *op.Call) (op.Operator, []op.Spec, error) {
 	if !c.In[0].IsFloat() {
 		return nil, nil, c.ShapeError("input 0 is %s, want floats", c.In[0].Spec)
 	}
-	return dynamicQuantize{}, []op.Spec{{Type: onnx.Uint8, Shape: c.In[0].Shape}, {Type: onnx.Float32, Shape: nil}, {Type: onnx.Uint8, Shape: nil}}, nil
+	return dynamicQuantize{}, []op.Spec{{Type: onnx.Uint8, Shape: c.In[0].Shape}, {Type: onnx.Float32, Shape: nil},
+		{Type: onnx.Uint8, Shape: nil}}, nil
 }
 
 // Forward finds the scale and zero point and quantises.

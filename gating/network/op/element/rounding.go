@@ -23,7 +23,8 @@ type format struct {
 	negative bool    // the type has a negative zero
 }
 
-// formats are the float types below float32 but float8e8m0 (IEEE 754; arXiv 2209.05433; arXiv 2206.02915; OCP microscaling formats 1.0).
+// formats are the float types below float32 but float8e8m0 (IEEE 754; arXiv 2209.05433; arXiv 2206.02915; OCP
+// microscaling formats 1.0).
 var formats = map[onnx.DataType]format{
 	onnx.Float16:        {10, -14, 65504, op.Inf32, true, true},
 	onnx.BFloat16:       {7, -126, math.Float32frombits(0x7f7f0000), op.Inf32, true, true},

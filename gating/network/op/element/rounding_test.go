@@ -16,8 +16,10 @@ func TestCastIsAView(t *testing.T) {
 		want     bool
 	}{
 		{onnx.Float16, onnx.Float32, true}, {onnx.Float32, onnx.Float64, true}, {onnx.Float32, onnx.Float16, false},
-		{onnx.Int32, onnx.Int64, true}, {onnx.Int64, onnx.Int32, false}, {onnx.Uint8, onnx.Int16, true}, {onnx.Int8, onnx.Uint16, false},
-		{onnx.Bool, onnx.Uint8, true}, {onnx.Uint8, onnx.Bool, false}, {onnx.Float16, onnx.BFloat16, false}, {onnx.Bool, onnx.Float32, false},
+		{onnx.Int32, onnx.Int64, true}, {onnx.Int64, onnx.Int32, false}, {onnx.Uint8, onnx.Int16, true},
+		{onnx.Int8, onnx.Uint16, false},
+		{onnx.Bool, onnx.Uint8, true}, {onnx.Uint8, onnx.Bool, false}, {onnx.Float16, onnx.BFloat16, false},
+		{onnx.Bool, onnx.Float32, false},
 		{onnx.Uint32, onnx.Int32, false},
 	} {
 		if got := keepsValues(c.from, c.to); got != c.want {
@@ -73,7 +75,8 @@ func subnormals(f format) []float32 {
 	return list
 }
 
-// nearestOf returns the number nearest to v; of two as near, the one whose fraction is even: the one with more trailing zeros.
+// nearestOf returns the number nearest to v; of two as near, the one whose fraction is even: the one with more trailing
+// zeros.
 func nearestOf(numbers []float32, v float32) float32 {
 	best := numbers[0]
 	for _, n := range numbers {
@@ -105,12 +108,15 @@ func TestRoundingBeyondTheLargest(t *testing.T) {
 		saturate bool
 		v, want  float32
 	}{
-		{onnx.Float16, true, 65519, 65504}, {onnx.Float16, true, 65520, inf}, {onnx.Float16, true, -1e9, -inf}, {onnx.Float16, true, nan, nan},
-		{onnx.BFloat16, true, math.MaxFloat32, inf}, {onnx.Float8E4M3FN, true, 1000, 448}, {onnx.Float8E4M3FN, false, 1000, nan},
+		{onnx.Float16, true, 65519, 65504}, {onnx.Float16, true, 65520, inf}, {onnx.Float16, true, -1e9, -inf},
+		{onnx.Float16, true, nan, nan},
+		{onnx.BFloat16, true, math.MaxFloat32, inf}, {onnx.Float8E4M3FN, true, 1000, 448},
+		{onnx.Float8E4M3FN, false, 1000, nan},
 		{onnx.Float8E4M3FN, true, -inf, -448}, {onnx.Float8E5M2, false, 1e6, inf}, {onnx.Float8E5M2, true, 1e6, 57344},
 		{onnx.Float8E4M3FNUZ, true, 1000, 240}, {onnx.Float4E2M1, true, 100, 6}, {onnx.Float8E4M3FNUZ, true, -1e-9, 0},
 	} {
-		if got := (rounding{saturate: c.saturate}).to(c.dt)(c.v); !op.SameNumber(got, c.want) || got == 0 && math.Signbit(float64(got)) {
+		if got := (rounding{saturate: c.saturate}).to(c.dt)(c.v); !op.SameNumber(got, c.want) || got == 0 &&
+			math.Signbit(float64(got)) {
 			t.Errorf("%g as %s (saturate %v) is %g, want %g", c.v, c.dt, c.saturate, got, c.want)
 		}
 	}
@@ -121,7 +127,8 @@ func TestRoundingToPowers(t *testing.T) {
 		mode    string
 		v, want float32
 	}{
-		{"up", 5, 8}, {"down", 5, 4}, {"nearest", 5, 4}, {"nearest", 6, 8}, {"up", 4, 4}, {"up", 1e39 / 10, float32(math.Ldexp(1, 127))},
+		{"up", 5, 8}, {"down", 5, 4}, {"nearest", 5, 4}, {"nearest", 6, 8}, {"up", 4, 4},
+		{"up", 1e39 / 10, float32(math.Ldexp(1, 127))},
 	} {
 		if got := (rounding{saturate: true, mode: c.mode}).to(onnx.Float8E8M0)(c.v); got != c.want {
 			t.Errorf("%g rounded %s to a power of two is %g, want %g", c.v, c.mode, got, c.want)

@@ -18,14 +18,18 @@ var unaryOps = op.Family{
 	op.WithGradient("Neg", 1, buildUnary(negative)),
 	op.WithGradient("Abs", 1, buildUnary(absolute)),
 	op.WithGradient("Erf", 9, buildUnary(&unary{f: kernel.Erf, d: ofInput(kernel.ErfBackward)})),
-	op.WithGradient("Sin", 7, buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))),
-	op.WithGradient("Cos", 7, buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))),
+	op.WithGradient("Sin", 7,
+		buildUnary(double(math.Sin, func(x, _ float32) float32 { return float32(math.Cos(float64(x))) }))),
+	op.WithGradient("Cos", 7,
+		buildUnary(double(math.Cos, func(x, _ float32) float32 { return float32(-math.Sin(float64(x))) }))),
 	op.WithGradient("Tan", 7, buildUnary(double(math.Tan, func(_, y float32) float32 { return 1 + y*y }))),
 	op.WithGradient("Asin", 7, buildUnary(double(math.Asin, func(x, _ float32) float32 { return root(1, x, -1) }))),
 	op.WithGradient("Acos", 7, buildUnary(double(math.Acos, func(x, _ float32) float32 { return -root(1, x, -1) }))),
 	op.WithGradient("Atan", 7, buildUnary(double(math.Atan, func(x, _ float32) float32 { return 1 / (1 + x*x) }))),
-	op.WithGradient("Sinh", 9, buildUnary(double(math.Sinh, func(x, _ float32) float32 { return float32(math.Cosh(float64(x))) }))),
-	op.WithGradient("Cosh", 9, buildUnary(double(math.Cosh, func(x, _ float32) float32 { return float32(math.Sinh(float64(x))) }))),
+	op.WithGradient("Sinh", 9,
+		buildUnary(double(math.Sinh, func(x, _ float32) float32 { return float32(math.Cosh(float64(x))) }))),
+	op.WithGradient("Cosh", 9,
+		buildUnary(double(math.Cosh, func(x, _ float32) float32 { return float32(math.Sinh(float64(x))) }))),
 	op.WithGradient("Asinh", 9, buildUnary(double(math.Asinh, func(x, _ float32) float32 { return root(1, x, 1) }))),
 	op.WithGradient("Acosh", 9, buildUnary(double(math.Acosh, func(x, _ float32) float32 { return root(-1, x, 1) }))),
 	op.WithGradient("Atanh", 9, buildUnary(double(math.Atanh, func(x, _ float32) float32 { return 1 / (1 - x*x) }))),
@@ -125,7 +129,8 @@ func mapped(f func(float32) float32) func(w *kernel.Workers, y, x []float32) {
 
 // slope is a gradient kernel that calls d, the derivative in terms of x and y, for every element.
 func slope(d func(x, y float32) float32) slopeKernel {
-	return slopeKernel{func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapBackward(w, dx, dy, x, y, d) }, op.Reads{In: []int{0}, Out: true}}
+	return slopeKernel{func(w *kernel.Workers, dx, dy, x, y []float32) { kernel.MapBackward(w, dx, dy, x, y, d) },
+		op.Reads{In: []int{0}, Out: true}}
 }
 
 // ofInput is a gradient kernel that does not need y.

@@ -10,10 +10,12 @@ import (
 var variadicOps = op.Family{
 	op.WithGradient("Sum", 1, buildVariadic(&join{f: kernel.Add})),
 	op.WithGradient("Mean", 1, buildVariadic(&join{f: kernel.Add, mean: true})),
-	op.WithGradient("Max", 1, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return max(a, b) }), choice: true,
-		ints: kernel.PairOf(func(a, b int64) int64 { return max(a, b) })})),
-	op.WithGradient("Min", 1, buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return min(a, b) }), choice: true,
-		ints: kernel.PairOf(func(a, b int64) int64 { return min(a, b) })})),
+	op.WithGradient("Max", 1,
+		buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return max(a, b) }), choice: true,
+			ints: kernel.PairOf(func(a, b int64) int64 { return max(a, b) })})),
+	op.WithGradient("Min", 1,
+		buildVariadic(&join{f: kernel.PairOf(func(a, b float32) float32 { return min(a, b) }), choice: true,
+			ints: kernel.PairOf(func(a, b int64) int64 { return min(a, b) })})),
 }
 
 // join is how operands are put together, one after the other.
@@ -45,7 +47,8 @@ func buildVariadic(j *join) op.Builder {
 		v := &variadic{join: j}
 		for i, in := range c.In {
 			if in.Type != t || !in.IsFloat() && j.ints == nil {
-				return nil, nil, c.ShapeError("input %d is %s among inputs of %s, want one type that it takes", i, in.Spec, t)
+				return nil, nil,
+					c.ShapeError("input %d is %s among inputs of %s, want one type that it takes", i, in.Spec, t)
 			}
 			v.shapes = append(v.shapes, in.Shape)
 		}
@@ -56,7 +59,8 @@ func buildVariadic(j *join) op.Builder {
 		if len(c.In) == 1 {
 			return c.AsView(0, c.In[0].Spec)
 		}
-		v.out, v.first, v.all = out, kernel.NewBroadcast(out, v.shapes[0], v.shapes[1]), kernel.NewBroadcast(out, v.shapes...)
+		v.out, v.first, v.all = out, kernel.NewBroadcast(out, v.shapes[0], v.shapes[1]),
+			kernel.NewBroadcast(out, v.shapes...)
 		for _, s := range v.shapes[2:] {
 			v.rest = append(v.rest, kernel.NewBroadcast(out, out, s))
 		}

@@ -27,7 +27,8 @@ func buildWhere(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	cond, a, b := c.In[0], c.In[1], c.In[2]
 	if cond.Type != onnx.Bool || a.Type != b.Type {
-		return nil, nil, c.ShapeError("inputs are %s, %s and %s, want a bool and two of the same type", cond.Spec, a.Spec, b.Spec)
+		return nil, nil,
+			c.ShapeError("inputs are %s, %s and %s, want a bool and two of the same type", cond.Spec, a.Spec, b.Spec)
 	}
 	out, err := broadcast(c, cond.Shape, a.Shape, b.Shape)
 	if err != nil {

@@ -47,9 +47,11 @@ func activation(c *op.Call, name string, params []float32) (value, slope func(fl
 	case "Relu":
 		return func(x float32) float32 { return max(x, 0) }, inside(0, inf, 1), nil
 	case "Tanh":
-		return func(x float32) float32 { return float32(math.Tanh(float64(x))) }, func(y float32) float32 { return 1 - y*y }, nil
+		return func(x float32) float32 { return float32(math.Tanh(float64(x))) },
+			func(y float32) float32 { return 1 - y*y }, nil
 	case "Sigmoid":
-		return func(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }, func(y float32) float32 { return y * (1 - y) }, nil
+		return func(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) },
+			func(y float32) float32 { return y * (1 - y) }, nil
 	case "LeakyRelu":
 		alpha := param(0, 0.01)
 		return func(x float32) float32 { return max(x, 0) + alpha*min(x, 0) }, leakySlope(alpha), nil
@@ -84,7 +86,8 @@ func fuse(c *op.Call, build op.Builder, residual int, name string, params []floa
 		return nil, nil, err
 	}
 	if residual >= 0 && !slices.Equal(c.In[residual].Shape, specs[0].Shape) {
-		return nil, nil, c.ShapeError("input %d has shape %v, want the output's, %v", residual, c.In[residual].Shape, specs[0].Shape)
+		return nil, nil,
+			c.ShapeError("input %d has shape %v, want the output's, %v", residual, c.In[residual].Shape, specs[0].Shape)
 	}
 	return &fused{product: operator.(op.Differentiable), residual: residual, value: value, slope: slope}, specs, nil
 }

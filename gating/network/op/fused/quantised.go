@@ -95,7 +95,8 @@ func (p *quantProduct) build(c *op.Call, shape []int) (op.Operator, []op.Spec, e
 		}
 	}
 	if !c.In[p.yScale].IsFloat() || p.bias >= 0 && c.Has(p.bias) && c.In[p.bias].IsFloat() {
-		return nil, nil, c.ShapeError("the output's scale is %s, want a float, and a bias integers", c.In[p.yScale].Spec)
+		return nil, nil,
+			c.ShapeError("the output's scale is %s, want a float, and a bias integers", c.In[p.yScale].Spec)
 	}
 	to := c.In[p.yScale+1].Type
 	if to != onnx.Int8 && to != onnx.Uint8 {
@@ -128,7 +129,8 @@ func buildMatMulInteger(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(2); err != nil {
 		return nil, nil, err
 	}
-	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1}, b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1},
+		b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
 	shape, err := p.matrixOperands(c)
 	if err != nil {
 		return nil, nil, err
@@ -141,7 +143,8 @@ func buildQLinearMatMul(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(8); err != nil {
 		return nil, nil, err
 	}
-	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1}, b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: -1}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1},
+		b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: -1}
 	shape, err := p.matrixOperands(c)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +155,8 @@ func buildQLinearMatMul(c *op.Call) (op.Operator, []op.Spec, error) {
 // convOperands reads the geometry of a convolution of quantised tensors.
 func (p *quantProduct) convOperands(c *op.Call) ([]int, error) {
 	sides := &op.Call{Node: c.Node, Name: c.Name, In: []*op.Input{
-		{Spec: op.Spec{Type: onnx.Float32, Shape: c.In[p.a.value].Shape}}, {Spec: op.Spec{Type: onnx.Float32, Shape: c.In[p.b.value].Shape}},
+		{Spec: op.Spec{Type: onnx.Float32, Shape: c.In[p.a.value].Shape}},
+		{Spec: op.Spec{Type: onnx.Float32, Shape: c.In[p.b.value].Shape}},
 	}}
 	g, specs, err := spatial.ConvGeometry(sides)
 	if err != nil {
@@ -170,7 +174,8 @@ func buildConvInteger(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(2); err != nil {
 		return nil, nil, err
 	}
-	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1}, b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: -1},
+		b: quantOperand{value: 1, zero: 3, scale: -1}, yScale: -1, bias: -1}
 	shape, err := p.convOperands(c)
 	if err != nil {
 		return nil, nil, err
@@ -183,7 +188,8 @@ func buildQLinearConv(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(8); err != nil {
 		return nil, nil, err
 	}
-	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1}, b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: 8}
+	p := &quantProduct{a: quantOperand{value: 0, zero: 2, scale: 1},
+		b: quantOperand{value: 3, zero: 5, scale: 4}, yScale: 6, bias: 8}
 	shape, err := p.convOperands(c)
 	if err != nil {
 		return nil, nil, err

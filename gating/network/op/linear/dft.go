@@ -52,7 +52,8 @@ func buildDFT(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, c.ShapeError("the length is %d, want 1 to %d", size, MaxDFT)
 	}
 	d := newDFT(int(size), c.Int("inverse", 0) != 0)
-	d.outer, d.inner, d.in, d.out, d.parts = op.SizeOf(shape[:axis]), op.SizeOf(shape[axis+1:rank-1]), shape[axis], d.size, shape[rank-1]
+	d.outer, d.inner, d.in, d.out, d.parts = op.SizeOf(shape[:axis]), op.SizeOf(shape[axis+1:rank-1]), shape[axis],
+		d.size, shape[rank-1]
 	if c.Int("onesided", 0) != 0 {
 		if d.parts == 2 {
 			return nil, nil, c.Unsupported("onesided is for transforms of real numbers")

@@ -98,7 +98,8 @@ func einsumTerm(c *op.Call, term string, dots, rank int) ([]label, error) {
 		}
 	}
 	if rank >= 0 && (n < 0 || len(head)+len(tail)+n != rank) {
-		return nil, c.ShapeError("the term %q of the equation does not name the axes of a tensor of rank %d", term, rank)
+		return nil,
+			c.ShapeError("the term %q of the equation does not name the axes of a tensor of rank %d", term, rank)
 	}
 	var labels []label
 	for i, letters := range []string{head, tail} {
@@ -122,7 +123,8 @@ func (s *einsumSpec) measure(c *op.Call, operand int, labels []label) error {
 		if known, ok := s.size[l]; !ok || known == 1 {
 			s.size[l] = d
 		} else if d != 1 && d != known {
-			return c.ShapeError("axis %d of input %d has size %d, another axis of the same name has %d", a, operand, d, known)
+			return c.ShapeError("axis %d of input %d has size %d, another axis of the same name has %d", a, operand, d,
+				known)
 		}
 	}
 	return nil

@@ -165,7 +165,8 @@ func (s *einsumSpec) pair(a, b []label, i int) *einsumPair {
 
 // order plans the change from one order of axes to another.
 func (s *einsumSpec) order(from, to []label) *einsumOrder {
-	o := &einsumOrder{shape: s.shape(from), same: slices.Equal(from, to), perm: make([]int, len(to)), back: make([]int, len(to))}
+	o := &einsumOrder{shape: s.shape(from), same: slices.Equal(from, to),
+		perm: make([]int, len(to)), back: make([]int, len(to))}
 	for i, l := range to {
 		o.perm[i] = slices.Index(from, l)
 		o.back[o.perm[i]] = i

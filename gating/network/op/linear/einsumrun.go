@@ -26,7 +26,8 @@ func (e *einsum) Forward(x *op.Context, in, out []*op.Tensor) error {
 		if i < len(e.pairs)-1 || !e.last.same {
 			value = p.value.of(p.count)
 		}
-		if err := p.product.Forward(x, []*op.Tensor{p.left.forward(x, acc), p.right.forward(x, next)}, []*op.Tensor{value}); err != nil {
+		if err := p.product.Forward(x, []*op.Tensor{p.left.forward(x, acc), p.right.forward(x, next)},
+			[]*op.Tensor{value}); err != nil {
 			return err
 		}
 		acc = value

@@ -28,7 +28,8 @@ func BuildGemm(c *op.Call) (op.Operator, []op.Spec, error) {
 	if len(a) != 2 || len(b) != 2 {
 		return nil, nil, c.ShapeError("inputs have shapes %v and %v, want two matrices", a, b)
 	}
-	g := &gemm{transA: c.Int("transA", 0) != 0, transB: c.Int("transB", 0) != 0, alpha: c.Float("alpha", 1), beta: c.Float("beta", 1)}
+	g := &gemm{transA: c.Int("transA", 0) != 0, transB: c.Int("transB", 0) != 0,
+		alpha: c.Float("alpha", 1), beta: c.Float("beta", 1)}
 	kb := 0
 	g.m, g.k = swapIf(g.transA, a[0], a[1])
 	kb, g.n = swapIf(g.transB, b[0], b[1])
@@ -129,7 +130,8 @@ func (g *gemm) Backward(x *op.Context, i, _ int, in, _ []*op.Tensor, dy, dx *op.
 	case i == 1:
 		kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F, g.k, g.n, g.n), a.T(), slope, g.alpha, 0)
 	default:
-		g.sum.Fold(x.Workers, dx.F, dy.F, kernel.FoldSum, func(_ int, sum float64) float32 { return float32(float64(g.beta) * sum) })
+		g.sum.Fold(x.Workers, dx.F, dy.F, kernel.FoldSum,
+			func(_ int, sum float64) float32 { return float32(float64(g.beta) * sum) })
 	}
 	return nil
 }

@@ -62,10 +62,12 @@ func (p *matmul) shape(c *op.Call) ([]int, error) {
 	p.m, p.k = swapIf(p.transA, a[len(a)-2], a[len(a)-1])
 	kb, p.n = swapIf(p.transB, b[len(b)-2], b[len(b)-1])
 	if kb != p.k {
-		return nil, c.ShapeError("inputs have shapes %v and %v: inner dimensions %d and %d differ", c.In[0].Shape, c.In[1].Shape, p.k, kb)
+		return nil, c.ShapeError("inputs have shapes %v and %v: inner dimensions %d and %d differ",
+			c.In[0].Shape, c.In[1].Shape, p.k, kb)
 	}
 	if !p.broadcast(a[:len(a)-2], b[:len(b)-2]) {
-		return nil, c.ShapeError("inputs have shapes %v and %v: batch axes do not broadcast", c.In[0].Shape, c.In[1].Shape)
+		return nil,
+			c.ShapeError("inputs have shapes %v and %v: batch axes do not broadcast", c.In[0].Shape, c.In[1].Shape)
 	}
 	out := slices.Clone(p.batch)
 	if !rowA {
@@ -155,13 +157,15 @@ func (p *matmul) runs(visit func(n, fromA, stepA, fromB, stepB, out int)) {
 // matricesA returns matrices of A [m, k] from number from on, step apart.
 func (p *matmul) matricesA(data []float32, from, step int) kernel.Batch {
 	rows, cols := swapIf(p.transA, p.m, p.k)
-	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.m*p.k:], rows, cols, cols).TransposedIf(p.transA), Step: step * p.m * p.k}
+	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.m*p.k:], rows, cols,
+		cols).TransposedIf(p.transA), Step: step * p.m * p.k}
 }
 
 // matricesB returns matrices of B [k, n].
 func (p *matmul) matricesB(data []float32, from, step int) kernel.Batch {
 	rows, cols := swapIf(p.transB, p.k, p.n)
-	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.k*p.n:], rows, cols, cols).TransposedIf(p.transB), Step: step * p.k * p.n}
+	return kernel.Batch{Matrix: kernel.NewMatrix(data[from*p.k*p.n:], rows, cols,
+		cols).TransposedIf(p.transB), Step: step * p.k * p.n}
 }
 
 // matricesY returns consecutive matrices of Y [m, n].
@@ -179,7 +183,8 @@ func (p *matmul) Forward(x *op.Context, in, out []*op.Tensor) error {
 		return nil
 	}
 	p.runs(func(n, fromA, stepA, fromB, stepB, to int) {
-		kernel.BatchGemm(x.Workers, p.matricesY(y, to), p.matricesA(a, fromA, stepA), p.matricesB(b, fromB, stepB), n, p.alpha, 0)
+		kernel.BatchGemm(x.Workers, p.matricesY(y, to), p.matricesA(a, fromA, stepA),
+			p.matricesB(b, fromB, stepB), n, p.alpha, 0)
 	})
 	return nil
 }
@@ -224,7 +229,8 @@ func (p *matmul) sizeOf(i int) int {
 }
 
 // gradient computes n products of dY and the other operand, added to beta times what dx holds.
-func (p *matmul) gradient(x *op.Context, i, n int, in []*op.Tensor, dy, dx []float32, fromA, stepA, fromB, stepB, to int, beta float32) {
+func (p *matmul) gradient(x *op.Context, i, n int, in []*op.Tensor, dy, dx []float32, fromA, stepA,
+	fromB, stepB, to int, beta float32) {
 	slope := p.matricesY(dy, to)
 	if i == 0 {
 		b, da := p.matricesB(in[1].F, fromB, stepB), p.matricesA(dx, fromA, stepA)

@@ -29,7 +29,8 @@ func buildWindow(a, b, c2 float64) op.Builder {
 		if err != nil {
 			return nil, nil, err
 		}
-		t, err := c.NewConstant(op.Spec{Type: onnx.DataType(c.Int("output_datatype", int64(onnx.Float32))), Shape: shape})
+		t, err := c.NewConstant(op.Spec{Type: onnx.DataType(c.Int("output_datatype", int64(onnx.Float32))),
+			Shape: shape})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -51,13 +52,15 @@ type mel struct {
 	edges       []int // bands+2 bins: band i rises from edges[i] to edges[i+1] and falls to edges[i+2]
 }
 
-// buildMelWeights follows MelWeightMatrix: inputs num_mel_bins, dft_length, sample_rate, lower_edge_hertz and upper_edge_hertz.
+// buildMelWeights follows MelWeightMatrix: inputs num_mel_bins, dft_length, sample_rate, lower_edge_hertz and
+// upper_edge_hertz.
 func buildMelWeights(c *op.Call) (op.Operator, []op.Spec, error) {
 	m, err := newMel(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := c.NewConstant(op.Spec{Type: onnx.DataType(c.Int("output_datatype", int64(onnx.Float32))), Shape: []int{m.bins, m.bands}})
+	t, err := c.NewConstant(op.Spec{Type: onnx.DataType(c.Int("output_datatype", int64(onnx.Float32))),
+		Shape: []int{m.bins, m.bands}})
 	if err != nil {
 		return nil, nil, err
 	}

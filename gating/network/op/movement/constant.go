@@ -27,7 +27,9 @@ func buildConstant(c *op.Call) (op.Operator, []op.Spec, error) {
 			return c.AsConstant(t)
 		}
 	}
-	return nil, nil, c.Unsupported("it has none of the attributes value, sparse_value, value_float, value_floats, value_int and value_ints")
+	return nil, nil,
+		c.Unsupported("it has none of the attributes " +
+			"value, sparse_value, value_float, value_floats, value_int and value_ints")
 }
 
 // constantFrom returns the tensor that one attribute of a Constant holds, nil if it holds none.
@@ -83,8 +85,8 @@ func buildConstantOfShape(c *op.Call) (op.Operator, []op.Spec, error) {
 	return c.AsConstant(t)
 }
 
-// buildConstantFill is ConstantOfShape as ONNX 1.2 had it on trial: the shape is an attribute, the input's own or in the
-// input, followed by the attribute extra_shape.
+// buildConstantFill is ConstantOfShape as ONNX 1.2 had it on trial: the shape is an attribute, the input's own or in
+// the input, followed by the attribute extra_shape.
 func buildConstantFill(c *op.Call) (op.Operator, []op.Spec, error) {
 	dims, err := c.IntList("shape", nil), error(nil)
 	switch {

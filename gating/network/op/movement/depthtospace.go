@@ -36,7 +36,8 @@ func buildDepthToSpace(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 }
 
-// buildSpaceToDepth gathers blocks of pixels into channels, the block's place being the outer part of the channel number.
+// buildSpaceToDepth gathers blocks of pixels into channels, the block's place being the outer part of the channel
+// number.
 func buildSpaceToDepth(c *op.Call) (op.Operator, []op.Spec, error) {
 	shape, b, err := blocks(c)
 	if err != nil {
@@ -58,7 +59,8 @@ func blocks(c *op.Call) (shape []int, size int, err error) {
 	shape = c.In[0].Shape
 	b := c.Int("blocksize", 0)
 	if len(shape) != 4 || b < 1 || b > 1<<20 {
-		return nil, 0, c.ShapeError("input has shape %v and blocks have size %d, want 4 axes and a positive size", shape, b)
+		return nil, 0,
+			c.ShapeError("input has shape %v and blocks have size %d, want 4 axes and a positive size", shape, b)
 	}
 	return shape, int(b), nil
 }
@@ -90,7 +92,8 @@ func buildCol2Im(c *op.Call) (op.Operator, []op.Spec, error) {
 	shape := c.In[0].Shape
 	per := op.SizeOf(block)
 	if len(shape) != 3 || per == 0 || shape[1]%per != 0 || shape[2] != op.SizeOf(g.steps) {
-		return nil, nil, c.ShapeError("input has shape %v, want [N, C*%d, %d] for blocks of %v in an image of %v", shape, per, op.SizeOf(g.steps), block, image)
+		return nil, nil, c.ShapeError("input has shape %v, want [N, C*%d, %d] for blocks of %v in an image of %v",
+			shape, per, op.SizeOf(g.steps), block, image)
 	}
 	to := slices.Concat([]int{shape[0], shape[1] / per}, image)
 	if err := c.Fits(to); err != nil {
@@ -111,13 +114,17 @@ func newUnfolding(c *op.Call, image, block []int) (*unfolding, error) {
 	ones, zeros := slices.Repeat([]int64{1}, rank), make([]int64, 2*rank)
 	strides, dilations, pads := c.IntList("strides", ones), c.IntList("dilations", ones), c.IntList("pads", zeros)
 	if len(block) != rank || len(strides) != rank || len(dilations) != rank || len(pads) != 2*rank {
-		return nil, c.ShapeError("image %v, block %v, strides %v, dilations %v and pads %v differ in rank", image, block, strides, dilations, pads)
+		return nil, c.ShapeError("image %v, block %v, strides %v, dilations %v and pads %v differ in rank",
+			image, block, strides, dilations, pads)
 	}
 	g := &unfolding{image: image, block: block}
 	for d := range rank {
-		for _, v := range []int64{strides[d], dilations[d], pads[d] + 1, pads[rank+d] + 1, int64(image[d]) + 1, int64(block[d])} {
+		for _, v := range []int64{strides[d], dilations[d], pads[d] + 1, pads[rank+d] + 1,
+			int64(image[d]) + 1, int64(block[d])} {
 			if v < 1 || v > 1<<30 {
-				return nil, c.ShapeError("image %v, block %v, strides %v, dilations %v, pads %v: a number is out of range", image, block, strides, dilations, pads)
+				return nil,
+					c.ShapeError("image %v, block %v, strides %v, dilations %v, pads %v: a number is out of range",
+						image, block, strides, dilations, pads)
 			}
 		}
 		room := image[d] + int(pads[d]+pads[rank+d]) - (int(dilations[d])*(block[d]-1) + 1)

@@ -215,8 +215,8 @@ func (l alongTuples) locate(index []int64, at []int) error {
 	return nil
 }
 
-// newAlongTuples checks data (input 0) and index tuples (input 1, along its last axis) of GatherND and ScatterND. Data and
-// indices share the first batch axes.
+// newAlongTuples checks data (input 0) and index tuples (input 1, along its last axis) of GatherND and ScatterND. Data
+// and indices share the first batch axes.
 func newAlongTuples(c *op.Call, batch int64) (*runs, error) {
 	if err := checkIndices(c, 1); err != nil {
 		return nil, err
@@ -227,9 +227,11 @@ func newAlongTuples(c *op.Call, batch int64) (*runs, error) {
 	}
 	b, depth := int(batch), index[len(index)-1]
 	if !slices.Equal(data[:b], index[:b]) || b+depth > len(data) {
-		return nil, c.ShapeError("indices of shape %v with %d batch axes do not address data of shape %v", index, b, data)
+		return nil,
+			c.ShapeError("indices of shape %v with %d batch axes do not address data of shape %v", index, b, data)
 	}
-	l := alongTuples{op.SizeOf(data[:b]), op.SizeOf(index[b : len(index)-1]), data[b : b+depth], op.SizeOf(data[b+depth:])}
+	l := alongTuples{op.SizeOf(data[:b]), op.SizeOf(index[b : len(index)-1]),
+		data[b : b+depth], op.SizeOf(data[b+depth:])}
 	return newRuns(c, l, l.run, l.batch*l.per), nil
 }
 

@@ -68,7 +68,8 @@ func buildCompress(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if len(condition.Shape) != 1 || condition.Len() > shape[axis] {
-		return nil, nil, c.ShapeError("the condition has shape %v, want at most %d elements", condition.Shape, shape[axis])
+		return nil, nil,
+			c.ShapeError("the condition has shape %v, want at most %d elements", condition.Shape, shape[axis])
 	}
 	list := []int{}
 	for i, is := range nonzero(condition) {
@@ -171,7 +172,8 @@ func buildOneHot(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if depth.Len() != 1 || c.In[2].Len() != 2 {
-		return nil, nil, c.ShapeError("depth is %s and values are %s, want one and two elements", depth.Spec(), c.In[2].Spec)
+		return nil, nil,
+			c.ShapeError("depth is %s and values are %s, want one and two elements", depth.Spec(), c.In[2].Spec)
 	}
 	n := integerAt(depth, 0)
 	index := c.In[0].Shape

@@ -13,8 +13,8 @@ var padOps = op.Family{
 	op.WithGradient("CenterCropPad", 18, buildCenterCropPad),
 }
 
-// buildPad follows Pad of opset 1 (paddings) and 2 (pads and value as attributes), 11 (as inputs), 18 (axes) and 19 (wrap).
-// Negative pads cut elements off.
+// buildPad follows Pad of opset 1 (paddings) and 2 (pads and value as attributes), 11 (as inputs), 18 (axes) and 19
+// (wrap). Negative pads cut elements off.
 func buildPad(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err
@@ -28,35 +28,48 @@ func buildPad(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	target := make([]int, len(shape))
-	for k, n := range shape {
-		if target[k] = n + int(before[k]+after[k]); target[k] < 0 {
-			return nil, nil, c.ShapeError("pads %v and %v of shape %v leave less than nothing", before, after, shape)
-		}
-	}
-	if err := c.Fits(target); err != nil {
+	target, err := paddedShape(c, before, after)
+	if err != nil {
 		return nil, nil, err
 	}
+	constant := c.Text("mode", "constant") == "constant"
 	maps := make([][]int, len(shape))
 	for k, n := range shape {
-		if before[k] == 0 && after[k] == 0 {
-			continue
-		}
-		maps[k] = make([]int, target[k])
-		for o := range maps[k] {
-			maps[k][o] = index(o-int(before[k]), n)
-		}
-		if n == 0 && target[k] > 0 && c.Text("mode", "constant") != "constant" {
+		if n == 0 && target[k] > 0 && !constant {
 			return nil, nil, c.ShapeError("axis %d is empty: there is nothing to pad it with", k)
 		}
+		if before[k] != 0 || after[k] != 0 {
+			maps[k] = paddedAxis(n, target[k], int(before[k]), index)
+		}
 	}
-	fill, def := -1, c.Float("value", 0)
+	fill := -1
 	if c.Has(2) {
 		if fill = 2; c.In[2].Len() != 1 || c.In[2].IsFloat() != c.In[0].IsFloat() {
 			return nil, nil, c.ShapeError("the constant value is %s, want one %s", c.In[2].Spec, c.In[0].Type)
 		}
 	}
-	return NewRemapOf(c, shape, maps, fill, def)
+	return NewRemapOf(c, shape, maps, fill, c.Float("value", 0))
+}
+
+// paddedShape is the shape of the output, which must fit memory.
+func paddedShape(c *op.Call, before, after []int64) ([]int, error) {
+	shape := c.In[0].Shape
+	target := make([]int, len(shape))
+	for k, n := range shape {
+		if target[k] = n + int(before[k]+after[k]); target[k] < 0 {
+			return nil, c.ShapeError("pads %v and %v of shape %v leave less than nothing", before, after, shape)
+		}
+	}
+	return target, c.Fits(target)
+}
+
+// paddedAxis is which of n elements each of m padded ones reads.
+func paddedAxis(n, m, before int, index func(i, n int) int) []int {
+	list := make([]int, m)
+	for o := range list {
+		list[o] = index(o-before, n)
+	}
+	return list
 }
 
 // pads returns how many elements to put before and after each axis.

@@ -39,25 +39,9 @@ func buildReshape(c *op.Call) (op.Operator, []op.Spec, error) {
 	if !ok {
 		return nil, nil, c.ShapeError("it has neither an input nor an attribute shape")
 	}
-	from := c.In[0].Shape
-	copies := c.Int("allowzero", 0) == 0
-	shape := make([]int, len(dims))
-	infer, known := -1, 1
-	for i, d := range dims {
-		switch {
-		case d == -1 && infer < 0:
-			infer = i
-			continue
-		case d < 0:
-			return nil, nil, c.ShapeError("shape %v, want no negative dimension but one -1", dims)
-		case d == 0 && copies && i >= len(from):
-			return nil, nil, c.ShapeError("shape %v copies dimension %d of an input of rank %d", dims, i, len(from))
-		case d == 0 && copies:
-			shape[i] = from[i]
-		default:
-			shape[i] = int(d)
-		}
-		known *= shape[i]
+	shape, infer, known, err := knownDimensions(c, dims)
+	if err != nil {
+		return nil, nil, err
 	}
 	if stretches(c, shape, infer, known) {
 		shape[0] *= c.Rebatch
@@ -68,9 +52,35 @@ func buildReshape(c *op.Call) (op.Operator, []op.Spec, error) {
 		shape[infer] = n / known
 	}
 	if op.SizeOf(shape) != n {
-		return nil, nil, c.ShapeError("shape %v does not hold the %d elements of %v", dims, n, from)
+		return nil, nil, c.ShapeError("shape %v does not hold the %d elements of %v", dims, n, c.In[0].Shape)
 	}
 	return c.AsView(0, op.Spec{Type: c.In[0].Type, Shape: shape})
+}
+
+// knownDimensions reads the dimensions of Reshape. infer is which of them follows from the others, -1 for none, and
+// known the product of the others.
+func knownDimensions(c *op.Call, dims []int64) (shape []int, infer, known int, err error) {
+	from := c.In[0].Shape
+	copies := c.Int("allowzero", 0) == 0
+	shape = make([]int, len(dims))
+	infer, known = -1, 1
+	for i, d := range dims {
+		switch {
+		case d == -1 && infer < 0:
+			infer = i
+			continue
+		case d < 0:
+			return nil, 0, 0, c.ShapeError("shape %v, want no negative dimension but one -1", dims)
+		case d == 0 && copies && i >= len(from):
+			return nil, 0, 0, c.ShapeError("shape %v copies dimension %d of an input of rank %d", dims, i, len(from))
+		case d == 0 && copies:
+			shape[i] = from[i]
+		default:
+			shape[i] = int(d)
+		}
+		known *= shape[i]
+	}
+	return shape, infer, known, nil
 }
 
 // buildFlatten folds the axes before and from axis into one each; negative axes since opset 11.
@@ -88,7 +98,8 @@ func buildFlatten(c *op.Call) (op.Operator, []op.Spec, error) {
 	return c.AsView(0, op.Spec{Type: c.In[0].Type, Shape: []int{op.SizeOf(shape[:axis]), op.SizeOf(shape[axis:])}})
 }
 
-// buildSqueeze drops axes of length 1: those of the attribute (opset 1) or input (13) axes, all of them where none is given.
+// buildSqueeze drops axes of length 1: those of the attribute (opset 1) or input (13) axes, all of them where none is
+// given.
 func buildSqueeze(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err
@@ -138,9 +149,9 @@ func buildUnsqueeze(c *op.Call) (op.Operator, []op.Spec, error) {
 	return c.AsView(0, op.Spec{Type: c.In[0].Type, Shape: shape})
 }
 
-// stretches says whether a Reshape's shape was written for fewer samples than there are (Config.Stretch), and grows with
-// them in its first dimension: known elements beside the dimension infer do not hold the data, or the input's first
-// dimension, which counts samples, would change. Whoever sets Stretch has to compare what the graph computes.
+// stretches says whether a Reshape's shape was written for fewer samples than there are (Config.Stretch), and grows
+// with them in its first dimension: known elements beside the dimension infer do not hold the data, or the input's
+// first dimension, which counts samples, would change. Whoever sets Stretch has to compare what the graph computes.
 func stretches(c *op.Call, shape []int, infer, known int) bool {
 	from := c.In[0]
 	switch {

@@ -26,7 +26,9 @@ func buildReverseSequence(c *op.Call) (op.Operator, []op.Spec, error) {
 	shape := c.In[0].Shape
 	batch, time := c.Int("batch_axis", 1), c.Int("time_axis", 0)
 	if len(shape) < 2 || batch+time != 1 || batch*time != 0 {
-		return nil, nil, c.ShapeError("input has shape %v, batch axis is %d and time axis %d, want them to be the first two axes", shape, batch, time)
+		return nil, nil,
+			c.ShapeError("input has shape %v, batch axis is %d and time axis %d, want them to be the first two axes",
+				shape, batch, time)
 	}
 	if !slices.Equal(c.In[1].Shape, shape[batch:batch+1]) {
 		return nil, nil, c.ShapeError("sequence lengths have shape %v, want %v", c.In[1].Shape, shape[batch:batch+1])

@@ -29,7 +29,8 @@ func newScatter(c *op.Call, r *runs, updates []int) (op.Operator, []op.Spec, err
 		return nil, nil, err
 	}
 	if !slices.Equal(c.In[2].Shape, updates) || c.In[2].Type != c.In[0].Type {
-		return nil, nil, c.ShapeError("updates are %s, want %s", c.In[2].Spec, op.Spec{Type: c.In[0].Type, Shape: updates})
+		return nil, nil,
+			c.ShapeError("updates are %s, want %s", c.In[2].Spec, op.Spec{Type: c.In[0].Type, Shape: updates})
 	}
 	operator := &scatter{r, c.Text("reduction", "none")}
 	if !slices.Contains([]string{"none", "add", "mul", "max", "min"}, operator.reduction) {

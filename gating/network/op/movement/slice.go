@@ -64,8 +64,10 @@ func sliceBounds(c *op.Call) (b bounds, err error) {
 			b.steps = append(b.steps, 1)
 		}
 	}
-	if !given["starts"] || len(b.ends) != len(b.starts) || len(b.axes) != len(b.starts) || len(b.steps) != len(b.starts) {
-		return b, c.ShapeError("starts %v, ends %v, axes %v and steps %v, want lists of one length", b.starts, b.ends, b.axes, b.steps)
+	if !given["starts"] || len(b.ends) != len(b.starts) || len(b.axes) != len(b.starts) ||
+		len(b.steps) != len(b.starts) {
+		return b, c.ShapeError("starts %v, ends %v, axes %v and steps %v, want lists of one length",
+			b.starts, b.ends, b.axes, b.steps)
 	}
 	return b, nil
 }
@@ -107,15 +109,17 @@ func IsWhole(m []int, n int) bool {
 	return true
 }
 
-// buildCrop follows Crop of opset 1: border is left, top, right, bottom of an N×C×H×W image; with the attribute scale, the
-// height and width to keep from the left and top border on.
+// buildCrop follows Crop of opset 1: border is left, top, right, bottom of an N×C×H×W image; with the attribute scale,
+// the height and width to keep from the left and top border on.
 func buildCrop(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err
 	}
 	shape, border, size := c.In[0].Shape, c.IntList("border", nil), c.IntList("scale", nil)
 	if len(shape) != 4 || len(border) != 4 || size != nil && len(size) != 2 {
-		return nil, nil, c.ShapeError("border %v and scale %v for an input of shape %v, want four and two numbers for N×C×H×W", border, size, shape)
+		return nil, nil,
+			c.ShapeError("border %v and scale %v for an input of shape %v, want four and two numbers for N×C×H×W",
+				border, size, shape)
 	}
 	maps := make([][]int, 4)
 	for i := range 2 {
@@ -125,7 +129,9 @@ func buildCrop(c *op.Call) (op.Operator, []op.Spec, error) {
 			to = from + size[i]
 		}
 		if from < 0 || to < from || to > n {
-			return nil, nil, c.ShapeError("border %v and scale %v cut from %d to %d of %d along axis %d", border, size, from, to, n, 2+i)
+			return nil, nil,
+				c.ShapeError("border %v and scale %v cut from %d to %d of %d along axis %d", border, size, from, to, n,
+					2+i)
 		}
 		maps[2+i] = sliceIndices(shape[2+i], from, to, 1)
 	}

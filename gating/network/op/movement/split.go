@@ -12,13 +12,15 @@ var splitOps = op.Family{
 	op.WithGradient("Split", 1, buildSplit),
 }
 
-// split is the reverse of concat: output k is width[k] elements from offset[k] on of each of count rows of step elements.
+// split is the reverse of concat: output k is width[k] elements from offset[k] on of each of count rows of step
+// elements.
 type split struct {
 	count, step   int
 	offset, width []int
 }
 
-// buildSplit follows Split of opset 1 and 2 (sizes as attribute), 13 (as input) and 18 (num_outputs, whose last part may be smaller).
+// buildSplit follows Split of opset 1 and 2 (sizes as attribute), 13 (as input) and 18 (num_outputs, whose last part
+// may be smaller).
 func buildSplit(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err

@@ -31,11 +31,15 @@ func buildTensorScatter(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if axis == 0 || past.Type != update.Type || !joins(past.Shape, update.Shape, axis) || update.Shape[axis] > past.Shape[axis] {
-		return nil, nil, c.ShapeError("inputs are %s and %s, want the same but for a shorter axis %d behind the batch's", past.Spec, update.Spec, axis)
+	if axis == 0 || past.Type != update.Type || !joins(past.Shape, update.Shape, axis) ||
+		update.Shape[axis] > past.Shape[axis] {
+		return nil, nil,
+			c.ShapeError("inputs are %s and %s, want the same but for a shorter axis %d behind the batch's", past.Spec,
+				update.Spec, axis)
 	}
 	if c.Has(2) && (c.In[2].IsFloat() || !slices.Equal(c.In[2].Shape, past.Shape[:1])) {
-		return nil, nil, c.ShapeError("write_indices are %s, want one integer for each of %d samples", c.In[2].Spec, past.Shape[0])
+		return nil, nil,
+			c.ShapeError("write_indices are %s, want one integer for each of %d samples", c.In[2].Spec, past.Shape[0])
 	}
 	s := &tensorScatter{
 		samples: past.Shape[0], outer: op.SizeOf(past.Shape[1:axis]),

@@ -130,7 +130,8 @@ func readSequence(c *op.Call, rule cellRule) (s sequence, err error) {
 		state = []int{s.batch, s.dirs, s.hidden}
 	}
 	want := [][]int{
-		x, {s.dirs, rows, s.input}, {s.dirs, rows, s.hidden}, {s.dirs, 2 * rows}, {s.batch}, state, state, {s.dirs, 3 * s.hidden},
+		x, {s.dirs, rows, s.input}, {s.dirs, rows, s.hidden}, {s.dirs, 2 * rows}, {s.batch}, state, state,
+		{s.dirs, 3 * s.hidden},
 	}
 	if !rule.lstm {
 		want = want[:recC0]
@@ -170,7 +171,8 @@ func cells(c *op.Call, rule cellRule, dirs int) (cells []kernel.Cell, reverse []
 			names[i] = string(s)
 		}
 	}
-	list, err := kernel.Activations(names, c.Attr("activation_alpha").GetFloats(), c.Attr("activation_beta").GetFloats())
+	list, err := kernel.Activations(names, c.Attr("activation_alpha").GetFloats(),
+		c.Attr("activation_beta").GetFloats())
 	if err != nil {
 		return nil, nil, c.Unsupported("%v", err)
 	}
@@ -182,7 +184,8 @@ func cells(c *op.Call, rule cellRule, dirs int) (cells []kernel.Cell, reverse []
 
 func newDirection(s sequence, number int, reverse bool, cell kernel.Cell, clip float32) *direction {
 	d := &direction{sequence: s, number: number, reverse: reverse}
-	d.Recurrent = kernel.Recurrent{Steps: s.steps, Batch: s.batch, Input: s.input, Hidden: s.hidden, Clip: clip, Cell: cell}
+	d.Recurrent = kernel.Recurrent{Steps: s.steps, Batch: s.batch, Input: s.input,
+		Hidden: s.hidden, Clip: clip, Cell: cell}
 	d.xAt, d.yAt = make([]int, s.steps*s.batch), make([]int, s.steps*s.batch)
 	for b := range s.batch {
 		row := number*s.batch + b
@@ -277,7 +280,8 @@ func (d *direction) parameters(in []*op.Tensor) *kernel.Parameters {
 	return &kernel.Parameters{Weight: of(recW), Recurrent: of(recR), Bias: of(recB), Peephole: of(recP)}
 }
 
-// write copies the states to the outputs. What lies behind a sequence's end is zero, as is the last state of an empty one.
+// write copies the states to the outputs. What lies behind a sequence's end is zero, as is the last state of an empty
+// one.
 func (d *direction) write(out []*op.Tensor, lengths []int) {
 	n, states := d.hidden, d.batch*d.hidden
 	if y := out[0]; y != nil {

@@ -81,7 +81,8 @@ func buildBatchNorm(c *op.Call) (op.Operator, []op.Spec, error) {
 	if training(c) {
 		return buildBatchNormTraining(c, l)
 	}
-	b := &batchNorm{Channels: l, epsilon: float64(c.Float("epsilon", 1e-5)), scale: make([]float32, l.Count), shift: make([]float32, l.Count)}
+	b := &batchNorm{Channels: l, epsilon: float64(c.Float("epsilon", 1e-5)),
+		scale: make([]float32, l.Count), shift: make([]float32, l.Count)}
 	return b, []op.Spec{c.In[0].Spec}, nil
 }
 
@@ -131,7 +132,8 @@ func (b *batchNorm) Backward(x *op.Context, i, _ int, in, _ []*op.Tensor, dy, dx
 	}
 	for c := range dx.F {
 		r, scale := b.invStd(in, c), float64(in[1].F[c])
-		dx.F[c] = float32([...]float64{1: r * dot[c], 2: sum[c], 3: -scale * r * sum[c], 4: -scale * r * r * r / 2 * dot[c]}[i])
+		dx.F[c] = float32([...]float64{1: r * dot[c], 2: sum[c], 3: -scale * r * sum[c],
+			4: -scale * r * r * r / 2 * dot[c]}[i])
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func buildBatchNormTraining(c *op.Call, l op.Channels) (op.Operator, []op.Spec, 
 	}
 	b := &batchNormTraining{
 		Channels: l, epsilon: float64(c.Float("epsilon", 1e-5)), momentum: float64(c.Float("momentum", 0.9)),
-		mean: make([]float64, l.Count), variance: make([]float64, l.Count), scale: make([]float32, l.Count), shift: make([]float32, l.Count),
+		mean: make([]float64, l.Count), variance: make([]float64, l.Count), scale: make([]float32, l.Count),
+		shift: make([]float32, l.Count),
 	}
 	specs := []op.Spec{c.In[0].Spec, c.In[3].Spec, c.In[4].Spec}
 	if c.Opset < 14 {

@@ -35,7 +35,8 @@ func buildClassLoss(softmax bool) op.Builder {
 		x, labels := c.In[0].Spec, c.In[1].Spec
 		if !x.IsFloat() || labels.IsFloat() || len(x.Shape) < 2 ||
 			!slices.Equal(labels.Shape, slices.Delete(slices.Clone(x.Shape), 1, 2)) {
-			return nil, nil, c.ShapeError("inputs are %s and %s, want floats [N,C,...] and class indices [N,...]", x, labels)
+			return nil, nil,
+				c.ShapeError("inputs are %s and %s, want floats [N,C,...] and class indices [N,...]", x, labels)
 		}
 		if err := c.CheckBias(2, x.Shape[1]); err != nil {
 			return nil, nil, err

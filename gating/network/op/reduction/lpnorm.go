@@ -28,7 +28,8 @@ func buildLpNormalization(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &lpNormalization{reduce: reduce{reduceKind: reduceL2, Reduction: kernel.NewReduction(c.In[0].Shape, []int{axis})}}
+	l := &lpNormalization{reduce: reduce{reduceKind: reduceL2,
+		Reduction: kernel.NewReduction(c.In[0].Shape, []int{axis})}}
 	switch p := c.Int("p", 2); p {
 	case 1:
 		l.reduceKind = reduceL1
@@ -111,7 +112,8 @@ func (m *meanVariance) Backward(x *op.Context, _, _ int, _, out []*op.Tensor, dy
 	m.each(x, func(i, _ int) { dx.F[i] = dy.F[i] * y[i] })
 	m.average(x, kernel.FoldSum, dx.F, func(o int, mean float64) { along[o] = mean })
 	m.each(x, func(i, o int) {
-		dx.F[i] = float32((float64(dy.F[i]) - centre[o] - float64(y[i])*along[o]) / (m.deviation[o] + meanVarianceEpsilon))
+		dx.F[i] = float32((float64(dy.F[i]) - centre[o] - float64(y[i])*along[o]) / (m.deviation[o] +
+			meanVarianceEpsilon))
 	})
 	return nil
 }

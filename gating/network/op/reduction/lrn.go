@@ -26,7 +26,8 @@ func buildLRN(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	size := c.Int("size", 0)
 	if size < 1 || size > op.MaxExtent || len(c.In[0].Shape) < 2 {
-		return nil, nil, c.ShapeError("size is %d over input %v, want at least 1 over a channel axis", size, c.In[0].Shape)
+		return nil, nil,
+			c.ShapeError("size is %d over input %v, want at least 1 over a channel axis", size, c.In[0].Shape)
 	}
 	l, err := c.ChannelLayout()
 	if err != nil {
@@ -34,7 +35,8 @@ func buildLRN(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	return &lrn{
 		Channels: l, before: int(size-1) / 2, after: int(size) / 2,
-		scale: float64(c.Float("alpha", 1e-4)) / float64(size), beta: float64(c.Float("beta", 0.75)), bias: float64(c.Float("bias", 1)),
+		scale: float64(c.Float("alpha", 1e-4)) / float64(size), beta: float64(c.Float("beta", 0.75)),
+		bias: float64(c.Float("bias", 1)),
 	}, []op.Spec{c.In[0].Spec}, nil
 }
 

@@ -43,7 +43,9 @@ func trailing(c *op.Call) (g kernel.Norm, axis int, err error) {
 	size := op.SizeOf(x[axis:])
 	for i := 1; i < len(c.In); i++ {
 		if c.Has(i) && c.In[i].Len() != size {
-			return g, 0, c.ShapeError("input %d has shape %v, want %v: one for each normalised element", i, c.In[i].Shape, x[axis:])
+			return g, 0,
+				c.ShapeError("input %d has shape %v, want %v: one for each normalised element", i, c.In[i].Shape,
+					x[axis:])
 		}
 	}
 	return kernel.Norm{Rows: op.SizeOf(x[:axis]), Size: size, Params: size, Inner: 1}, axis, nil
@@ -98,7 +100,8 @@ func buildInstanceNorm(c *op.Call) (op.Operator, []op.Spec, error) {
 		}
 	}
 	size := op.SizeOf(x[2:])
-	return newNorm(c, kernel.Norm{Rows: x[0] * x[1], Size: size, Params: x[1], Inner: size}), []op.Spec{c.In[0].Spec}, nil
+	return newNorm(c, kernel.Norm{Rows: x[0] * x[1], Size: size, Params: x[1], Inner: size}), []op.Spec{c.In[0].Spec},
+		nil
 }
 
 // buildGroupNorm follows GroupNormalization of opset 18, with one scale a group, and 21, with one a channel.

@@ -137,7 +137,8 @@ func (r *reduce) logSumExp(x *op.Context, in, out []float32) {
 	})
 	z := op.FloatScratch(&r.scratch, len(in))
 	r.each(x, func(i, o int) { z[i] = float32(math.Exp(float64(in[i] - top[o]))) })
-	r.Fold(x.Workers, out, z, kernel.FoldSum, func(o int, acc float64) float32 { return float32(math.Log(acc) + float64(top[o])) })
+	r.Fold(x.Workers, out, z, kernel.FoldSum,
+		func(o int, acc float64) float32 { return float32(math.Log(acc) + float64(top[o])) })
 }
 
 // each calls body for every input element i and the output o that it belongs to, from several goroutines.
@@ -179,7 +180,8 @@ func (r *reduce) shareTies(x *op.Context, in, out, dy, dx []float32) {
 		}
 	})
 	share := make([]float32, len(out))
-	r.Fold(x.Workers, share, dx, kernel.FoldSum, func(o int, ties float64) float32 { return ratio(dy[o], float32(ties)) })
+	r.Fold(x.Workers, share, dx, kernel.FoldSum,
+		func(o int, ties float64) float32 { return ratio(dy[o], float32(ties)) })
 	r.each(x, func(i, o int) { dx[i] *= share[o] })
 }
 

@@ -42,7 +42,8 @@ func buildSkipNorm(c *op.Call, bias int, root bool) (op.Operator, []op.Spec, err
 		}
 	}
 	if n, all := c.In[1].Len(), c.In[0].Len(); n == 0 && all > 0 || n > 0 && all%n != 0 || n%size != 0 {
-		return nil, nil, c.ShapeError("input 1 has shape %v, want one that repeats along the leading axes of %v", c.In[1].Shape, x)
+		return nil, nil,
+			c.ShapeError("input 1 has shape %v, want one that repeats along the leading axes of %v", c.In[1].Shape, x)
 	}
 	g := kernel.Norm{Rows: c.In[0].Len() / size, Size: size, Params: size, Inner: 1, Root: root}
 	stat := op.Spec{Type: c.In[0].Type, Shape: reducedShape(x, []int{len(x) - 1}, true)}

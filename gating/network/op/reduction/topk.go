@@ -23,7 +23,8 @@ type topK struct {
 	picked []int64 // indices along the axis, in the output's layout
 }
 
-// buildTopK follows TopK of opset 1 (k as attribute), 10 (as input) and 11 (largest). The order that "sorted" leaves open is the same.
+// buildTopK follows TopK of opset 1 (k as attribute), 10 (as input) and 11 (largest). The order that "sorted" leaves
+// open is the same.
 func buildTopK(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err
@@ -157,7 +158,8 @@ func newArgExtreme(c *op.Call, sign int) (op.Operator, []op.Spec, error) {
 	if c.Int("keepdims", 1) == 0 {
 		to = slices.Delete(to, axis, axis+1)
 	}
-	return &argExtreme{op.LanesOf(shape, axis), sign, c.Int("select_last_index", 0) != 0}, []op.Spec{{Type: onnx.Int64, Shape: to}}, nil
+	return &argExtreme{op.LanesOf(shape, axis), sign, c.Int("select_last_index", 0) != 0},
+		[]op.Spec{{Type: onnx.Int64, Shape: to}}, nil
 }
 
 // Forward walks every lane once.

@@ -37,7 +37,9 @@ func ConvGeometry(c *op.Call) (*kernel.Conv, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if weight[1]*group != x[1] {
-		return nil, nil, c.ShapeError("weights have shape %v: %d input channels in each of %d groups, input 0 has %v", weight, weight[1], group, x)
+		return nil, nil,
+			c.ShapeError("weights have shape %v: %d input channels in each of %d groups, input 0 has %v", weight,
+				weight[1], group, x)
 	}
 	if err := checkKernel(c, weight[2:]); err != nil {
 		return nil, nil, err
@@ -56,7 +58,8 @@ func ConvGeometry(c *op.Call) (*kernel.Conv, []op.Spec, error) {
 func (w *window) conv(batch, in, out, group int) *kernel.Conv {
 	return &kernel.Conv{
 		Batch: batch, InChannels: in, OutChannels: out, Groups: group,
-		In: w.in, Kernel: w.kernel, Stride: w.stride, Dilation: w.dilation, PadBegin: w.padBegin, PadEnd: w.padEnd, Out: w.out,
+		In: w.in, Kernel: w.kernel, Stride: w.stride, Dilation: w.dilation, PadBegin: w.padBegin, PadEnd: w.padEnd,
+		Out: w.out,
 	}
 }
 
@@ -64,7 +67,8 @@ func (w *window) conv(batch, in, out, group int) *kernel.Conv {
 func groups(c *op.Call, in, out int) (int, error) {
 	group := c.Int("group", 1)
 	if group < 1 || group > op.MaxExtent || in%int(group) != 0 || out%int(group) != 0 {
-		return 0, c.ShapeError("group is %d, want a number that divides %d input and %d output channels", group, in, out)
+		return 0,
+			c.ShapeError("group is %d, want a number that divides %d input and %d output channels", group, in, out)
 	}
 	return int(group), nil
 }

@@ -27,7 +27,9 @@ func buildConvTranspose(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if len(weight) != len(x) || weight[0] != x[1] {
-		return nil, nil, c.ShapeError("weights have shape %v, want %d input channels first and the rank of the input, %v", weight, x[1], x)
+		return nil, nil,
+			c.ShapeError("weights have shape %v, want %d input channels first and the rank of the input, %v", weight,
+				x[1], x)
 	}
 	group, err := groups(c, x[1], x[1])
 	if err != nil {
@@ -44,7 +46,8 @@ func buildConvTranspose(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	t := &convTranspose{w.conv(x[0], count, x[1], group), op.Channels{Batch: x[0], Count: count, Inner: op.SizeOf(w.in)}}
+	t := &convTranspose{w.conv(x[0], count, x[1], group),
+		op.Channels{Batch: x[0], Count: count, Inner: op.SizeOf(w.in)}}
 	return t, []op.Spec{{Type: c.In[0].Type, Shape: append([]int{x[0], count}, w.in...)}}, nil
 }
 
@@ -76,7 +79,9 @@ func transposedWindow(c *op.Call, kernel []int) (*window, error) {
 	}
 	for a, d := range out {
 		if d < 1 {
-			return nil, c.ShapeError("the pads %v and %v leave nothing of the output %v on axis %d", w.padBegin, w.padEnd, full, a+2)
+			return nil,
+				c.ShapeError("the pads %v and %v leave nothing of the output %v on axis %d", w.padBegin, w.padEnd, full,
+					a+2)
 		}
 	}
 	w.in, w.out = out, in

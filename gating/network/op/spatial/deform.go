@@ -53,7 +53,9 @@ func buildDeformConv(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if weight[1]*group != x[1] {
-		return nil, nil, c.ShapeError("weights have shape %v: %d input channels in each of %d groups, input 0 has %v", weight, weight[1], group, x)
+		return nil, nil,
+			c.ShapeError("weights have shape %v: %d input channels in each of %d groups, input 0 has %v", weight,
+				weight[1], group, x)
 	}
 	if err := checkKernel(c, weight[2:]); err != nil {
 		return nil, nil, err
@@ -134,11 +136,12 @@ func (v *deformConv) pointAt(y, x float32) (p deformPoint) {
 
 // at reads a plane at the point with one of its sets of weights.
 func (p *deformPoint) at(plane []float32, weights *[4]float32) float32 {
-	return weights[0]*plane[p.pixel[0]] + weights[1]*plane[p.pixel[1]] + weights[2]*plane[p.pixel[2]] + weights[3]*plane[p.pixel[3]]
+	return weights[0]*plane[p.pixel[0]] + weights[1]*plane[p.pixel[1]] + weights[2]*plane[p.pixel[2]] +
+		weights[3]*plane[p.pixel[3]]
 }
 
-// eachRow calls do for every row of the columns: channel and kernel element, with the number of the row's points, and the plane
-// it samples. Rows of one channel are done by one worker.
+// eachRow calls do for every row of the columns: channel and kernel element, with the number of the row's points, and
+// the plane it samples. Rows of one channel are done by one worker.
 func (v *deformConv) eachRow(x *op.Context, image []float32, do func(row, field int, plane []float32)) {
 	plane, size := v.in[0]*v.in[1], v.size()
 	x.Workers.For(v.channels, 1, func(lo, hi int) {
@@ -191,7 +194,8 @@ func (v *deformConv) Forward(x *op.Context, in, out []*op.Tensor) error {
 		v.fill(x, in, n)
 		for g := range v.group {
 			y := out[0].F[(n*v.maps+g*maps)*area:]
-			kernel.Gemm(x.Workers, kernel.NewMatrix(y, maps, area, area), kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows),
+			kernel.Gemm(x.Workers, kernel.NewMatrix(y, maps, area, area),
+				kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows),
 				kernel.NewMatrix(v.columns[g*rows*area:], rows, area, area), 1, 0)
 		}
 		for m, b := range op.Optional(in, deformB) {

@@ -23,11 +23,13 @@ func (v *deformConv) Backward(x *op.Context, i, _ int, in, _ []*op.Tensor, dy, d
 		for g := range v.group {
 			dy := dy.F[(n*v.maps+g*maps)*area:]
 			if i == deformW {
-				kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F[g*maps*rows:], maps, rows, rows), kernel.NewMatrix(dy, maps, area, area),
+				kernel.Gemm(x.Workers, kernel.NewMatrix(dx.F[g*maps*rows:], maps, rows, rows),
+					kernel.NewMatrix(dy, maps, area, area),
 					kernel.NewMatrix(v.columns[g*rows*area:], rows, area, area).T(), 1, 1)
 			} else {
 				kernel.Gemm(x.Workers, kernel.NewMatrix(v.slopes[g*rows*area:], rows, area, area),
-					kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows).T(), kernel.NewMatrix(dy, maps, area, area), 1, 0)
+					kernel.NewMatrix(in[deformW].F[g*maps*rows:], maps, rows, rows).T(),
+					kernel.NewMatrix(dy, maps, area, area), 1, 0)
 			}
 		}
 		switch i {

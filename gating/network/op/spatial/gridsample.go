@@ -32,8 +32,11 @@ func buildGridSample(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	x, grid := c.In[0], c.In[1]
 	rank := len(x.Shape) - 2
-	if rank < 1 || len(grid.Shape) != rank+2 || grid.Shape[rank+1] != rank || grid.Shape[0] != x.Shape[0] || !x.IsFloat() || !grid.IsFloat() {
-		return nil, nil, c.Unsupported("an input %s and a grid %s: want floats [N, C, spatial...] and [N, out..., number of spatial axes]", x.Spec, grid.Spec)
+	if rank < 1 || len(grid.Shape) != rank+2 || grid.Shape[rank+1] != rank || grid.Shape[0] != x.Shape[0] ||
+		!x.IsFloat() || !grid.IsFloat() {
+		return nil, nil,
+			c.Unsupported("an input %s and a grid %s: "+
+				"want floats [N, C, spatial...] and [N, out..., number of spatial axes]", x.Spec, grid.Spec)
 	}
 	to := slices.Concat(x.Shape[:2], grid.Shape[1:rank+1])
 	if slices.Contains(x.Shape[2:], 0) && op.SizeOf(to) > 0 {
@@ -43,7 +46,8 @@ func buildGridSample(c *op.Call) (op.Operator, []op.Spec, error) {
 		image: x.Shape[2:], places: op.SizeOf(grid.Shape[1 : rank+1]), channels: x.Shape[1],
 		padding: c.Text("padding_mode", "zeros"), align: c.Int("align_corners", 0) != 0,
 	}
-	modes := map[string]string{"bilinear": "linear", "linear": "linear", "nearest": "nearest", "bicubic": "cubic", "cubic": "cubic"}
+	modes := map[string]string{"bilinear": "linear", "linear": "linear", "nearest": "nearest",
+		"bicubic": "cubic", "cubic": "cubic"}
 	if operator.mode = modes[c.Text("mode", "linear")]; operator.mode == "" {
 		return nil, nil, c.Unsupported("mode %q", c.Text("mode", ""))
 	}
@@ -132,7 +136,8 @@ func (op *gridSample) combine(t *kernel.Taps, axes []axisTaps, slope, d, at int,
 	}
 }
 
-// axisTaps is which elements of one axis a place reads, with what weight, and how the weight changes with the grid's coordinate.
+// axisTaps is which elements of one axis a place reads, with what weight, and how the weight changes with the grid's
+// coordinate.
 type axisTaps struct {
 	count  int
 	index  [4]int // -1 outside
@@ -204,7 +209,8 @@ func (op *gridSample) element(i, n int, lo, hi float64) int {
 	return -1
 }
 
-// mirrorAt folds a coordinate into lo..hi by mirroring at both ends, and says whether it then runs with it (1) or against (-1).
+// mirrorAt folds a coordinate into lo..hi by mirroring at both ends, and says whether it then runs with it (1) or
+// against (-1).
 func mirrorAt(v, lo, hi float64) (at, sign float64) {
 	span := hi - lo
 	if span <= 0 {

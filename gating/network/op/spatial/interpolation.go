@@ -37,7 +37,8 @@ func (r *resizing) check(c *op.Call) error {
 		return c.Unsupported("mode %q", r.mode)
 	}
 	switch r.transform {
-	case "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize":
+	case "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+		"tf_half_pixel_for_nn", "tf_crop_and_resize":
 	default:
 		return c.Unsupported("coordinate_transformation_mode %q", r.transform)
 	}
@@ -129,7 +130,8 @@ func (r *resizing) taps(x resizedAxis) (*kernel.Taps, []bool) {
 	return t, outside
 }
 
-// addTaps appends the weights around one place. Elements past an end stand for the last one there, unless they are excluded.
+// addTaps appends the weights around one place. Elements past an end stand for the last one there, unless they are
+// excluded.
 func (r *resizing) addTaps(t *kernel.Taps, at, scale float32) {
 	radius, kernelAt := 1.0, triangle
 	if r.mode == "cubic" {

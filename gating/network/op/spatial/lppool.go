@@ -22,7 +22,8 @@ func planeWindow(c *op.Call) (*kernel.Window, []int, error) {
 		return nil, nil, err
 	}
 	size, one, zero := []int{op.SizeOf(c.In[0].Shape[2:])}, []int{1}, []int{0}
-	return &kernel.Window{Planes: op.SizeOf(shape), In: size, Out: one, Kernel: size, Stride: one, Dilation: one, PadBegin: zero, PadEnd: zero}, shape, nil
+	return &kernel.Window{Planes: op.SizeOf(shape), In: size, Out: one, Kernel: size, Stride: one, Dilation: one,
+		PadBegin: zero, PadEnd: zero}, shape, nil
 }
 
 func buildGlobalMaxPool(c *op.Call) (op.Operator, []op.Spec, error) {
@@ -78,7 +79,8 @@ func newLpPool(c *op.Call, g *kernel.Window, shape []int) (op.Operator, []op.Spe
 	for a := range g.PadEnd {
 		g.PadEnd[a] = g.Out[a]*g.Stride[a] + g.Kernel[a]*g.Dilation[a]
 	}
-	return &lpPool{geometry: g, p: p, size: float64(op.SizeOf(g.Kernel))}, []op.Spec{{Type: c.In[0].Type, Shape: shape}}, nil
+	return &lpPool{geometry: g, p: p, size: float64(op.SizeOf(g.Kernel))},
+		[]op.Spec{{Type: c.In[0].Type, Shape: shape}}, nil
 }
 
 // normOrder reads p, an integer from opset 2 on and a float before; at least 1.

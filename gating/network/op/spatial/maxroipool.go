@@ -23,7 +23,8 @@ func buildMaxRoiPool(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	x, rois := c.In[0].Shape, c.In[1].Shape
 	if len(x) != 4 || len(rois) != 2 || rois[1] != 5 {
-		return nil, nil, c.ShapeError("inputs have shapes %v and %v, want an image batch and boxes of 5 numbers", x, rois)
+		return nil, nil,
+			c.ShapeError("inputs have shapes %v and %v, want an image batch and boxes of 5 numbers", x, rois)
 	}
 	size, err := extents(c, "pooled_shape", 2, 0, 1)
 	if err != nil {
@@ -32,7 +33,8 @@ func buildMaxRoiPool(c *op.Call) (op.Operator, []op.Spec, error) {
 	if size[0] == 0 {
 		return nil, nil, c.ShapeError("attribute pooled_shape is missing")
 	}
-	m := &maxRoiPool{images: x[0], channels: x[1], height: x[2], width: x[3], rows: size[0], cols: size[1], scale: float64(c.Float("spatial_scale", 1))}
+	m := &maxRoiPool{images: x[0], channels: x[1], height: x[2], width: x[3], rows: size[0], cols: size[1],
+		scale: float64(c.Float("spatial_scale", 1))}
 	return m, []op.Spec{{Type: c.In[0].Type, Shape: []int{rois[0], x[1], size[0], size[1]}}}, nil
 }
 

@@ -25,42 +25,20 @@ type nms struct {
 // box is a rectangle.
 type box struct{ top, left, bottom, right float64 }
 
-// buildNMS follows NonMaxSuppression of opset 10: of each class, boxes in order of their scores that overlap no chosen one by
-// more than a share; rows of the output are sample, class and box. How many there are depends on the data, so it must be known.
+// buildNMS follows NonMaxSuppression of opset 10: of each class, boxes in order of their scores that overlap no chosen
+// one by more than a share; rows of the output are sample, class and box. How many there are depends on the data, so it
+// must be known.
 func buildNMS(c *op.Call) (op.Operator, []op.Spec, error) {
-	boxes, err := c.Known(0)
+	n, err := newNMS(c)
+	if err == nil {
+		err = n.readLimits(c)
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	scores, err := c.Known(1)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, s := boxes.Shape, scores.Shape
-	if len(b) != 3 || len(s) != 3 || b[2] != 4 || b[0] != s[0] || b[1] != s[2] || boxes.F == nil || scores.F == nil {
-		return nil, nil, c.ShapeError("boxes are %s and scores %s, want [B,N,4] and [B,C,N]", boxes.Spec(), scores.Spec())
-	}
-	n := &nms{boxes: boxes, scores: scores, center: c.Int("center_point_box", 0) != 0, scored: c.Has(4)}
-	if c.Has(2) {
-		if n.most, err = c.OneInt(2); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i, to := range []*float64{&n.overlap, &n.lowest} {
-		if c.Has(3 + i) {
-			list, err := c.Floats(3 + i)
-			if err != nil {
-				return nil, nil, err
-			}
-			if len(list) != 1 {
-				return nil, nil, c.ShapeError("input %d has %d elements, want 1", 3+i, len(list))
-			}
-			*to = float64(list[0])
-		}
 	}
 	out := &op.Tensor{Type: onnx.Int64, Shape: []int{0, 3}}
-	for sample := range s[0] {
-		for class := range s[1] {
+	for sample := range n.scores.Shape[0] {
+		for class := range n.scores.Shape[1] {
 			for _, k := range n.choose(sample, class) {
 				out.I = append(out.I, int64(sample), int64(class), int64(k))
 			}
@@ -68,6 +46,46 @@ func buildNMS(c *op.Call) (op.Operator, []op.Spec, error) {
 	}
 	out.Shape[0] = len(out.I) / 3
 	return c.AsConstant(out)
+}
+
+// newNMS reads boxes and scores.
+func newNMS(c *op.Call) (*nms, error) {
+	boxes, err := c.Known(0)
+	if err != nil {
+		return nil, err
+	}
+	scores, err := c.Known(1)
+	if err != nil {
+		return nil, err
+	}
+	b, s := boxes.Shape, scores.Shape
+	if len(b) != 3 || len(s) != 3 || b[2] != 4 || b[0] != s[0] || b[1] != s[2] || boxes.F == nil || scores.F == nil {
+		return nil, c.ShapeError("boxes are %s and scores %s, want [B,N,4] and [B,C,N]", boxes.Spec(), scores.Spec())
+	}
+	return &nms{boxes: boxes, scores: scores, center: c.Int("center_point_box", 0) != 0, scored: c.Has(4)}, nil
+}
+
+// readLimits reads how many boxes are chosen of a class, and the thresholds of overlap and score.
+func (n *nms) readLimits(c *op.Call) (err error) {
+	if c.Has(2) {
+		if n.most, err = c.OneInt(2); err != nil {
+			return err
+		}
+	}
+	for i, to := range []*float64{&n.overlap, &n.lowest} {
+		if !c.Has(3 + i) {
+			continue
+		}
+		list, err := c.Floats(3 + i)
+		if err != nil {
+			return err
+		}
+		if len(list) != 1 {
+			return c.ShapeError("input %d has %d elements, want 1", 3+i, len(list))
+		}
+		*to = float64(list[0])
+	}
+	return nil
 }
 
 // choose returns the boxes of a class, best first.
@@ -85,7 +103,8 @@ func (n *nms) choose(sample, class int) (chosen []int) {
 		if int64(len(chosen)) >= n.most {
 			break
 		}
-		if !slices.ContainsFunc(chosen, func(k int) bool { return n.box(sample, i).share(n.box(sample, k)) > n.overlap }) {
+		if !slices.ContainsFunc(chosen,
+			func(k int) bool { return n.box(sample, i).share(n.box(sample, k)) > n.overlap }) {
 			chosen = append(chosen, i)
 		}
 	}

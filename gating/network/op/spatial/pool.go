@@ -172,7 +172,8 @@ func buildGlobalAveragePool(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &globalAveragePool{op.SizeOf(shape), op.SizeOf(c.In[0].Shape[2:])}, []op.Spec{{Type: c.In[0].Type, Shape: shape}}, nil
+	return &globalAveragePool{op.SizeOf(shape), op.SizeOf(c.In[0].Shape[2:])},
+		[]op.Spec{{Type: c.In[0].Type, Shape: shape}}, nil
 }
 
 // globalShape is the shape of input 0 with every spatial axis reduced to one element.

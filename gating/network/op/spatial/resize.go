@@ -35,8 +35,8 @@ func buildUpsample(c *op.Call) (op.Operator, []op.Spec, error) {
 	return resize(c, &r, scales, nil)
 }
 
-// buildResize follows Resize of opset 10 (scales only), 11 (roi, sizes, modes), 13, 18 (antialias, axes, keep_aspect_ratio_policy)
-// and 19 (half_pixel_symmetric).
+// buildResize follows Resize of opset 10 (scales only), 11 (roi, sizes, modes), 13, 18 (antialias, axes,
+// keep_aspect_ratio_policy) and 19 (half_pixel_symmetric).
 func buildResize(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(1); err != nil {
 		return nil, nil, err
@@ -90,7 +90,8 @@ func resize(c *op.Call, r *resizing, scales []float32, sizes []int64) (op.Operat
 		return nil, nil, err
 	}
 	if max(len(scales), len(sizes)) != len(axes) || r.roi != nil && len(r.roi) != 2*len(axes) {
-		return nil, nil, c.ShapeError("%d scales, %d sizes and %d roi bounds for %d axes", len(scales), len(sizes), len(r.roi), len(axes))
+		return nil, nil, c.ShapeError("%d scales, %d sizes and %d roi bounds for %d axes", len(scales),
+			len(sizes), len(r.roi), len(axes))
 	}
 	list := make([]resizedAxis, len(shape))
 	target := slices.Clone(shape)
@@ -98,13 +99,9 @@ func resize(c *op.Call, r *resizing, scales []float32, sizes []int64) (op.Operat
 		axis, _ := c.CheckAxis(a, len(shape))
 		x := &list[axis]
 		if sizes != nil {
-			*x = resizedAxis{resized: true, n: shape[axis], m: int(sizes[i]), length: float32(sizes[i]), scale: float32(sizes[i]) / float32(shape[axis])}
-		} else {
-			length := scales[i] * float32(shape[axis])
-			if !(scales[i] > 0 && length < op.MaxPad) {
-				return nil, nil, c.ShapeError("scale %g of an axis of length %d", scales[i], shape[axis])
-			}
-			*x = resizedAxis{resized: true, n: shape[axis], m: int(length), length: length, scale: scales[i]}
+			*x = axisOfSize(shape[axis], sizes[i])
+		} else if *x = axisOfScale(shape[axis], scales[i]); !(x.scale > 0 && x.length < op.MaxPad) {
+			return nil, nil, c.ShapeError("scale %g of an axis of length %d", scales[i], shape[axis])
 		}
 		if r.roi != nil {
 			x.start, x.end = r.roi[i], r.roi[len(axes)+i]
@@ -120,6 +117,17 @@ func resize(c *op.Call, r *resizing, scales []float32, sizes []int64) (op.Operat
 		return nil, nil, err
 	}
 	return interpolation(c, r, list, target)
+}
+
+// axisOfSize is an axis of n elements that becomes one of m.
+func axisOfSize(n int, m int64) resizedAxis {
+	return resizedAxis{resized: true, n: n, m: int(m), length: float32(m), scale: float32(m) / float32(n)}
+}
+
+// axisOfScale is an axis of n elements that is scaled.
+func axisOfScale(n int, scale float32) resizedAxis {
+	length := scale * float32(n)
+	return resizedAxis{resized: true, n: n, m: int(length), length: length, scale: scale}
 }
 
 // keepAspect gives all axes one scale where keep_aspect_ratio_policy asks for it: the largest with which no axis
@@ -164,19 +172,35 @@ func interpolation(c *op.Call, r *resizing, list []resizedAxis, target []int) (o
 		}
 	}
 	if r.mode == "nearest" {
-		maps := make([][]int, len(shape))
-		for k, x := range list {
-			if x.resized {
-				if maps[k] = r.nearestMap(x); movement.IsWhole(maps[k], x.n) {
-					maps[k] = nil
-				}
-			}
-		}
-		return movement.NewRemapOf(c, shape, maps, -1, r.extrapolation)
+		return movement.NewRemapOf(c, shape, r.nearestMaps(list), -1, r.extrapolation)
 	}
 	if !c.In[0].IsFloat() {
 		return nil, nil, c.Unsupported("mode %s of %s elements", r.mode, c.In[0].Type)
 	}
+	spec := op.Spec{Type: c.In[0].Type, Shape: target}
+	operator := r.resampling(shape, list)
+	if len(operator.steps) == 0 {
+		return c.AsView(0, spec)
+	}
+	return operator, []op.Spec{spec}, nil
+}
+
+// nearestMaps is which element each one of the output copies, axis by axis; nil for axes that stay as they are.
+func (r *resizing) nearestMaps(list []resizedAxis) [][]int {
+	maps := make([][]int, len(list))
+	for k, x := range list {
+		if !x.resized {
+			continue
+		}
+		if maps[k] = r.nearestMap(x); movement.IsWhole(maps[k], x.n) {
+			maps[k] = nil
+		}
+	}
+	return maps
+}
+
+// resampling is the operator that interpolates one axis after the other.
+func (r *resizing) resampling(shape []int, list []resizedAxis) *resample {
 	operator := &resample{fill: r.extrapolation}
 	now := slices.Clone(shape)
 	for k, x := range list {
@@ -185,7 +209,8 @@ func interpolation(c *op.Call, r *resizing, list []resizedAxis, target []int) (o
 		}
 		taps, outside := r.taps(x)
 		if !isIdentity(taps) {
-			operator.steps = append(operator.steps, resampleStep{op.SizeOf(now[:k]), op.SizeOf(now[k+1:]), taps, taps.Transpose()})
+			operator.steps = append(operator.steps,
+				resampleStep{op.SizeOf(now[:k]), op.SizeOf(now[k+1:]), taps, taps.Transpose()})
 			now[k] = x.m
 		}
 		if slices.Contains(outside, true) {
@@ -193,13 +218,11 @@ func interpolation(c *op.Call, r *resizing, list []resizedAxis, target []int) (o
 			operator.outside[k] = outside
 		}
 	}
-	if len(operator.steps) == 0 {
-		return c.AsView(0, op.Spec{Type: c.In[0].Type, Shape: target})
-	}
-	return operator, []op.Spec{{Type: c.In[0].Type, Shape: target}}, nil
+	return operator
 }
 
 // isIdentity says whether the matrix copies the axis.
 func isIdentity(t *kernel.Taps) bool {
-	return t.Out() == t.In && movement.IsWhole(t.Index, t.In) && !slices.ContainsFunc(t.Weight, func(w float32) bool { return w != 1 })
+	return t.Out() == t.In && movement.IsWhole(t.Index, t.In) &&
+		!slices.ContainsFunc(t.Weight, func(w float32) bool { return w != 1 })
 }

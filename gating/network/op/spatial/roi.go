@@ -41,16 +41,15 @@ func buildRoiAlign(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.Need(3); err != nil {
 		return nil, nil, err
 	}
+	if err := checkRois(c); err != nil {
+		return nil, nil, err
+	}
 	x, rois := c.In[0], c.In[1]
-	if !x.IsFloat() || len(x.Shape) != 4 || !rois.IsFloat() || len(rois.Shape) != 2 || rois.Shape[1] != 4 || c.In[2].IsFloat() || c.In[2].Len() != rois.Shape[0] {
-		return nil, nil, c.ShapeError("inputs are %s, %s and %s, want an image batch, boxes of 4 numbers and their images", x.Spec, rois.Spec, c.In[2].Spec)
+	r := &roiAlign{size: x.Shape[0], channels: x.Shape[1], height: x.Shape[2], width: x.Shape[3],
+		scale: float64(c.Float("spatial_scale", 1))}
+	if err := r.readOutput(c); err != nil {
+		return nil, nil, err
 	}
-	r := &roiAlign{size: x.Shape[0], channels: x.Shape[1], height: x.Shape[2], width: x.Shape[3], scale: float64(c.Float("spatial_scale", 1))}
-	rows, cols, ratio := c.Int("output_height", 1), c.Int("output_width", 1), c.Int("sampling_ratio", 0)
-	if rows < 1 || cols < 1 || rows > op.MaxExtent || cols > op.MaxExtent || ratio < 0 || ratio > op.MaxExtent {
-		return nil, nil, c.ShapeError("the output is %d by %d with sampling ratio %d", rows, cols, ratio)
-	}
-	r.rows, r.cols, r.ratio = int(rows), int(cols), int(ratio)
 	if c.Opset >= 16 && c.Text("coordinate_transformation_mode", "half_pixel") == "half_pixel" {
 		r.offset = 0.5
 	}
@@ -62,6 +61,27 @@ func buildRoiAlign(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, c.ShapeError("mode is %q, want avg or max", mode)
 	}
 	return r, []op.Spec{{Type: x.Type, Shape: []int{rois.Shape[0], r.channels, r.rows, r.cols}}}, nil
+}
+
+// checkRois checks the kinds of the inputs.
+func checkRois(c *op.Call) error {
+	x, rois, images := c.In[0], c.In[1], c.In[2]
+	fits := x.IsFloat() && len(x.Shape) == 4 && rois.IsFloat() && len(rois.Shape) == 2 && rois.Shape[1] == 4
+	if !fits || images.IsFloat() || images.Len() != rois.Shape[0] {
+		return c.ShapeError("inputs are %s, %s and %s, want an image batch, boxes of 4 numbers and their images",
+			x.Spec, rois.Spec, images.Spec)
+	}
+	return nil
+}
+
+// readOutput reads the size of the output and how many samples a bin takes.
+func (r *roiAlign) readOutput(c *op.Call) error {
+	rows, cols, ratio := c.Int("output_height", 1), c.Int("output_width", 1), c.Int("sampling_ratio", 0)
+	if rows < 1 || cols < 1 || rows > op.MaxExtent || cols > op.MaxExtent || ratio < 0 || ratio > op.MaxExtent {
+		return c.ShapeError("the output is %d by %d with sampling ratio %d", rows, cols, ratio)
+	}
+	r.rows, r.cols, r.ratio = int(rows), int(cols), int(ratio)
+	return nil
 }
 
 // sampleBox finds the pixels and weights of every bin of a box.

@@ -19,7 +19,8 @@ func buildMaxUnpool(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, err
 	}
 	if !c.In[0].IsFloat() || c.In[1].IsFloat() || !slices.Equal(c.In[0].Shape, c.In[1].Shape) {
-		return nil, nil, c.ShapeError("inputs are %s and %s, want floats and as many integers", c.In[0].Spec, c.In[1].Spec)
+		return nil, nil,
+			c.ShapeError("inputs are %s and %s, want floats and as many integers", c.In[0].Spec, c.In[1].Spec)
 	}
 	size, err := kernelShape(c)
 	if err != nil {
@@ -64,7 +65,8 @@ func unpooledShape(c *op.Call, window []int) ([]int, error) {
 	shape := make([]int, len(list))
 	for a, v := range list {
 		if v < int64(window[a]) || v > op.MaxExtent || a < 2 && v != int64(window[a]) {
-			return nil, c.ShapeError("output_shape is %v, want none smaller than the %v that the window gives", list, window)
+			return nil,
+				c.ShapeError("output_shape is %v, want none smaller than the %v that the window gives", list, window)
 		}
 		shape[a] = int(v)
 	}

@@ -65,7 +65,8 @@ func strides(c *op.Call, in, kernel []int) (*window, error) {
 			return nil, c.ShapeError("the kernel has shape %v, want at least 1 on every axis", kernel)
 		}
 		if in[a] > op.MaxExtent {
-			return nil, c.ShapeError("input 0 has shape %v, want less than %d on spatial axes", c.In[0].Shape, op.MaxExtent)
+			return nil,
+				c.ShapeError("input 0 has shape %v, want less than %d on spatial axes", c.In[0].Shape, op.MaxExtent)
 		}
 	}
 	return w, nil
@@ -150,8 +151,10 @@ func (w *window) steps(c *op.Call, a int, ceil bool) (int, error) {
 		span += w.stride[a] - 1
 	}
 	if span < 0 {
-		return 0, c.ShapeError("the kernel %v with dilations %v is larger than the padded input: spatial shape %v, pads %v and %v",
-			w.kernel, w.dilation, w.in, w.padBegin, w.padEnd)
+		return 0,
+			c.ShapeError("the kernel %v with dilations %v is larger than the padded input: "+
+				"spatial shape %v, pads %v and %v",
+				w.kernel, w.dilation, w.in, w.padBegin, w.padEnd)
 	}
 	n := span/w.stride[a] + 1
 	if ceil && n > 1 && (n-1)*w.stride[a] >= w.in[a]+w.padBegin[a] {

@@ -16,7 +16,8 @@ import (
 
 // families lists every operator there is, room by room.
 var families = []op.Family{
-	element.Operators, movement.Operators, linear.Operators, spatial.Operators, reduction.Operators, recurrent.Operators, fused.Operators,
+	element.Operators, movement.Operators, linear.Operators, spatial.Operators, reduction.Operators,
+	recurrent.Operators, fused.Operators,
 }
 
 // Forms is every operator by name, the newest form first.
