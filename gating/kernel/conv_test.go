@@ -88,7 +88,7 @@ func randomConvs(seed uint64, n int) []*Conv {
 func TestConvAgainstDefinition(t *testing.T) {
 	w := NewWorkers(3)
 	defer w.Close()
-	cases := convCases(randomConvs(11, 150))
+	cases := convCases(randomConvs(11, fewer(150)))
 	eachSet(t, func(t *testing.T) {
 		for _, c := range cases {
 			c.check(t, w)
@@ -135,7 +135,7 @@ func TestConvOddShapes(t *testing.T) {
 
 // TestConvBitsDoNotDependOnThreadsOrRegisters runs many shapes by several goroutines and with both register lengths.
 func TestConvBitsDoNotDependOnThreadsOrRegisters(t *testing.T) {
-	for _, c := range convCases(slices.Concat(oddConvs, randomConvs(17, 60))) {
+	for _, c := range convCases(slices.Concat(oddConvs, randomConvs(17, fewer(60)))) {
 		name := fmt.Sprintf("%+v", *c.Conv)
 		onWorkers(t, name, c.run)
 		onSets(t, name, func() []float32 { return c.run(nil) })

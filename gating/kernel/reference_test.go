@@ -44,6 +44,14 @@ func randoms(r *rand.Rand, n int) []float32 {
 // normals is randoms of a seed.
 func normals(seed uint64, n int) []float32 { return randoms(rand.New(rand.NewPCG(seed, 9)), n) }
 
+// fewer is a quarter of n in a short run, which is what the race detector gets.
+func fewer(n int) int {
+	if testing.Short() {
+		return (n + 3) / 4
+	}
+	return n
+}
+
 // withSpecials replaces about one element in ten by zeros, infinities, NaN and numbers of extreme size.
 func withSpecials(r *rand.Rand, x []float32) []float32 {
 	for i := range x {
