@@ -234,7 +234,8 @@ func readable(t *testing.T) func(string) error {
 // output and its data, of which only the bytes that the model reads: here 24 of a sparse
 // file of a gigabyte.
 func TestWriteFileTakesNoNameFromTheModel(t *testing.T) {
-	for _, location := range []string{".git/hooks/post-checkout", "sitecustomize.py", "a/b/w.bin", "out.onnx.data.tmp"} {
+	for _, location := range []string{".git/hooks/post-checkout", "sitecustomize.py", "a/b/w.bin",
+		"out.onnx.data.tmp"} {
 		dir, to := t.TempDir(), t.TempDir()
 		p := smallModel()
 		external(p.Graph.Initializer[0], location, "", "24")
