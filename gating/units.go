@@ -94,10 +94,7 @@ func AlignUnits(ctx context.Context, s *graphmatch.Selection, e *Evaluator, o Un
 // permuteOptions says how graphmatch finds the orders.
 func permuteOptions(ctx context.Context, s *graphmatch.Selection, e *Evaluator,
 	o UnitOptions) (graphmatch.PermuteOptions, error) {
-	p := graphmatch.PermuteOptions{Seed: o.Seed, Restarts: o.Searches - 1}
-	if p.Restarts == 0 {
-		p.Restarts = -1
-	}
+	p := graphmatch.PermuteOptions{Seed: o.Seed, Searches: o.Searches}
 	if o.By != PermuteActivations {
 		return p, nil
 	}

@@ -65,7 +65,7 @@ func TestHostileForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Permute(a, PermuteOptions{Restarts: -1})
+			p, err := Permute(a, PermuteOptions{Searches: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 // PermuteOptions say how [Permute] looks for an order. The zero value is ready for use.
 type PermuteOptions struct {
 	Seed     uint64 // of the random order in which sets are improved
-	Restarts int    // searches beyond the first; 0 means 2, negative none
+	Searches int    // from several starts, of which the best is kept; 0 means 3
 	Rounds   int    // most sweeps over all sets in one search; 0 means 50
 	// Similarity, if not nil, replaces the weights as evidence: for model j and a set of n hidden units
 	// it returns an n x n matrix (row-major) of how alike unit r of the base and unit c of the model are,
@@ -51,6 +51,15 @@ type Permuted struct {
 // model's own graph. With no evidence (all weights different in shape) a model stays as it is.
 // The error wraps what reading a tensor, an edit, or Similarity returned.
 func Permute(a *Alignment, o PermuteOptions) (*Permuted, error) {
+	if o.Searches < 0 || o.Rounds < 0 {
+		return nil, fmt.Errorf("%d searches of %d rounds: want at least 1, or 0 for the default", o.Searches, o.Rounds)
+	}
+	if o.Searches == 0 {
+		o.Searches = 3
+	}
+	if o.Rounds == 0 {
+		o.Rounds = 50
+	}
 	n := len(a.Models)
 	p := &Permuted{Units: make([][]HiddenUnits, n), Before: make([]float64, n), After: make([]float64, n)}
 	models := slices.Clone(a.Models)
@@ -183,14 +192,7 @@ func (a *Alignment) order(j int, m *rebasin.Matcher, units []HiddenUnits, o Perm
 			return nil
 		}
 	}
-	restarts, rounds := o.Restarts, o.Rounds
-	if restarts == 0 {
-		restarts = 2
-	}
-	if rounds == 0 {
-		rounds = 50
-	}
-	m.Search(o.Seed, max(restarts, 0), rounds)
+	m.Search(o.Seed, o.Searches-1, o.Rounds)
 	return nil
 }
 
