@@ -16,7 +16,7 @@ func (f *forward) rebatch(n int) {
 	}
 	f.fixed = true
 	if times := wide / n; times > 1 && len(f.parts) == 1 && f.rebatches(n, n*times, times) {
-		f.batch, f.config.Stretch = n*times, times
+		f.batch, f.config.Rebatch = n*times, times
 		return
 	}
 	f.batch = n
@@ -31,7 +31,7 @@ func (f *forward) rebatches(n, batch, stretch int) bool {
 	narrow := e.bareForward(f.model, n)
 	narrow.fixed, narrow.sizes = true, []int{n}
 	wide := e.bareForward(f.model, batch)
-	wide.sizes, wide.config.Stretch = []int{batch}, stretch
+	wide.sizes, wide.config.Rebatch = []int{batch}, stretch
 	return sameRows(narrow, wide)
 }
 

@@ -12,18 +12,11 @@ import (
 // function returns the model-local function that a node calls, or nil.
 func (l *lowerer) function(n *onnxpb.NodeProto) *onnxpb.FunctionProto {
 	for _, f := range l.model.Proto().GetFunctions() {
-		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && functionDomain(f) == op.DomainOf(n) {
+		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && onnx.Domain(f.GetDomain()) == onnx.Domain(n.GetDomain()) {
 			return f
 		}
 	}
 	return nil
-}
-
-func functionDomain(f *onnxpb.FunctionProto) string {
-	if d := f.GetDomain(); d != "ai.onnx" {
-		return d
-	}
-	return ""
 }
 
 // inlineFunction lowers a function's body in place of the call.

@@ -23,7 +23,7 @@ func Inventory(m *onnx.Model) []Use {
 	l := &lowerer{model: m}
 	uses := map[string]*Use{}
 	m.Walk(func(p onnx.Place, n *onnxpb.NodeProto) error {
-		op := op.NameOf(n)
+		op := onnx.OpLabel(n)
 		if uses[op] == nil {
 			uses[op] = l.use(n, m.Opset(n.GetDomain()))
 		}
@@ -40,7 +40,7 @@ func Inventory(m *onnx.Model) []Use {
 
 // use says what can be done with a node's operator.
 func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
-	u := &Use{Op: op.NameOf(n), Support: "missing", Gradient: op.None.String()}
+	u := &Use{Op: onnx.OpLabel(n), Support: "missing", Gradient: op.None.String()}
 	switch e := table.FindOrOldest(n, opset); {
 	case e != nil && e.Grad == op.None:
 		u.Support = "forward only"
@@ -48,7 +48,7 @@ func (l *lowerer) use(n *onnxpb.NodeProto, opset int64) *Use {
 		u.Support, u.Gradient = "supported", e.Grad.String()
 	case l.function(n) != nil:
 		u.Support, u.Gradient = "function", "of its nodes"
-	case expand.Operators[op.NameOf(n)] != nil:
+	case expand.Operators[onnx.OpLabel(n)] != nil:
 		u.Support, u.Gradient = "supported", "of its nodes"
 	}
 	return u

@@ -31,10 +31,10 @@ type Config struct {
 	// Statistics names BatchNormalization nodes that are to normalise by each
 	// batch's own statistics and collect them.
 	Statistics map[*onnxpb.NodeProto]*reduction.Statistics
-	// Stretch says how many times more samples the graph is given than it was exported for, where it was for a fixed
+	// Rebatch says how many times more samples the graph is given than it was exported for, where it was for a fixed
 	// number: the first dimension of shapes that Reshape nodes carry grows with them, and so do constants that Concat
 	// joins with the data. 0 and 1 leave all as it is.
-	Stretch int
+	Rebatch int
 	Workers *kernel.Workers // for folding
 	// bound on the memory of one tensor, and of all that are computed while lowering; 0 for 8 GiB
 	MaxBytes int64
@@ -224,8 +224,8 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 	}
 	n = s.resolve(n)
 	c := &op.Call{
-		Node: n, Name: op.Title(n), Opset: p.ops[op.DomainOf(n)], In: inputsOf(in), Outs: len(n.GetOutput()),
-		Env: l, Rebatch: l.Stretch,
+		Node: n, Name: op.Title(n), Opset: p.ops[onnx.Domain(n.GetDomain())], In: inputsOf(in), Outs: len(n.GetOutput()),
+		Env: l, Rebatch: l.Rebatch,
 	}
 	if f := l.function(n); f != nil && table.Find(n, c.Opset) == nil {
 		return l.inlineFunction(f, c, in, p)
@@ -267,7 +267,7 @@ func (l *lowerer) inputs(n *onnxpb.NodeProto, s *scope) ([]*ir.Value, error) {
 			}
 			if v == nil {
 				return nil, fmt.Errorf("node %q (%s): input %d is %q, which nothing computes: %w",
-					op.Title(n), op.NameOf(n), i, name, onnx.ErrInvalid)
+					op.Title(n), onnx.OpLabel(n), i, name, onnx.ErrInvalid)
 			}
 		}
 		if v != ir.Absent {

@@ -31,7 +31,7 @@ func TestStretchedShapes(t *testing.T) {
 		m := modelOf(t, g, nil, "y")
 		w := ir.Param{Sites: []onnx.Site{{Node: g.GetNode()[0]}}, Shape: []int{6, 1},
 			Values: [][]float32{{1, 2, 3, 4, 5, 6}}, Axis: -1}
-		config := Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}
+		config := Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Rebatch: 3}
 		if c.from == "w" {
 			config.Params = []ir.Param{w}
 		}
@@ -45,7 +45,7 @@ func TestStretchedShapes(t *testing.T) {
 	g := graphOf("x")
 	addNode(g, "Reshape", "x", "y", intsAttr("shape", 5, 7))
 	if _, err := Lower(modelOf(t, g, nil, "y"),
-		Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Stretch: 3}); !isKind(err, op.ErrShape) {
+		Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Rebatch: 3}); !isKind(err, op.ErrShape) {
 		t.Errorf("a shape that fits no number of samples: %v", err)
 	}
 }
@@ -60,23 +60,23 @@ func TestStretchedTokens(t *testing.T) {
 	token := ir.Param{Sites: []onnx.Site{{Node: n}}, Shape: []int{2, 1, 2},
 		Values: [][]float32{{1, 2, 3, 4}, {5, 6, 7, 8}}, Axis: -1}
 	x := counting(6, 3, 2)
-	got := ranStretched(t, m, token, x, 3)
+	got := ranRebatched(t, m, token, x, 3)
 	for pair := range 3 {
 		part := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 3, 2}, F: x.F[12*pair : 12*pair+12]}
-		want := ranStretched(t, m, token, part, 1)
+		want := ranRebatched(t, m, token, part, 1)
 		if !slices.Equal(got.F[16*pair:16*pair+16], want.F) {
 			t.Errorf("pair %d: %v, alone it gives %v", pair, got.F[16*pair:16*pair+16], want.F)
 		}
 	}
-	if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {6, 3, 2}}, Stretch: 2}); !isKind(err, op.ErrShape) {
+	if _, err := Lower(m, Config{Shapes: map[string][]int{"x": {6, 3, 2}}, Rebatch: 2}); !isKind(err, op.ErrShape) {
 		t.Errorf("a token for two samples and six of them, stretched to four: %v", err)
 	}
 }
 
-// ranStretched is the output for x with halves of both values of a mixture.
-func ranStretched(t *testing.T, m *onnx.Model, p ir.Param, x *op.Tensor, stretch int) *op.Tensor {
+// ranRebatched is the output for x with halves of both values of a mixture.
+func ranRebatched(t *testing.T, m *onnx.Model, p ir.Param, x *op.Tensor, stretch int) *op.Tensor {
 	t.Helper()
-	lowered, err := Lower(m, Config{Shapes: map[string][]int{"x": x.Shape}, Params: []ir.Param{p}, Stretch: stretch})
+	lowered, err := Lower(m, Config{Shapes: map[string][]int{"x": x.Shape}, Params: []ir.Param{p}, Rebatch: stretch})
 	if err != nil {
 		t.Fatal(err)
 	}

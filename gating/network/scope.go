@@ -149,11 +149,7 @@ func (l *lowerer) modelOpsets() opsets { return opsetsOf(l.model.Proto().GetOpse
 func opsetsOf(list []*onnxpb.OperatorSetIdProto) opsets {
 	o := opsets{}
 	for _, id := range list {
-		d := id.GetDomain()
-		if d == "ai.onnx" {
-			d = ""
-		}
-		o[d] = id.GetVersion()
+		o[onnx.Domain(id.GetDomain())] = id.GetVersion()
 	}
 	return o
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// A graph exported for a fixed number of samples has that number written into it. Config.Stretch runs it on a multiple:
+// A graph exported for a fixed number of samples has that number written into it. Config.Rebatch runs it on a multiple:
 // what is written grows where the data's elements need it. These are guesses at what the exporter meant; whoever sets
-// Stretch has to compare what the graph computes with what it computes unstretched.
+// Rebatch has to compare what the graph computes with what it computes without it.
 
 // lacksSamples says whether a Concat joins the data with something that was written for fewer samples, such as a class
 // token that was expanded to their number when the graph was exported.

@@ -106,34 +106,34 @@ func (b *Block) Run(w *kernel.Workers, in []*op.Tensor) error {
 // reaches. It follows a run on the same inputs.
 func (b *Block) Backward(dy []*op.Tensor) ([]*op.Tensor, error) {
 	b.ctx.Step++ // operators that compute several gradients together must see that dy is another
-	slopes := map[*Value]*op.Tensor{}
+	grads := map[*Value]*op.Tensor{}
 	for k, v := range b.Outputs {
 		if dy[k] != nil && v.Known == nil && v.Spec.IsFloat() {
-			addGradient(slopes, v.Root(), slices.Clone(dy[k].F))
+			addGradient(grads, v.Root(), slices.Clone(dy[k].F))
 		}
 	}
 	for i := len(b.calls) - 1; i >= 0; i-- {
-		if err := b.backwardNode(&b.calls[i], slopes); err != nil {
+		if err := b.backwardNode(&b.calls[i], grads); err != nil {
 			return nil, err
 		}
 	}
 	list := make([]*op.Tensor, len(b.inputs))
 	for i, v := range b.inputs {
 		if v != nil {
-			list[i] = slopes[v]
+			list[i] = grads[v]
 		}
 	}
 	return list, nil
 }
 
 // backwardNode adds one node's gradients to those of its inputs.
-func (b *Block) backwardNode(c *Step, slopes map[*Value]*op.Tensor) error {
+func (b *Block) backwardNode(c *Step, grads map[*Value]*op.Tensor) error {
 	d, ok := c.Node.Run.(op.Differentiable)
 	if c.Node.Zero || !ok {
 		return nil
 	}
 	for k, out := range c.Node.Out {
-		dy := slopes[out]
+		dy := grads[out]
 		if out == nil || dy == nil || !out.Grad {
 			continue
 		}
@@ -145,17 +145,17 @@ func (b *Block) backwardNode(c *Step, slopes map[*Value]*op.Tensor) error {
 			if err := d.Backward(&b.ctx, i, k, c.In, c.Out, dy.Reshaped(out.Spec), dx); err != nil {
 				return &op.NodeError{Node: c.Node.Name, Op: c.Node.Op, Kind: op.ErrShape, Msg: err.Error()}
 			}
-			addGradient(slopes, v.Root(), dx.F)
+			addGradient(grads, v.Root(), dx.F)
 		}
 	}
 	return nil
 }
 
 // addGradient adds f to what flows to a value. It keeps f where it is the first.
-func addGradient(slopes map[*Value]*op.Tensor, v *Value, f []float32) {
-	t := slopes[v]
+func addGradient(grads map[*Value]*op.Tensor, v *Value, f []float32) {
+	t := grads[v]
 	if t == nil {
-		slopes[v] = &op.Tensor{Type: v.Spec.Type, Shape: v.Spec.Shape, F: f}
+		grads[v] = &op.Tensor{Type: v.Spec.Type, Shape: v.Spec.Shape, F: f}
 		return
 	}
 	for i, d := range f {

@@ -1,15 +1,13 @@
 package op
 
-import "github.com/softmerge/softmerge/onnx/onnxpb"
+import (
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
 
 // Attr returns the named attribute, nil where the node has none of that name.
 func (c *Call) Attr(name string) *onnxpb.AttributeProto {
-	for _, a := range c.Node.GetAttribute() {
-		if a.GetName() == name {
-			return a
-		}
-	}
-	return nil
+	return onnx.NodeAttributes(c.Node).Proto(name)
 }
 
 // Int returns an integer attribute, or def.

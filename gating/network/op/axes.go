@@ -49,6 +49,7 @@ func Advance(place, shape []int) {
 // Lanes is a tensor seen along one axis: outer times inner lanes of n elements, inner elements apart.
 type Lanes struct{ Outer, N, Inner int }
 
+// LanesOf returns the lanes of a shape along an axis.
 func LanesOf(shape []int, axis int) Lanes {
 	return Lanes{SizeOf(shape[:axis]), shape[axis], SizeOf(shape[axis+1:])}
 }

@@ -96,7 +96,7 @@ func (c *Call) Invalid(format string, args ...any) error {
 }
 
 // Op returns the operator type, with its domain where it is not ONNX's own.
-func (c *Call) Op() string { return NameOf(c.Node) }
+func (c *Call) Op() string { return onnx.OpLabel(c.Node) }
 
 // AsView makes the node's only output the elements of input i under another spec: nothing is computed.
 func (c *Call) AsView(i int, s Spec) (Operator, []Spec, error) {
@@ -110,20 +110,6 @@ func (c *Call) AsConstant(outs ...*Tensor) (Operator, []Spec, error) {
 		specs[i] = t.Spec()
 	}
 	return Constant{outs}, specs, nil
-}
-
-func NameOf(n *onnxpb.NodeProto) string {
-	if d := n.GetDomain(); d != "" && d != "ai.onnx" {
-		return d + "." + n.GetOpType()
-	}
-	return n.GetOpType()
-}
-
-func DomainOf(n *onnxpb.NodeProto) string {
-	if d := n.GetDomain(); d != "ai.onnx" {
-		return d
-	}
-	return ""
 }
 
 // Title returns the node's name, or its first output's where it has none.

@@ -21,6 +21,7 @@ type NodeError struct {
 	Help string // what the user can do; may be empty
 }
 
+// Error names the node and says what is wrong.
 func (e *NodeError) Error() string { return fmt.Sprintf("node %q (%s): %s", e.Node, e.Op, e.Msg) }
 
 // Unwrap returns the kind of the error, for errors.Is.

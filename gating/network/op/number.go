@@ -35,6 +35,7 @@ func When(b bool) float32 {
 	return 0
 }
 
+// Abs32 is |x|.
 func Abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
 
 // Narrow rounds from into to.
@@ -44,6 +45,7 @@ func Narrow(to []float32, from []float64) {
 	}
 }
 
+// Flipped is v with by added to every element: the lowest number of a type turns unsigned order into signed.
 func Flipped(v []int64, by int64) []int64 {
 	f := make([]int64, len(v))
 	for i := range f {

@@ -1,6 +1,10 @@
 package op
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // Refusal says why an operator is not supported and what the user can do.
 type Refusal struct{ Reason, Help string }
@@ -51,9 +55,9 @@ var refusedDomains = []struct {
 // Unknown is the error for a node that is not in the table.
 func Unknown(c *Call) error {
 	e := c.Unsupported("there is no such operator here for opset %d", c.Opset).(*NodeError)
-	if r, ok := refused(c.Op(), DomainOf(c.Node)); ok {
+	if r, ok := refused(c.Op(), onnx.Domain(c.Node.GetDomain())); ok {
 		e.Msg, e.Help = r.Reason, r.Help
-	} else if DomainOf(c.Node) != "" {
+	} else if onnx.Domain(c.Node.GetDomain()) != "" {
 		e.Msg = "operators of this domain are not known here"
 		e.Help = "export the model with ONNX's own operators, or with functions that define these"
 	}

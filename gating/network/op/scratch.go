@@ -13,6 +13,7 @@ func FloatScratch(scratch *[]float32, n int) []float32 {
 	return (*scratch)[:n]
 }
 
+// FillAll sets every element.
 func FillAll(s []float32, v float32) {
 	for i := range s {
 		s[i] = v

@@ -112,6 +112,7 @@ func (o *operation) Hashcode() uint32 {
 	return h.Sum32()
 }
 
+// String returns the name.
 func (o *operation) String() string { return o.Name }
 
 // newVector returns a vector value over the slice.

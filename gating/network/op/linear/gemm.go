@@ -20,6 +20,7 @@ type gemm struct {
 	sum            *kernel.Reduction
 }
 
+// BuildGemm follows Gemm of opsets 1 to 13: alpha op(A) op(B) + beta C.
 func BuildGemm(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.NeedFloats(2); err != nil {
 		return nil, nil, err

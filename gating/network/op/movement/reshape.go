@@ -43,7 +43,7 @@ func buildReshape(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if stretches(c, shape, infer, known) {
+	if rebatches(c, shape, infer, known) {
 		shape[0] *= c.Rebatch
 		known *= c.Rebatch
 	}
@@ -149,10 +149,10 @@ func buildUnsqueeze(c *op.Call) (op.Operator, []op.Spec, error) {
 	return c.AsView(0, op.Spec{Type: c.In[0].Type, Shape: shape})
 }
 
-// stretches says whether a Reshape's shape was written for fewer samples than there are (Config.Stretch), and grows
+// rebatches says whether a Reshape's shape was written for fewer samples than there are (Config.Rebatch), and grows
 // with them in its first dimension: known elements beside the dimension infer do not hold the data, or the input's
-// first dimension, which counts samples, would change. Whoever sets Stretch has to compare what the graph computes.
-func stretches(c *op.Call, shape []int, infer, known int) bool {
+// first dimension, which counts samples, would change. whoever sets Rebatch has to compare what the graph computes.
+func rebatches(c *op.Call, shape []int, infer, known int) bool {
 	from := c.In[0]
 	switch {
 	case c.Rebatch < 2 || !from.Fed || len(shape) == 0 || len(from.Shape) == 0 || infer == 0:

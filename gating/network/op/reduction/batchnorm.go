@@ -17,6 +17,7 @@ var batchNormOps = op.Family{
 // inference whose statistics are already folded into inputs 1 and 2.
 type scaleShift struct{ op.Channels }
 
+// BuildScaleShift builds a BatchNormalization whose scale and bias hold the whole affine map: y = s x + t.
 func BuildScaleShift(c *op.Call) (op.Operator, []op.Spec, error) {
 	if err := c.NeedFloats(3); err != nil {
 		return nil, nil, err

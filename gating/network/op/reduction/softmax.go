@@ -19,7 +19,7 @@ type lines struct {
 	axis            int // the axis of the tensor, -1 where it is several
 }
 
-// normAxis returns the axis that the operator normalises along, for [Graph.Producer].
+// NormAxis returns the axis that the operator normalises along, for [Graph.Producer].
 func (l lines) NormAxis() int { return l.axis }
 
 // softmaxLines reads the axis of Softmax, LogSoftmax or Hardmax.

@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/gating/network/op/recurrent"
 	"github.com/softmerge/softmerge/gating/network/op/reduction"
 	"github.com/softmerge/softmerge/gating/network/op/spatial"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -38,7 +39,7 @@ func buildTable() map[string][]op.Entry {
 
 // Find returns the entry for a node under an opset: the newest that is not newer.
 func Find(n *onnxpb.NodeProto, opset int64) *op.Entry {
-	list := Forms[op.NameOf(n)]
+	list := Forms[onnx.OpLabel(n)]
 	for i := range list {
 		if opset >= list[i].Since {
 			return &list[i]
@@ -53,7 +54,7 @@ func FindOrOldest(n *onnxpb.NodeProto, opset int64) *op.Entry {
 	if e := Find(n, opset); e != nil {
 		return e
 	}
-	if list := Forms[op.NameOf(n)]; len(list) > 0 {
+	if list := Forms[onnx.OpLabel(n)]; len(list) > 0 {
 		return &list[len(list)-1]
 	}
 	return nil
