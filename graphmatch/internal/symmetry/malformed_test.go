@@ -35,15 +35,18 @@ func TestMalformedNodes(t *testing.T) {
 			y := d.Node("cat", "Concat", []string{d.Shaped("z", 2, 6), hidden(d, "a", 2, 6)}, "axis", 1)
 			return d.Node("y", "Reshape", []string{y, d.Ints("four", 2, 2, 2, 3)})
 		},
-		"Flatten of nothing":     func(d *graphtest.Builder) string { return d.Node("y", "Flatten", nil) },
-		"Reduce of nothing":      func(d *graphtest.Builder) string { return d.Node("y", "ReduceSum", nil) },
-		"Slice of nothing":       func(d *graphtest.Builder) string { return d.Node("y", "Slice", nil) },
-		"Split of nothing":       func(d *graphtest.Builder) string { return d.Node("y", "Split", nil) },
-		"Transpose of nothing":   func(d *graphtest.Builder) string { return d.Node("y", "Transpose", nil) },
-		"Expand of nothing":      func(d *graphtest.Builder) string { return d.Node("y", "Expand", nil) },
-		"LSTM of nothing":        func(d *graphtest.Builder) string { return d.Node("y", "LSTM", nil) },
-		"MatMul of nothing":      func(d *graphtest.Builder) string { return d.Node("y", "MatMul", nil) },
-		"Conv without a weight":  func(d *graphtest.Builder) string { return d.Node("y", "Conv", []string{hidden(d, "a", 2, 6)}) },
+		"Flatten of nothing":   func(d *graphtest.Builder) string { return d.Node("y", "Flatten", nil) },
+		"Reduce of nothing":    func(d *graphtest.Builder) string { return d.Node("y", "ReduceSum", nil) },
+		"Slice of nothing":     func(d *graphtest.Builder) string { return d.Node("y", "Slice", nil) },
+		"Split of nothing":     func(d *graphtest.Builder) string { return d.Node("y", "Split", nil) },
+		"Transpose of nothing": func(d *graphtest.Builder) string { return d.Node("y", "Transpose", nil) },
+		"Expand of nothing":    func(d *graphtest.Builder) string { return d.Node("y", "Expand", nil) },
+		"LSTM of nothing":      func(d *graphtest.Builder) string { return d.Node("y", "LSTM", nil) },
+		"MatMul of nothing":    func(d *graphtest.Builder) string { return d.Node("y", "MatMul", nil) },
+		"Conv without a weight": func(d *graphtest.Builder) string {
+			return d.Node("y", "Conv",
+				[]string{hidden(d, "a", 2, 6)})
+		},
 		"GroupNorm without data": func(d *graphtest.Builder) string { return d.Node("y", "GroupNormalization", nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +76,8 @@ func TestMalformedNormalisation(t *testing.T) {
 	x := hidden(d, "a", 2, 6)
 	mean := d.Node("mean", "ReduceMean", []string{x}, "axes", []int64{-1})
 	square := d.Node("square", "Mul", []string{x, x})
-	variance := d.Node("var", "Add", []string{d.Node("m", "ReduceMean", []string{square}), d.Tensor("e::", nil, []float32{1})})
+	variance := d.Node("var", "Add", []string{d.Node("m", "ReduceMean", []string{square}),
+		d.Tensor("e::", nil, []float32{1})})
 	inverse := d.Node("inverse", "Reciprocal", []string{d.Node("root", "Sqrt", []string{variance})})
 	w := d.Node("w", "Mul", []string{inverse, d.Weight("scale", 6)})
 	shift := d.Node("shift", "Sub", []string{"", d.Node("means", "Mul", []string{mean, w})})
