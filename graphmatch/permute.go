@@ -12,7 +12,7 @@ import (
 
 // PermuteOptions say how [Permute] looks for an order. The zero value is ready for use.
 type PermuteOptions struct {
-	Seed     uint64 // of the random order in which sets are improved
+	Seed     uint64 // of the random order in which sets are improved; package random draws it
 	Searches int    // from several starts, of which the best is kept; 0 means 3
 	Rounds   int    // most sweeps over all sets in one search; 0 means 50
 	// Similarity, if not nil, replaces the weights as evidence: for model j and a set of n hidden units

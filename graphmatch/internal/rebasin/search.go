@@ -2,10 +2,10 @@ package rebasin
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/softmerge/softmerge/graphmatch/internal/symmetry"
+	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
 // Search improves the order from several starts and keeps the best: one more than restarts says, each of at most
@@ -20,7 +20,7 @@ func (m *Matcher) Search(seed uint64, restarts, rounds int) {
 		if start != 1 { // the second search starts from the order as it is
 			m.solveInOrder()
 		}
-		m.sweep(rounds, rand.New(rand.NewPCG(seed, uint64(start))))
+		m.sweep(rounds, random.New(seed, uint64(start)))
 		if score := m.objective(m.blocks); score > top+tiny*math.Abs(top) || best == nil {
 			top, best = score, nil
 			for _, order := range m.Order {
@@ -160,7 +160,7 @@ func (m *Matcher) solveInOrder() {
 }
 
 // sweep improves one group after another in random order until none changes, at most rounds times.
-func (m *Matcher) sweep(rounds int, rng *rand.Rand) {
+func (m *Matcher) sweep(rounds int, rng *random.Generator) {
 	for set := range m.stale {
 		m.stale[set] = true
 	}
