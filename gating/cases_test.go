@@ -136,7 +136,7 @@ func wantClose(t testing.TB, got, want []float32, tol float64) {
 
 func wantFinite(t testing.TB, v []float32) {
 	t.Helper()
-	if !allFinite(v) {
+	if !onnx.AllFinite(v) {
 		t.Errorf("not all of %v are finite", v)
 	}
 }

@@ -2,7 +2,6 @@ package gating
 
 import (
 	"context"
-	"math"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
@@ -17,7 +16,7 @@ type Score struct {
 }
 
 // Finite says whether the loss is a finite number.
-func (s Score) Finite() bool { return !math.IsNaN(s.Loss) && !math.IsInf(s.Loss, 0) }
+func (s Score) Finite() bool { return onnx.Finite(s.Loss) }
 
 // Evaluator runs models over one data set and scores them by one objective, some
 // samples at a time, on some threads. Every step of a merge that looks at data takes one.

@@ -1,8 +1,6 @@
 package gating
 
 import (
-	"math"
-
 	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/graphmatch/random"
 )
@@ -149,14 +147,4 @@ func (l penalty) Backward(_ uint64, i, _ int, in, _ []tape.Data, dy, dx []float3
 		}
 	}
 	return nil
-}
-
-// finite says whether every number is finite.
-func finite(list []float64) bool {
-	for _, v := range list {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return false
-		}
-	}
-	return true
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/onnx"
 	"gonum.org/v1/gonum/diff/fd"
 )
 
@@ -158,7 +159,7 @@ func TestCombineNeverDividesByNearlyNothing(t *testing.T) {
 		da := make([]float64, 3)
 		Convex.backward(z, dz, c, []float64{1, -1, 2}, excluded, fell, da)
 		for j := range c {
-			if !(c[j] >= 0 && c[j] <= 1) || !finite(da) || math.Abs(da[j]) > 10/minSum {
+			if !(c[j] >= 0 && c[j] <= 1) || !onnx.AllFinite(da) || math.Abs(da[j]) > 10/minSum {
 				t.Fatalf("at %v: coefficients %v, gradient %v", a, c, da)
 			}
 		}

@@ -52,7 +52,7 @@ func TestStepsWithoutFiniteLoss(t *testing.T) {
 		t.Errorf("%d of %d steps skipped, want some", some.Skipped, some.Steps)
 	}
 	for _, a := range some.LogAlpha.groups {
-		if !finite(a) {
+		if !onnx.AllFinite(a) {
 			t.Errorf("log a %v", a)
 		}
 	}

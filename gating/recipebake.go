@@ -150,7 +150,7 @@ func (rl *RecipeLayer) flat(parents int) (flat []float64, err error) {
 	}
 	units := len(rl.Coefficients[0])
 	for _, c := range rl.Coefficients {
-		if len(c) != units || units == 0 || !finite(c) {
+		if len(c) != units || units == 0 || !onnx.AllFinite(c) {
 			return nil, recipeErr("layer %q: coefficients want the same number of finite values for every parent",
 				rl.Layer)
 		}

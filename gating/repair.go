@@ -126,7 +126,7 @@ func repairTo(layer string, got, want moments) Repair {
 			continue
 		}
 		scale := want.deviation[i] / got.deviation[i]
-		if shift := want.mean[i] - scale*got.mean[i]; finite([]float64{scale, shift}) {
+		if shift := want.mean[i] - scale*got.mean[i]; onnx.AllFinite([]float64{scale, shift}) {
 			r.Scale[i], r.Shift[i] = scale, shift
 		}
 	}
@@ -183,7 +183,7 @@ func (r *Repair) rescaled(p *graphmatch.Param, values []float32) []float32 {
 
 // fits says whether a repair belongs to a layer.
 func (r *Repair) fits(l *graphmatch.Layer) bool {
-	if len(r.Shift) != len(r.Scale) || !finite(r.Scale) || !finite(r.Shift) || biasOf(l) < 0 {
+	if len(r.Shift) != len(r.Scale) || !onnx.AllFinite(r.Scale) || !onnx.AllFinite(r.Shift) || biasOf(l) < 0 {
 		return false
 	}
 	for _, p := range l.Params {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // TestStartFollowsLosses opens the best parent and closes hopeless ones.
@@ -95,7 +96,7 @@ func TestScreenExcludesWhatRuins(t *testing.T) {
 			if start.Plan.Excluded(g, 1) {
 				excluded++
 			}
-			if !finite(start.LogAlpha.groups[g]) {
+			if !onnx.AllFinite(start.LogAlpha.groups[g]) {
 				t.Errorf("%s: starts at %v", broken, start.LogAlpha.groups[g])
 			}
 		}

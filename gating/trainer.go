@@ -5,6 +5,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/network/tape"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // trainer is the gates with their optimiser, and a compiled program for each
@@ -72,7 +73,7 @@ func (t *trainer) step(batches [][]int) (cost float64, moved bool, err error) {
 		cost += c * share
 	}
 	norm := t.norm()
-	if !finite([]float64{cost, norm}) {
+	if !onnx.AllFinite([]float64{cost, norm}) {
 		return cost, false, nil
 	}
 	return cost, true, t.update(norm)

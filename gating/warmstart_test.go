@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // TestGatesStartWhereWanted: without noise the gates of a start give the coefficients of the place.
@@ -34,7 +35,7 @@ func TestStartWithAllExcluded(t *testing.T) {
 	for _, combine := range []Combine{Convex, Sum} {
 		start := p.startAt(0, 0.5, []bool{true, true, false}, combine)
 		c := p.Coefficients(start, combine).groups[0]
-		if !finite(start.groups[0]) || c[0] != 0 || c[1] != 0 || !finite(c) {
+		if !onnx.AllFinite(start.groups[0]) || c[0] != 0 || c[1] != 0 || !onnx.AllFinite(c) {
 			t.Errorf("%s: start %v, coefficients %v", combine, start.groups[0], c)
 		}
 	}

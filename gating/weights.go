@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -95,7 +96,7 @@ func loadLayer(a *graphmatch.Alignment, layer *graphmatch.Layer) (*layerWeights,
 				return nil, err
 			}
 			values[k] = v
-			l.nonfinite[j] = l.nonfinite[j] || !allFinite(v)
+			l.nonfinite[j] = l.nonfinite[j] || !onnx.AllFinite(v)
 		}
 		for k, v := range values {
 			l.mixed[k].values[j] = v
@@ -121,7 +122,7 @@ func (l *layerWeights) foldStatistics(a *graphmatch.Alignment) {
 			s[i], t[i] = float32(si), float32(float64(b[i])-float64(m[i])*si)
 		}
 		l.mixed[n.scale].values[j], l.mixed[n.bias].values[j] = s, t
-		l.nonfinite[j] = l.nonfinite[j] || !allFinite(s) || !allFinite(t)
+		l.nonfinite[j] = l.nonfinite[j] || !onnx.AllFinite(s) || !onnx.AllFinite(t)
 	}
 	l.mixed = []mixedParam{l.mixed[n.scale], l.mixed[n.bias]}
 }
@@ -148,12 +149,11 @@ func newNormRoles(layer *graphmatch.Layer) normRoles {
 
 // epsilon returns a BatchNormalization node's epsilon (ONNX's default 1e-5).
 func epsilon(n *onnxpb.NodeProto) float64 {
-	for _, a := range n.GetAttribute() {
-		if a.GetName() == "epsilon" {
-			return float64(a.GetF())
-		}
+	a := onnx.NodeAttributes(n)
+	if !a.Has("epsilon") {
+		return 1e-5
 	}
-	return 1e-5
+	return float64(a.Float("epsilon", 0))
 }
 
 // channels returns how many output channels can have gates of their own: 1 where
@@ -176,16 +176,6 @@ func (l *layerWeights) channels() int {
 func all(list []bool) bool {
 	for _, b := range list {
 		if !b {
-			return false
-		}
-	}
-	return true
-}
-
-// allFinite says whether no element is NaN or infinite.
-func allFinite(f []float32) bool {
-	for _, v := range f {
-		if v-v != 0 {
 			return false
 		}
 	}

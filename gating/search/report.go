@@ -1,13 +1,13 @@
 package search
 
 import (
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // Report is a merge as scripts read it: the JSON that "softmerge merge --json"
@@ -156,7 +156,7 @@ func reordered(u *gating.UnitAlignment) *ReportReordered {
 
 // Number returns v for JSON: nil is for what JSON has no number for.
 func Number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if !onnx.Finite(v) {
 		return nil
 	}
 	return &v

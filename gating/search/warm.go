@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // warmStarts are the places of one granularity that were looked at.
@@ -51,7 +52,7 @@ func (m *search) newWarmStart(ctx context.Context, p *gating.Plan, from int, way
 func ascending(list []float64) []int {
 	var order []int
 	for i, v := range list {
-		if v-v == 0 {
+		if onnx.Finite(v) {
 			order = append(order, i)
 		}
 	}
