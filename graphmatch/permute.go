@@ -18,7 +18,7 @@ type PermuteOptions struct {
 	// Similarity, if not nil, replaces the weights as evidence: for model j and a set of n hidden units
 	// it returns an n x n matrix (row-major) of how alike unit r of the base and unit c of the model are,
 	// such as the correlation of their activations on data (arXiv 2209.04836, section 3.1). A nil
-	// matrix leaves the set to its weights.
+	// matrix for any set leaves all sets of the model to their weights.
 	Similarity func(j int, s *HiddenUnits) ([]float64, error)
 }
 
