@@ -2,8 +2,8 @@ package dataset
 
 import (
 	"iter"
-	"math/bits"
-	"math/rand/v2"
+
+	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
 // Batches yields batches of row numbers without end, for learning: pass after pass over the samples, each in an
@@ -16,7 +16,7 @@ func (d *Data) Batches(seed uint64, sizes ...int) iter.Seq[[]int] {
 		left := make([][]int, len(d.others)+1)
 		for pass := uint64(0); d.Len() > 0; pass++ {
 			// Stream 0 of a seed belongs to Split: a pass must not repeat its draws.
-			for _, rows := range d.pass(rand.NewPCG(seed, pass+1), left, sizes) {
+			for _, rows := range d.pass(random.New(seed, pass+1), left, sizes) {
 				if !yield(rows) {
 					return
 				}
@@ -27,14 +27,14 @@ func (d *Data) Batches(seed uint64, sizes ...int) iter.Seq[[]int] {
 
 // pass returns the batches of one pass, and leaves the rows that fill none in left, part by part. Where there
 // are several parts, whose turn it is is drawn; the batches of each stay in their order.
-func (d *Data) pass(random *rand.PCG, left [][]int, sizes []int) [][]int {
+func (d *Data) pass(order *random.Generator, left [][]int, sizes []int) [][]int {
 	batches := make([][][]int, len(left))
 	var turns []int
 	before := 0
 	for i, p := range d.Parts() {
 		rows := p.rows(before)
 		before += len(rows)
-		shuffle(rows, random)
+		shuffle(rows, order)
 		rows, left[i] = append(left[i], rows...), nil
 		for batch := range windows(rows, sizeOf(sizes, i)) {
 			if len(batch) < sizeOf(sizes, i) {
@@ -46,7 +46,7 @@ func (d *Data) pass(random *rand.PCG, left [][]int, sizes []int) [][]int {
 		}
 	}
 	if len(left) > 1 {
-		shuffle(turns, random)
+		shuffle(turns, order)
 	}
 	list := make([][]int, len(turns))
 	for k, i := range turns {
@@ -101,13 +101,7 @@ func windows(rows []int, size int) iter.Seq[[]int] {
 	}
 }
 
-// shuffle is the Fisher-Yates shuffle. It is written out because only the raw stream of PCG, not the methods of
-// rand.Rand, is promised to stay the same in later versions of Go, and a merge must be reproducible.
-func shuffle[T any](list []T, random *rand.PCG) {
-	for i := len(list) - 1; i > 0; i-- {
-		// The high word of the product is below i+1; its bias, under 2^-40 for any data that fits in memory, is
-		// harmless.
-		j, _ := bits.Mul64(random.Uint64(), uint64(i)+1)
-		list[i], list[j] = list[j], list[i]
-	}
+// shuffle puts a list into an order that is drawn.
+func shuffle[T any](list []T, order *random.Generator) {
+	order.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }

@@ -3,8 +3,9 @@ package dataset
 import (
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
+
+	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
 // Split divides the samples into a part to learn on and a part to judge on, with about holdout of all samples
@@ -21,9 +22,9 @@ func (d *Data) Split(holdout float64, seed uint64) (train, held *Data, err error
 	}
 	n := d.Len()
 	isHeld := make([]bool, n)
-	random := rand.NewPCG(seed, 0)
+	order := random.New(seed, 0)
 	for _, group := range d.strata() {
-		shuffle(group.rows, random)
+		shuffle(group.rows, order)
 		for _, row := range group.rows[:group.held(holdout)] {
 			isHeld[row] = true
 		}

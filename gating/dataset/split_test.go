@@ -3,10 +3,10 @@ package dataset
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/graphmatch/random"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -29,7 +29,7 @@ func rowsOf(d *Data) []int {
 
 // TestSplitProperties draws labels and shares at random and checks all that Split promises.
 func TestSplitProperties(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
+	random := random.New(1, 2)
 	for range 300 {
 		labels := make([]int64, 2+random.IntN(200))
 		classes := 1 + random.IntN(len(labels))
@@ -133,10 +133,10 @@ func TestSplitRefused(t *testing.T) {
 func TestShuffleIsEven(t *testing.T) {
 	const rounds, n = 20000, 5
 	var counts [n]int
-	random := rand.NewPCG(3, 4)
+	order := random.New(3, 4)
 	for range rounds {
 		rows := []int{0, 1, 2, 3, 4}
-		shuffle(rows, random)
+		shuffle(rows, order)
 		counts[slices.Index(rows, 0)]++
 	}
 	deviation := math.Sqrt(rounds * (1.0 / n) * (1 - 1.0/n))
