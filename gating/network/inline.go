@@ -12,7 +12,8 @@ import (
 // function returns the model-local function that a node calls, or nil.
 func (l *lowerer) function(n *onnxpb.NodeProto) *onnxpb.FunctionProto {
 	for _, f := range l.model.Proto().GetFunctions() {
-		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() && onnx.Domain(f.GetDomain()) == onnx.Domain(n.GetDomain()) {
+		if f.GetName() == n.GetOpType() && f.GetOverload() == n.GetOverload() &&
+			onnx.Domain(f.GetDomain()) == onnx.Domain(n.GetDomain()) {
 			return f
 		}
 	}
