@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/tape"
@@ -56,7 +57,7 @@ func declaredInputs(m *onnx.Model, batch int) map[string]*op.Tensor {
 			s.Shape = append(s.Shape, n)
 		}
 		x := op.NewTensor(s)
-		fill(x.F, uint64(k)+1)
+		optest.Fill(x.F, uint64(k)+1)
 		for i := range x.I {
 			x.I[i] = int64(i+k) % 2
 		}
@@ -94,7 +95,7 @@ func weightParams(t *testing.T, m *onnx.Model) []ir.Param {
 			t.Fatal(err)
 		}
 		other := make([]float32, len(v))
-		fill(other, uint64(len(params)))
+		optest.Fill(other, uint64(len(params)))
 		for i := range other {
 			other[i] = v[i] + 0.1*other[i]
 		}
@@ -121,7 +122,7 @@ func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor,
 	coeffs [][]float64) (float64, [][]float32) {
 	t.Helper()
 	target := op.NewTensor(g.Outputs()[output].Spec)
-	fill(target.F, 99)
+	optest.Fill(target.F, 99)
 	p, err := NewProgram(g, output, MSE{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +149,7 @@ func compiled(t *testing.T, p *Program, coeffs [][]float64) *tape.Machine {
 	var leaves []*tape.Vector
 	for i, c := range coeffs {
 		leaves = append(leaves,
-			on.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) })))
+			on.Parameter(fmt.Sprint("c", i), optest.Each(c, func(v float64) float32 { return float32(v) })))
 	}
 	loss, err := p.Build(on, leaves)
 	if err != nil {
@@ -212,7 +213,7 @@ func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*op.Tensor
 		t.Fatal(err)
 	}
 	target := op.NewTensor(outs[output].Spec())
-	fill(target.F, 99)
+	optest.Fill(target.F, 99)
 	want, err := MSE{}.Value(outs[output], target)
 	if err != nil {
 		t.Fatal(err)

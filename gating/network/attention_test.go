@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -27,7 +28,7 @@ func newAttentionShapes(seed uint64) *attentionShapes {
 
 func (a *attentionShapes) x(shape ...int) *op.Tensor {
 	a.seed++
-	return randomTensor(a.seed, shape...)
+	return optest.RandomTensor(a.seed, shape...)
 }
 
 // bits draws zeros and ones, the first of every row being 1 so that none hides everything.
@@ -61,60 +62,60 @@ func (a *attentionShapes) rows(t onnx.DataType, n int, shape ...int) *op.Tensor 
 }
 
 // onnxAttentions are forms of ONNX's own operators.
-func onnxAttentions(seed uint64) map[string]gradCase {
+func onnxAttentions(seed uint64) map[string]optest.Case {
 	a := newAttentionShapes(seed)
 	x, b, h, s, t, d, v, p := a.x, a.b, a.h, a.s, a.t, a.d, a.v, a.p
 	w := h * d
-	attention := func(outputs int, attrs []*onnxpb.AttributeProto, in ...*op.Tensor) gradCase {
-		return gradCase{op: "Attention", opset: 23, outputs: outputs, attrs: attrs, inputs: in}
+	attention := func(outputs int, attrs []*onnxpb.AttributeProto, in ...*op.Tensor) optest.Case {
+		return optest.Case{Op: "Attention", Opset: 23, Outputs: outputs, Attrs: attrs, Inputs: in}
 	}
-	rotary := func(attrs []*onnxpb.AttributeProto, in ...*op.Tensor) gradCase {
-		return gradCase{op: "RotaryEmbedding", opset: 23, attrs: attrs, inputs: in}
+	rotary := func(attrs []*onnxpb.AttributeProto, in ...*op.Tensor) optest.Case {
+		return optest.Case{Op: "RotaryEmbedding", Opset: 23, Attrs: attrs, Inputs: in}
 	}
 	type list = []*onnxpb.AttributeProto
-	flat := list{intAttr("q_num_heads", int64(2*h)), intAttr("kv_num_heads", int64(h))}
-	n := intAttr("num_heads", int64(h))
-	stage := func(mode int64) gradCase {
-		attrs := list{intAttr("qk_matmul_output_mode", mode), floatAttr("softcap", 0.7)}
+	flat := list{optest.IntAttr("q_num_heads", int64(2*h)), optest.IntAttr("kv_num_heads", int64(h))}
+	n := optest.IntAttr("num_heads", int64(h))
+	stage := func(mode int64) optest.Case {
+		attrs := list{optest.IntAttr("qk_matmul_output_mode", mode), optest.FloatAttr("softcap", 0.7)}
 		return attention(4, attrs, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), x(s, t))
 	}
-	return map[string]gradCase{
+	return map[string]optest.Case{
 		"plain":   attention(1, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
-		"grouped": attention(1, list{floatAttr("scale", 0.3)}, x(b, 2*h, s, d), x(b, h, t, d), x(b, h, t, v)),
+		"grouped": attention(1, list{optest.FloatAttr("scale", 0.3)}, x(b, 2*h, s, d), x(b, h, t, d), x(b, h, t, v)),
 		"flat":    attention(1, flat, x(b, s, 2*w), x(b, t, w), x(b, t, w)),
-		"causal":  attention(1, list{intAttr("is_causal", 1)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
+		"causal":  attention(1, list{optest.IntAttr("is_causal", 1)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
 		"floats":  attention(1, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), x(s, t)),
 		"bools":   attention(1, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), a.bits(onnx.Bool, b, 1, s, t)),
-		"softcap": attention(1, list{floatAttr("softcap", 0.5)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
-		"capped": attention(1, list{floatAttr("softcap", 0.5)}, x(b, h, s, d),
+		"softcap": attention(1, list{optest.FloatAttr("softcap", 0.5)}, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v)),
+		"capped": attention(1, list{optest.FloatAttr("softcap", 0.5)}, x(b, h, s, d),
 			x(b, h, t, d), x(b, h, t, v), x(b, h, s, t)),
 		"past": attention(3, nil, x(b, h, s, d), x(b, h, t, d), x(b, h, t, v), nil, x(b, h, p, d), x(b, h, p, v)),
-		"later": attention(3, list{intAttr("is_causal", 1)},
+		"later": attention(3, list{optest.IntAttr("is_causal", 1)},
 			x(b, h, s, d), x(b, h, s, d), x(b, h, s, v), nil, x(b, h, p, d), x(b, h, p, v)),
 		"stage 0": stage(0),
 		"stage 1": stage(1),
 		"stage 2": stage(2),
 		"stage 3": stage(3),
 		"rotary":  rotary(nil, x(b, h, s, d), x(9, d/2), x(9, d/2), a.rows(onnx.Int64, 9, b, s)),
-		"pairs":   rotary(list{n, intAttr("interleaved", 1)}, x(b, s, w), x(b, s, d/2), x(b, s, d/2)),
-		"part":    rotary(list{n, intAttr("rotary_embedding_dim", 2)}, x(b, h, s, d), x(b, s, 1), x(b, s, 1)),
+		"pairs":   rotary(list{n, optest.IntAttr("interleaved", 1)}, x(b, s, w), x(b, s, d/2), x(b, s, d/2)),
+		"part":    rotary(list{n, optest.IntAttr("rotary_embedding_dim", 2)}, x(b, h, s, d), x(b, s, 1), x(b, s, 1)),
 	}
 }
 
 // fusedAttentions are forms of ONNX Runtime's operators.
-func fusedAttentions(seed uint64) map[string]gradCase {
+func fusedAttentions(seed uint64) map[string]optest.Case {
 	a := newAttentionShapes(seed)
 	x, b, h, s, t, d, v, p := a.x, a.b, a.h, a.s, a.t, a.d, a.v, a.p
 	w := h * d
 	type list = []*onnxpb.AttributeProto
-	ms := func(op string, outputs int, attrs list, in ...*op.Tensor) gradCase {
-		return gradCase{op: op, domain: "com.microsoft", opset: 1, outputs: outputs, attrs: attrs, inputs: in}
+	ms := func(op string, outputs int, attrs list, in ...*op.Tensor) optest.Case {
+		return optest.Case{Op: op, Domain: "com.microsoft", Opset: 1, Outputs: outputs, Attrs: attrs, Inputs: in}
 	}
-	n := intAttr("num_heads", int64(h))
-	sizes := intsAttr("qkv_hidden_sizes", int64(w), int64(w), int64(h*v))
-	oneWay := intAttr("unidirectional", 1)
-	return map[string]gradCase{
-		"rotary ms": ms("RotaryEmbedding", 1, nil, x(b, h, s, d), intTensor(2), x(9, d/2), x(9, d/2)),
+	n := optest.IntAttr("num_heads", int64(h))
+	sizes := optest.IntsAttr("qkv_hidden_sizes", int64(w), int64(w), int64(h*v))
+	oneWay := optest.IntAttr("unidirectional", 1)
+	return map[string]optest.Case{
+		"rotary ms": ms("RotaryEmbedding", 1, nil, x(b, h, s, d), optest.IntTensor(2), x(9, d/2), x(9, d/2)),
 		"packed":    ms("Attention", 1, list{n}, x(b, s, 3), x(3, 3*w), x(3*w)),
 		"unequal":   ms("Attention", 1, list{n, sizes}, x(b, s, 3), x(3, 2*w+h*v), x(2*w+h*v)),
 		"one way":   ms("Attention", 2, list{n, oneWay}, x(b, s, 3), x(3, 3*w), x(3*w), nil, x(2, b, h, p, d)),
@@ -128,7 +129,7 @@ func fusedAttentions(seed uint64) map[string]gradCase {
 			a.bits(onnx.Int32, b, t), x(1, h, s, t)),
 		"multi past": ms("MultiHeadAttention", 3, list{n, oneWay}, x(b, s, w), x(b, s, w), x(b, s, w), nil, nil, nil,
 			x(b, h, p, d), x(b, h, p, d)),
-		"embed": ms("EmbedLayerNormalization", 3, list{floatAttr("epsilon", 1e-5)}, a.rows(onnx.Int32, 9, b, s),
+		"embed": ms("EmbedLayerNormalization", 3, list{optest.FloatAttr("epsilon", 1e-5)}, a.rows(onnx.Int32, 9, b, s),
 			a.rows(onnx.Int32, 2, b, s), x(9, 4), x(9, 4), x(2, 4), x(4), x(4), a.bits(onnx.Int32, b, s)),
 	}
 }
@@ -141,7 +142,7 @@ func TestAttentionAgainstORT(t *testing.T) {
 	}
 	for seed := range uint64(5) {
 		// ONNX Runtime turns heads whose width is a multiple of 16.
-		for _, forms := range []map[string]gradCase{onnxAttentions(seed * 100), fusedAttentions(seed * 100),
+		for _, forms := range []map[string]optest.Case{onnxAttentions(seed * 100), fusedAttentions(seed * 100),
 			groupQueries(seed, 16), fusedLinear(seed)} {
 			for name, c := range forms {
 				t.Run(fmt.Sprint(name, seed), func(t *testing.T) { server.modelAgainstORT(t, c) })
@@ -153,12 +154,12 @@ func TestAttentionAgainstORT(t *testing.T) {
 // TestAttentionGradients checks the gradient through all forms, of every float operand that is not a mask.
 func TestAttentionGradients(t *testing.T) {
 	for seed := range uint64(3) {
-		for _, forms := range []map[string]gradCase{onnxAttentions(seed * 100), fusedAttentions(seed * 100)} {
+		for _, forms := range []map[string]optest.Case{onnxAttentions(seed * 100), fusedAttentions(seed * 100)} {
 			for name, c := range forms {
 				t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
-					for i, v := range c.inputs {
+					for i, v := range c.Inputs {
 						if v != nil && v.Spec().IsFloat() {
-							c.wrt = append(c.wrt, i)
+							c.Wrt = append(c.Wrt, i)
 						}
 					}
 					checkProgram(t, c)
@@ -171,8 +172,8 @@ func TestAttentionGradients(t *testing.T) {
 // TestPackedAttention checks that operands in one tensor give what they give apart.
 func TestPackedAttention(t *testing.T) {
 	const b, s, h, d = 2, 3, 2, 4
-	n := []*onnxpb.AttributeProto{intAttr("num_heads", h)}
-	qkv := randomTensor(1, b, s, h, 3, d)
+	n := []*onnxpb.AttributeProto{optest.IntAttr("num_heads", h)}
+	qkv := optest.RandomTensor(1, b, s, h, 3, d)
 	kv := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{b, s, h, 2, d}})
 	apart := make([]*op.Tensor, 3)
 	for i := range apart {
@@ -184,18 +185,18 @@ func TestPackedAttention(t *testing.T) {
 			}
 		}
 	}
-	ms := gradCase{op: "MultiHeadAttention", domain: "com.microsoft", opset: 1, attrs: n, inputs: apart}
+	ms := optest.Case{Op: "MultiHeadAttention", Domain: "com.microsoft", Opset: 1, Attrs: n, Inputs: apart}
 	want, err := runModel(ms)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, in := range map[string][]*op.Tensor{"qkv": {qkv}, "kv": {apart[0], kv}} {
-		ms.inputs = in
+		ms.Inputs = in
 		got, err := runModel(ms)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := compare(got[0], want[0], 1e-6, 1e-6); err != nil {
+		if err := optest.Compare(got[0], want[0], 1e-6, 1e-6); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -203,22 +204,24 @@ func TestPackedAttention(t *testing.T) {
 
 // TestAttentionRefuses checks that operands of the wrong types are errors that say so.
 func TestAttentionRefuses(t *testing.T) {
-	n := []*onnxpb.AttributeProto{intAttr("num_heads", 2), intAttr("kv_num_heads", 2)}
+	n := []*onnxpb.AttributeProto{optest.IntAttr("num_heads", 2), optest.IntAttr("kv_num_heads", 2)}
 	ints := op.NewTensor(op.Spec{Type: onnx.Int32, Shape: []int{1, 2, 24}})
 	one := func(v int64) *op.Tensor { return &op.Tensor{Type: onnx.Int32, Shape: []int{1}, I: []int64{v}} }
-	for name, c := range map[string]gradCase{
-		"float lengths": {op: "Attention", inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(2, 4, 12),
-			randomTensor(3, 12), randomTensor(4, 1)}},
-		"int queries": {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, nil, nil, nil, nil, one(1), one(2)}},
-		"int causal":  {op: "GroupQueryAttention", inputs: []*op.Tensor{ints, ints, ints, nil, nil, one(1), one(2)}},
-		"short total": {op: "GroupQueryAttention",
-			inputs: []*op.Tensor{randomTensor(1, 1, 2, 24), nil, nil, nil, nil, one(1), one(1)}},
-		"no heads": {op: "GroupQueryAttention",
-			inputs: []*op.Tensor{randomTensor(1, 1, 2, 23), nil, nil, nil, nil, one(1), one(2)}},
-		"rule": {op: "LinearAttention",
-			inputs: []*op.Tensor{randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4), randomTensor(1, 1, 2, 4)}},
+	for name, c := range map[string]optest.Case{
+		"float lengths": {Op: "Attention",
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 2, 4), optest.RandomTensor(2, 4, 12),
+				optest.RandomTensor(3, 12), optest.RandomTensor(4, 1)}},
+		"int queries": {Op: "GroupQueryAttention", Inputs: []*op.Tensor{ints, nil, nil, nil, nil, one(1), one(2)}},
+		"int causal":  {Op: "GroupQueryAttention", Inputs: []*op.Tensor{ints, ints, ints, nil, nil, one(1), one(2)}},
+		"short total": {Op: "GroupQueryAttention",
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 2, 24), nil, nil, nil, nil, one(1), one(1)}},
+		"no heads": {Op: "GroupQueryAttention",
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 2, 23), nil, nil, nil, nil, one(1), one(2)}},
+		"rule": {Op: "LinearAttention",
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 2, 4), optest.RandomTensor(1, 1, 2, 4),
+				optest.RandomTensor(1, 1, 2, 4)}},
 	} {
-		c.domain, c.opset, c.attrs = "com.microsoft", 1, append(n, intAttr("q_num_heads", 2))
+		c.Domain, c.Opset, c.Attrs = "com.microsoft", 1, append(n, optest.IntAttr("q_num_heads", 2))
 		if _, err := runModel(c); !isKind(err, op.ErrShape) {
 			t.Errorf("%s: got %v, want an error of kind ErrShape", name, err)
 		}

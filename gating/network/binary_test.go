@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -56,19 +57,10 @@ func readAt(t *op.Tensor, e int, out []int) float64 {
 	return float64(t.F[at])
 }
 
-// drawn returns a tensor with elements between low and high.
-func drawn(r *rand.Rand, low, high float64, shape []int) *op.Tensor {
-	t := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: shape})
-	for i := range t.F {
-		t.F[i] = float32(low + (high-low)*r.Float64())
-	}
-	return t
-}
-
 // binaryCases are functions of two floats: what they compute, and where their operands are drawn from.
 var binaryCases = []struct {
 	op     string
-	attrs  attrs
+	attrs  optest.Attrs
 	f      func(a, b float64) float64
 	a, b   [2]float64
 	first  bool    // the second operand must broadcast to the first
@@ -80,7 +72,8 @@ var binaryCases = []struct {
 	{op: "Div", f: func(a, b float64) float64 { return a / b }, a: [2]float64{-2, 2}, b: [2]float64{0.5, 3}},
 	{op: "Div", f: func(a, b float64) float64 { return a / b }, a: [2]float64{-2, 2}, b: [2]float64{-3, -0.5}},
 	{op: "Pow", f: math.Pow, a: [2]float64{0.7, 3}, b: [2]float64{-2, 2.5}},
-	{op: "Mod", attrs: attrs{intAttr("fmod", 1)}, f: math.Mod, a: [2]float64{2.1, 2.5}, b: [2]float64{0.88, 0.98}},
+	{op: "Mod", attrs: optest.Attrs{optest.IntAttr("fmod", 1)}, f: math.Mod,
+		a: [2]float64{2.1, 2.5}, b: [2]float64{0.88, 0.98}},
 	{op: "PRelu", f: func(a, b float64) float64 { return a * b }, a: [2]float64{-2, -0.1},
 		b: [2]float64{-1, 1}, first: true},
 	{op: "PRelu", f: func(a, b float64) float64 { return a }, a: [2]float64{0.1, 2}, b: [2]float64{-1, 1}, first: true},
@@ -108,15 +101,15 @@ func TestBinaryForwardAndGradients(t *testing.T) {
 			if c.first {
 				shapes[0] = out
 			}
-			a, b := drawn(r, c.a[0], c.a[1], shapes[0]), drawn(r, c.b[0], c.b[1], shapes[1])
+			a, b := optest.Drawn(r, c.a[0], c.a[1], shapes[0]), optest.Drawn(r, c.b[0], c.b[1], shapes[1])
 			for tries := 0; !apart(a, b, out, c.margin) && tries < 500; tries++ {
-				a, b = drawn(r, c.a[0], c.a[1], shapes[0]), drawn(r, c.b[0], c.b[1], shapes[1])
+				a, b = optest.Drawn(r, c.a[0], c.a[1], shapes[0]), optest.Drawn(r, c.b[0], c.b[1], shapes[1])
 			}
 			if !apart(a, b, out, c.margin) {
 				continue
 			}
-			g := gradCase{op: c.op, opset: 15, attrs: c.attrs, inputs: []*op.Tensor{a, b}, wrt: []int{0, 1}}
-			operator, in, outs := buildOne(t, g)
+			g := optest.Case{Op: c.op, Opset: 15, Attrs: c.attrs, Inputs: []*op.Tensor{a, b}, Wrt: []int{0, 1}}
+			operator, in, outs := optest.BuildOne(t, g)
 			if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +119,7 @@ func TestBinaryForwardAndGradients(t *testing.T) {
 					t.Fatalf("%s of %v and %v: element %d is %g, want %g", c.op, a.Shape, b.Shape, e, v, want)
 				}
 			}
-			checkGradients(t, g)
+			optest.CheckGradients(t, g)
 		}
 	}
 }
@@ -138,17 +131,17 @@ func TestThreeOperands(t *testing.T) {
 		out, shapes := pairShapes(r, 24)
 		var in []*op.Tensor
 		for _, s := range shapes {
-			in = append(in, drawn(r, -2, 2, s))
+			in = append(in, optest.Drawn(r, -2, 2, s))
 		}
 		for _, op := range []string{"Sum", "Mean"} {
-			checkGradients(t, gradCase{op: op, opset: 13, inputs: in, wrt: []int{0, 1, 2}})
+			optest.CheckGradients(t, optest.Case{Op: op, Opset: 13, Inputs: in, Wrt: []int{0, 1, 2}})
 		}
 		cond := &op.Tensor{Type: onnx.Bool, Shape: shapes[0], I: make([]int64, op.SizeOf(shapes[0]))}
 		for i := range cond.I {
 			cond.I[i] = int64(r.IntN(2))
 		}
-		g := gradCase{op: "Where", opset: 16, inputs: []*op.Tensor{cond, in[1], in[2]}, wrt: []int{1, 2}}
-		o, all, outs := buildOne(t, g)
+		g := optest.Case{Op: "Where", Opset: 16, Inputs: []*op.Tensor{cond, in[1], in[2]}, Wrt: []int{1, 2}}
+		o, all, outs := optest.BuildOne(t, g)
 		if err := o.Forward(&op.Context{}, all, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -161,16 +154,16 @@ func TestThreeOperands(t *testing.T) {
 				t.Fatalf("where of %v: element %d is %g, want %g", shapes, e, v, want)
 			}
 		}
-		checkGradients(t, g)
+		optest.CheckGradients(t, g)
 	}
 }
 
 // TestSharedMaximum pins what equal operands get: equal shares, as PyTorch's maximum has it.
 func TestSharedMaximum(t *testing.T) {
 	vector := func(v ...float32) *op.Tensor { return &op.Tensor{Type: onnx.Float32, Shape: []int{len(v)}, F: v} }
-	c := gradCase{op: "Max", opset: 13, inputs: []*op.Tensor{vector(1, 3, 2), vector(1, 2, 2), vector(0, 3, 2)}}
+	c := optest.Case{Op: "Max", Opset: 13, Inputs: []*op.Tensor{vector(1, 3, 2), vector(1, 2, 2), vector(0, 3, 2)}}
 	for i, want := range [][]float32{{0.5, 0.5, 1. / 3}, {0.5, 0, 1. / 3}, {0, 0.5, 1. / 3}} {
-		operator, in, out := buildOne(t, c)
+		operator, in, out := optest.BuildOne(t, c)
 		if err := operator.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -186,10 +179,11 @@ func TestSharedMaximum(t *testing.T) {
 
 // TestOldBroadcast replays the attributes broadcast and axis of the opsets before 7.
 func TestOldBroadcast(t *testing.T) {
-	a, b := randomTensor(1, 2, 3, 4, 5), randomTensor(2, 3, 4)
-	old := gradCase{op: "Mul", opset: 6, attrs: attrs{intAttr("broadcast", 1), intAttr("axis", 1)},
-		inputs: []*op.Tensor{a, b}, wrt: []int{0, 1}}
-	operator, in, out := buildOne(t, old)
+	a, b := optest.RandomTensor(1, 2, 3, 4, 5), optest.RandomTensor(2, 3, 4)
+	old := optest.Case{Op: "Mul", Opset: 6,
+		Attrs:  optest.Attrs{optest.IntAttr("broadcast", 1), optest.IntAttr("axis", 1)},
+		Inputs: []*op.Tensor{a, b}, Wrt: []int{0, 1}}
+	operator, in, out := optest.BuildOne(t, old)
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}
@@ -198,18 +192,19 @@ func TestOldBroadcast(t *testing.T) {
 			t.Fatalf("element %d is %g, want %g", e, v, want)
 		}
 	}
-	checkGradients(t, old)
-	prelu := gradCase{op: "PRelu", opset: 6,
-		inputs: []*op.Tensor{drawn(rand.New(rand.NewPCG(1, 1)), -2, -1, []int{2, 3, 4}), randomTensor(2, 3)},
-		wrt:    []int{0, 1}}
-	checkGradients(t, prelu)
+	optest.CheckGradients(t, old)
+	prelu := optest.Case{Op: "PRelu", Opset: 6,
+		Inputs: []*op.Tensor{optest.Drawn(rand.New(rand.NewPCG(1, 1)), -2, -1,
+			[]int{2, 3, 4}), optest.RandomTensor(2, 3)},
+		Wrt: []int{0, 1}}
+	optest.CheckGradients(t, prelu)
 }
 
 func TestBinaryIntegers(t *testing.T) {
 	ints := func(dt onnx.DataType, v ...int64) *op.Tensor { return &op.Tensor{Type: dt, Shape: []int{len(v)}, I: v} }
 	for _, c := range []struct {
 		op    string
-		attrs attrs
+		attrs optest.Attrs
 		dt    onnx.DataType
 		a, b  []int64
 		want  []int64
@@ -220,7 +215,7 @@ func TestBinaryIntegers(t *testing.T) {
 		{"Div", nil, onnx.Int64, []int64{-7, 7, 5}, []int64{2, -2, 0}, []int64{-3, -3, 0}},
 		{"Div", nil, onnx.Uint64, []int64{-2}, []int64{2}, []int64{math.MaxInt64}},
 		{"Mod", nil, onnx.Int32, []int64{-7, 7, 7, 3}, []int64{3, -3, 3, 0}, []int64{2, -2, 1, 0}},
-		{"Mod", attrs{intAttr("fmod", 1)}, onnx.Int32, []int64{-7, 7}, []int64{3, -3}, []int64{-1, 1}},
+		{"Mod", optest.Attrs{optest.IntAttr("fmod", 1)}, onnx.Int32, []int64{-7, 7}, []int64{3, -3}, []int64{-1, 1}},
 		{"Pow", nil, onnx.Int64, []int64{3, 2, -1, 1, 5}, []int64{4, 0, -3, -2, -1}, []int64{81, 1, -1, 1, 0}},
 		{"Max", nil, onnx.Uint64, []int64{-1, 3}, []int64{5, 4}, []int64{-1, 4}},
 		{"Min", nil, onnx.Int16, []int64{-1, 3}, []int64{5, 4}, []int64{-1, 3}},
@@ -228,16 +223,18 @@ func TestBinaryIntegers(t *testing.T) {
 		{"BitwiseAnd", nil, onnx.Int8, []int64{-1, 12}, []int64{7, 10}, []int64{7, 8}},
 		{"BitwiseOr", nil, onnx.Uint8, []int64{12}, []int64{10}, []int64{14}},
 		{"BitwiseXor", nil, onnx.Uint8, []int64{12}, []int64{10}, []int64{6}},
-		{"BitShift", attrs{stringAttr("direction", "LEFT")}, onnx.Uint8, []int64{200, 1, 1},
+		{"BitShift", optest.Attrs{optest.StringAttr("direction", "LEFT")}, onnx.Uint8, []int64{200, 1, 1},
 			[]int64{1, 7, 9}, []int64{144, 128, 0}},
-		{"BitShift", attrs{stringAttr("direction", "RIGHT")}, onnx.Uint64, []int64{-1}, []int64{60}, []int64{15}},
+		{"BitShift", optest.Attrs{optest.StringAttr("direction", "RIGHT")}, onnx.Uint64,
+			[]int64{-1}, []int64{60}, []int64{15}},
 	} {
-		checkInts(t, gradCase{op: c.op, opset: 18, attrs: c.attrs,
-			inputs: []*op.Tensor{ints(c.dt, c.a...), ints(c.dt, c.b...)}}, c.dt, c.want)
+		optest.CheckInts(t, optest.Case{Op: c.op, Opset: 18, Attrs: c.attrs,
+			Inputs: []*op.Tensor{ints(c.dt, c.a...), ints(c.dt, c.b...)}}, c.dt, c.want)
 	}
-	checkInts(t,
-		gradCase{op: "BitwiseNot", opset: 18, inputs: []*op.Tensor{ints(onnx.Uint8, 1)}}, onnx.Uint8, []int64{254})
-	checkInts(t, gradCase{op: "Not", opset: 1, inputs: []*op.Tensor{ints(onnx.Bool, 1, 0)}}, onnx.Bool, []int64{0, 1})
+	optest.CheckInts(t,
+		optest.Case{Op: "BitwiseNot", Opset: 18, Inputs: []*op.Tensor{ints(onnx.Uint8, 1)}}, onnx.Uint8, []int64{254})
+	optest.CheckInts(t,
+		optest.Case{Op: "Not", Opset: 1, Inputs: []*op.Tensor{ints(onnx.Bool, 1, 0)}}, onnx.Bool, []int64{0, 1})
 }
 
 func TestComparisons(t *testing.T) {
@@ -251,55 +248,67 @@ func TestComparisons(t *testing.T) {
 		"Greater":     {{0, 0, 1, 0}, {1, 0, 0, 0}},
 		"LessOrEqual": {{1, 1, 0, 0}, {0, 1, 1, 1}}, "GreaterOrEqual": {{0, 1, 1, 0}, {1, 0, 1, 0}},
 	} {
-		checkInts(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{a, b}}, onnx.Bool, want[0])
-		checkInts(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{u, v}}, onnx.Bool, want[1])
+		optest.CheckInts(t, optest.Case{Op: operator, Opset: 16, Inputs: []*op.Tensor{a, b}}, onnx.Bool, want[0])
+		optest.CheckInts(t, optest.Case{Op: operator, Opset: 16, Inputs: []*op.Tensor{u, v}}, onnx.Bool, want[1])
 	}
 }
 
 func TestMixedPowers(t *testing.T) {
 	f := &op.Tensor{Type: onnx.Float32, Shape: []int{3}, F: []float32{2, 3, 1.5}}
 	n := &op.Tensor{Type: onnx.Int64, Shape: []int{3}, I: []int64{3, 2, -1}}
-	checkGradients(t, gradCase{op: "Pow", opset: 15, inputs: []*op.Tensor{f, n}, wrt: []int{0}})
+	optest.CheckGradients(t, optest.Case{Op: "Pow", Opset: 15, Inputs: []*op.Tensor{f, n}, Wrt: []int{0}})
 	half := &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{2.5}}
-	checkInts(t,
-		gradCase{op: "Pow", opset: 15, inputs: []*op.Tensor{intTensor(4, 1, 2), half}}, onnx.Int64, []int64{32, 1, 5})
+	optest.CheckInts(t,
+		optest.Case{Op: "Pow", Opset: 15, Inputs: []*op.Tensor{optest.IntTensor(4, 1, 2), half}}, onnx.Int64,
+		[]int64{32, 1, 5})
 }
 
 func TestFusedGelu(t *testing.T) {
-	x, bias := randomTensor(1, 2, 3, 5), randomTensor(2, 5)
+	x, bias := optest.RandomTensor(1, 2, 3, 5), optest.RandomTensor(2, 5)
 	for _, operator := range []string{"BiasGelu", "FastGelu"} {
-		checkGradients(t,
-			gradCase{op: operator, domain: "com.microsoft", opset: 1, inputs: []*op.Tensor{x, bias}, wrt: []int{0, 1}})
+		optest.CheckGradients(t,
+			optest.Case{Op: operator, Domain: "com.microsoft", Opset: 1,
+				Inputs: []*op.Tensor{x, bias}, Wrt: []int{0, 1}})
 	}
 }
 
 func TestElementwiseRefusals(t *testing.T) {
 	text := &op.Tensor{Type: onnx.String, Shape: []int{2}}
-	f, n := randomTensor(1, 2, 3), intTensor(1, 2, 3)
-	checkRefusals(t, []refusal{
-		{"Add", 14, nil, []*op.Tensor{f, randomTensor(2, 4)}, "do not broadcast"},
-		{"Add", 14, nil, []*op.Tensor{f, n}, "same type"},
-		{"Add", 14, nil, []*op.Tensor{f}, "missing"},
-		{"Add", 6, nil, []*op.Tensor{f, randomTensor(2, 3)}, "broadcast is not set"},
-		{"Add", 6, attrs{intAttr("broadcast", 1), intAttr("axis", 1)},
-			[]*op.Tensor{f, randomTensor(2, 3, 1)}, "does not fit"},
-		{"Add", 6, attrs{intAttr("broadcast", 1), intAttr("axis", 5)}, []*op.Tensor{f, randomTensor(2, 3)}, "axis 5"},
-		{"Exp", 13, nil, []*op.Tensor{n}, "want floats"},
-		{"Mod", 13, nil, []*op.Tensor{f, f}, "fmod"},
-		{"PRelu", 16, nil, []*op.Tensor{randomTensor(1, 3), f}, "does not broadcast to the input"},
-		{"Where", 16, nil, []*op.Tensor{f, f, f}, "want a bool"},
-		{"And", 7, nil, []*op.Tensor{n, n}, "does not take"},
-		{"BitShift", 11, nil, []*op.Tensor{n, n}, "direction"},
-		{"BitShift", 11, attrs{stringAttr("direction", "LEFT")}, []*op.Tensor{n, n}, "does not take"},
-		{"Clip", 13, nil, []*op.Tensor{f, f}, "want one float32"},
-		{"Cast", 13, attrs{intAttr("to", int64(onnx.String))}, []*op.Tensor{f}, "string"},
-		{"Cast", 13, attrs{intAttr("to", 99)}, []*op.Tensor{f}, "only numbers"},
-		{"CastLike", 15, nil, []*op.Tensor{text, f}, "string"},
-		{"Gelu", 20, attrs{stringAttr("approximate", "no")}, []*op.Tensor{f}, "none or tanh"},
-		{"Max", 13, nil, []*op.Tensor{f, n}, "want one type"},
-		{"Sum", 13, nil, nil, "missing"},
-		{"IsNaN", 13, nil, []*op.Tensor{n}, "want floats"},
-		{"Dropout", 13, nil, []*op.Tensor{f, nil, {Type: onnx.Bool, Shape: []int{}, I: []int64{1}}}, "at random"},
-		{"QuantizeLinear", 13, nil, []*op.Tensor{f, randomTensor(1, 4)}, "want [3]"},
+	f, n := optest.RandomTensor(1, 2, 3), optest.IntTensor(1, 2, 3)
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "Add", Opset: 14, Attrs: nil,
+			Inputs: []*op.Tensor{f, optest.RandomTensor(2, 4)}, Says: "do not broadcast"},
+		{Op: "Add", Opset: 14, Attrs: nil, Inputs: []*op.Tensor{f, n}, Says: "same type"},
+		{Op: "Add", Opset: 14, Attrs: nil, Inputs: []*op.Tensor{f}, Says: "missing"},
+		{Op: "Add", Opset: 6, Attrs: nil,
+			Inputs: []*op.Tensor{f, optest.RandomTensor(2, 3)}, Says: "broadcast is not set"},
+		{Op: "Add", Opset: 6, Attrs: optest.Attrs{optest.IntAttr("broadcast", 1), optest.IntAttr("axis", 1)},
+			Inputs: []*op.Tensor{f, optest.RandomTensor(2, 3, 1)}, Says: "does not fit"},
+		{Op: "Add", Opset: 6, Attrs: optest.Attrs{optest.IntAttr("broadcast", 1), optest.IntAttr("axis", 5)},
+			Inputs: []*op.Tensor{f, optest.RandomTensor(2, 3)}, Says: "axis 5"},
+		{Op: "Exp", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{n}, Says: "want floats"},
+		{Op: "Mod", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{f, f}, Says: "fmod"},
+		{Op: "PRelu", Opset: 16, Attrs: nil, Inputs: []*op.Tensor{optest.RandomTensor(1, 3), f},
+			Says: "does not broadcast to the input"},
+		{Op: "Where", Opset: 16, Attrs: nil, Inputs: []*op.Tensor{f, f, f}, Says: "want a bool"},
+		{Op: "And", Opset: 7, Attrs: nil, Inputs: []*op.Tensor{n, n}, Says: "does not take"},
+		{Op: "BitShift", Opset: 11, Attrs: nil, Inputs: []*op.Tensor{n, n}, Says: "direction"},
+		{Op: "BitShift", Opset: 11, Attrs: optest.Attrs{optest.StringAttr("direction", "LEFT")},
+			Inputs: []*op.Tensor{n, n}, Says: "does not take"},
+		{Op: "Clip", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{f, f}, Says: "want one float32"},
+		{Op: "Cast", Opset: 13, Attrs: optest.Attrs{optest.IntAttr("to", int64(onnx.String))},
+			Inputs: []*op.Tensor{f}, Says: "string"},
+		{Op: "Cast", Opset: 13, Attrs: optest.Attrs{optest.IntAttr("to", 99)},
+			Inputs: []*op.Tensor{f}, Says: "only numbers"},
+		{Op: "CastLike", Opset: 15, Attrs: nil, Inputs: []*op.Tensor{text, f}, Says: "string"},
+		{Op: "Gelu", Opset: 20, Attrs: optest.Attrs{optest.StringAttr("approximate", "no")},
+			Inputs: []*op.Tensor{f}, Says: "none or tanh"},
+		{Op: "Max", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{f, n}, Says: "want one type"},
+		{Op: "Sum", Opset: 13, Attrs: nil, Inputs: nil, Says: "missing"},
+		{Op: "IsNaN", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{n}, Says: "want floats"},
+		{Op: "Dropout", Opset: 13, Attrs: nil,
+			Inputs: []*op.Tensor{f, nil, {Type: onnx.Bool, Shape: []int{}, I: []int64{1}}}, Says: "at random"},
+		{Op: "QuantizeLinear", Opset: 13, Attrs: nil,
+			Inputs: []*op.Tensor{f, optest.RandomTensor(1, 4)}, Says: "want [3]"},
 	})
 }

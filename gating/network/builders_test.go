@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/op/fused"
 	"github.com/softmerge/softmerge/gating/network/op/linear"
@@ -31,7 +32,7 @@ var gradientInputs = map[string]int{
 }
 
 // wildAttributes returns attributes under the names that the families read, some sensible, most not.
-func wildAttributes(r *rand.Rand) (list attrs) {
+func wildAttributes(r *rand.Rand) (list optest.Attrs) {
 	number := func() int64 {
 		return []int64{0, 1, 1, 2, 2, 3, -1, -2, math.MaxInt64, math.MinInt64, 1 << 31, 1 << 27}[r.IntN(12)]
 	}
@@ -44,18 +45,19 @@ func wildAttributes(r *rand.Rand) (list attrs) {
 		for range r.IntN(7) {
 			v = append(v, number())
 		}
-		list = append(list, intsAttr(name, v...))
+		list = append(list, optest.IntsAttr(name, v...))
 	}
 	for _, name := range []string{"axis", "group", "num_groups", "size", "p", "keepdims", "ceil_mode", "transA",
 		"transB", "training_mode", "output_height", "sampling_ratio", "storage_order", "spatial"} {
 		if r.IntN(3) == 0 {
-			list = append(list, intAttr(name, number()))
+			list = append(list, optest.IntAttr(name, number()))
 		}
 	}
 	if r.IntN(3) == 0 {
-		list = append(list, stringAttr("auto_pad", []string{"SAME_UPPER", "SAME_LOWER", "VALID", "?"}[r.IntN(4)]))
+		list = append(list,
+			optest.StringAttr("auto_pad", []string{"SAME_UPPER", "SAME_LOWER", "VALID", "?"}[r.IntN(4)]))
 	}
-	return append(list, stringAttr("equation", []string{"ij,jk->ik", "...,...", "ab", "a,b,c->c"}[r.IntN(4)]))
+	return append(list, optest.StringAttr("equation", []string{"ij,jk->ik", "...,...", "ab", "a,b,c->c"}[r.IntN(4)]))
 }
 
 // wildInput returns a tensor of a random small shape, or nothing.

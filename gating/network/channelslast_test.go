@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -17,7 +18,7 @@ func TestNewestAgainstORT(t *testing.T) {
 	for _, op := range []string{"DeformConv", "CumProd", "TensorScatter", "Swish", "RMSNormalization"} {
 		for seed := range uint64(12) {
 			c := gradientDraws[op](newDraw(seed))
-			if c.inputs[0].Len() > 0 {
+			if c.Inputs[0].Len() > 0 {
 				t.Run(op, func(t *testing.T) { server.modelAgainstORT(t, c) })
 			}
 		}
@@ -41,7 +42,7 @@ func TestFusedGroupNorm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, last := c.inputs[0], len(c.attrs) == 3
+		x, last := c.Inputs[0], len(c.Attrs) == 3
 		height, width := x.Shape[1], x.Shape[2]
 		if !last {
 			height, width = x.Shape[2], x.Shape[3]
@@ -57,9 +58,9 @@ func TestFusedGroupNorm(t *testing.T) {
 				mean := sum / count
 				inv := 1 / math.Sqrt(squares/count-mean*mean+float64(float32(0.01)))
 				for e := range height * width {
-					want := (imageAt(x, last, n, channel, e/width, e%width)-mean)*inv*float64(c.inputs[1].F[channel]) +
-						float64(c.inputs[2].F[channel])
-					if c.attrs[1].GetI() == 1 {
+					want := (imageAt(x, last, n, channel, e/width, e%width)-mean)*inv*float64(c.Inputs[1].F[channel]) +
+						float64(c.Inputs[2].F[channel])
+					if c.Attrs[1].GetI() == 1 {
 						want *= logistic(want)
 					}
 					if v := imageAt(got[0], last, n, channel, e/width,
@@ -80,25 +81,25 @@ func TestSkipGroupNorm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, sum := c.inputs[0], op.NewTensor(c.inputs[0].Spec())
+		x, sum := c.Inputs[0], op.NewTensor(c.Inputs[0].Spec())
 		for e := range sum.F {
-			skip := c.inputs[3].F[e%c.inputs[3].Len()]
-			if len(c.inputs[3].Shape) == 2 {
-				skip = c.inputs[3].F[e/(x.Len()/x.Shape[0])*4+e%4]
+			skip := c.Inputs[3].F[e%c.Inputs[3].Len()]
+			if len(c.Inputs[3].Shape) == 2 {
+				skip = c.Inputs[3].F[e/(x.Len()/x.Shape[0])*4+e%4]
 			}
 			sum.F[e] = x.F[e] + skip
-			if len(c.inputs) > 4 {
-				sum.F[e] += c.inputs[4].F[e%4]
+			if len(c.Inputs) > 4 {
+				sum.F[e] += c.Inputs[4].F[e%4]
 			}
 		}
-		c.op, c.inputs = "GroupNorm", []*op.Tensor{sum, c.inputs[1], c.inputs[2]}
-		c.outputs = 1
+		c.Op, c.Inputs = "GroupNorm", []*op.Tensor{sum, c.Inputs[1], c.Inputs[2]}
+		c.Outputs = 1
 		want, err := runModel(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for k, w := range []*op.Tensor{want[0], sum} {
-			if err := compare(got[k], w, 1e-5, 1e-6); err != nil {
+			if err := optest.Compare(got[k], w, 1e-5, 1e-6); err != nil {
 				t.Errorf("seed %d: output %d: %v", seed, k, err)
 			}
 		}
@@ -109,13 +110,13 @@ func TestSkipGroupNorm(t *testing.T) {
 func TestBiasForms(t *testing.T) {
 	for seed := range uint64(10) {
 		add, gelu := aRuntimeImage("BiasAdd")(newDraw(seed)), aRuntimeImage("BiasSplitGelu")(newDraw(seed))
-		x, bias := add.inputs[0], add.inputs[1]
+		x, bias := add.Inputs[0], add.Inputs[1]
 		want := op.NewTensor(x.Spec())
 		for e := range want.F {
-			want.F[e] = x.F[e] + bias.F[e%bias.Len()] + add.inputs[2].F[e]
+			want.F[e] = x.F[e] + bias.F[e%bias.Len()] + add.Inputs[2].F[e]
 		}
 		wantModel(t, add, want)
-		x, bias = gelu.inputs[0], gelu.inputs[1]
+		x, bias = gelu.Inputs[0], gelu.Inputs[1]
 		half := bias.Len() / 2
 		want = op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{x.Shape[0], x.Shape[1], half}})
 		for e := range want.F {
@@ -127,14 +128,14 @@ func TestBiasForms(t *testing.T) {
 }
 
 // wantModel runs a model of one node and compares output 0.
-func wantModel(t *testing.T, c gradCase, want *op.Tensor) {
+func wantModel(t *testing.T, c optest.Case, want *op.Tensor) {
 	t.Helper()
 	got, err := runModel(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := compare(got[0], want, 1e-5, 1e-6); err != nil {
-		t.Errorf("%s: %v", c.op, err)
+	if err := optest.Compare(got[0], want, 1e-5, 1e-6); err != nil {
+		t.Errorf("%s: %v", c.Op, err)
 	}
 }
 
@@ -147,18 +148,18 @@ func TestChannelsLast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.op, c.inputs[0] = plain, moved(c.inputs[0], 0, 3, 1, 2)
-		if len(c.inputs) > 3 {
-			c.inputs[3] = moved(c.inputs[3], 0, 3, 1, 2)
+		c.Op, c.Inputs[0] = plain, moved(c.Inputs[0], 0, 3, 1, 2)
+		if len(c.Inputs) > 3 {
+			c.Inputs[3] = moved(c.Inputs[3], 0, 3, 1, 2)
 		}
 		if plain == "MaxPool" {
-			c.domain, c.opset = "", 12
+			c.Domain, c.Opset = "", 12
 		}
 		want, err := runModel(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := compare(got[0], moved(want[0], 0, 2, 3, 1), 1e-6, 1e-6); err != nil {
+		if err := optest.Compare(got[0], moved(want[0], 0, 2, 3, 1), 1e-6, 1e-6); err != nil {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
@@ -186,25 +187,25 @@ func moved(t *op.Tensor, perm ...int) *op.Tensor {
 func TestFlexAttention(t *testing.T) {
 	for seed := range uint64(20) {
 		c := newDraw(seed).aFlexAttention()
-		plain := gradCase{op: "Attention", opset: 24, inputs: c.inputs}
+		plain := optest.Case{Op: "Attention", Opset: 24, Inputs: c.Inputs}
 		power := 1.0
-		for _, a := range c.attrs {
+		for _, a := range c.Attrs {
 			switch a.GetName() {
 			case "scale":
-				plain.attrs = attrs{floatAttr("scale", 0.45)}
+				plain.Attrs = optest.Attrs{optest.FloatAttr("scale", 0.45)}
 			case "prob_mod":
 				power = 1.5
 			}
 		}
 		if power != 1 {
-			plain.outputs, plain.attrs = 4, append(plain.attrs, intAttr("qk_matmul_output_mode", 3))
+			plain.Outputs, plain.Attrs = 4, append(plain.Attrs, optest.IntAttr("qk_matmul_output_mode", 3))
 		}
 		want, err := runModel(plain)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if power != 1 {
-			want[0] = weighted(want[3], c.inputs[2], power)
+			want[0] = weighted(want[3], c.Inputs[2], power)
 		}
 		wantModel(t, c, want[0])
 	}

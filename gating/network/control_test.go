@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -28,7 +29,7 @@ func TestControlKnown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := compare(got[0], want[0], 1e-6, 1e-6); err != nil {
+			if err := optest.Compare(got[0], want[0], 1e-6, 1e-6); err != nil {
 				t.Error(err)
 			}
 		})
@@ -100,7 +101,7 @@ func TestLoopCounts(t *testing.T) {
 		for i := range trips {
 			want.I = append(want.I, i*i)
 		}
-		if err := compare(outs[0], want, 0, 0); err != nil {
+		if err := optest.Compare(outs[0], want, 0, 0); err != nil {
 			t.Errorf("%d iterations: %v", trips, err)
 		}
 	}
@@ -113,7 +114,7 @@ func TestControlRefuses(t *testing.T) {
 	unknown.g.Initializer = unknown.g.Initializer[1:]
 	unknown.inputs["trips"] = scalarInt(2)
 	shapes := ifCase(t)
-	addNode(shapes.g.Node[2].Attribute[1].G, "Concat", "b b", "c", intAttr("axis", 0))
+	addNode(shapes.g.Node[2].Attribute[1].G, "Concat", "b b", "c", optest.IntAttr("axis", 0))
 	shapes.g.Node[2].Attribute[1].G.Output[0].Name = proto.String("c")
 	position := sequenceCase(t)
 	position.g.Initializer[1] = initializer(t, "last", []int{}, 9)

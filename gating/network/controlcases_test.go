@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -70,7 +71,7 @@ func loopCase(t *testing.T, trips int64) controlCase {
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Loop", "trips - start", "last all",
 		subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3), floatInfo("square", 2, 3)))
-	addNode(g, "Concat", "all first", "stack", intAttr("axis", 0))
+	addNode(g, "Concat", "all first", "stack", optest.IntAttr("axis", 0))
 	addNode(g, "Add", "stack last", "y")
 	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, trips))
 	addFloats(t, g, "first", []int{1, 2, 3}, 1, 2, 3, 4, 5, 6)
@@ -78,22 +79,22 @@ func loopCase(t *testing.T, trips int64) controlCase {
 	if trips == 0 {
 		wrt = []string{"start"}
 	}
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 3, 3),
-		"start": randomTensor(3, 2, 3)}, wrt}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2, 3), "w": optest.RandomTensor(2, 3, 3),
+		"start": optest.RandomTensor(3, 2, 3)}, wrt}
 }
 
 // growingCase joins one more row in each iteration.
 func growingCase(t *testing.T) controlCase {
 	body := bodyOf(intInfo("i"), boolInfo("on"), typedInfo("rows", op.Spec{Type: onnx.Float32}))
 	body.Input[2].GetType().GetTensorType().Shape = nil
-	addNode(body, "Concat", "rows x", "more", intAttr("axis", 0))
+	addNode(body, "Concat", "rows x", "more", optest.IntAttr("axis", 0))
 	addNode(body, "Identity", "on", "still")
 	out := typedInfo("more", op.Spec{Type: onnx.Float32})
 	out.GetType().GetTensorType().Shape = nil
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Loop", "trips - x", "y", subgraph("body", body, boolInfo("still"), out))
 	g.Initializer = append(g.Initializer, initializer(t, "trips", []int{}, 3))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2, 3)}, nil}
 }
 
 // whileCase runs while i < 4, with no trip count.
@@ -109,7 +110,7 @@ func whileCase(t *testing.T) controlCase {
 		t.Fatal(err)
 	}
 	g.Initializer = append(g.Initializer, yes)
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2)}, nil}
 }
 
 // scanCase is a running product along an axis, in both directions.
@@ -121,15 +122,17 @@ func scanCase(axis, in, out int64) controlCase {
 	addNode(body, "Identity", "next", "kept")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Scan", "start x", "last all", subgraph("body", body, floatInfo("next", 2), floatInfo("kept", 2)),
-		intAttr("num_scan_inputs", 1), intsAttr("scan_input_axes", axis), intsAttr("scan_input_directions", in),
-		intsAttr("scan_output_axes", axis), intsAttr("scan_output_directions", out))
+		optest.IntAttr("num_scan_inputs", 1), optest.IntsAttr("scan_input_axes", axis),
+		optest.IntsAttr("scan_input_directions", in),
+		optest.IntsAttr("scan_output_axes", axis), optest.IntsAttr("scan_output_directions", out))
 	addNode(g, "ReduceSum", "last", "sum")
 	addNode(g, "Add", "all sum", "y")
 	shape := []int{4, 2}
 	if axis != 0 {
 		shape = []int{2, 4}
 	}
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, shape...), "start": randomTensor(2, 2)}, nil}
+	return controlCase{g,
+		map[string]*op.Tensor{"x": optest.RandomTensor(1, shape...), "start": optest.RandomTensor(2, 2)}, nil}
 }
 
 // ifCase chooses by the sum of an input.
@@ -138,12 +141,13 @@ func ifCase(t *testing.T) controlCase {
 	addNode(yes, "Mul", "x w", "a")
 	addNode(no, "Sub", "x w", "b")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
-	addNode(g, "ReduceSum", "x", "sum", intAttr("keepdims", 0))
+	addNode(g, "ReduceSum", "x", "sum", optest.IntAttr("keepdims", 0))
 	addNode(g, "Greater", "sum zero", "positive")
 	addNode(g, "If", "positive", "y", subgraph("then_branch", yes, floatInfo("a", 2, 3)),
 		subgraph("else_branch", no, floatInfo("b", 2, 3)))
 	addFloats(t, g, "zero", []int{}, 0)
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": randomTensor(2, 2, 3)}, nil}
+	return controlCase{g,
+		map[string]*op.Tensor{"x": optest.RandomTensor(1, 2, 3), "w": optest.RandomTensor(2, 2, 3)}, nil}
 }
 
 // unharmedCase has a branch that would fail: it reads a row that is not there.
@@ -151,9 +155,9 @@ func unharmedCase(t *testing.T) controlCase {
 	c := ifCase(t)
 	no := c.g.Node[2].Attribute[1].G
 	no.Node = nil
-	addNode(no, "Gather", "w places", "r", intAttr("axis", 0))
+	addNode(no, "Gather", "w places", "r", optest.IntAttr("axis", 0))
 	addNode(no, "Mul", "r x", "b")
-	addNode(c.g, "Cast", "positive", "one", intAttr("to", int64(onnx.Int64)))
+	addNode(c.g, "Cast", "positive", "one", optest.IntAttr("to", int64(onnx.Int64)))
 	addNode(c.g, "Mul", "one far", "at")
 	addNode(c.g, "Expand", "at two", "places")
 	c.g.Initializer = append(c.g.Initializer, initializer(t, "far", []int{}, 9), initializer(t, "two", []int{1}, 2))
@@ -173,10 +177,10 @@ func dataTripsCase(t *testing.T) controlCase {
 	c.g.Node[0].Output = []string{"y"}
 	c.g.Node[0].Input[0] = "count"
 	c.g.Initializer = nil
-	addNode(c.g, "ReduceMax", "x", "most", intAttr("keepdims", 0))
+	addNode(c.g, "ReduceMax", "x", "most", optest.IntAttr("keepdims", 0))
 	addNode(c.g, "Abs", "most", "size")
 	addNode(c.g, "Ceil", "size", "whole")
-	addNode(c.g, "Cast", "whole", "n", intAttr("to", int64(onnx.Int64)))
+	addNode(c.g, "Cast", "whole", "n", optest.IntAttr("to", int64(onnx.Int64)))
 	addNode(c.g, "Add", "n n", "count")
 	c.g.Node = append(c.g.Node[1:], c.g.Node[0])
 	return c
@@ -187,17 +191,17 @@ func dataConditionCase(t *testing.T) controlCase {
 	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 2, 3))
 	addNode(body, "Mul", "h w", "p")
 	addNode(body, "Add", "p x", "next")
-	addNode(body, "ReduceSumSquare", "next", "size", intAttr("keepdims", 0))
+	addNode(body, "ReduceSumSquare", "next", "size", optest.IntAttr("keepdims", 0))
 	addNode(body, "Less", "size limit", "still")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Loop", "most - x", "y", subgraph("body", body, boolInfo("still"), floatInfo("next", 2, 3)))
 	addFloats(t, g, "limit", []int{}, 200)
 	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 1<<62))
-	w := randomTensor(2, 2, 3)
+	w := optest.RandomTensor(2, 2, 3)
 	for i, v := range w.F {
 		w.F[i] = 1.5 + v*v/4
 	}
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2, 3), "w": w}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2, 3), "w": w}, nil}
 }
 
 // nestedCase has an If in the body of a Loop, both decided by the data.
@@ -207,7 +211,7 @@ func nestedCase(t *testing.T) controlCase {
 	addNode(yes, "Sin", "next", "a")
 	addNode(no, "Mul", "next w", "b")
 	body := c.g.Node[0].Attribute[0].G
-	addNode(body, "ReduceSum", "next", "sum", intAttr("keepdims", 0))
+	addNode(body, "ReduceSum", "next", "sum", optest.IntAttr("keepdims", 0))
 	addNode(body, "Greater", "sum zero", "positive")
 	addNode(body, "If", "positive", "then", subgraph("then_branch", yes, floatInfo("a", 2, 3)),
 		subgraph("else_branch", no, floatInfo("b", 2, 3)))
@@ -220,11 +224,11 @@ func nestedCase(t *testing.T) controlCase {
 // recurrentCase has a body whose operator computes several gradients together.
 func recurrentCase(t *testing.T) controlCase {
 	body := bodyOf(intInfo("i"), boolInfo("on"), floatInfo("h", 1, 2, 3), floatInfo("s", 1, 2, 3))
-	gru := addNode(body, "GRU", "h w r", "all next", intAttr("hidden_size", 3))
+	gru := addNode(body, "GRU", "h w r", "all next", optest.IntAttr("hidden_size", 3))
 	gru.Output = []string{"all", "next"}
 	addNode(body, "Squeeze", "all axis", "seen")
 	addNode(body, "Add", "s seen", "sum")
-	addNode(body, "ReduceSumSquare", "sum", "size", intAttr("keepdims", 0))
+	addNode(body, "ReduceSumSquare", "sum", "size", optest.IntAttr("keepdims", 0))
 	addNode(body, "Less", "size limit", "still")
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
 	addNode(g, "Loop", "most - x x", "last total",
@@ -232,8 +236,9 @@ func recurrentCase(t *testing.T) controlCase {
 	addNode(g, "Add", "last total", "y")
 	addFloats(t, g, "limit", []int{}, 30)
 	g.Initializer = append(g.Initializer, initializer(t, "most", []int{}, 7), initializer(t, "axis", []int{1}, 1))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 1, 2, 3), "w": randomTensor(2, 1, 9, 3),
-		"r": randomTensor(3, 1, 9, 3)}, nil}
+	return controlCase{g,
+		map[string]*op.Tensor{"x": optest.RandomTensor(1, 1, 2, 3), "w": optest.RandomTensor(2, 1, 9, 3),
+			"r": optest.RandomTensor(3, 1, 9, 3)}, nil}
 }
 
 // optionalCase wraps a tensor and takes it out again where it is there.
@@ -247,7 +252,7 @@ func optionalCase(t *testing.T) controlCase {
 	addNode(g, "OptionalHasElement", "o", "there")
 	addNode(g, "If", "there", "y", subgraph("then_branch", yes, floatInfo("a", 2)),
 		subgraph("else_branch", no, floatInfo("b", 2)))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2)}, nil}
 }
 
 // mapCase builds a sequence from nothing, maps it, and uses its length.
@@ -261,29 +266,29 @@ func mapCase(t *testing.T) controlCase {
 	addNode(g, "SequenceConstruct", "x w", "two")
 	addNode(g, "SequenceMap", "two", "mapped", subgraph("body", body, floatInfo("f", 2)))
 	addNode(g, "SequenceLength", "mapped", "n")
-	addNode(g, "Cast", "n", "length", intAttr("to", int64(onnx.Float32)))
-	addNode(g, "ConcatFromSequence", "mapped", "all", intAttr("axis", 0))
-	addNode(g, "ConcatFromSequence", "one", "first", intAttr("axis", 0), intAttr("new_axis", 1))
+	addNode(g, "Cast", "n", "length", optest.IntAttr("to", int64(onnx.Float32)))
+	addNode(g, "ConcatFromSequence", "mapped", "all", optest.IntAttr("axis", 0))
+	addNode(g, "ConcatFromSequence", "one", "first", optest.IntAttr("axis", 0), optest.IntAttr("new_axis", 1))
 	addNode(g, "ReduceSum", "first", "sum")
 	addNode(g, "Mul", "all length", "scaled")
 	addNode(g, "Add", "scaled sum", "y0")
 	addNode(g, "Reshape", "y0 flat", "y")
 	g.Initializer = append(g.Initializer, initializer(t, "flat", []int{1}, -1))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 2), "w": randomTensor(2, 2)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 2), "w": optest.RandomTensor(2, 2)}, nil}
 }
 
 // sequenceCase cuts a tensor up, changes the list and joins it again.
 func sequenceCase(t *testing.T) controlCase {
 	g := &onnxpb.GraphProto{Name: proto.String("g")}
-	addNode(g, "SplitToSequence", "x two", "cut", intAttr("axis", 0))
+	addNode(g, "SplitToSequence", "x two", "cut", optest.IntAttr("axis", 0))
 	addNode(g, "SequenceInsert", "cut x one", "more")
 	addNode(g, "SequenceErase", "more last", "less")
 	addNode(g, "SequenceAt", "cut last", "tail")
 	addNode(g, "SequenceInsert", "less tail", "all")
-	addNode(g, "ConcatFromSequence", "all", "y", intAttr("axis", 0))
+	addNode(g, "ConcatFromSequence", "all", "y", optest.IntAttr("axis", 0))
 	g.Initializer = append(g.Initializer, initializer(t, "one", []int{}, 1), initializer(t, "last", []int{}, -1),
 		initializer(t, "two", []int{}, 2))
-	return controlCase{g, map[string]*op.Tensor{"x": randomTensor(1, 5, 3)}, nil}
+	return controlCase{g, map[string]*op.Tensor{"x": optest.RandomTensor(1, 5, 3)}, nil}
 }
 
 // model makes a model of the case whose inputs and output y are declared.

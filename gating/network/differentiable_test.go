@@ -90,10 +90,10 @@ func drawnSlots(form string) (inputs map[int]bool, outputs int) {
 	inputs, outputs = map[int]bool{}, 1
 	for seed := range uint64(drawsEach) {
 		c := gradientDraws[form](newDraw(seed<<8 + uint64(len(form))))
-		for _, i := range c.wrt {
+		for _, i := range c.Wrt {
 			inputs[i] = true
 		}
-		outputs = max(outputs, c.outputs)
+		outputs = max(outputs, c.Outputs)
 	}
 	return inputs, outputs
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -21,30 +22,30 @@ func special() *op.Tensor {
 }
 
 // sameElements runs a node by ONNX Runtime and compares element by element.
-func (s *ortServer) sameElements(t *testing.T, c gradCase, rtol, atol float64) {
+func (s *ortServer) sameElements(t *testing.T, c optest.Case, rtol, atol float64) {
 	t.Helper()
-	operator, in, out := buildOne(t, c)
+	operator, in, out := optest.BuildOne(t, c)
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "model.onnx")
 	names := writeNode(t, path, c, out)
 	feeds := map[string]*op.Tensor{}
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		feeds[names[i]] = v
 	}
 	wants, err := s.run(path, feeds)
 	if err != nil {
-		t.Errorf("%s %v: ONNX Runtime: %v", c.op, c.attrs, err)
+		t.Errorf("%s %v: ONNX Runtime: %v", c.Op, c.Attrs, err)
 		return
 	}
-	want := wants[names[len(c.inputs)]]
+	want := wants[names[len(c.Inputs)]]
 	for e := range want.Len() {
 		g, w := number(out[0], e), number(want, e)
 		if g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= atol+rtol*math.Abs(w) {
 			continue
 		}
-		t.Errorf("%s %v of %s: got %g, ONNX Runtime has %g", c.op, c.attrs, elementsAt(c.inputs, e), g, w)
+		t.Errorf("%s %v of %s: got %g, ONNX Runtime has %g", c.Op, c.Attrs, elementsAt(c.Inputs, e), g, w)
 	}
 }
 
@@ -73,11 +74,11 @@ func TestSpecialNumbersAgainstORT(t *testing.T) {
 		case opset == 0:
 			opset = 16
 		}
-		s.sameElements(t, gradCase{op: u.op, domain: u.domain, opset: opset, attrs: u.attrs,
-			inputs: []*op.Tensor{special()}}, 1e-5, 2e-7)
+		s.sameElements(t, optest.Case{Op: u.op, Domain: u.domain, Opset: opset, Attrs: u.attrs,
+			Inputs: []*op.Tensor{special()}}, 1e-5, 2e-7)
 	}
 	for _, operator := range []string{"Ceil", "Floor", "Round", "Sign", "IsNaN", "IsInf"} {
-		s.sameElements(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{special()}}, 0, 0)
+		s.sameElements(t, optest.Case{Op: operator, Opset: 16, Inputs: []*op.Tensor{special()}}, 0, 0)
 	}
 	column := special()
 	column.Shape = []int{len(column.F), 1}
@@ -88,7 +89,7 @@ func TestSpecialNumbersAgainstORT(t *testing.T) {
 		if operator == "PRelu" {
 			rows = &op.Tensor{Type: onnx.Float32, Shape: []int{1}, F: []float32{-0.25}}
 		}
-		s.sameElements(t, gradCase{op: operator, opset: 16, inputs: []*op.Tensor{column, rows}}, 1e-5, 1e-7)
+		s.sameElements(t, optest.Case{Op: operator, Opset: 16, Inputs: []*op.Tensor{column, rows}}, 1e-5, 1e-7)
 	}
 }
 
@@ -101,12 +102,13 @@ func TestCastsAgainstORT(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 1))
 	for _, to := range []onnx.DataType{onnx.Float16, onnx.Int8, onnx.Uint8, onnx.Int16, onnx.Uint16, onnx.Int32,
 		onnx.Uint32, onnx.Int64, onnx.Bool} {
-		x := drawn(r, 0, 120, []int{200})
+		x := optest.Drawn(r, 0, 120, []int{200})
 		copy(x.F, []float32{0, 0.4, 0.5, 0.9, 1e-7, 6e-8, 2e-8, 1e-5, 65504, 65519, 65520, 1e9})
 		if to.IsInteger() {
 			copy(x.F[8:], []float32{100, 101.5, 99.99, 3})
 		}
 		s.sameElements(t,
-			gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(to))}, inputs: []*op.Tensor{x}}, 0, 0)
+			optest.Case{Op: "Cast", Opset: 13,
+				Attrs: optest.Attrs{optest.IntAttr("to", int64(to))}, Inputs: []*op.Tensor{x}}, 0, 0)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/op/table"
@@ -75,17 +76,17 @@ func (m *graphMaker) attribute() *onnxpb.AttributeProto {
 	small := func() int64 { return int64(m.next()%8 - 3) }
 	switch m.next() % 5 {
 	case 0, 1:
-		return intAttr(name, small())
+		return optest.IntAttr(name, small())
 	case 2:
 		var list []int64
 		for range m.next() % 5 {
 			list = append(list, small())
 		}
-		return intsAttr(name, list...)
+		return optest.IntsAttr(name, list...)
 	case 3:
-		return floatAttr(name, float32(small())/2)
+		return optest.FloatAttr(name, float32(small())/2)
 	}
-	return stringAttr(name, someStrings[m.next()%len(someStrings)])
+	return optest.StringAttr(name, someStrings[m.next()%len(someStrings)])
 }
 
 // node makes one node; bodies of control flow are graphs of their own.
@@ -144,8 +145,8 @@ func newGraphMaker(bytes []byte) *graphMaker {
 	for i := range few {
 		few[i] = int64(m.next()%6 - 2)
 	}
-	addTensor(m.graph, "w", []int{3, 3}, randomTensor(1, 3, 3).F)
-	addTensor(m.graph, "kernel", []int{2, 2, 3, 3}, randomTensor(2, 2, 2, 3, 3).F)
+	addTensor(m.graph, "w", []int{3, 3}, optest.RandomTensor(1, 3, 3).F)
+	addTensor(m.graph, "kernel", []int{2, 2, 3, 3}, optest.RandomTensor(2, 2, 2, 3, 3).F)
 	addTensor(m.graph, "few", []int{len(few)}, few)
 	addTensor(m.graph, "one", []int{}, []int64{int64(m.next() % 4)})
 	addTensor(m.graph, "yes", []int{}, []bool{m.next()%2 == 0})
@@ -163,8 +164,8 @@ func addTensor[T float32 | int64 | bool](g *onnxpb.GraphProto, name string, shap
 
 // inputs are what the graph is run on.
 func (m *graphMaker) inputs() map[string]*op.Tensor {
-	return map[string]*op.Tensor{"x": randomTensor(3, 2, 3),
-		"image": randomTensor(4, 1, 2, 5, 5), "ids": intTensor(1, 0)}
+	return map[string]*op.Tensor{"x": optest.RandomTensor(3, 2, 3),
+		"image": optest.RandomTensor(4, 1, 2, 5, 5), "ids": optest.IntTensor(1, 0)}
 }
 
 // lower lowers the graph for one output, with w and kernel as mixtures.
@@ -185,7 +186,7 @@ func (m *graphMaker) lower(output string) (*Graph, map[string]*op.Tensor, error)
 	}
 	for i, name := range []string{"w", "kernel"} {
 		shape := [][]int{{3, 3}, {2, 2, 3, 3}}[i]
-		v := [][]float32{randomTensor(uint64(i)+1, shape...).F, randomTensor(uint64(i)+7, shape...).F}
+		v := [][]float32{optest.RandomTensor(uint64(i)+1, shape...).F, optest.RandomTensor(uint64(i)+7, shape...).F}
 		c.Params = append(c.Params,
 			ir.Param{Name: name, Sites: sitesOf(model, name), Shape: shape, Values: v, Gate: i, Axis: -1})
 	}

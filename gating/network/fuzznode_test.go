@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -15,19 +16,19 @@ import (
 
 // changedNode draws a sound node of a form that has a gradient and changes some of it: inputs, their types and shapes,
 // attributes, the opset, the number of outputs.
-func changedNode(form string, seed uint64) gradCase {
+func changedNode(form string, seed uint64) optest.Case {
 	d := newDraw(seed)
 	c := gradientDraws[form](d)
 	for range d.IntN(4) {
 		switch d.IntN(8) {
 		case 0:
-			c.opset = int64(d.between(1, 27))
+			c.Opset = int64(d.between(1, 27))
 		case 1:
-			c.outputs = d.between(1, 4)
+			c.Outputs = d.between(1, 4)
 		case 2:
-			c.attrs = append(slices.Clone(c.attrs), newGraphMaker(d.bytes(40)).attribute())
+			c.Attrs = append(slices.Clone(c.Attrs), newGraphMaker(d.bytes(40)).attribute())
 		case 3:
-			c.inputs = append(slices.Clone(c.inputs), d.tensor(d.small()...))
+			c.Inputs = append(slices.Clone(c.Inputs), d.tensor(d.small()...))
 		case 4:
 			d.retype(&c)
 		default:
@@ -46,12 +47,12 @@ func (d draw) bytes(n int) []byte {
 }
 
 // retype makes floats of an integer input, or integers of a float one.
-func (d draw) retype(c *gradCase) {
-	if len(c.inputs) == 0 {
+func (d draw) retype(c *optest.Case) {
+	if len(c.Inputs) == 0 {
 		return
 	}
-	i := d.IntN(len(c.inputs))
-	v := c.inputs[i]
+	i := d.IntN(len(c.Inputs))
+	v := c.Inputs[i]
 	if v == nil {
 		return
 	}
@@ -64,17 +65,17 @@ func (d draw) retype(c *gradCase) {
 			to.I[e] = op.WrapInt(to.Type, int64(number(v, e)))
 		}
 	}
-	c.inputs[i] = to
+	c.Inputs[i] = to
 }
 
 // tryNode lowers, runs and differentiates a model of one node. No internal check may fail, and errors must be of a
 // known kind.
-func tryNode(t *testing.T, c gradCase) (ran bool) {
+func tryNode(t *testing.T, c optest.Case) (ran bool) {
 	t.Helper()
-	c.wrt = nil
+	c.Wrt = nil
 	for _, i := range floatInputs(c) {
-		if c.inputs[i].Type == onnx.Float32 {
-			c.wrt = append(c.wrt, i)
+		if c.Inputs[i].Type == onnx.Float32 {
+			c.Wrt = append(c.Wrt, i)
 		}
 	}
 	m, config, data, coeffs := elementwiseModel(t, c)
@@ -86,7 +87,7 @@ func tryNode(t *testing.T, c gradCase) (ran bool) {
 	for k := range 4 {
 		if err == nil && k < len(g.Outputs()) && g.lowered.Outputs[k].IsFloat() && g.lowered.Outputs[k].Value.Gated {
 			if _, e := outputGradient(g, k, data, coeffs); e != nil && !errors.Is(e, op.ErrUnsupported) {
-				t.Errorf("%s: gradient of output %d: %v\n%v", c.op, k, e, describe(c))
+				t.Errorf("%s: gradient of output %d: %v\n%v", c.Op, k, e, describe(c))
 			}
 		}
 	}
@@ -102,9 +103,9 @@ func tryNode(t *testing.T, c gradCase) (ran bool) {
 }
 
 // describe is a node with its inputs, for messages.
-func describe(c gradCase) string {
-	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs}
-	for _, v := range c.inputs {
+func describe(c optest.Case) string {
+	n := &onnxpb.NodeProto{OpType: proto.String(c.Op), Domain: proto.String(c.Domain), Attribute: c.Attrs}
+	for _, v := range c.Inputs {
 		if v == nil {
 			n.Input = append(n.Input, "absent")
 		} else {

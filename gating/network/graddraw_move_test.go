@@ -3,15 +3,16 @@ package network
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // only draws until the operator is the one wanted, for draws that choose among several.
-func only(op string, f func(d draw) gradCase) func(d draw) gradCase {
-	return byAll(func(d draw) gradCase {
+func only(op string, f func(d draw) optest.Case) func(d draw) optest.Case {
+	return byAll(func(d draw) optest.Case {
 		for {
-			if c := f(d); c.op == op {
+			if c := f(d); c.Op == op {
 				return c
 			}
 		}
@@ -19,197 +20,199 @@ func only(op string, f func(d draw) gradCase) func(d draw) gradCase {
 }
 
 // ofRuntime is a draw with another domain.
-func ofRuntime(f func(d draw) gradCase) func(d draw) gradCase {
-	return func(d draw) gradCase {
+func ofRuntime(f func(d draw) optest.Case) func(d draw) optest.Case {
+	return func(d draw) optest.Case {
 		c := f(d)
-		c.domain, c.opset = "com.microsoft", 1
+		c.Domain, c.Opset = "com.microsoft", 1
 		return c
 	}
 }
 
 // shaped draws the operators that change the shape alone.
-func shaped(operator string) func(d draw) gradCase {
-	return byAll(func(d draw) gradCase {
+func shaped(operator string) func(d draw) optest.Case {
+	return byAll(func(d draw) optest.Case {
 		x := d.small()
-		c := gradCase{op: operator, opset: 13, inputs: []*op.Tensor{d.scaled(x...)}}
+		c := optest.Case{Op: operator, Opset: 13, Inputs: []*op.Tensor{d.scaled(x...)}}
 		rank := len(x)
 		switch operator {
 		case "Reshape":
-			c.inputs = append(c.inputs, shapedInts([]int{1}, -1))
+			c.Inputs = append(c.Inputs, shapedInts([]int{1}, -1))
 			if op.SizeOf(x) == 0 || d.IntN(2) == 0 {
-				c.opset, c.attrs = 14, attrs{intAttr("allowzero", 1)}
-				c.inputs[1] = intTensor(append([]int64{1}, asInt64s(x)...)...)
+				c.Opset, c.Attrs = 14, optest.Attrs{optest.IntAttr("allowzero", 1)}
+				c.Inputs[1] = optest.IntTensor(append([]int64{1}, asInt64s(x)...)...)
 			}
 		case "Flatten":
-			c.attrs = attrs{intAttr("axis", int64(d.between(-rank, rank)))}
+			c.Attrs = optest.Attrs{optest.IntAttr("axis", int64(d.between(-rank, rank)))}
 		case "Squeeze":
 			x = append([]int{1}, x...)
-			c.inputs = []*op.Tensor{d.scaled(x...), intTensor(int64(-len(x) * d.IntN(2)))}
+			c.Inputs = []*op.Tensor{d.scaled(x...), optest.IntTensor(int64(-len(x) * d.IntN(2)))}
 		case "Unsqueeze":
-			c.inputs = append(c.inputs, intTensor(int64(d.between(-rank-1, rank))))
+			c.Inputs = append(c.Inputs, optest.IntTensor(int64(d.between(-rank-1, rank))))
 		}
 		return c
 	})
 }
 
 // byImage is a draw whose other inputs are constants.
-func byImage(f func(d draw) gradCase) func(d draw) gradCase {
-	return func(d draw) gradCase {
+func byImage(f func(d draw) optest.Case) func(d draw) optest.Case {
+	return func(d draw) optest.Case {
 		c := f(d)
-		c.wrt = []int{0}
-		for i := range c.inputs[1:] {
-			c.known = append(c.known, i+1)
+		c.Wrt = []int{0}
+		for i := range c.Inputs[1:] {
+			c.Known = append(c.Known, i+1)
 		}
 		return c
 	}
 }
 
-func (d draw) anIdentity() gradCase {
-	return gradCase{op: "Identity", opset: 16, inputs: []*op.Tensor{d.scaled(d.small()...)}}
+func (d draw) anIdentity() optest.Case {
+	return optest.Case{Op: "Identity", Opset: 16, Inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
-func (d draw) aDropout() gradCase {
-	return gradCase{op: "Dropout", opset: []int64{7, 10, 13}[d.IntN(3)], outputs: d.between(1, 2),
-		inputs: []*op.Tensor{d.scaled(d.small()...)}}
+func (d draw) aDropout() optest.Case {
+	return optest.Case{Op: "Dropout", Opset: []int64{7, 10, 13}[d.IntN(3)], Outputs: d.between(1, 2),
+		Inputs: []*op.Tensor{d.scaled(d.small()...)}}
 }
 
-func (d draw) aConcat() gradCase {
+func (d draw) aConcat() optest.Case {
 	shape := d.shape(d.between(1, 4))
 	given, axis := d.axis(len(shape))
-	c := gradCase{op: "Concat", opset: 13, attrs: attrs{intAttr("axis", given)}}
+	c := optest.Case{Op: "Concat", Opset: 13, Attrs: optest.Attrs{optest.IntAttr("axis", given)}}
 	for range d.between(1, 4) {
 		s := slices.Clone(shape)
 		s[axis] = d.IntN(4)
-		c.inputs = append(c.inputs, d.tensor(s...))
+		c.Inputs = append(c.Inputs, d.tensor(s...))
 	}
 	return c
 }
 
-func (d draw) aSplit() gradCase {
+func (d draw) aSplit() optest.Case {
 	shape := d.shape(d.between(1, 4))
 	given, axis := d.axis(len(shape))
-	c := gradCase{op: "Split", opset: 13, attrs: attrs{intAttr("axis", given)}, outputs: d.between(1, 3)}
+	c := optest.Case{Op: "Split", Opset: 13,
+		Attrs: optest.Attrs{optest.IntAttr("axis", given)}, Outputs: d.between(1, 3)}
 	var sizes []int64
 	shape[axis] = 0
-	for range c.outputs {
+	for range c.Outputs {
 		sizes = append(sizes, int64(d.IntN(4)))
 		shape[axis] += int(sizes[len(sizes)-1])
 	}
-	c.inputs = []*op.Tensor{d.tensor(shape...), intTensor(sizes...)}
+	c.Inputs = []*op.Tensor{d.tensor(shape...), optest.IntTensor(sizes...)}
 	if d.IntN(3) == 0 {
 		shape[axis] = 5
-		c.opset, c.inputs = 18, []*op.Tensor{d.tensor(shape...)}
-		c.attrs = append(c.attrs, intAttr("num_outputs", int64(c.outputs)))
+		c.Opset, c.Inputs = 18, []*op.Tensor{d.tensor(shape...)}
+		c.Attrs = append(c.Attrs, optest.IntAttr("num_outputs", int64(c.Outputs)))
 	}
 	return c
 }
 
 // aScatterClear draws updates that neither meet nor equal what they are compared with.
-func aScatterClear(op string, form func(d draw) gradCase) func(d draw) gradCase {
-	return byAll(func(d draw) gradCase {
+func aScatterClear(op string, form func(d draw) optest.Case) func(d draw) optest.Case {
+	return byAll(func(d draw) optest.Case {
 		c := form(d)
-		all := d.distinct(0.2, c.inputs[0].Len()+c.inputs[2].Len())
-		copy(c.inputs[0].F, all.F)
-		copy(c.inputs[2].F, all.F[c.inputs[0].Len():])
-		if c.op = op; op == "Scatter" {
-			c.opset, c.attrs = 9, c.attrs[1:]
+		all := d.distinct(0.2, c.Inputs[0].Len()+c.Inputs[2].Len())
+		copy(c.Inputs[0].F, all.F)
+		copy(c.Inputs[2].F, all.F[c.Inputs[0].Len():])
+		if c.Op = op; op == "Scatter" {
+			c.Opset, c.Attrs = 9, c.Attrs[1:]
 		}
 		return c
 	})
 }
 
 // aTopK draws elements whose order a step does not change.
-func (d draw) aTopK() gradCase {
+func (d draw) aTopK() optest.Case {
 	for {
-		if c := d.aChoice(); c.op == "TopK" {
-			c.inputs[0] = d.distinct(0.2, c.inputs[0].Shape...)
+		if c := d.aChoice(); c.Op == "TopK" {
+			c.Inputs[0] = d.distinct(0.2, c.Inputs[0].Shape...)
 			return c
 		}
 	}
 }
 
-func (d draw) aTile1() gradCase {
+func (d draw) aTile1() optest.Case {
 	shape := d.full(d.between(1, 4))
-	return gradCase{op: "Tile", opset: 1, inputs: []*op.Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))),
+	return optest.Case{Op: "Tile", Opset: 1, Inputs: []*op.Tensor{d.tensor(shape...), scalarInt(int64(d.between(1, 3))),
 		scalarInt(int64(d.IntN(len(shape))))}}
 }
 
-func (d draw) aPadWithValue() gradCase {
+func (d draw) aPadWithValue() optest.Case {
 	c := d.aPad()
-	if string(c.attrs[0].S) == "constant" {
-		c.inputs = append(c.inputs, floatTensor([]int{}, 1.5))
+	if string(c.Attrs[0].S) == "constant" {
+		c.Inputs = append(c.Inputs, floatTensor([]int{}, 1.5))
 	}
 	return c
 }
 
-func (d draw) aCompress() gradCase {
+func (d draw) aCompress() optest.Case {
 	shape := d.full(d.between(1, 3))
 	given, axis := d.axis(len(shape))
-	c := gradCase{op: "Compress", opset: 11, attrs: attrs{intAttr("axis", given)}}
+	c := optest.Case{Op: "Compress", Opset: 11, Attrs: optest.Attrs{optest.IntAttr("axis", given)}}
 	n := shape[axis]
 	if d.IntN(3) == 0 {
-		c.attrs, n = nil, op.SizeOf(shape)
+		c.Attrs, n = nil, op.SizeOf(shape)
 	}
 	keep := op.NewTensor(op.Spec{Type: onnx.Bool, Shape: []int{n}})
 	for i := range keep.I {
 		keep.I[i] = int64(d.IntN(2))
 	}
-	c.inputs = []*op.Tensor{d.tensor(shape...), keep}
+	c.Inputs = []*op.Tensor{d.tensor(shape...), keep}
 	return c
 }
 
-func (d draw) anImageCrop() gradCase {
-	return gradCase{op: "Crop", opset: 1, attrs: attrs{intsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)},
-		inputs: []*op.Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
+func (d draw) anImageCrop() optest.Case {
+	return optest.Case{Op: "Crop", Opset: 1,
+		Attrs:  optest.Attrs{optest.IntsAttr("border", int64(d.IntN(2)), 1, int64(d.IntN(3)), 0)},
+		Inputs: []*op.Tensor{d.tensor(2, 1, d.between(2, 4), d.between(3, 5))}}
 }
 
 // aSmoothGrid draws points that a step does not take across a pixel or a border.
-func (d draw) aSmoothGrid() gradCase {
+func (d draw) aSmoothGrid() optest.Case {
 	n, h, w := d.between(1, 2), d.between(2, 5), d.between(2, 5)
-	c := gradCase{op: "GridSample", opset: 20, step: 1.0 / 512,
-		attrs: append(append(d.one("mode", "linear", "cubic"),
-			d.one("padding_mode", "zeros", "border", "reflection")...), intAttr("align_corners", 1)),
-		inputs: []*op.Tensor{d.tensor(n, d.between(1, 2), h, w),
+	c := optest.Case{Op: "GridSample", Opset: 20, Step: 1.0 / 512,
+		Attrs: append(append(d.one("mode", "linear", "cubic"),
+			d.one("padding_mode", "zeros", "border", "reflection")...), optest.IntAttr("align_corners", 1)),
+		Inputs: []*op.Tensor{d.tensor(n, d.between(1, 2), h, w),
 			op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{n, 2, 3, 2}})}}
-	for i := range c.inputs[1].F {
+	for i := range c.Inputs[1].F {
 		size := []int{w, h}[i%2]
 		pixel := float64(d.IntN(size+1)) - 1 + 0.2 + 0.6*d.Float64()
-		c.inputs[1].F[i] = float32(2*pixel/float64(size-1) - 1)
+		c.Inputs[1].F[i] = float32(2*pixel/float64(size-1) - 1)
 	}
 	return c
 }
 
 // aNearGrid draws points for which only the image has a slope.
-func (d draw) aNearGrid() gradCase {
+func (d draw) aNearGrid() optest.Case {
 	c := d.aSmoothGrid()
-	c.attrs[0], c.wrt = stringAttr("mode", "nearest"), []int{0}
+	c.Attrs[0], c.Wrt = optest.StringAttr("mode", "nearest"), []int{0}
 	return c
 }
 
-func (d draw) aGridSample() gradCase {
+func (d draw) aGridSample() optest.Case {
 	if d.IntN(4) == 0 {
 		return d.aNearGrid()
 	}
 	c := d.aSmoothGrid()
-	c.wrt = []int{0, 1}
+	c.Wrt = []int{0, 1}
 	return c
 }
 
 // aRuntimeGrid draws modes by the names that ONNX Runtime's form has.
-func (d draw) aRuntimeGrid() gradCase {
+func (d draw) aRuntimeGrid() optest.Case {
 	c := d.aSmoothGrid()
-	c.attrs[0] = d.one("mode", "bilinear", "bicubic")[0]
-	c.domain, c.opset, c.wrt = "com.microsoft", 1, []int{0, 1}
+	c.Attrs[0] = d.one("mode", "bilinear", "bicubic")[0]
+	c.Domain, c.Opset, c.Wrt = "com.microsoft", 1, []int{0, 1}
 	return c
 }
 
-func (d draw) anExpandDims() gradCase {
+func (d draw) anExpandDims() optest.Case {
 	shape := d.small()
-	return gradCase{op: "ExpandDims", domain: "com.microsoft", opset: 1,
-		inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
+	return optest.Case{Op: "ExpandDims", Domain: "com.microsoft", Opset: 1,
+		Inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
 }
 
-var _ = addDraws(map[string]func(d draw) gradCase{
+var _ = addDraws(map[string]func(d draw) optest.Case{
 	"Reshape": shaped("Reshape"), "Flatten": shaped("Flatten"), "Squeeze": shaped("Squeeze"),
 	"Unsqueeze": shaped("Unsqueeze"),
 	"Identity":  byAll(draw.anIdentity), "Dropout": byAll(draw.aDropout), "Concat": byAll(draw.aConcat),
@@ -229,7 +232,7 @@ var _ = addDraws(map[string]func(d draw) gradCase{
 	"Compress":   byAll(draw.aCompress),
 	"Col2Im":     byAll(draw.aFold),
 	"Resize":     byImage(draw.aResize),
-	"Upsample":   func(d draw) gradCase { return byImage(only("Upsample", draw.anOldResize))(d) },
+	"Upsample":   func(d draw) optest.Case { return byImage(only("Upsample", draw.anOldResize))(d) },
 	"GridSample": draw.aGridSample, "AffineGrid": only("AffineGrid", draw.aGrid), "Crop": byAll(draw.anImageCrop),
 	"com.microsoft.GatherND": ofRuntime(byAll(draw.aGatherND)),
 	"com.microsoft.Pad":      ofRuntime(byAll(draw.aPadWithValue)),

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/network/expand"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/op/table"
@@ -19,10 +20,10 @@ import (
 // gradientDraws draw a node of each operator that has a gradient, with attributes, shapes and elements at random and
 // the inputs that the gradient is checked for. Keys are names with their domain; an older form has "@" and its first
 // opset behind them. They are assigned family by family, at start.
-var gradientDraws = map[string]func(d draw) gradCase{}
+var gradientDraws = map[string]func(d draw) optest.Case{}
 
 // addDraws takes the draws of one family.
-func addDraws(list map[string]func(d draw) gradCase) bool {
+func addDraws(list map[string]func(d draw) optest.Case) bool {
 	maps.Copy(gradientDraws, list)
 	return true
 }
@@ -104,19 +105,19 @@ func TestEveryGradient(t *testing.T) {
 
 // checkDrawn checks one node: its operator's Backward, and where it is a view or stands for others, or the flag says
 // so, the gradient of a whole program.
-func checkDrawn(t *testing.T, form string, c gradCase, whole bool) {
+func checkDrawn(t *testing.T, form string, c optest.Case, whole bool) {
 	t.Helper()
 	failed := t.Failed()
 	if _, stands := expand.Operators[form]; stands || !checkBackward(t, c) || whole {
 		checkWhole(t, c)
 	}
 	if t.Failed() && !failed {
-		for i, v := range c.inputs {
+		for i, v := range c.Inputs {
 			if v != nil {
 				t.Logf("input %d: %s", i, v.Spec())
 			}
 		}
-		t.Logf("opset %d, attributes %v", c.opset, c.attrs)
+		t.Logf("opset %d, attributes %v", c.Opset, c.Attrs)
 	}
 }
 
@@ -177,15 +178,15 @@ func sameSlopes(got []float32, want []difference, tol float64) error {
 
 // checkBackward checks every pair of a wanted input and a float output; false where there is no operator to check: a
 // view.
-func checkBackward(t *testing.T, c gradCase) bool {
+func checkBackward(t *testing.T, c optest.Case) bool {
 	t.Helper()
-	operator, in, outs := buildAny(t, c)
+	operator, in, outs := optest.BuildAny(t, c)
 	if operator == nil {
 		return false
 	}
 	d, ok := operator.(op.Differentiable)
 	if !ok {
-		t.Errorf("%s has no gradient", c.op)
+		t.Errorf("%s has no gradient", c.Op)
 		return true
 	}
 	x := &op.Context{}
@@ -194,7 +195,7 @@ func checkBackward(t *testing.T, c gradCase) bool {
 			continue
 		}
 		dy := op.NewTensor(out.Spec())
-		fill(dy.F, 77+uint64(k))
+		optest.Fill(dy.F, 77+uint64(k))
 		forward := func() (value, sum float64) {
 			x.Step++
 			if err := operator.Forward(x, in, outs); err != nil {
@@ -206,18 +207,18 @@ func checkBackward(t *testing.T, c gradCase) bool {
 			}
 			return value, sum
 		}
-		for _, i := range c.wrt {
+		for _, i := range c.Wrt {
 			forward()
 			got := op.NewTensor(in[i].Spec())
 			for e := range got.F {
 				got.F[e] = nan // Backward must write every element
 			}
 			if err := d.Backward(x, i, k, in, outs, dy, got); err != nil {
-				t.Errorf("%s: %v", c.op, err)
+				t.Errorf("%s: %v", c.Op, err)
 				continue
 			}
-			if err := sameSlopes(got.F, slopesOf(in[i].F, c.step, forward), c.tol); err != nil {
-				t.Errorf("%s: gradient of output %d by input %d: %v", c.op, k, i, err)
+			if err := sameSlopes(got.F, slopesOf(in[i].F, c.Step, forward), c.Tol); err != nil {
+				t.Errorf("%s: gradient of output %d by input %d: %v", c.Op, k, i, err)
 			}
 		}
 	}
@@ -226,7 +227,7 @@ func checkBackward(t *testing.T, c gradCase) bool {
 
 // checkWhole checks the gradient that the tape gives of the mean square of every float output of a model of one node.
 // Every wanted input is a mixture with one coefficient an element, so that coefficients are elements.
-func checkWhole(t *testing.T, c gradCase) {
+func checkWhole(t *testing.T, c optest.Case) {
 	t.Helper()
 	m, config, data, coeffs := elementwiseModel(t, c)
 	g, err := Lower(m, config)
@@ -241,7 +242,7 @@ func checkWhole(t *testing.T, c gradCase) {
 		}
 		got, err := outputGradient(g, k, data, coeffs)
 		if err != nil {
-			t.Errorf("%s: gradient of output %d: %v", c.op, k, err)
+			t.Errorf("%s: gradient of output %d: %v", c.Op, k, err)
 			continue
 		}
 		for p, params := range config.Params {
@@ -255,12 +256,12 @@ func checkWhole(t *testing.T, c gradCase) {
 				}
 				return value, 2 * value
 			}
-			want := coefficientSlopes(coeffs[p], c.step, square)
+			want := coefficientSlopes(coeffs[p], c.Step, square)
 			if got[p] == nil {
 				got[p] = make([]float32, len(want)) // no gradient flows there: it must be zero
 			}
-			if err := sameSlopes(got[p], want, c.tol); err != nil {
-				t.Errorf("%s: gradient of output %d by %s in a program: %v", c.op, k, params.Name, err)
+			if err := sameSlopes(got[p], want, c.Tol); err != nil {
+				t.Errorf("%s: gradient of output %d by %s in a program: %v", c.Op, k, params.Name, err)
 			}
 		}
 	}
@@ -268,7 +269,7 @@ func checkWhole(t *testing.T, c gradCase) {
 
 // coefficientSlopes is slopesOf for coefficients, which keep their elements in float64.
 func coefficientSlopes(c []float64, fraction float64, f func() (value, sum float64)) []difference {
-	x := each(c, func(v float64) float32 { return float32(v) })
+	x := optest.Each(c, func(v float64) float32 { return float32(v) })
 	list := slopesOf(x, fraction, func() (float64, float64) {
 		for i, v := range x {
 			c[i] = float64(v)
@@ -282,21 +283,21 @@ func coefficientSlopes(c []float64, fraction float64, f func() (value, sum float
 }
 
 // elementwiseModel is a model of the node with every wanted input reshaped from a flat mixture of ones.
-func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string]*op.Tensor, [][]float64) {
+func elementwiseModel(t *testing.T, c optest.Case) (*onnx.Model, Config, map[string]*op.Tensor, [][]float64) {
 	t.Helper()
 	p, names := nodeModel(c, nil)
 	config, data := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}, map[string]*op.Tensor{}
 	var coeffs [][]float64
 	var nodes []*onnxpb.NodeProto
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		switch {
 		case v == nil:
-		case slices.Contains(c.wrt, i) && v.Len() > 0:
+		case slices.Contains(c.Wrt, i) && v.Len() > 0:
 			flat := fmt.Sprint("flat", i)
 			shape := flat + " shape"
 			n := nodeOf(names[i], "Reshape", []string{flat, shape})
-			if c.domain == "" && c.opset < 5 {
-				n = nodeOf(names[i], "Reshape", []string{flat}, intsAttr("shape", asInt64s(v.Shape)...))
+			if c.Domain == "" && c.Opset < 5 {
+				n = nodeOf(names[i], "Reshape", []string{flat}, optest.IntsAttr("shape", asInt64s(v.Shape)...))
 			}
 			nodes = append(nodes, n)
 			p.Graph.Initializer = append(p.Graph.Initializer,
@@ -305,8 +306,8 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 				func(in *onnxpb.ValueInfoProto) bool { return in.GetName() == names[i] })
 			config.Params = append(config.Params, ir.Param{Name: flat, Shape: []int{v.Len()}, Gate: len(coeffs),
 				Values: [][]float32{slices.Repeat([]float32{1}, v.Len())}})
-			coeffs = append(coeffs, each(v.F, func(e float32) float64 { return float64(e) }))
-		case v.Spec().IsFloat() && !slices.Contains(c.known, i):
+			coeffs = append(coeffs, optest.Each(v.F, func(e float32) float64 { return float64(e) }))
+		case v.Spec().IsFloat() && !slices.Contains(c.Known, i):
 			config.Shapes[names[i]], data[names[i]] = v.Shape, v
 		default:
 			config.Values[names[i]] = v
@@ -325,9 +326,9 @@ func elementwiseModel(t *testing.T, c gradCase) (*onnx.Model, Config, map[string
 
 // TestOutputIsMixture runs a graph whose output is a mixture that no node reads.
 func TestOutputIsMixture(t *testing.T) {
-	x := randomTensor(1, 2, 3)
+	x := optest.RandomTensor(1, 2, 3)
 	m, config, data, coeffs := elementwiseModel(t,
-		gradCase{op: "Identity", opset: 13, inputs: []*op.Tensor{x}, wrt: []int{0}})
+		optest.Case{Op: "Identity", Opset: 13, Inputs: []*op.Tensor{x}, Wrt: []int{0}})
 	g, err := Lower(m, config)
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +337,7 @@ func TestOutputIsMixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := compare(out[0], x, 0, 0); err != nil {
+	if err := optest.Compare(out[0], x, 0, 0); err != nil {
 		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"gonum.org/v1/gonum/diff/fd"
@@ -36,7 +37,7 @@ func probabilities(out *op.Tensor, rows bool, axis int) {
 func TestLosses(t *testing.T) {
 	classes := &op.Tensor{Type: onnx.Int64, Shape: []int{4}, I: []int64{0, 2, 1, 2}}
 	positions := &op.Tensor{Type: onnx.Int64, Shape: []int{2, 4}, I: []int64{0, 2, 1, 2, 1, 1, 0, 0}}
-	floats := randomTensor(8, 4, 3)
+	floats := optest.RandomTensor(8, 4, 3)
 	bits := &op.Tensor{Type: onnx.Int64, Shape: []int{4, 3}, I: []int64{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0}}
 	for _, c := range []struct {
 		name   string
@@ -81,7 +82,7 @@ func TestLosses(t *testing.T) {
 			return s
 		}},
 	} {
-		out := randomTensor(7, c.shape...)
+		out := optest.RandomTensor(7, c.shape...)
 		if ce, ok := c.loss.(CrossEntropy); ok && ce.Form == Probabilities {
 			probabilities(out, true, ce.Axis)
 		}
@@ -165,8 +166,8 @@ func TestLossesAtTheEdge(t *testing.T) {
 
 // TestLossesRefuse what does not fit, in value and gradient.
 func TestLossesRefuse(t *testing.T) {
-	out := randomTensor(1, 2, 3)
-	ints := func(v ...int64) *op.Tensor { return intTensor(v...) }
+	out := optest.RandomTensor(1, 2, 3)
+	ints := func(v ...int64) *op.Tensor { return optest.IntTensor(v...) }
 	for _, c := range []struct {
 		loss   Loss
 		target *op.Tensor
@@ -174,7 +175,7 @@ func TestLossesRefuse(t *testing.T) {
 	}{
 		{CrossEntropy{Axis: 1}, ints(0, 3), "label 3 at position 1"}, {CrossEntropy{Axis: 1}, ints(-1, 0), "label -1"},
 		{CrossEntropy{Axis: 1}, ints(0), "wants 2 class indices"},
-		{CrossEntropy{Axis: 1}, randomTensor(1, 2), "wants 2 class indices"},
+		{CrossEntropy{Axis: 1}, optest.RandomTensor(1, 2), "wants 2 class indices"},
 		{CrossEntropy{Axis: 2}, ints(0, 0), "no axis 2"}, {CrossEntropy{Axis: -1}, ints(0, 0), "no axis -1"},
 		{MSE{}, ints(0), "mse"}, {BCE{}, ints(0), "bce"},
 	} {

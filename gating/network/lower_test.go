@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -172,8 +173,8 @@ func TestInitializersAsInputs(t *testing.T) {
 // TestEmptyAndScalar runs tensors without elements and without axes.
 func TestEmptyAndScalar(t *testing.T) {
 	g := graphOf("x")
-	addNode(g, "Concat", "x x", "both", intAttr("axis", 0))
-	addNode(g, "ReduceSum", "both", "sum", intAttr("keepdims", 0))
+	addNode(g, "Concat", "x x", "both", optest.IntAttr("axis", 0))
+	addNode(g, "ReduceSum", "both", "sum", optest.IntAttr("keepdims", 0))
 	m := modelOf(t, g, nil, "both", "sum")
 	for _, c := range []struct {
 		x    *op.Tensor
@@ -198,7 +199,7 @@ func linearFunction() *onnxpb.FunctionProto {
 	return &onnxpb.FunctionProto{
 		Name: proto.String("Linear"), Domain: proto.String("local"), Input: []string{"a", "shift"},
 		Output:         []string{"r"},
-		AttributeProto: []*onnxpb.AttributeProto{floatAttr("scale", 2)},
+		AttributeProto: []*onnxpb.AttributeProto{optest.FloatAttr("scale", 2)},
 		OpsetImport:    []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(18)}},
 		Node: []*onnxpb.NodeProto{
 			newNode("Constant", "", "s", scale),
@@ -216,7 +217,7 @@ func localNode(g *onnxpb.GraphProto, op, in, out string, attrs ...*onnxpb.Attrib
 func TestFunctions(t *testing.T) {
 	g := graphOf("x")
 	localNode(g, "Linear", "x", "double")
-	localNode(g, "Linear", "double", "tenfold", floatAttr("scale", 5))
+	localNode(g, "Linear", "double", "tenfold", optest.FloatAttr("scale", 5))
 	addNode(g, "Sub", "tenfold x", "y")
 	wantRun(t, modelOf(t, g, []*onnxpb.FunctionProto{linearFunction()}, "y"), 9, 18, 27, 36, 45, 54)
 }

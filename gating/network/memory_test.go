@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/tape"
 )
@@ -100,7 +101,7 @@ func TestSumsOfGradientsAreShared(t *testing.T) {
 	cost := func(c float64) float64 { loss, _ := stepOf(t, lowered, 0, x, [][]float64{{c, 0.1}}); return loss }
 	_, grads := stepOf(t, lowered, 0, x, [][]float64{{0.1, 0.1}})
 	const h = 1e-3
-	if slope := (cost(0.1+h) - cost(0.1-h)) / (2 * h); closeTo(grads[0][:1], []float64{slope}, 1e-2) != nil {
+	if slope := (cost(0.1+h) - cost(0.1-h)) / (2 * h); optest.CloseTo(grads[0][:1], []float64{slope}, 1e-2) != nil {
 		t.Errorf("gradient %v, differences give %v", grads[0][0], slope)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
@@ -15,9 +16,9 @@ import (
 // them nodes with two outputs and indices that depend on the embedding itself.
 func movingModel(t *testing.T) *onnx.Model {
 	t.Helper()
-	two := nodeOf("a", "Split", []string{"e"}, intAttr("axis", 2))
+	two := nodeOf("a", "Split", []string{"e"}, optest.IntAttr("axis", 2))
 	two.Output = []string{"a", "b"}
-	top := nodeOf("values", "TopK", []string{"s", "two"}, intAttr("axis", -1))
+	top := nodeOf("values", "TopK", []string{"s", "two"}, optest.IntAttr("axis", -1))
 	top.Output = []string{"values", "indices"}
 	table, err := onnx.NewTensor("table", []int{5, 4}, make([]float32, 20))
 	if err != nil {
@@ -32,17 +33,17 @@ func movingModel(t *testing.T) *onnx.Model {
 		Node: []*onnxpb.NodeProto{
 			nodeOf("e", "Gather", []string{"table", "ids"}),
 			two,
-			nodeOf("t", "Transpose", []string{"a"}, intsAttr("perm", 0, 2, 1)),
+			nodeOf("t", "Transpose", []string{"a"}, optest.IntsAttr("perm", 0, 2, 1)),
 			nodeOf("f", "Reshape", []string{"b", "fold"}),
-			nodeOf("c", "Concat", []string{"t", "f", "t"}, intAttr("axis", 1)),
-			nodeOf("p", "Pad", []string{"c", "pads"}, stringAttr("mode", "reflect")),
-			nodeOf("r", "Resize", []string{"p", "", "scales"}, stringAttr("mode", "linear")),
+			nodeOf("c", "Concat", []string{"t", "f", "t"}, optest.IntAttr("axis", 1)),
+			nodeOf("p", "Pad", []string{"c", "pads"}, optest.StringAttr("mode", "reflect")),
+			nodeOf("r", "Resize", []string{"p", "", "scales"}, optest.StringAttr("mode", "linear")),
 			nodeOf("s", "Slice", []string{"r", "from", "to", "last", "step"}),
 			top,
-			nodeOf("again", "GatherElements", []string{"s", "indices"}, intAttr("axis", 2)),
-			nodeOf("both", "Concat", []string{"values", "again"}, intAttr("axis", 2)),
+			nodeOf("again", "GatherElements", []string{"s", "indices"}, optest.IntAttr("axis", 2)),
+			nodeOf("both", "Concat", []string{"values", "again"}, optest.IntAttr("axis", 2)),
 			nodeOf("wide", "Tile", []string{"both", "times"}),
-			nodeOf("sums", "CumSum", []string{"wide", "last"}, intAttr("reverse", 1)),
+			nodeOf("sums", "CumSum", []string{"wide", "last"}, optest.IntAttr("reverse", 1)),
 			nodeOf("y", "ScatterND", []string{"sums", "where", "row"}),
 		},
 		Initializer: []*onnxpb.TensorProto{
@@ -71,7 +72,7 @@ func movingModel(t *testing.T) *onnx.Model {
 func TestMovementInProgram(t *testing.T) {
 	m := movingModel(t)
 	read := onnx.Site{Node: m.Proto().GetGraph().GetNode()[0], Input: 0}
-	parents := [][]float32{randomTensor(1, 5, 4).F, randomTensor(2, 5, 4).F}
+	parents := [][]float32{optest.RandomTensor(1, 5, 4).F, optest.RandomTensor(2, 5, 4).F}
 	lowered, err := Lower(m, Config{Shapes: map[string][]int{"ids": {2, 3}},
 		Params: []ir.Param{{Name: "table", Sites: []onnx.Site{read}, Shape: []int{5, 4},
 			Type: onnx.Float32, Values: parents, Axis: -1}}})
@@ -80,14 +81,14 @@ func TestMovementInProgram(t *testing.T) {
 	}
 	inputs := map[string]*op.Tensor{"ids": shapedInts([]int{2, 3}, 4, 0, -2, 1, 1, 2)}
 	target := op.NewTensor(lowered.lowered.Outputs[0].Spec)
-	fill(target.F, 9)
+	optest.Fill(target.F, 9)
 	at := []float32{0.3, 0.6}
 
 	p, err := NewProgram(lowered, 0, MSE{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine := compiled(t, p, [][]float64{each(at, func(v float32) float64 { return float64(v) })})
+	machine := compiled(t, p, [][]float64{optest.Each(at, func(v float32) float64 { return float64(v) })})
 	if err := p.Load(inputs, target); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestMovementInProgram(t *testing.T) {
 	const h = 1e-3
 	x, y := float64(at[0]), float64(at[1])
 	want := []float64{(value(x+h, y) - value(x-h, y)) / (2 * h), (value(x, y+h) - value(x, y-h)) / (2 * h)}
-	if err := closeTo(got, want, 1e-3); err != nil {
+	if err := optest.CloseTo(got, want, 1e-3); err != nil {
 		t.Error(err)
 	}
 }

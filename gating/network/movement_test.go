@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -17,20 +18,20 @@ import (
 // difference quotient with a large step is exact but for rounding.
 
 // checkLinear checks gradients of operators that are linear in the inputs wrt.
-func checkLinear(t *testing.T, c gradCase) {
+func checkLinear(t *testing.T, c optest.Case) {
 	t.Helper()
-	c.step, c.tol = 0.5, 1e-4
-	checkGradients(t, c)
+	c.Step, c.Tol = 0.5, 1e-4
+	optest.CheckGradients(t, c)
 }
 
 // runNode lowers and runs a graph of one node. The first input is data if it is float; all others are known at lowering
 // unless hide names them.
-func runNode(c gradCase, hide ...int) ([]*op.Tensor, error) {
-	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Attribute: c.attrs, Name: proto.String("node")}
+func runNode(c optest.Case, hide ...int) ([]*op.Tensor, error) {
+	n := &onnxpb.NodeProto{OpType: proto.String(c.Op), Attribute: c.Attrs, Name: proto.String("node")}
 	g := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{n}}
 	config := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}
 	data := map[string]*op.Tensor{}
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		if v == nil {
 			n.Input = append(n.Input, "")
 			continue
@@ -44,13 +45,13 @@ func runNode(c gradCase, hide ...int) ([]*op.Tensor, error) {
 			config.Values[name] = v
 		}
 	}
-	for k := range max(1, c.outputs) {
+	for k := range max(1, c.Outputs) {
 		name := fmt.Sprint("y", k)
 		n.Output = append(n.Output, name)
 		g.Output = append(g.Output, valueInfo(name, onnx.Float32))
 	}
 	m, err := onnx.FromProto(&onnxpb.ModelProto{
-		Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(c.opset)}},
+		Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(c.Opset)}},
 	})
 	if err != nil {
 		return nil, err
@@ -69,23 +70,23 @@ func valueInfo(name string, dt onnx.DataType) *onnxpb.ValueInfoProto {
 }
 
 // expectNode runs a node and compares every output exactly.
-func expectNode(t *testing.T, name string, c gradCase, want ...*op.Tensor) {
+func expectNode(t *testing.T, name string, c optest.Case, want ...*op.Tensor) {
 	t.Helper()
-	c.outputs = len(want)
+	c.Outputs = len(want)
 	got, err := runNode(c)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
 	for k, w := range want {
-		if err := compare(got[k], w, 1e-6, 1e-6); err != nil {
+		if err := optest.Compare(got[k], w, 1e-6, 1e-6); err != nil {
 			t.Errorf("%s: output %d: %v", name, k, err)
 		}
 	}
 }
 
 // expectError runs a node that must be refused with an error of a kind.
-func expectError(t *testing.T, name string, c gradCase, kind error, hide ...int) {
+func expectError(t *testing.T, name string, c optest.Case, kind error, hide ...int) {
 	t.Helper()
 	if got, err := runNode(c, hide...); !isKind(err, kind) {
 		t.Errorf("%s: got %v and error %v, want an error of kind %q", name, got, err, kind)
@@ -149,20 +150,20 @@ func (d draw) indices(n, axis int) []int64 {
 func (d draw) between(lo, hi int) int { return lo + d.IntN(hi-lo+1) }
 
 // sameForAllWorkers runs a node forward and backward with one and with several workers and wants the same bits.
-func sameForAllWorkers(t *testing.T, c gradCase) {
+func sameForAllWorkers(t *testing.T, c optest.Case) {
 	t.Helper()
 	var first []float32
 	for _, threads := range []int{1, 2, 3, 8} {
 		w := kernel.NewWorkers(threads)
-		operator, in, outs := buildOne(t, c)
+		operator, in, outs := optest.BuildOne(t, c)
 		x := &op.Context{Workers: w}
 		if err := operator.Forward(x, in, outs); err != nil {
 			t.Fatal(err)
 		}
 		got := slices.Clone(outs[0].F)
 		dy := op.NewTensor(outs[0].Spec())
-		fill(dy.F, 5)
-		for _, i := range c.wrt {
+		optest.Fill(dy.F, 5)
+		for _, i := range c.Wrt {
 			dx := op.NewTensor(in[i].Spec())
 			if err := operator.(op.Differentiable).Backward(x, i, 0, in, outs, dy, dx); err != nil {
 				t.Fatal(err)
@@ -174,7 +175,7 @@ func sameForAllWorkers(t *testing.T, c gradCase) {
 			first = got
 		}
 		if !slices.Equal(got, first) {
-			t.Errorf("%s: %d workers give other bits than one", c.op, threads)
+			t.Errorf("%s: %d workers give other bits than one", c.Op, threads)
 		}
 	}
 }

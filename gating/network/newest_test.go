@@ -4,12 +4,13 @@ import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // deformed is a sum over 2x2 windows of the numbers from 0 to 8 with two of its samples moved.
-func deformed(pad int64, size int, moves map[int]float32) gradCase {
+func deformed(pad int64, size int, moves map[int]float32) optest.Case {
 	x, w, offset := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{1, 1, 3, 3}}),
 		op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{1, 1, 2, 2}}),
 		op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{1, 8, size, size}})
@@ -22,8 +23,8 @@ func deformed(pad int64, size int, moves map[int]float32) gradCase {
 	for at, by := range moves {
 		offset.F[at] = by
 	}
-	return gradCase{op: "DeformConv", opset: 19, inputs: []*op.Tensor{x, w, offset},
-		attrs: attrs{intsAttr("kernel_shape", 2, 2), intsAttr("pads", pad, pad, pad, pad)}}
+	return optest.Case{Op: "DeformConv", Opset: 19, Inputs: []*op.Tensor{x, w, offset},
+		Attrs: optest.Attrs{optest.IntsAttr("kernel_shape", 2, 2), optest.IntsAttr("pads", pad, pad, pad, pad)}}
 }
 
 func TestDeformConv(t *testing.T) {
@@ -32,7 +33,7 @@ func TestDeformConv(t *testing.T) {
 	c := deformed(0, 2, map[int]float32{0: 0.5, 5*4 + 1: -0.1})
 	expectNode(t, "plain", c, floatTensor([]int{1, 1, 2, 2}, 9.5, 11.9, 20, 24))
 	mask := floatTensor([]int{1, 4, 2, 2}, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.2, 1, 1, 1, 1)
-	c.inputs = append(c.inputs, floatTensor([]int{1}, 1), mask)
+	c.Inputs = append(c.Inputs, floatTensor([]int{1}, 1), mask)
 	expectNode(t, "masked", c, floatTensor([]int{1, 1, 2, 2}, 10.5, 12.9, 21, 19.4))
 }
 
@@ -41,18 +42,18 @@ func TestDeformConvWithoutOffsets(t *testing.T) {
 	for seed := range uint64(40) {
 		d := newDraw(seed)
 		c := d.aDeformConv()
-		clear(c.inputs[2].F)
-		c.inputs = c.inputs[:min(len(c.inputs), 4)]
+		clear(c.Inputs[2].F)
+		c.Inputs = c.Inputs[:min(len(c.Inputs), 4)]
 		got, err := runNode(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.op, c.inputs = "Conv", append(c.inputs[:2:2], c.inputs[3:]...)
+		c.Op, c.Inputs = "Conv", append(c.Inputs[:2:2], c.Inputs[3:]...)
 		want, err := runNode(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := compare(got[0], want[0], 1e-5, 1e-5); err != nil {
+		if err := optest.Compare(got[0], want[0], 1e-5, 1e-5); err != nil {
 			t.Errorf("seed %d: %v", seed, err)
 		}
 	}
@@ -60,34 +61,39 @@ func TestDeformConvWithoutOffsets(t *testing.T) {
 
 func TestDeformConvRefusals(t *testing.T) {
 	c := deformed(0, 2, nil)
-	x, w, offset := c.inputs[0], c.inputs[1], c.inputs[2]
-	checkRefusals(t, []refusal{
-		{"DeformConv", 19, attrs{intAttr("offset_group", 2)}, c.inputs, "offset_group is 2"},
-		{"DeformConv", 19, attrs{intAttr("offset_group", -1)}, c.inputs, "offset_group is -1"},
-		{"DeformConv", 19, attrs{intsAttr("pads", 1, 1, 1, 1)}, c.inputs, "want [1 8 4 4]"},
-		{"DeformConv", 19, nil, []*op.Tensor{x, w, offset, nil, offset}, "want [1 4 2 2]"},
-		{"DeformConv", 19, nil, []*op.Tensor{randomTensor(1, 1, 1, 3), w, offset}, "only images"},
-		{"DeformConv", 19, nil, []*op.Tensor{x, w}, "input 2 is missing"},
+	x, w, offset := c.Inputs[0], c.Inputs[1], c.Inputs[2]
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "DeformConv", Opset: 19, Attrs: optest.Attrs{optest.IntAttr("offset_group", 2)},
+			Inputs: c.Inputs, Says: "offset_group is 2"},
+		{Op: "DeformConv", Opset: 19, Attrs: optest.Attrs{optest.IntAttr("offset_group", -1)},
+			Inputs: c.Inputs, Says: "offset_group is -1"},
+		{Op: "DeformConv", Opset: 19, Attrs: optest.Attrs{optest.IntsAttr("pads", 1, 1, 1, 1)},
+			Inputs: c.Inputs, Says: "want [1 8 4 4]"},
+		{Op: "DeformConv", Opset: 19, Attrs: nil,
+			Inputs: []*op.Tensor{x, w, offset, nil, offset}, Says: "want [1 4 2 2]"},
+		{Op: "DeformConv", Opset: 19, Attrs: nil,
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 1, 3), w, offset}, Says: "only images"},
+		{Op: "DeformConv", Opset: 19, Attrs: nil, Inputs: []*op.Tensor{x, w}, Says: "input 2 is missing"},
 	})
 }
 
 func TestCumProd(t *testing.T) {
 	x := floatTensor([]int{5}, 1, 2, 3, 4, 5)
-	exclusive, reverse := intAttr("exclusive", 1), intAttr("reverse", 1)
+	exclusive, reverse := optest.IntAttr("exclusive", 1), optest.IntAttr("reverse", 1)
 	for name, c := range map[string]struct {
-		attrs attrs
+		attrs optest.Attrs
 		want  []float32
 	}{
 		"plain":     {nil, []float32{1, 2, 6, 24, 120}},
-		"exclusive": {attrs{exclusive}, []float32{1, 1, 2, 6, 24}},
-		"reverse":   {attrs{reverse}, []float32{120, 120, 60, 20, 5}},
-		"both":      {attrs{exclusive, reverse}, []float32{120, 60, 20, 5, 1}},
+		"exclusive": {optest.Attrs{exclusive}, []float32{1, 1, 2, 6, 24}},
+		"reverse":   {optest.Attrs{reverse}, []float32{120, 120, 60, 20, 5}},
+		"both":      {optest.Attrs{exclusive, reverse}, []float32{120, 60, 20, 5, 1}},
 	} {
-		expectNode(t, name, gradCase{op: "CumProd", opset: 26, inputs: []*op.Tensor{x, scalarInt(0)},
-			attrs: c.attrs}, floatTensor([]int{5}, c.want...))
+		expectNode(t, name, optest.Case{Op: "CumProd", Opset: 26, Inputs: []*op.Tensor{x, scalarInt(0)},
+			Attrs: c.attrs}, floatTensor([]int{5}, c.want...))
 	}
-	ints := gradCase{op: "CumProd", opset: 26,
-		inputs: []*op.Tensor{shapedInts([]int{2, 3}, 1, 2, 3, 4, 5, 6), scalarInt(-2)}}
+	ints := optest.Case{Op: "CumProd", Opset: 26,
+		Inputs: []*op.Tensor{shapedInts([]int{2, 3}, 1, 2, 3, 4, 5, 6), scalarInt(-2)}}
 	expectNode(t, "integers", ints, shapedInts([]int{2, 3}, 1, 2, 3, 4, 10, 18))
 }
 
@@ -108,12 +114,12 @@ func TestBitCast(t *testing.T) {
 	} {
 		for i := range pair {
 			from, to := pair[i], pair[1-i]
-			expectNode(t, from.Type.String(), gradCase{op: "BitCast", opset: 26, inputs: []*op.Tensor{from},
-				attrs: attrs{intAttr("to", int64(to.Type))}}, to)
+			expectNode(t, from.Type.String(), optest.Case{Op: "BitCast", Opset: 26, Inputs: []*op.Tensor{from},
+				Attrs: optest.Attrs{optest.IntAttr("to", int64(to.Type))}}, to)
 		}
 	}
-	expectError(t, "width", gradCase{op: "BitCast", opset: 26, inputs: []*op.Tensor{counting(1)},
-		attrs: attrs{intAttr("to", int64(onnx.Int64))}}, op.ErrShape)
+	expectError(t, "width", optest.Case{Op: "BitCast", Opset: 26, Inputs: []*op.Tensor{counting(1)},
+		Attrs: optest.Attrs{optest.IntAttr("to", int64(onnx.Int64))}}, op.ErrShape)
 }
 
 func TestTensorScatter(t *testing.T) {
@@ -122,23 +128,24 @@ func TestTensorScatter(t *testing.T) {
 	}
 	update := floatTensor([]int{2, 2, 2}, -1, -2, -3, -4, -5, -6, -7, -8)
 	expectNode(t, "linear",
-		gradCase{op: "TensorScatter", opset: 24, inputs: []*op.Tensor{past(), update, intTensor(1, 2)}},
+		optest.Case{Op: "TensorScatter", Opset: 24, Inputs: []*op.Tensor{past(), update, optest.IntTensor(1, 2)}},
 		floatTensor([]int{2, 4, 2}, 1, 2, -1, -2, -3, -4, 7, 8, 1, 2, 3, 4, -5, -6, -7, -8))
-	expectNode(t, "circular", gradCase{op: "TensorScatter", opset: 24,
-		inputs: []*op.Tensor{past(), update, intTensor(3, 0)}, attrs: attrs{stringAttr("mode", "circular")}},
+	expectNode(t, "circular", optest.Case{Op: "TensorScatter", Opset: 24,
+		Inputs: []*op.Tensor{past(), update, optest.IntTensor(3, 0)},
+		Attrs:  optest.Attrs{optest.StringAttr("mode", "circular")}},
 		floatTensor([]int{2, 4, 2}, -3, -4, 3, 4, 5, 6, -1, -2, -5, -6, -7, -8, 5, 6, 7, 8))
-	expectNode(t, "no places", gradCase{op: "TensorScatter", opset: 24, inputs: []*op.Tensor{past(), update},
-		attrs: attrs{intAttr("axis", 1)}},
+	expectNode(t, "no places", optest.Case{Op: "TensorScatter", Opset: 24, Inputs: []*op.Tensor{past(), update},
+		Attrs: optest.Attrs{optest.IntAttr("axis", 1)}},
 		floatTensor([]int{2, 4, 2}, -1, -2, -3, -4, 5, 6, 7, 8, -5, -6, -7, -8, 5, 6, 7, 8))
-	for name, c := range map[string]gradCase{
-		"beyond":     {inputs: []*op.Tensor{past(), update, intTensor(3, 0)}},
-		"before":     {inputs: []*op.Tensor{past(), update, intTensor(-1, 0)}},
-		"batch axis": {inputs: []*op.Tensor{past(), update}, attrs: attrs{intAttr("axis", 0)}},
-		"longer":     {inputs: []*op.Tensor{update, past()}},
-		"places":     {inputs: []*op.Tensor{past(), update, intTensor(0)}},
-		"mode":       {inputs: []*op.Tensor{past(), update}, attrs: attrs{stringAttr("mode", "round")}},
+	for name, c := range map[string]optest.Case{
+		"beyond":     {Inputs: []*op.Tensor{past(), update, optest.IntTensor(3, 0)}},
+		"before":     {Inputs: []*op.Tensor{past(), update, optest.IntTensor(-1, 0)}},
+		"batch axis": {Inputs: []*op.Tensor{past(), update}, Attrs: optest.Attrs{optest.IntAttr("axis", 0)}},
+		"longer":     {Inputs: []*op.Tensor{update, past()}},
+		"places":     {Inputs: []*op.Tensor{past(), update, optest.IntTensor(0)}},
+		"mode":       {Inputs: []*op.Tensor{past(), update}, Attrs: optest.Attrs{optest.StringAttr("mode", "round")}},
 	} {
-		c.op, c.opset = "TensorScatter", 24
+		c.Op, c.Opset = "TensorScatter", 24
 		expectError(t, name, c, op.ErrShape)
 	}
 }
@@ -151,8 +158,9 @@ func TestEmptyReductions(t *testing.T) {
 		"ReduceMin":    inf,
 		"ReduceLogSum": -inf, "ReduceLogSumExp": -inf,
 	} {
-		c := gradCase{op: operator, opset: 20,
-			inputs: []*op.Tensor{op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{2, 0, 3}}), intTensor(-2)}}
+		c := optest.Case{Op: operator, Opset: 20,
+			Inputs: []*op.Tensor{op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{2, 0, 3}}),
+				optest.IntTensor(-2)}}
 		y := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{2, 1, 3}})
 		for i := range y.F {
 			y.F[i] = want
@@ -165,44 +173,44 @@ func TestEmptyReductions(t *testing.T) {
 func TestNewestTypes(t *testing.T) {
 	typed := func(dt onnx.DataType, v ...int64) *op.Tensor { return &op.Tensor{Type: dt, Shape: []int{len(v)}, I: v} }
 	half := func(v float32) *op.Tensor { return &op.Tensor{Type: onnx.Float16, Shape: []int{}, F: []float32{v}} }
-	expectNode(t, "bool", gradCase{op: "ReduceMax", opset: 20, attrs: attrs{intAttr("keepdims", 0)},
-		inputs: []*op.Tensor{{Type: onnx.Bool, Shape: []int{2, 2}, I: []int64{0, 1, 0, 0}}, intTensor(1)}},
+	expectNode(t, "bool", optest.Case{Op: "ReduceMax", Opset: 20, Attrs: optest.Attrs{optest.IntAttr("keepdims", 0)},
+		Inputs: []*op.Tensor{{Type: onnx.Bool, Shape: []int{2, 2}, I: []int64{0, 1, 0, 0}}, optest.IntTensor(1)}},
 		typed(onnx.Bool, 1, 0))
-	expectNode(t, "division", gradCase{op: "Div", opset: 14,
-		inputs: []*op.Tensor{typed(onnx.Int32, -7, 7, -6), typed(onnx.Int32, 2, -2, 3)}}, typed(onnx.Int32, -3, -3, -2))
-	expectNode(t, "unsigned", gradCase{op: "Div", opset: 14,
-		inputs: []*op.Tensor{typed(onnx.Uint64, -2), typed(onnx.Uint64, 2)}}, typed(onnx.Uint64, 1<<63-1))
+	expectNode(t, "division", optest.Case{Op: "Div", Opset: 14,
+		Inputs: []*op.Tensor{typed(onnx.Int32, -7, 7, -6), typed(onnx.Int32, 2, -2, 3)}}, typed(onnx.Int32, -3, -3, -2))
+	expectNode(t, "unsigned", optest.Case{Op: "Div", Opset: 14,
+		Inputs: []*op.Tensor{typed(onnx.Uint64, -2), typed(onnx.Uint64, 2)}}, typed(onnx.Uint64, 1<<63-1))
 	expectNode(t, "largest",
-		gradCase{op: "TopK", opset: 24, inputs: []*op.Tensor{typed(onnx.Uint64, 3, -1, 1<<62), intTensor(2)}},
-		typed(onnx.Uint64, -1, 1<<62), intTensor(1, 2))
+		optest.Case{Op: "TopK", Opset: 24, Inputs: []*op.Tensor{typed(onnx.Uint64, 3, -1, 1<<62), optest.IntTensor(2)}},
+		typed(onnx.Uint64, -1, 1<<62), optest.IntTensor(1, 2))
 	big := typed(onnx.Uint64, 3, -1, 1<<62, 0)
 	for operator, want := range map[string]*op.Tensor{
 		"ReduceMax": typed(onnx.Uint64, -1), "ReduceMin": typed(onnx.Uint64, 0),
-		"ReduceL1": typed(onnx.Uint64, 1<<62+2), "ArgMax": intTensor(1), "ArgMin": intTensor(3),
+		"ReduceL1": typed(onnx.Uint64, 1<<62+2), "ArgMax": optest.IntTensor(1), "ArgMin": optest.IntTensor(3),
 		"Abs": big, "Sign": typed(onnx.Uint64, 1, 1, 1, 0), "Unique": typed(onnx.Uint64, 0, 3, 1<<62, -1),
 	} {
-		expectNode(t, operator, gradCase{op: operator, opset: 18, inputs: []*op.Tensor{big}}, want)
+		expectNode(t, operator, optest.Case{Op: operator, Opset: 18, Inputs: []*op.Tensor{big}}, want)
 	}
-	expectNode(t, "bounds", gradCase{op: "Clip", opset: 13,
-		inputs: []*op.Tensor{big, typed(onnx.Uint64, 1), typed(onnx.Uint64, -2)}}, typed(onnx.Uint64, 3, -2, 1<<62, 1))
+	expectNode(t, "bounds", optest.Case{Op: "Clip", Opset: 13,
+		Inputs: []*op.Tensor{big, typed(onnx.Uint64, 1), typed(onnx.Uint64, -2)}}, typed(onnx.Uint64, 3, -2, 1<<62, 1))
 	for _, c := range []struct {
-		gradCase
+		optest.Case
 		want *op.Tensor
 	}{
-		{gradCase{op: "Range", opset: 27, inputs: []*op.Tensor{half(1), half(5), half(2)}},
+		{optest.Case{Op: "Range", Opset: 27, Inputs: []*op.Tensor{half(1), half(5), half(2)}},
 			&op.Tensor{Type: onnx.Float16, Shape: []int{2}, F: []float32{1, 3}}},
 		// Boxes that overlap by just the threshold both stay.
-		{gradCase{op: "NonMaxSuppression", opset: 11,
-			inputs: []*op.Tensor{floatTensor([]int{1, 2, 4}, 0, 0, 1, 1, 0, 0, 1, 0.5),
-				floatTensor([]int{1, 1, 2}, 0.9, 0.8), intTensor(2), floatTensor([]int{1}, 0.5)}},
+		{optest.Case{Op: "NonMaxSuppression", Opset: 11,
+			Inputs: []*op.Tensor{floatTensor([]int{1, 2, 4}, 0, 0, 1, 1, 0, 0, 1, 0.5),
+				floatTensor([]int{1, 1, 2}, 0.9, 0.8), optest.IntTensor(2), floatTensor([]int{1}, 0.5)}},
 			shapedInts([]int{2, 3}, 0, 0, 0, 0, 0, 1)},
 	} {
-		got, err := runModel(c.gradCase)
+		got, err := runModel(c.Case)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := compare(got[0], c.want, 0, 0); err != nil {
-			t.Errorf("%s: %v", c.op, err)
+		if err := optest.Compare(got[0], c.want, 0, 0); err != nil {
+			t.Errorf("%s: %v", c.Op, err)
 		}
 	}
 }

@@ -22,8 +22,8 @@ func (l *lowerer) node(n *onnxpb.NodeProto, p place) error {
 	n = s.resolve(n)
 	c := &op.Call{
 		Node: n, Name: op.Title(n), Opset: p.ops[onnx.Domain(n.GetDomain())], In: inputsOf(in),
-			Outs: len(n.GetOutput()),
-		Env: l, Rebatch: l.Rebatch,
+		Outs: len(n.GetOutput()),
+		Env:  l, Rebatch: l.Rebatch,
 	}
 	if f := l.function(n); f != nil && table.Find(n, c.Opset) == nil {
 		return l.inlineFunction(f, c, in, p)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -261,9 +262,9 @@ func scaledDifference(got, want *op.Tensor) (float64, error) {
 }
 
 // againstORT runs one node by ONNX Runtime and by its operator and compares the outputs.
-func (s *ortServer) againstORT(t *testing.T, c gradCase) {
+func (s *ortServer) againstORT(t *testing.T, c optest.Case) {
 	t.Helper()
-	operator, in, out := buildOne(t, c)
+	operator, in, out := optest.BuildOne(t, c)
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func (s *ortServer) againstORT(t *testing.T, c gradCase) {
 }
 
 // modelAgainstORT runs a model of one node both ways and compares the outputs, relative to their largest elements.
-func (s *ortServer) modelAgainstORT(t *testing.T, c gradCase) {
+func (s *ortServer) modelAgainstORT(t *testing.T, c optest.Case) {
 	t.Helper()
 	out, err := runModel(c)
 	if err != nil {
@@ -281,12 +282,12 @@ func (s *ortServer) modelAgainstORT(t *testing.T, c gradCase) {
 }
 
 // sameAsORT compares a node's outputs with those of ONNX Runtime.
-func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*op.Tensor) {
+func (s *ortServer) sameAsORT(t *testing.T, c optest.Case, out []*op.Tensor) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.onnx")
 	names := writeNode(t, path, c, out)
 	feeds := map[string]*op.Tensor{}
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		if v != nil {
 			feeds[names[i]] = v
 		}
@@ -296,7 +297,7 @@ func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*op.Tensor) {
 		t.Fatalf("ONNX Runtime: %v", err)
 	}
 	for k, o := range out {
-		d, err := scaledDifference(o, want[names[len(c.inputs)+k]])
+		d, err := scaledDifference(o, want[names[len(c.Inputs)+k]])
 		if err != nil || d > 1e-5 {
 			t.Errorf("output %d of %v differs by %.2g: %v", k, o.Shape, d, err)
 		}
@@ -304,7 +305,7 @@ func (s *ortServer) sameAsORT(t *testing.T, c gradCase, out []*op.Tensor) {
 }
 
 // writeNode writes a model of one node and returns the names of its inputs and outputs.
-func writeNode(t *testing.T, path string, c gradCase, out []*op.Tensor) []string {
+func writeNode(t *testing.T, path string, c optest.Case, out []*op.Tensor) []string {
 	t.Helper()
 	m, names := nodeModel(c, out)
 	data, err := proto.Marshal(m)
@@ -318,11 +319,11 @@ func writeNode(t *testing.T, path string, c gradCase, out []*op.Tensor) []string
 }
 
 // nodeModel is a model of one node whose inputs are all the graph's; it returns the names of inputs and outputs too.
-func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
-	n := &onnxpb.NodeProto{OpType: proto.String(c.op), Domain: proto.String(c.domain), Attribute: c.attrs}
+func nodeModel(c optest.Case, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
+	n := &onnxpb.NodeProto{OpType: proto.String(c.Op), Domain: proto.String(c.Domain), Attribute: c.Attrs}
 	g := &onnxpb.GraphProto{Name: proto.String("one"), Node: []*onnxpb.NodeProto{n}}
 	var names []string
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		name := "x" + string(rune('a'+i))
 		names = append(names, name)
 		if v == nil {
@@ -332,7 +333,7 @@ func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
 		n.Input = append(n.Input, name)
 		g.Input = append(g.Input, typedInfo(name, v.Spec()))
 	}
-	for k := range max(1, c.outputs) {
+	for k := range max(1, c.Outputs) {
 		s := op.Spec{Type: onnx.Float32}
 		if k < len(out) {
 			s = out[k].Spec()
@@ -343,9 +344,9 @@ func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
 		g.Output = append(g.Output, typedInfo(name, s))
 	}
 	m := &onnxpb.ModelProto{IrVersion: proto.Int64(10), Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{
-		{Domain: proto.String(c.domain), Version: proto.Int64(c.opset)},
+		{Domain: proto.String(c.Domain), Version: proto.Int64(c.Opset)},
 	}}
-	if c.domain != "" {
+	if c.Domain != "" {
 		m.OpsetImport = append(m.OpsetImport,
 			&onnxpb.OperatorSetIdProto{Domain: proto.String(""), Version: proto.Int64(17)})
 	}
@@ -353,14 +354,14 @@ func nodeModel(c gradCase, out []*op.Tensor) (*onnxpb.ModelProto, []string) {
 }
 
 // runModel lowers a node's model and runs it on inputs that are unknown until then, or where that is refused, known.
-func runModel(c gradCase) ([]*op.Tensor, error) {
+func runModel(c optest.Case) ([]*op.Tensor, error) {
 	p, names := nodeModel(c, nil)
 	m, err := onnx.FromProto(p)
 	if err != nil {
 		return nil, err
 	}
 	inputs := map[string]*op.Tensor{}
-	for i, v := range c.inputs {
+	for i, v := range c.Inputs {
 		if v != nil {
 			inputs[names[i]] = v
 		}

@@ -4,19 +4,20 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 func TestPad(t *testing.T) {
 	x := floatTensor([]int{3}, 1, 2, 3)
-	pad := func(mode string, before, after int64) gradCase {
-		return gradCase{op: "Pad", opset: 19, inputs: []*op.Tensor{x, intTensor(before, after)},
-			attrs: attrs{stringAttr("mode", mode)}}
+	pad := func(mode string, before, after int64) optest.Case {
+		return optest.Case{Op: "Pad", Opset: 19, Inputs: []*op.Tensor{x, optest.IntTensor(before, after)},
+			Attrs: optest.Attrs{optest.StringAttr("mode", mode)}}
 	}
-	value := gradCase{op: "Pad", opset: 13, inputs: []*op.Tensor{x, intTensor(1, 0), floatTensor([]int{}, 9)}}
+	value := optest.Case{Op: "Pad", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(1, 0), floatTensor([]int{}, 9)}}
 	for name, c := range map[string]struct {
-		c    gradCase
+		c    optest.Case
 		want []float32
 	}{
 		"constant":       {pad("constant", 2, 1), []float32{0, 0, 1, 2, 3, 0}},
@@ -27,36 +28,43 @@ func TestPad(t *testing.T) {
 		"cut":            {pad("constant", -1, 1), []float32{2, 3, 0}},
 		"cut to nothing": {pad("constant", -3, 0), []float32{}},
 		"value":          {value, []float32{9, 1, 2, 3}},
-		"opset 1": {gradCase{op: "Pad", opset: 1, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("paddings", 0, 1), floatAttr("value", 4)}}, []float32{1, 2, 3, 4}},
-		"opset 2": {gradCase{op: "Pad", opset: 2, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("pads", 1, 0)}}, []float32{0, 1, 2, 3}},
-		"no value, no pad": {gradCase{op: "Pad", opset: 18, inputs: []*op.Tensor{x, intTensor(0, 0), nil}}, x.F},
+		"opset 1": {optest.Case{Op: "Pad", Opset: 1, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("paddings", 0, 1), optest.FloatAttr("value", 4)}},
+			[]float32{1, 2, 3, 4}},
+		"opset 2": {optest.Case{Op: "Pad", Opset: 2, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("pads", 1, 0)}}, []float32{0, 1, 2, 3}},
+		"no value, no pad": {optest.Case{Op: "Pad", Opset: 18,
+			Inputs: []*op.Tensor{x, optest.IntTensor(0, 0), nil}}, x.F},
 	} {
 		expectNode(t, name, c.c, floatTensor([]int{len(c.want)}, c.want...))
 	}
-	expectNode(t, "axes", gradCase{op: "Pad", opset: 18,
-		inputs: []*op.Tensor{counting(1, 2), intTensor(1, 0), nil, intTensor(-1)}}, floatTensor([]int{1, 3}, 0, 1, 2))
-	expectNode(t, "integers", gradCase{op: "Pad", opset: 13,
-		inputs: []*op.Tensor{intTensor(5), intTensor(1, 1), intTensor(7)}}, intTensor(7, 5, 7))
-	expectNode(t, "empty", gradCase{op: "Pad", opset: 13,
-		inputs: []*op.Tensor{floatTensor([]int{0}), intTensor(1, 1)}}, floatTensor([]int{2}, 0, 0))
-	expectNode(t, "one element reflects", gradCase{op: "Pad", opset: 13,
-		inputs: []*op.Tensor{floatTensor([]int{1}, 5), intTensor(2, 0)}, attrs: attrs{stringAttr("mode", "reflect")}},
+	expectNode(t, "axes", optest.Case{Op: "Pad", Opset: 18,
+		Inputs: []*op.Tensor{counting(1, 2), optest.IntTensor(1, 0), nil, optest.IntTensor(-1)}},
+		floatTensor([]int{1, 3}, 0, 1, 2))
+	expectNode(t, "integers", optest.Case{Op: "Pad", Opset: 13,
+		Inputs: []*op.Tensor{optest.IntTensor(5), optest.IntTensor(1, 1), optest.IntTensor(7)}},
+		optest.IntTensor(7, 5, 7))
+	expectNode(t, "empty", optest.Case{Op: "Pad", Opset: 13,
+		Inputs: []*op.Tensor{floatTensor([]int{0}), optest.IntTensor(1, 1)}}, floatTensor([]int{2}, 0, 0))
+	expectNode(t, "one element reflects", optest.Case{Op: "Pad", Opset: 13,
+		Inputs: []*op.Tensor{floatTensor([]int{1}, 5), optest.IntTensor(2, 0)},
+		Attrs:  optest.Attrs{optest.StringAttr("mode", "reflect")}},
 		floatTensor([]int{3}, 5, 5, 5))
 	const huge = 1 << 62
 	expectError(t, "mode", pad("round", 1, 1), op.ErrUnsupported)
 	expectError(t, "huge", pad("edge", huge, huge), op.ErrShape)
 	expectError(t, "less than nothing", pad("edge", -2, -2), op.ErrShape)
-	expectError(t, "count", gradCase{op: "Pad", opset: 13, inputs: []*op.Tensor{x, intTensor(1)}}, op.ErrShape)
-	expectError(t, "no pads", gradCase{op: "Pad", opset: 13, inputs: []*op.Tensor{x}}, op.ErrShape)
+	expectError(t, "count",
+		optest.Case{Op: "Pad", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(1)}}, op.ErrShape)
+	expectError(t, "no pads", optest.Case{Op: "Pad", Opset: 13, Inputs: []*op.Tensor{x}}, op.ErrShape)
 	expectError(t, "edge of nothing",
-		gradCase{op: "Pad", opset: 13, inputs: []*op.Tensor{floatTensor([]int{0}), intTensor(1, 1)},
-			attrs: attrs{stringAttr("mode", "edge")}}, op.ErrShape)
+		optest.Case{Op: "Pad", Opset: 13, Inputs: []*op.Tensor{floatTensor([]int{0}), optest.IntTensor(1, 1)},
+			Attrs: optest.Attrs{optest.StringAttr("mode", "edge")}}, op.ErrShape)
 	expectError(t, "value's type",
-		gradCase{op: "Pad", opset: 13, inputs: []*op.Tensor{x, intTensor(1, 1), intTensor(1)}}, op.ErrShape)
-	expectError(t, "huge beside an empty axis", gradCase{op: "Pad", opset: 13,
-		inputs: []*op.Tensor{floatTensor([]int{0, 1}), intTensor(0, 1<<39, 0, 0)}}, op.ErrShape)
+		optest.Case{Op: "Pad", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(1, 1), optest.IntTensor(1)}},
+		op.ErrShape)
+	expectError(t, "huge beside an empty axis", optest.Case{Op: "Pad", Opset: 13,
+		Inputs: []*op.Tensor{floatTensor([]int{0, 1}), optest.IntTensor(0, 1<<39, 0, 0)}}, op.ErrShape)
 }
 
 func TestPadGradient(t *testing.T) {
@@ -69,9 +77,10 @@ func TestPadGradient(t *testing.T) {
 			before, after = append(before, int64(d.between(-shape[k]/2, 5))), append(after, int64(d.between(0, 5)))
 		}
 		mode := []string{"constant", "edge", "reflect", "wrap"}[d.IntN(4)]
-		checkLinear(t, gradCase{op: "Pad", opset: 19, attrs: attrs{stringAttr("mode", mode)}, wrt: []int{0},
-			inputs: []*op.Tensor{randomTensor(seed, shape...),
-				intTensor(append(before, append(after, 0)[:len(after)]...)...)}})
+		checkLinear(t,
+			optest.Case{Op: "Pad", Opset: 19, Attrs: optest.Attrs{optest.StringAttr("mode", mode)}, Wrt: []int{0},
+				Inputs: []*op.Tensor{optest.RandomTensor(seed, shape...),
+					optest.IntTensor(append(before, append(after, 0)[:len(after)]...)...)}})
 	}
 }
 
@@ -80,44 +89,55 @@ func TestCenterCropPad(t *testing.T) {
 	for n, want := range map[int64][]float32{
 		2: {2, 3}, 3: {2, 3, 4}, 5: x.F, 6: {1, 2, 3, 4, 5, 0}, 8: {0, 1, 2, 3, 4, 5, 0, 0},
 	} {
-		expectNode(t, "vector", gradCase{op: "CenterCropPad", opset: 18, inputs: []*op.Tensor{x, intTensor(n)}},
+		expectNode(t, "vector",
+			optest.Case{Op: "CenterCropPad", Opset: 18, Inputs: []*op.Tensor{x, optest.IntTensor(n)}},
 			floatTensor([]int{len(want)}, want...))
 	}
-	expectNode(t, "axes", gradCase{op: "CenterCropPad", opset: 18, inputs: []*op.Tensor{counting(2, 2), intTensor(1)},
-		attrs: attrs{intsAttr("axes", -1)}},
+	expectNode(t, "axes",
+		optest.Case{Op: "CenterCropPad", Opset: 18, Inputs: []*op.Tensor{counting(2, 2), optest.IntTensor(1)},
+			Attrs: optest.Attrs{optest.IntsAttr("axes", -1)}},
 		floatTensor([]int{2, 1}, 1, 3))
-	checkLinear(t, gradCase{op: "CenterCropPad", opset: 18,
-		inputs: []*op.Tensor{randomTensor(1, 4, 3, 5), intTensor(2, 6, 5)}, wrt: []int{0}})
+	checkLinear(t, optest.Case{Op: "CenterCropPad", Opset: 18,
+		Inputs: []*op.Tensor{optest.RandomTensor(1, 4, 3, 5), optest.IntTensor(2, 6, 5)}, Wrt: []int{0}})
 	expectError(t, "negative",
-		gradCase{op: "CenterCropPad", opset: 18, inputs: []*op.Tensor{x, intTensor(-1)}}, op.ErrShape)
+		optest.Case{Op: "CenterCropPad", Opset: 18, Inputs: []*op.Tensor{x, optest.IntTensor(-1)}}, op.ErrShape)
 	expectError(t, "lengths",
-		gradCase{op: "CenterCropPad", opset: 18, inputs: []*op.Tensor{x, intTensor(1, 1)}}, op.ErrShape)
+		optest.Case{Op: "CenterCropPad", Opset: 18, Inputs: []*op.Tensor{x, optest.IntTensor(1, 1)}}, op.ErrShape)
 }
 
 func TestExpandAndTile(t *testing.T) {
 	column := floatTensor([]int{2, 1}, 1, 2)
 	wide := floatTensor([]int{2, 3}, 1, 1, 1, 2, 2, 2)
-	expectNode(t, "column", gradCase{op: "Expand", opset: 8, inputs: []*op.Tensor{column, intTensor(2, 3)}}, wide)
-	expectNode(t, "shorter shape", gradCase{op: "Expand", opset: 8, inputs: []*op.Tensor{column, intTensor(3)}}, wide)
-	expectNode(t, "more axes", gradCase{op: "Expand", opset: 8,
-		inputs: []*op.Tensor{floatTensor([]int{2}, 1, 2), intTensor(2, 1, 1)}}, floatTensor([]int{2, 1, 2}, 1, 2, 1, 2))
+	expectNode(t, "column",
+		optest.Case{Op: "Expand", Opset: 8, Inputs: []*op.Tensor{column, optest.IntTensor(2, 3)}}, wide)
+	expectNode(t, "shorter shape",
+		optest.Case{Op: "Expand", Opset: 8, Inputs: []*op.Tensor{column, optest.IntTensor(3)}}, wide)
+	expectNode(t, "more axes", optest.Case{Op: "Expand", Opset: 8,
+		Inputs: []*op.Tensor{floatTensor([]int{2}, 1, 2), optest.IntTensor(2, 1, 1)}},
+		floatTensor([]int{2, 1, 2}, 1, 2, 1, 2))
 	expectNode(t, "to nothing",
-		gradCase{op: "Expand", opset: 8, inputs: []*op.Tensor{column, intTensor(2, 0)}}, floatTensor([]int{2, 0}))
-	expectNode(t, "tile", gradCase{op: "Tile", opset: 13, inputs: []*op.Tensor{counting(1, 2), intTensor(2, 2)}},
+		optest.Case{Op: "Expand", Opset: 8, Inputs: []*op.Tensor{column, optest.IntTensor(2, 0)}},
+		floatTensor([]int{2, 0}))
+	expectNode(t, "tile",
+		optest.Case{Op: "Tile", Opset: 13, Inputs: []*op.Tensor{counting(1, 2), optest.IntTensor(2, 2)}},
 		floatTensor([]int{2, 4}, 1, 2, 1, 2, 1, 2, 1, 2))
-	expectNode(t, "tile of opset 1", gradCase{op: "Tile", opset: 1,
-		inputs: []*op.Tensor{counting(1, 2), intTensor(2), intTensor(1)}}, floatTensor([]int{1, 4}, 1, 2, 1, 2))
+	expectNode(t, "tile of opset 1", optest.Case{Op: "Tile", Opset: 1,
+		Inputs: []*op.Tensor{counting(1, 2), optest.IntTensor(2), optest.IntTensor(1)}},
+		floatTensor([]int{1, 4}, 1, 2, 1, 2))
 	expectNode(t, "tile integers",
-		gradCase{op: "Tile", opset: 6, inputs: []*op.Tensor{intTensor(1, 2), intTensor(2)}}, intTensor(1, 2, 1, 2))
+		optest.Case{Op: "Tile", Opset: 6, Inputs: []*op.Tensor{optest.IntTensor(1, 2), optest.IntTensor(2)}},
+		optest.IntTensor(1, 2, 1, 2))
 	expectError(t, "not a broadcast",
-		gradCase{op: "Expand", opset: 8, inputs: []*op.Tensor{column, intTensor(3, 3)}}, op.ErrShape)
+		optest.Case{Op: "Expand", Opset: 8, Inputs: []*op.Tensor{column, optest.IntTensor(3, 3)}}, op.ErrShape)
 	expectError(t, "too large",
-		gradCase{op: "Expand", opset: 8, inputs: []*op.Tensor{column, intTensor(1<<40, 1<<40, 1, 1)}}, op.ErrShape)
-	expectError(t, "repeats", gradCase{op: "Tile", opset: 13, inputs: []*op.Tensor{column, intTensor(2)}}, op.ErrShape)
+		optest.Case{Op: "Expand", Opset: 8, Inputs: []*op.Tensor{column, optest.IntTensor(1<<40, 1<<40, 1, 1)}},
+		op.ErrShape)
+	expectError(t, "repeats",
+		optest.Case{Op: "Tile", Opset: 13, Inputs: []*op.Tensor{column, optest.IntTensor(2)}}, op.ErrShape)
 	expectError(t, "negative repeats",
-		gradCase{op: "Tile", opset: 13, inputs: []*op.Tensor{column, intTensor(2, -1)}}, op.ErrShape)
+		optest.Case{Op: "Tile", Opset: 13, Inputs: []*op.Tensor{column, optest.IntTensor(2, -1)}}, op.ErrShape)
 	expectError(t, "huge repeats",
-		gradCase{op: "Tile", opset: 13, inputs: []*op.Tensor{column, intTensor(1<<62, 1<<62)}}, op.ErrShape)
+		optest.Case{Op: "Tile", Opset: 13, Inputs: []*op.Tensor{column, optest.IntTensor(1<<62, 1<<62)}}, op.ErrShape)
 }
 
 func TestExpandAndTileGradient(t *testing.T) {
@@ -134,12 +154,13 @@ func TestExpandAndTileGradient(t *testing.T) {
 		}
 		from = from[d.IntN(len(from)):]
 		if !slices.Equal(from, target) && len(from) == len(target) {
-			checkLinear(t, gradCase{op: "Expand", opset: 13,
-				inputs: []*op.Tensor{randomTensor(seed, from...), intTensor(asInt64s(target)...)}, wrt: []int{0}})
+			checkLinear(t, optest.Case{Op: "Expand", Opset: 13,
+				Inputs: []*op.Tensor{optest.RandomTensor(seed, from...), optest.IntTensor(asInt64s(target)...)},
+				Wrt:    []int{0}})
 		}
 		if slices.ContainsFunc(times, func(n int64) bool { return n != 1 }) && op.SizeOf(shape) > 0 {
-			checkLinear(t, gradCase{op: "Tile", opset: 13,
-				inputs: []*op.Tensor{randomTensor(seed, shape...), intTensor(times...)}, wrt: []int{0}})
+			checkLinear(t, optest.Case{Op: "Tile", Opset: 13,
+				Inputs: []*op.Tensor{optest.RandomTensor(seed, shape...), optest.IntTensor(times...)}, Wrt: []int{0}})
 		}
 	}
 }
@@ -153,18 +174,18 @@ func asInt64s(list []int) []int64 {
 }
 
 func TestRemapIsTheSameForAllWorkers(t *testing.T) {
-	sameForAllWorkers(t, gradCase{op: "Expand", opset: 13,
-		inputs: []*op.Tensor{randomTensor(1, 1, 7, 1, 300), intTensor(9, 7, 5, 300)}, wrt: []int{0}})
-	sameForAllWorkers(t, gradCase{op: "Pad", opset: 13,
-		inputs: []*op.Tensor{randomTensor(2, 40, 3, 90), intTensor(3, 0, 2, 3, 0, 2)}, wrt: []int{0},
-		attrs: attrs{stringAttr("mode", "reflect")}})
+	sameForAllWorkers(t, optest.Case{Op: "Expand", Opset: 13,
+		Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 7, 1, 300), optest.IntTensor(9, 7, 5, 300)}, Wrt: []int{0}})
+	sameForAllWorkers(t, optest.Case{Op: "Pad", Opset: 13,
+		Inputs: []*op.Tensor{optest.RandomTensor(2, 40, 3, 90), optest.IntTensor(3, 0, 2, 3, 0, 2)}, Wrt: []int{0},
+		Attrs: optest.Attrs{optest.StringAttr("mode", "reflect")}})
 }
 
 // The sum over a long broadcast axis keeps the small terms.
 func TestExpandGradientIsExact(t *testing.T) {
 	const n = 1 << 20
-	operator, in, outs := buildOne(t,
-		gradCase{op: "Expand", opset: 13, inputs: []*op.Tensor{counting(1), intTensor(n)}})
+	operator, in, outs := optest.BuildOne(t,
+		optest.Case{Op: "Expand", Opset: 13, Inputs: []*op.Tensor{counting(1), optest.IntTensor(n)}})
 	dy, dx := op.NewTensor(outs[0].Spec()), op.NewTensor(op.Spec{Type: onnx.Float32, Shape: []int{1}})
 	op.FillAll(dy.F, 0.1)
 	if err := operator.(op.Differentiable).Backward(&op.Context{}, 0, 0, in, outs, dy, dx); err != nil {

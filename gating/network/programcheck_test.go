@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/tape"
@@ -15,14 +16,14 @@ import (
 
 // checkProgram compares the gradient that the tape gives of the mean square of output 0, with respect to the
 // coefficients of mixtures in place of the inputs wrt of a one-node model, with differences of the Runner's output.
-func checkProgram(t *testing.T, c gradCase) {
+func checkProgram(t *testing.T, c optest.Case) {
 	t.Helper()
 	p, names := nodeModel(c, nil)
 	m, err := onnx.FromProto(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkModelGradient(t, m, c.inputs, names, c.wrt, c.tol)
+	checkModelGradient(t, m, c.Inputs, names, c.Wrt, c.Tol)
 }
 
 // checkModelGradient does so for a model whose first node reads the inputs of those names.
@@ -42,7 +43,7 @@ func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*op.Tensor, names 
 	for _, i := range wrt {
 		config.Params = append(config.Params, ir.Param{
 			Name: names[i], Sites: sitesOf(m, names[i]), Shape: inputs[i].Shape, Gate: len(config.Params), Axis: -1,
-			Values: [][]float32{inputs[i].F, randomTensor(uint64(i)+900, inputs[i].Shape...).F},
+			Values: [][]float32{inputs[i].F, optest.RandomTensor(uint64(i)+900, inputs[i].Shape...).F},
 		})
 	}
 	g, err := Lower(m, config)
@@ -62,7 +63,7 @@ func checkModelGradient(t *testing.T, m *onnx.Model, inputs []*op.Tensor, names 
 		if got[i] == nil {
 			got[i] = make([]float32, len(want[i])) // no gradient flows there: it must be zero
 		}
-		if err := closeTo(got[i], want[i], math.Max(tol, 5e-3)); err != nil {
+		if err := optest.CloseTo(got[i], want[i], math.Max(tol, 5e-3)); err != nil {
 			t.Errorf("gradient of the coefficients of %s: %v", config.Params[i].Name, err)
 		}
 	}
@@ -99,7 +100,7 @@ func outputGradient(g *Graph, output int, data map[string]*op.Tensor,
 	var all, leaves []*tape.Vector
 	var order []int
 	for i, c := range coeffs {
-		v := program.Parameter(fmt.Sprint("c", i), each(c, func(v float64) float32 { return float32(v) }))
+		v := program.Parameter(fmt.Sprint("c", i), optest.Each(c, func(v float64) float32 { return float32(v) }))
 		if all = append(all, v); on[i] {
 			leaves, order = append(leaves, v), append(order, i)
 		}

@@ -8,31 +8,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
-
-func bytesTensor(r *rand.Rand, dt onnx.DataType, shape ...int) *op.Tensor {
-	t := op.NewTensor(op.Spec{Type: dt, Shape: shape})
-	low, high := op.IntRange(dt)
-	for i := range t.I {
-		t.I[i] = low + r.Int64N(high-low+1)
-	}
-	return t
-}
 
 // TestConvIntegerAgainstFloats: without zero points small integers convolve as floats do.
 func TestConvIntegerAgainstFloats(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for i := range 30 {
-		list, xs, ws := convCase(r, 1+i%3)
-		x, w := bytesTensor(r, onnx.Int8, xs...), bytesTensor(r, onnx.Uint8, ws...)
-		operator, in, outs := buildOne(t,
-			gradCase{op: "ConvInteger", opset: 10, attrs: list, inputs: []*op.Tensor{x, w}})
-		fx, fw := randomTensor(1, xs...), randomTensor(1, ws...)
-		fx.F, fw.F = each(x.I, func(v int64) float32 { return float32(v) }),
-			each(w.I, func(v int64) float32 { return float32(v) })
-		float, fin, fouts := buildOne(t, gradCase{op: "Conv", opset: 11, attrs: list, inputs: []*op.Tensor{fx, fw}})
+		list, xs, ws := optest.ConvCase(r, 1+i%3)
+		x, w := optest.BytesTensor(r, onnx.Int8, xs...), optest.BytesTensor(r, onnx.Uint8, ws...)
+		operator, in, outs := optest.BuildOne(t,
+			optest.Case{Op: "ConvInteger", Opset: 10, Attrs: list, Inputs: []*op.Tensor{x, w}})
+		fx, fw := optest.RandomTensor(1, xs...), optest.RandomTensor(1, ws...)
+		fx.F, fw.F = optest.Each(x.I, func(v int64) float32 { return float32(v) }),
+			optest.Each(w.I, func(v int64) float32 { return float32(v) })
+		float, fin, fouts := optest.BuildOne(t,
+			optest.Case{Op: "Conv", Opset: 11, Attrs: list, Inputs: []*op.Tensor{fx, fw}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +52,8 @@ func TestMatMulIntegerZeroPoints(t *testing.T) {
 		{int8s([]int{2}, 1, 3), nil, []int64{7, 8, 7, 8}},
 		{nil, int8s([]int{2}, 5, 8), []int64{4, -2, 8, -6}},
 	} {
-		operator, in, outs := buildOne(t,
-			gradCase{op: "MatMulInteger", opset: 10, inputs: []*op.Tensor{a, b, c.za, c.zb}})
+		operator, in, outs := optest.BuildOne(t,
+			optest.Case{Op: "MatMulInteger", Opset: 10, Inputs: []*op.Tensor{a, b, c.za, c.zb}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -72,19 +65,23 @@ func TestMatMulIntegerZeroPoints(t *testing.T) {
 
 func TestQuantProductRefusals(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	b := bytesTensor(r, onnx.Int8, 2, 2)
-	one := randomTensor(1, 1)
-	checkRefusals(t, []refusal{
-		{"MatMulInteger", 10, nil, []*op.Tensor{b, randomTensor(1, 2, 2)}, "no integer"},
-		{"MatMulInteger", 10, nil, []*op.Tensor{b, bytesTensor(r, onnx.Int8, 3, 2)}, "differ"},
-		{"MatMulInteger", 10, nil, []*op.Tensor{b, b, bytesTensor(r, onnx.Int8, 3)}, "want one number or 2"},
-		{"QLinearMatMul", 21, nil, []*op.Tensor{b, one, b, b, one, b, one}, "input 7 is missing"},
-		{"ConvInteger", 10, nil, []*op.Tensor{b, b}, "spatial axis"},
+	b := optest.BytesTensor(r, onnx.Int8, 2, 2)
+	one := optest.RandomTensor(1, 1)
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "MatMulInteger", Opset: 10, Attrs: nil,
+			Inputs: []*op.Tensor{b, optest.RandomTensor(1, 2, 2)}, Says: "no integer"},
+		{Op: "MatMulInteger", Opset: 10, Attrs: nil,
+			Inputs: []*op.Tensor{b, optest.BytesTensor(r, onnx.Int8, 3, 2)}, Says: "differ"},
+		{Op: "MatMulInteger", Opset: 10, Attrs: nil,
+			Inputs: []*op.Tensor{b, b, optest.BytesTensor(r, onnx.Int8, 3)}, Says: "want one number or 2"},
+		{Op: "QLinearMatMul", Opset: 21, Attrs: nil,
+			Inputs: []*op.Tensor{b, one, b, b, one, b, one}, Says: "input 7 is missing"},
+		{Op: "ConvInteger", Opset: 10, Attrs: nil, Inputs: []*op.Tensor{b, b}, Says: "spatial axis"},
 	})
 }
 
 // floatProduct computes what a QLinear product stands for: the product of the dequantised operands, quantised.
-func floatProduct(t *testing.T, operator string, list attrs, in []*op.Tensor, bias bool) []int64 {
+func floatProduct(t *testing.T, operator string, list optest.Attrs, in []*op.Tensor, bias bool) []int64 {
 	t.Helper()
 	real := func(value, zero, scale *op.Tensor, inner int) *op.Tensor {
 		out := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: value.Shape})
@@ -101,16 +98,16 @@ func floatProduct(t *testing.T, operator string, list attrs, in []*op.Tensor, bi
 	if operator == "Conv" {
 		inner = op.SizeOf(in[3].Shape[1:])
 	}
-	c := gradCase{op: operator, opset: 13, attrs: list,
-		inputs: []*op.Tensor{real(in[0], in[2], in[1], 1), real(in[3], in[5], in[4], inner)}}
+	c := optest.Case{Op: operator, Opset: 13, Attrs: list,
+		Inputs: []*op.Tensor{real(in[0], in[2], in[1], 1), real(in[3], in[5], in[4], inner)}}
 	if bias {
 		b := op.NewTensor(op.Spec{Type: onnx.Float32, Shape: in[8].Shape})
 		for i, v := range in[8].I {
 			b.F[i] = float32(v) * in[1].F[0] * in[4].F[i]
 		}
-		c.inputs = append(c.inputs, b)
+		c.Inputs = append(c.Inputs, b)
 	}
-	float, fin, fouts := buildOne(t, c)
+	float, fin, fouts := optest.BuildOne(t, c)
 	if err := float.Forward(&op.Context{}, fin, fouts); err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +124,11 @@ func floatProduct(t *testing.T, operator string, list attrs, in []*op.Tensor, bi
 // apart is allowed where float32 rounds a tie to the other side.
 func TestQLinearAgainstFloats(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
-	scalar := func(v float32) *op.Tensor { return floatsTensor([]int{}, v) }
+	scalar := func(v float32) *op.Tensor { return optest.Floats([]int{}, v) }
 	zero := func(dt onnx.DataType, v int64) *op.Tensor { return &op.Tensor{Type: dt, Shape: []int{}, I: []int64{v}} }
-	check := func(operator, float string, list attrs, in []*op.Tensor) {
+	check := func(operator, float string, list optest.Attrs, in []*op.Tensor) {
 		t.Helper()
-		o, in, outs := buildOne(t, gradCase{op: operator, opset: 10, attrs: list, inputs: in})
+		o, in, outs := optest.BuildOne(t, optest.Case{Op: operator, Opset: 10, Attrs: list, Inputs: in})
 		if err := o.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -143,22 +140,23 @@ func TestQLinearAgainstFloats(t *testing.T) {
 		}
 	}
 	for i := range 20 {
-		list, x, w := convCase(r, 1+i%3)
-		channels := positive(randomTensor(uint64(i), w[0]))
+		list, x, w := optest.ConvCase(r, 1+i%3)
+		channels := optest.Positive(optest.RandomTensor(uint64(i), w[0]))
 		for k := range channels.F {
 			channels.F[k] *= 0.004
 		}
-		bias := bytesTensor(r, onnx.Int32, w[0])
+		bias := optest.BytesTensor(r, onnx.Int32, w[0])
 		for k := range bias.I {
 			bias.I[k] %= 1000
 		}
 		check("QLinearConv", "Conv", list,
-			[]*op.Tensor{bytesTensor(r, onnx.Uint8, x...), scalar(0.02), zero(onnx.Uint8, 120),
-				bytesTensor(r, onnx.Int8, w...), channels, op.NewTensor(op.Spec{Type: onnx.Int8, Shape: []int{w[0]}}),
+			[]*op.Tensor{optest.BytesTensor(r, onnx.Uint8, x...), scalar(0.02), zero(onnx.Uint8, 120),
+				optest.BytesTensor(r, onnx.Int8, w...), channels,
+				op.NewTensor(op.Spec{Type: onnx.Int8, Shape: []int{w[0]}}),
 				scalar(0.05), zero(onnx.Uint8, 100), bias})
 		check("QLinearMatMul", "MatMul", nil,
-			[]*op.Tensor{bytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
-				bytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03),
+			[]*op.Tensor{optest.BytesTensor(r, onnx.Int8, 2, 3, 4), scalar(0.02), zero(onnx.Int8, 3),
+				optest.BytesTensor(r, onnx.Uint8, 4, 5), scalar(0.01), zero(onnx.Uint8, 130), scalar(0.03),
 				zero(onnx.Int8, -7)})
 	}
 }
@@ -166,35 +164,35 @@ func TestQLinearAgainstFloats(t *testing.T) {
 // TestRuntimeQuantisation: ONNX Runtime's own forms, for 16 bits, run there and back.
 func TestRuntimeQuantisation(t *testing.T) {
 	scale, zero := floatTensor([]int{}, 0.5), &op.Tensor{Type: onnx.Uint16, Shape: []int{}, I: []int64{1000}}
-	q, err := runModel(gradCase{op: "QuantizeLinear", domain: "com.microsoft", opset: 1,
-		inputs: []*op.Tensor{floatTensor([]int{3}, -600, 0.3, 4), scale, zero}})
+	q, err := runModel(optest.Case{Op: "QuantizeLinear", Domain: "com.microsoft", Opset: 1,
+		Inputs: []*op.Tensor{floatTensor([]int{3}, -600, 0.3, 4), scale, zero}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &op.Tensor{Type: onnx.Uint16, Shape: []int{3}, I: []int64{0, 1001, 1008}}
-	if err := compare(q[0], want, 0, 0); err != nil {
+	if err := optest.Compare(q[0], want, 0, 0); err != nil {
 		t.Error(err)
 	}
-	wantModel(t, gradCase{op: "DequantizeLinear", domain: "com.microsoft", opset: 1,
-		inputs: []*op.Tensor{want, scale, zero}}, floatTensor([]int{3}, -500, 0.5, 4))
+	wantModel(t, optest.Case{Op: "DequantizeLinear", Domain: "com.microsoft", Opset: 1,
+		Inputs: []*op.Tensor{want, scale, zero}}, floatTensor([]int{3}, -500, 0.5, 4))
 }
 
 // TestQuantisedRefusals: where a gradient would have to pass a quantised operator, and where one is not known, the
 // error names the node and says to merge the float models.
 func TestQuantisedRefusals(t *testing.T) {
-	x, one, zero := randomTensor(1, 1, 2, 3, 3), floatTensor([]int{}, 0.1),
+	x, one, zero := optest.RandomTensor(1, 1, 2, 3, 3), floatTensor([]int{}, 0.1),
 		&op.Tensor{Type: onnx.Uint8, Shape: []int{}, I: []int64{3}}
-	bytes := bytesTensor(newDraw(1).Rand, onnx.Uint8, 1, 2, 3, 3)
-	weights := bytesTensor(newDraw(2).Rand, onnx.Uint8, 2, 2, 1, 1)
-	for name, c := range map[string]gradCase{
-		"quantise":   {op: "QuantizeLinear", inputs: []*op.Tensor{x, one, zero}, wrt: []int{0}},
-		"its scale":  {op: "QuantizeLinear", inputs: []*op.Tensor{x, one, zero}, wrt: []int{1}},
-		"dequantise": {op: "DequantizeLinear", inputs: []*op.Tensor{bytes, one, zero}, wrt: []int{1}},
-		"dynamic":    {op: "DynamicQuantizeLinear", inputs: []*op.Tensor{x}, wrt: []int{0}, outputs: 3},
-		"product": {op: "QLinearConv",
-			inputs: []*op.Tensor{bytes, one, zero, weights, one, zero, one, zero}, wrt: []int{1}},
+	bytes := optest.BytesTensor(newDraw(1).Rand, onnx.Uint8, 1, 2, 3, 3)
+	weights := optest.BytesTensor(newDraw(2).Rand, onnx.Uint8, 2, 2, 1, 1)
+	for name, c := range map[string]optest.Case{
+		"quantise":   {Op: "QuantizeLinear", Inputs: []*op.Tensor{x, one, zero}, Wrt: []int{0}},
+		"its scale":  {Op: "QuantizeLinear", Inputs: []*op.Tensor{x, one, zero}, Wrt: []int{1}},
+		"dequantise": {Op: "DequantizeLinear", Inputs: []*op.Tensor{bytes, one, zero}, Wrt: []int{1}},
+		"dynamic":    {Op: "DynamicQuantizeLinear", Inputs: []*op.Tensor{x}, Wrt: []int{0}, Outputs: 3},
+		"product": {Op: "QLinearConv",
+			Inputs: []*op.Tensor{bytes, one, zero, weights, one, zero, one, zero}, Wrt: []int{1}},
 	} {
-		c.opset = 13
+		c.Opset = 13
 		m, config, _, _ := elementwiseModel(t, c)
 		g, err := Lower(m, config)
 		if err != nil {
@@ -207,8 +205,8 @@ func TestQuantisedRefusals(t *testing.T) {
 		"com.microsoft.DynamicQuantizeLSTM", "com.microsoft.QOrderedMatMul", "com.microsoft.DequantizeWithOrder",
 		"MatMulNBits"} {
 		dot := strings.LastIndexByte(operator, '.')
-		_, err := runModel(gradCase{op: operator[dot+1:], domain: operator[:max(0, dot)],
-			opset: 1, inputs: []*op.Tensor{x}})
+		_, err := runModel(optest.Case{Op: operator[dot+1:], Domain: operator[:max(0, dot)],
+			Opset: 1, Inputs: []*op.Tensor{x}})
 		expectQuantised(t, operator, err)
 	}
 	if op.WorksOnQuantised("org.example.QLinearConv") || op.WorksOnQuantised("Conv") ||

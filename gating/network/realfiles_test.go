@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/fixtures"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -70,7 +71,7 @@ func realInputs(m *onnx.Model, file string) (map[string]*op.Tensor, error) {
 			s.Shape = append(s.Shape, realDim(file, in.GetName(), i, d))
 		}
 		x := op.NewTensor(s)
-		fill(x.F, uint64(k)+1)
+		optest.Fill(x.F, uint64(k)+1)
 		for i := range x.I {
 			x.I[i] = int64(i+k) % 2
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
@@ -27,7 +28,7 @@ func TestStretchedShapes(t *testing.T) {
 	} {
 		g := graphOf("x")
 		addFloats(t, g, "w", []int{6, 1}, 1, 2, 3, 4, 5, 6)
-		addNode(g, "Reshape", c.from, "y", intsAttr("shape", c.dims...))
+		addNode(g, "Reshape", c.from, "y", optest.IntsAttr("shape", c.dims...))
 		m := modelOf(t, g, nil, "y")
 		w := ir.Param{Sites: []onnx.Site{{Node: g.GetNode()[0]}}, Shape: []int{6, 1},
 			Values: [][]float32{{1, 2, 3, 4, 5, 6}}, Axis: -1}
@@ -43,7 +44,7 @@ func TestStretchedShapes(t *testing.T) {
 		}
 	}
 	g := graphOf("x")
-	addNode(g, "Reshape", "x", "y", intsAttr("shape", 5, 7))
+	addNode(g, "Reshape", "x", "y", optest.IntsAttr("shape", 5, 7))
 	if _, err := Lower(modelOf(t, g, nil, "y"),
 		Config{Shapes: map[string][]int{"x": {3, 2, 6}}, Rebatch: 3}); !isKind(err, op.ErrShape) {
 		t.Errorf("a shape that fits no number of samples: %v", err)
@@ -55,7 +56,7 @@ func TestStretchedShapes(t *testing.T) {
 func TestStretchedTokens(t *testing.T) {
 	g := graphOf("x")
 	addFloats(t, g, "token", []int{2, 1, 2}, 1, 2, 3, 4)
-	n := addNode(g, "Concat", "token x", "y", intAttr("axis", -2))
+	n := addNode(g, "Concat", "token x", "y", optest.IntAttr("axis", -2))
 	m := modelOf(t, g, nil, "y")
 	token := ir.Param{Sites: []onnx.Site{{Node: n}}, Shape: []int{2, 1, 2},
 		Values: [][]float32{{1, 2, 3, 4}, {5, 6, 7, 8}}, Axis: -1}

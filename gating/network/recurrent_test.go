@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -51,55 +52,56 @@ func randomRecurrent(r *rand.Rand, n int) recurrentForm {
 		}
 	}
 	if f.op == "GRU" {
-		f.attrs = append(f.attrs, intAttr("linear_before_reset", int64(r.IntN(2))))
+		f.attrs = append(f.attrs, optest.IntAttr("linear_before_reset", int64(r.IntN(2))))
 	}
 	if f.op == "LSTM" {
-		f.attrs = append(f.attrs, intAttr("input_forget", int64(r.IntN(3)/2)))
+		f.attrs = append(f.attrs, optest.IntAttr("input_forget", int64(r.IntN(3)/2)))
 	}
 	return f
 }
 
 // node makes the node's attributes and inputs, weights drawn from seed.
-func (f recurrentForm) node(seed uint64) gradCase {
+func (f recurrentForm) node(seed uint64) optest.Case {
 	const input = 3
-	c := gradCase{op: f.op, opset: 14, outputs: 2, wrt: []int{recX, recW, recR}}
+	c := optest.Case{Op: f.op, Opset: 14, Outputs: 2, Wrt: []int{recX, recW, recR}}
 	dirs := 1
 	if f.direction == "bidirectional" {
 		dirs = 2
 	}
 	gates := map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4}[f.op]
 	rows := gates * f.hidden
-	c.attrs = append(slices.Clone(f.attrs), stringAttr("direction", f.direction), intAttr("layout", f.layout),
-		intAttr("hidden_size", int64(f.hidden)))
+	c.Attrs = append(slices.Clone(f.attrs), optest.StringAttr("direction", f.direction),
+		optest.IntAttr("layout", f.layout),
+		optest.IntAttr("hidden_size", int64(f.hidden)))
 	if f.clip {
-		c.attrs = append(c.attrs, floatAttr("clip", 1))
+		c.Attrs = append(c.Attrs, optest.FloatAttr("clip", 1))
 	}
 	x, state := []int{f.steps, f.batch, input}, []int{dirs, f.batch, f.hidden}
 	if f.layout != 0 {
 		x, state = []int{f.batch, f.steps, input}, []int{f.batch, dirs, f.hidden}
 	}
-	c.inputs = []*op.Tensor{randomTensor(seed, x...), randomTensor(seed+1, dirs, rows, input),
-		randomTensor(seed+2, dirs, rows, f.hidden), nil, nil, nil, nil, nil}
-	give := func(i int, t *op.Tensor) { c.inputs[i], c.wrt = t, append(c.wrt, i) }
+	c.Inputs = []*op.Tensor{optest.RandomTensor(seed, x...), optest.RandomTensor(seed+1, dirs, rows, input),
+		optest.RandomTensor(seed+2, dirs, rows, f.hidden), nil, nil, nil, nil, nil}
+	give := func(i int, t *op.Tensor) { c.Inputs[i], c.Wrt = t, append(c.Wrt, i) }
 	if f.bias {
-		give(recB, randomTensor(seed+3, dirs, 2*rows))
+		give(recB, optest.RandomTensor(seed+3, dirs, 2*rows))
 	}
 	if f.lengths != nil {
-		c.inputs[recLengths] = &op.Tensor{Type: onnx.Int32, Shape: []int{f.batch}, I: f.lengths}
+		c.Inputs[recLengths] = &op.Tensor{Type: onnx.Int32, Shape: []int{f.batch}, I: f.lengths}
 	}
 	if f.states {
-		give(recH0, randomTensor(seed+4, state...))
+		give(recH0, optest.RandomTensor(seed+4, state...))
 	}
 	if f.op != "LSTM" {
-		c.inputs = c.inputs[:recC0]
+		c.Inputs = c.Inputs[:recC0]
 		return c
 	}
-	c.outputs = 3
+	c.Outputs = 3
 	if f.states {
-		give(recC0, randomTensor(seed+5, state...))
+		give(recC0, optest.RandomTensor(seed+5, state...))
 	}
 	if f.peepholes {
-		give(recP, randomTensor(seed+6, dirs, 3*f.hidden))
+		give(recP, optest.RandomTensor(seed+6, dirs, 3*f.hidden))
 	}
 	return c
 }
@@ -111,8 +113,8 @@ func TestRecurrentGradients(t *testing.T) {
 		f := randomRecurrent(r, n)
 		t.Run(fmt.Sprintf("%d_%s_%s", n, f.op, f.direction), func(t *testing.T) {
 			c := f.node(uint64(n) * 10)
-			c.step, c.tol = 1e-3, 1e-2
-			checkGradients(t, c)
+			c.Step, c.Tol = 1e-3, 1e-2
+			optest.CheckGradients(t, c)
 		})
 	}
 }
@@ -129,10 +131,11 @@ func TestRecurrentActivations(t *testing.T) {
 			t.Run(name+f.op, func(t *testing.T) {
 				names := slices.Repeat([]string{name}, map[string]int{"RNN": 1, "GRU": 2, "LSTM": 3}[f.op])
 				f.attrs = append(f.attrs, stringsAttr("activations", names...),
-					floatsAttr("activation_alpha", 0.6, 0.4, 0.7), floatsAttr("activation_beta", 0.5, 0.3, 0.2))
+					optest.FloatsAttr("activation_alpha", 0.6, 0.4, 0.7),
+					optest.FloatsAttr("activation_beta", 0.5, 0.3, 0.2))
 				c := f.node(500)
-				c.step, c.tol = 1e-3, 2e-2
-				checkGradients(t, c)
+				c.Step, c.Tol = 1e-3, 2e-2
+				optest.CheckGradients(t, c)
 			})
 		}
 	}
@@ -147,17 +150,13 @@ func stringsAttr(name string, list ...string) *onnxpb.AttributeProto {
 	return a
 }
 
-func floatsAttr(name string, list ...float32) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOATS.Enum(), Floats: list}
-}
-
 // TestRecurrentPadding checks that what lies behind a sequence's end changes nothing and gets zeros.
 func TestRecurrentPadding(t *testing.T) {
 	for n := range 18 {
 		f := randomRecurrent(rand.New(rand.NewPCG(uint64(n), 2)), n)
 		f.steps, f.batch, f.layout, f.lengths = 4, 2, 0, []int64{2, 4}
 		c := f.node(uint64(n))
-		operator, in, out := buildOne(t, c)
+		operator, in, out := optest.BuildOne(t, c)
 		if err := operator.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +194,7 @@ func TestRecurrentLayouts(t *testing.T) {
 		var y [2][]float32
 		for layout := range int64(2) {
 			f.layout = layout
-			operator, in, out := buildOne(t, f.node(9))
+			operator, in, out := optest.BuildOne(t, f.node(9))
 			if err := operator.Forward(&op.Context{}, in, out); err != nil {
 				t.Fatal(err)
 			}
@@ -210,33 +209,36 @@ func TestRecurrentLayouts(t *testing.T) {
 // TestRecurrentRefuses checks that calls that do not fit are errors.
 func TestRecurrentRefuses(t *testing.T) {
 	base := recurrentForm{op: "LSTM", direction: "forward", steps: 2, batch: 2, hidden: 2, bias: true}
-	for name, spoil := range map[string]func(c *gradCase){
-		"direction": func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{stringAttr("direction", "sideways")} },
-		"two ways": func(c *gradCase) {
-			c.attrs = []*onnxpb.AttributeProto{stringAttr("direction",
+	for name, spoil := range map[string]func(c *optest.Case){
+		"direction": func(c *optest.Case) {
+			c.Attrs = []*onnxpb.AttributeProto{optest.StringAttr("direction",
+				"sideways")}
+		},
+		"two ways": func(c *optest.Case) {
+			c.Attrs = []*onnxpb.AttributeProto{optest.StringAttr("direction",
 				"bidirectional")}
 		},
-		"hidden size": func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{intAttr("hidden_size", 3)} },
-		"activation": func(c *gradCase) {
-			c.attrs = []*onnxpb.AttributeProto{stringsAttr("activations", "Tanh", "Tanh", "Sine")}
+		"hidden size": func(c *optest.Case) { c.Attrs = []*onnxpb.AttributeProto{optest.IntAttr("hidden_size", 3)} },
+		"activation": func(c *optest.Case) {
+			c.Attrs = []*onnxpb.AttributeProto{stringsAttr("activations", "Tanh", "Tanh", "Sine")}
 		},
-		"activations": func(c *gradCase) { c.attrs = []*onnxpb.AttributeProto{stringsAttr("activations", "Tanh")} },
-		"bias":        func(c *gradCase) { c.inputs[recB] = randomTensor(1, 1, 8) },
-		"weights":     func(c *gradCase) { c.inputs[recW] = randomTensor(1, 1, 6, 3) },
-		"rank":        func(c *gradCase) { c.inputs[recX] = randomTensor(1, 2, 3) },
-		"states":      func(c *gradCase) { c.inputs[recH0] = randomTensor(1, 1, 2, 3) },
+		"activations": func(c *optest.Case) { c.Attrs = []*onnxpb.AttributeProto{stringsAttr("activations", "Tanh")} },
+		"bias":        func(c *optest.Case) { c.Inputs[recB] = optest.RandomTensor(1, 1, 8) },
+		"weights":     func(c *optest.Case) { c.Inputs[recW] = optest.RandomTensor(1, 1, 6, 3) },
+		"rank":        func(c *optest.Case) { c.Inputs[recX] = optest.RandomTensor(1, 2, 3) },
+		"states":      func(c *optest.Case) { c.Inputs[recH0] = optest.RandomTensor(1, 1, 2, 3) },
 	} {
 		c := base.node(1)
 		spoil(&c)
-		cl := &op.Call{Node: &onnxpb.NodeProto{Attribute: c.attrs}, Opset: 14}
-		for _, v := range c.inputs {
+		cl := &op.Call{Node: &onnxpb.NodeProto{Attribute: c.Attrs}, Opset: 14}
+		for _, v := range c.Inputs {
 			if v == nil {
 				cl.In = append(cl.In, nil)
 			} else {
 				cl.In = append(cl.In, &op.Input{Spec: v.Spec()})
 			}
 		}
-		if _, _, err := buildAs(cl, "LSTM"); err == nil {
+		if _, _, err := optest.BuildAs(cl, "LSTM"); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -246,7 +248,7 @@ func TestRecurrentRefuses(t *testing.T) {
 func TestRecurrentLengths(t *testing.T) {
 	for _, n := range []int64{-1, 3} {
 		f := recurrentForm{op: "GRU", direction: "reverse", steps: 2, batch: 1, hidden: 2, lengths: []int64{n}}
-		operator, in, out := buildOne(t, f.node(1))
+		operator, in, out := optest.BuildOne(t, f.node(1))
 		if err := operator.Forward(&op.Context{}, in, out); err == nil {
 			t.Errorf("length %d of 2 steps passed", n)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -17,71 +18,82 @@ func TestViews(t *testing.T) {
 	view := func(shape ...int) *op.Tensor { return x.Reshaped(op.Spec{Type: onnx.Float32, Shape: shape}) }
 	for _, c := range []struct {
 		name  string
-		c     gradCase
+		c     optest.Case
 		shape []int
 	}{
-		{"identity", gradCase{op: "Identity", opset: 1, inputs: []*op.Tensor{x}}, []int{2, 1, 3}},
-		{"reshape attribute", gradCase{op: "Reshape", opset: 1, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("shape", 3, 2)}}, []int{3, 2}},
+		{"identity", optest.Case{Op: "Identity", Opset: 1, Inputs: []*op.Tensor{x}}, []int{2, 1, 3}},
+		{"reshape attribute", optest.Case{Op: "Reshape", Opset: 1, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("shape", 3, 2)}}, []int{3, 2}},
 		{"reshape copies and infers",
-			gradCase{op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(0, -1, 1, 1)}}, []int{2, 3, 1, 1}},
-		{"reshape to a vector", gradCase{op: "Reshape", opset: 21, inputs: []*op.Tensor{x, intTensor(-1)}}, []int{6}},
-		{"flatten", gradCase{op: "Flatten", opset: 9, inputs: []*op.Tensor{x}}, []int{2, 3}},
+			optest.Case{Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(0, -1, 1, 1)}},
+			[]int{2, 3, 1, 1}},
+		{"reshape to a vector",
+			optest.Case{Op: "Reshape", Opset: 21, Inputs: []*op.Tensor{x, optest.IntTensor(-1)}}, []int{6}},
+		{"flatten", optest.Case{Op: "Flatten", Opset: 9, Inputs: []*op.Tensor{x}}, []int{2, 3}},
 		{"flatten at 0",
-			gradCase{op: "Flatten", opset: 13, inputs: []*op.Tensor{x}, attrs: attrs{intAttr("axis", 0)}}, []int{1, 6}},
+			optest.Case{Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{x},
+				Attrs: optest.Attrs{optest.IntAttr("axis", 0)}}, []int{1, 6}},
 		{"flatten at the end",
-			gradCase{op: "Flatten", opset: 13, inputs: []*op.Tensor{x}, attrs: attrs{intAttr("axis", 3)}}, []int{6, 1}},
-		{"flatten from the end", gradCase{op: "Flatten", opset: 13, inputs: []*op.Tensor{x},
-			attrs: attrs{intAttr("axis", -1)}}, []int{2, 3}},
-		{"squeeze attribute", gradCase{op: "Squeeze", opset: 11, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("axes", -2)}}, []int{2, 3}},
-		{"squeeze input", gradCase{op: "Squeeze", opset: 13, inputs: []*op.Tensor{x, intTensor(1)}}, []int{2, 3}},
-		{"squeeze all", gradCase{op: "Squeeze", opset: 13, inputs: []*op.Tensor{x}}, []int{2, 3}},
-		{"squeeze none", gradCase{op: "Squeeze", opset: 13, inputs: []*op.Tensor{x, intTensor()}}, []int{2, 1, 3}},
-		{"unsqueeze attribute", gradCase{op: "Unsqueeze", opset: 1, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("axes", 0, 3)}}, []int{1, 2, 1, 1, 3}},
+			optest.Case{Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{x},
+				Attrs: optest.Attrs{optest.IntAttr("axis", 3)}}, []int{6, 1}},
+		{"flatten from the end", optest.Case{Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntAttr("axis", -1)}}, []int{2, 3}},
+		{"squeeze attribute", optest.Case{Op: "Squeeze", Opset: 11, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("axes", -2)}}, []int{2, 3}},
+		{"squeeze input",
+			optest.Case{Op: "Squeeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(1)}}, []int{2, 3}},
+		{"squeeze all", optest.Case{Op: "Squeeze", Opset: 13, Inputs: []*op.Tensor{x}}, []int{2, 3}},
+		{"squeeze none",
+			optest.Case{Op: "Squeeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor()}}, []int{2, 1, 3}},
+		{"unsqueeze attribute", optest.Case{Op: "Unsqueeze", Opset: 1, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("axes", 0, 3)}}, []int{1, 2, 1, 1, 3}},
 		{"unsqueeze input",
-			gradCase{op: "Unsqueeze", opset: 13, inputs: []*op.Tensor{x, intTensor(-1, 0)}}, []int{1, 2, 1, 3, 1}},
-		{"transpose of length 1", gradCase{op: "Transpose", opset: 13, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("perm", 1, 0, 2)}}, []int{1, 2, 3}},
+			optest.Case{Op: "Unsqueeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(-1, 0)}},
+			[]int{1, 2, 1, 3, 1}},
+		{"transpose of length 1", optest.Case{Op: "Transpose", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("perm", 1, 0, 2)}}, []int{1, 2, 3}},
 	} {
 		expectNode(t, c.name, c.c, view(c.shape...))
 	}
 	scalar := floatTensor([]int{}, 7)
-	expectNode(t, "flatten a scalar", gradCase{op: "Flatten", opset: 13, inputs: []*op.Tensor{scalar},
-		attrs: attrs{intAttr("axis", 0)}}, floatTensor([]int{1, 1}, 7))
+	expectNode(t, "flatten a scalar", optest.Case{Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{scalar},
+		Attrs: optest.Attrs{optest.IntAttr("axis", 0)}}, floatTensor([]int{1, 1}, 7))
 	expectNode(t, "reshape to a scalar",
-		gradCase{op: "Reshape", opset: 13, inputs: []*op.Tensor{floatTensor([]int{1}, 7), intTensor()}}, scalar)
+		optest.Case{Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{floatTensor([]int{1}, 7), optest.IntTensor()}},
+		scalar)
 	empty := floatTensor([]int{0, 3})
-	expectNode(t, "zero stays zero", gradCase{op: "Reshape", opset: 14, inputs: []*op.Tensor{empty, intTensor(3, 0)},
-		attrs: attrs{intAttr("allowzero", 1)}}, floatTensor([]int{3, 0}))
+	expectNode(t, "zero stays zero",
+		optest.Case{Op: "Reshape", Opset: 14, Inputs: []*op.Tensor{empty, optest.IntTensor(3, 0)},
+			Attrs: optest.Attrs{optest.IntAttr("allowzero", 1)}}, floatTensor([]int{3, 0}))
 }
 
 func TestViewErrors(t *testing.T) {
 	x := counting(2, 3)
-	for name, c := range map[string]gradCase{
-		"wrong size":    {op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(4, 2)}},
-		"two to infer":  {op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(-1, -1)}},
-		"negative":      {op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(-2, 3)}},
-		"not divisible": {op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(-1, 4)}},
-		"product overflows": {op: "Reshape", opset: 13,
-			inputs: []*op.Tensor{floatTensor([]int{0}), intTensor(1<<32, 1<<32)}},
-		"copies past rank":  {op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(2, 3, 0)}},
-		"no shape":          {op: "Reshape", opset: 13, inputs: []*op.Tensor{x}},
-		"flatten axis":      {op: "Flatten", opset: 13, inputs: []*op.Tensor{x}, attrs: attrs{intAttr("axis", 3)}},
-		"squeeze length":    {op: "Squeeze", opset: 13, inputs: []*op.Tensor{x, intTensor(0)}},
-		"squeeze axis":      {op: "Squeeze", opset: 13, inputs: []*op.Tensor{x, intTensor(2)}},
-		"unsqueeze twice":   {op: "Unsqueeze", opset: 13, inputs: []*op.Tensor{x, intTensor(0, -4)}},
-		"unsqueeze nothing": {op: "Unsqueeze", opset: 13, inputs: []*op.Tensor{x}},
-		"perm rank":         {op: "Transpose", opset: 13, inputs: []*op.Tensor{x}, attrs: attrs{intsAttr("perm", 0)}},
-		"perm repeats": {op: "Transpose", opset: 13, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("perm", 0, 0)}},
-		"no input": {op: "Identity", opset: 13},
+	for name, c := range map[string]optest.Case{
+		"wrong size":    {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(4, 2)}},
+		"two to infer":  {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(-1, -1)}},
+		"negative":      {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(-2, 3)}},
+		"not divisible": {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(-1, 4)}},
+		"product overflows": {Op: "Reshape", Opset: 13,
+			Inputs: []*op.Tensor{floatTensor([]int{0}), optest.IntTensor(1<<32, 1<<32)}},
+		"copies past rank": {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(2, 3, 0)}},
+		"no shape":         {Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x}},
+		"flatten axis": {Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntAttr("axis", 3)}},
+		"squeeze length":    {Op: "Squeeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(0)}},
+		"squeeze axis":      {Op: "Squeeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(2)}},
+		"unsqueeze twice":   {Op: "Unsqueeze", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(0, -4)}},
+		"unsqueeze nothing": {Op: "Unsqueeze", Opset: 13, Inputs: []*op.Tensor{x}},
+		"perm rank": {Op: "Transpose", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("perm", 0)}},
+		"perm repeats": {Op: "Transpose", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("perm", 0, 0)}},
+		"no input": {Op: "Identity", Opset: 13},
 	} {
 		expectError(t, name, c, op.ErrShape)
 	}
 	expectError(t, "shape from data",
-		gradCase{op: "Reshape", opset: 13, inputs: []*op.Tensor{x, intTensor(6)}}, op.ErrUnsupported, 1)
+		optest.Case{Op: "Reshape", Opset: 13, Inputs: []*op.Tensor{x, optest.IntTensor(6)}}, op.ErrUnsupported, 1)
 }
 
 func TestConstant(t *testing.T) {
@@ -104,15 +116,15 @@ func TestConstant(t *testing.T) {
 		want *op.Tensor
 	}{
 		"value":       {&onnxpb.AttributeProto{Name: proto.String("value"), T: values}, floatTensor([]int{2}, 5, 7)},
-		"value_float": {floatAttr("value_float", 2.5), floatTensor([]int{}, 2.5)},
+		"value_float": {optest.FloatAttr("value_float", 2.5), floatTensor([]int{}, 2.5)},
 		"value_floats": {&onnxpb.AttributeProto{Name: proto.String("value_floats"),
 			Floats: []float32{1, 2}}, floatTensor([]int{2}, 1, 2)},
-		"value_int":     {intAttr("value_int", 3), shapedInts([]int{}, 3)},
-		"value_ints":    {intsAttr("value_ints", 3, 4), intTensor(3, 4)},
+		"value_int":     {optest.IntAttr("value_int", 3), shapedInts([]int{}, 3)},
+		"value_ints":    {optest.IntsAttr("value_ints", 3, 4), optest.IntTensor(3, 4)},
 		"sparse linear": {sparse([]int{2}, 1, 5), dense},
 		"sparse tuples": {sparse([]int{2, 2}, 0, 1, 1, 2), dense},
 	} {
-		expectNode(t, name, gradCase{op: "Constant", opset: 13, attrs: attrs{c.attr}}, c.want)
+		expectNode(t, name, optest.Case{Op: "Constant", Opset: 13, Attrs: optest.Attrs{c.attr}}, c.want)
 	}
 	for name, a := range map[string]*onnxpb.AttributeProto{
 		"outside":       sparse([]int{2}, 1, 6),
@@ -120,11 +132,12 @@ func TestConstant(t *testing.T) {
 		"tuple outside": sparse([]int{2, 2}, 0, 1, 1, 3),
 		"too few":       sparse([]int{1}, 1),
 	} {
-		expectError(t, name, gradCase{op: "Constant", opset: 13, attrs: attrs{a}}, onnx.ErrInvalid)
+		expectError(t, name, optest.Case{Op: "Constant", Opset: 13, Attrs: optest.Attrs{a}}, onnx.ErrInvalid)
 	}
 	expectError(t, "string",
-		gradCase{op: "Constant", opset: 13, attrs: attrs{stringAttr("value_string", "x")}}, op.ErrUnsupported)
-	expectError(t, "nothing", gradCase{op: "Constant", opset: 13}, op.ErrUnsupported)
+		optest.Case{Op: "Constant", Opset: 13, Attrs: optest.Attrs{optest.StringAttr("value_string", "x")}},
+		op.ErrUnsupported)
+	expectError(t, "nothing", optest.Case{Op: "Constant", Opset: 13}, op.ErrUnsupported)
 }
 
 // A sparse initializer is read as the dense tensor that it stands for.
@@ -148,30 +161,35 @@ func TestSparseInitializer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := compare(got[0], floatTensor([]int{2, 2}, 0, 0, 5, 0), 0, 0); err != nil {
+	if err := optest.Compare(got[0], floatTensor([]int{2, 2}, 0, 0, 5, 0), 0, 0); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestConstantFill(t *testing.T) {
-	value := floatAttr("value", 2)
+	value := optest.FloatAttr("value", 2)
 	for name, c := range map[string]struct {
-		c    gradCase
+		c    optest.Case
 		want *op.Tensor
 	}{
-		"attribute": {gradCase{attrs: attrs{value, intsAttr("shape", 2)}}, floatTensor([]int{2}, 2, 2)},
-		"like the input": {gradCase{attrs: attrs{value, intsAttr("extra_shape", 1)},
-			inputs: []*op.Tensor{counting(2)}}, floatTensor([]int{2, 1}, 2, 2)},
-		"from the input": {gradCase{attrs: attrs{intAttr("input_as_shape", 1), intAttr("dtype", int64(onnx.Int64)),
-			value}, inputs: []*op.Tensor{intTensor(1, 2)}},
+		"attribute": {optest.Case{Attrs: optest.Attrs{value, optest.IntsAttr("shape", 2)}},
+			floatTensor([]int{2}, 2, 2)},
+		"like the input": {optest.Case{Attrs: optest.Attrs{value, optest.IntsAttr("extra_shape", 1)},
+			Inputs: []*op.Tensor{counting(2)}}, floatTensor([]int{2, 1}, 2, 2)},
+		"from the input": {optest.Case{Attrs: optest.Attrs{optest.IntAttr("input_as_shape", 1),
+			optest.IntAttr("dtype", int64(onnx.Int64)),
+			value}, Inputs: []*op.Tensor{optest.IntTensor(1, 2)}},
 			shapedInts([]int{1, 2}, 2, 2)},
 	} {
-		c.c.op, c.c.opset = "ConstantFill", 6
+		c.c.Op, c.c.Opset = "ConstantFill", 6
 		expectNode(t, name, c.c, c.want)
 	}
-	expectError(t, "negative", gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", -1)}}, op.ErrShape)
+	expectError(t, "negative",
+		optest.Case{Op: "ConstantFill", Opset: 1, Attrs: optest.Attrs{optest.IntsAttr("shape", -1)}}, op.ErrShape)
 	expectError(t, "huge",
-		gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intsAttr("shape", 1<<40, 1<<40)}}, op.ErrShape)
+		optest.Case{Op: "ConstantFill", Opset: 1, Attrs: optest.Attrs{optest.IntsAttr("shape", 1<<40, 1<<40)}},
+		op.ErrShape)
 	expectError(t, "strings",
-		gradCase{op: "ConstantFill", opset: 1, attrs: attrs{intAttr("dtype", int64(onnx.String))}}, op.ErrUnsupported)
+		optest.Case{Op: "ConstantFill", Opset: 1, Attrs: optest.Attrs{optest.IntAttr("dtype", int64(onnx.String))}},
+		op.ErrUnsupported)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -12,66 +13,75 @@ import (
 )
 
 // sound is one node of each operator that moves elements, as an exporter writes it.
-func sound() []gradCase {
+func sound() []optest.Case {
 	scales := floatTensor([]int{2}, 1, 2)
 	image := func(list ...*op.Tensor) []*op.Tensor { return append([]*op.Tensor{counting(1, 4, 2, 4)}, list...) }
 	x := func(list ...*op.Tensor) []*op.Tensor { return append([]*op.Tensor{counting(2, 3)}, list...) }
-	axis, mode := intAttr("axis", 1), stringAttr("mode", "linear")
-	return []gradCase{
-		{op: "Reshape", inputs: x(intTensor(3, -1)), attrs: attrs{intAttr("allowzero", 0)}},
-		{op: "Flatten", inputs: x(), attrs: attrs{axis}},
-		{op: "Squeeze", inputs: []*op.Tensor{counting(1, 2, 1), intTensor(0, -1)}},
-		{op: "Unsqueeze", inputs: x(intTensor(0, -1))},
-		{op: "ConstantOfShape", inputs: []*op.Tensor{intTensor(2, 3)}},
-		{op: "Transpose", inputs: x(), attrs: attrs{intsAttr("perm", 1, 0)}},
-		{op: "Concat", inputs: x(counting(2, 1)), attrs: attrs{axis}},
-		{op: "Slice", inputs: x(intTensor(1, 0), intTensor(2, -1), intTensor(0, 1), intTensor(1, -1))},
-		{op: "Split", inputs: x(intTensor(1, 2)), attrs: attrs{axis}, outputs: 2},
-		{op: "Split", inputs: x(), attrs: attrs{axis, intAttr("num_outputs", 2)}, outputs: 2},
-		{op: "Gather", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{axis}},
-		{op: "GatherElements", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{axis}},
-		{op: "GatherND", inputs: x(shapedInts([]int{2, 1}, -1, 0)), attrs: attrs{intAttr("batch_dims", 1)}},
-		{op: "ScatterElements", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 1)),
-			attrs: attrs{axis, stringAttr("reduction", "mul")}},
-		{op: "ScatterND", inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 3)),
-			attrs: attrs{stringAttr("reduction", "max")}},
-		{op: "Shape", inputs: x(), attrs: attrs{intAttr("start", 0), intAttr("end", 2)}},
-		{op: "Size", inputs: x()},
-		{op: "Range", inputs: []*op.Tensor{shapedInts([]int{}, 1), shapedInts([]int{}, 9), shapedInts([]int{}, 2)}},
-		{op: "EyeLike", inputs: x(), attrs: attrs{intAttr("k", 1), intAttr("dtype", 1)}},
-		{op: "Pad", inputs: x(intTensor(1, 1), floatTensor([]int{}, 1), intTensor(1)),
-			attrs: attrs{stringAttr("mode", "constant")}},
-		{op: "Pad", inputs: x(intTensor(1, 1, 1, -1)), attrs: attrs{stringAttr("mode", "reflect")}},
-		{op: "CenterCropPad", inputs: x(intTensor(1, 4)), attrs: attrs{intsAttr("axes", 0, 1)}},
-		{op: "Expand", inputs: []*op.Tensor{counting(2, 1), intTensor(2, 1, 3)}},
-		{op: "Tile", inputs: x(intTensor(2, 1))},
-		{op: "TopK", inputs: x(intTensor(2)), attrs: attrs{axis, intAttr("largest", 1)}, outputs: 2},
-		{op: "ArgMax", inputs: x(), attrs: attrs{axis, intAttr("keepdims", 0)}},
-		{op: "CumSum", inputs: x(shapedInts([]int{}, 1)), attrs: attrs{intAttr("reverse", 1)}},
-		{op: "Trilu", inputs: x(shapedInts([]int{}, 1)), attrs: attrs{intAttr("upper", 0)}},
-		{op: "ReverseSequence", inputs: x(intTensor(1, 2)),
-			attrs: attrs{intAttr("batch_axis", 0), intAttr("time_axis", 1)}},
-		{op: "NonZero", inputs: []*op.Tensor{intTensor(0, 1, 2)}},
-		{op: "Compress", inputs: x(bools(true, false, true)), attrs: attrs{axis}},
-		{op: "Unique", inputs: []*op.Tensor{intTensor(3, 1, 3)}, attrs: attrs{intAttr("axis", 0)}, outputs: 4},
-		{op: "OneHot",
-			inputs: []*op.Tensor{intTensor(1, 2), intTensor(3), floatTensor([]int{2}, 0, 1)}, attrs: attrs{axis}},
-		{op: "Resize", inputs: x(nil, scales), attrs: attrs{mode, intsAttr("axes", 0, 1)}},
-		{op: "Resize", inputs: x(floatTensor([]int{4}, 0, 0, 1, 0.5), nil, intTensor(4, 2)),
-			attrs: attrs{stringAttr("mode", "cubic"),
-				stringAttr("coordinate_transformation_mode", "tf_crop_and_resize")}},
-		{op: "Resize", inputs: x(nil, scales), attrs: attrs{stringAttr("nearest_mode", "ceil"),
-			stringAttr("coordinate_transformation_mode", "align_corners")}},
-		{op: "Resize", inputs: x(nil, nil, intTensor(4, 2)),
-			attrs: attrs{mode, intAttr("antialias", 1), stringAttr("keep_aspect_ratio_policy", "not_larger")}},
-		{op: "DepthToSpace", inputs: image(), attrs: attrs{intAttr("blocksize", 2), stringAttr("mode", "CRD")}},
-		{op: "SpaceToDepth", inputs: image(), attrs: attrs{intAttr("blocksize", 2)}},
-		{op: "Col2Im", inputs: []*op.Tensor{counting(1, 4, 6), intTensor(3, 4), intTensor(2, 2)},
-			attrs: attrs{intsAttr("strides", 1, 1), intsAttr("dilations", 1, 1), intsAttr("pads", 0, 0, 0, 0)}},
-		{op: "GridSample", inputs: image(randomTensor(1, 1, 2, 1, 2)),
-			attrs: attrs{mode, stringAttr("padding_mode", "border"), intAttr("align_corners", 1)}},
-		{op: "AffineGrid", inputs: []*op.Tensor{counting(1, 2, 3), intTensor(1, 1, 2, 2)},
-			attrs: attrs{intAttr("align_corners", 1)}},
+	axis, mode := optest.IntAttr("axis", 1), optest.StringAttr("mode", "linear")
+	return []optest.Case{
+		{Op: "Reshape", Inputs: x(optest.IntTensor(3, -1)), Attrs: optest.Attrs{optest.IntAttr("allowzero", 0)}},
+		{Op: "Flatten", Inputs: x(), Attrs: optest.Attrs{axis}},
+		{Op: "Squeeze", Inputs: []*op.Tensor{counting(1, 2, 1), optest.IntTensor(0, -1)}},
+		{Op: "Unsqueeze", Inputs: x(optest.IntTensor(0, -1))},
+		{Op: "ConstantOfShape", Inputs: []*op.Tensor{optest.IntTensor(2, 3)}},
+		{Op: "Transpose", Inputs: x(), Attrs: optest.Attrs{optest.IntsAttr("perm", 1, 0)}},
+		{Op: "Concat", Inputs: x(counting(2, 1)), Attrs: optest.Attrs{axis}},
+		{Op: "Slice", Inputs: x(optest.IntTensor(1, 0), optest.IntTensor(2, -1),
+			optest.IntTensor(0, 1), optest.IntTensor(1, -1))},
+		{Op: "Split", Inputs: x(optest.IntTensor(1, 2)), Attrs: optest.Attrs{axis}, Outputs: 2},
+		{Op: "Split", Inputs: x(), Attrs: optest.Attrs{axis, optest.IntAttr("num_outputs", 2)}, Outputs: 2},
+		{Op: "Gather", Inputs: x(shapedInts([]int{2, 1}, -1, 0)), Attrs: optest.Attrs{axis}},
+		{Op: "GatherElements", Inputs: x(shapedInts([]int{2, 1}, -1, 0)), Attrs: optest.Attrs{axis}},
+		{Op: "GatherND", Inputs: x(shapedInts([]int{2, 1}, -1, 0)),
+			Attrs: optest.Attrs{optest.IntAttr("batch_dims", 1)}},
+		{Op: "ScatterElements", Inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 1)),
+			Attrs: optest.Attrs{axis, optest.StringAttr("reduction", "mul")}},
+		{Op: "ScatterND", Inputs: x(shapedInts([]int{2, 1}, -1, 0), counting(2, 3)),
+			Attrs: optest.Attrs{optest.StringAttr("reduction", "max")}},
+		{Op: "Shape", Inputs: x(), Attrs: optest.Attrs{optest.IntAttr("start", 0), optest.IntAttr("end", 2)}},
+		{Op: "Size", Inputs: x()},
+		{Op: "Range", Inputs: []*op.Tensor{shapedInts([]int{}, 1), shapedInts([]int{}, 9), shapedInts([]int{}, 2)}},
+		{Op: "EyeLike", Inputs: x(), Attrs: optest.Attrs{optest.IntAttr("k", 1), optest.IntAttr("dtype", 1)}},
+		{Op: "Pad", Inputs: x(optest.IntTensor(1, 1), floatTensor([]int{}, 1), optest.IntTensor(1)),
+			Attrs: optest.Attrs{optest.StringAttr("mode", "constant")}},
+		{Op: "Pad", Inputs: x(optest.IntTensor(1, 1, 1, -1)),
+			Attrs: optest.Attrs{optest.StringAttr("mode", "reflect")}},
+		{Op: "CenterCropPad", Inputs: x(optest.IntTensor(1, 4)), Attrs: optest.Attrs{optest.IntsAttr("axes", 0, 1)}},
+		{Op: "Expand", Inputs: []*op.Tensor{counting(2, 1), optest.IntTensor(2, 1, 3)}},
+		{Op: "Tile", Inputs: x(optest.IntTensor(2, 1))},
+		{Op: "TopK", Inputs: x(optest.IntTensor(2)),
+			Attrs: optest.Attrs{axis, optest.IntAttr("largest", 1)}, Outputs: 2},
+		{Op: "ArgMax", Inputs: x(), Attrs: optest.Attrs{axis, optest.IntAttr("keepdims", 0)}},
+		{Op: "CumSum", Inputs: x(shapedInts([]int{}, 1)), Attrs: optest.Attrs{optest.IntAttr("reverse", 1)}},
+		{Op: "Trilu", Inputs: x(shapedInts([]int{}, 1)), Attrs: optest.Attrs{optest.IntAttr("upper", 0)}},
+		{Op: "ReverseSequence", Inputs: x(optest.IntTensor(1, 2)),
+			Attrs: optest.Attrs{optest.IntAttr("batch_axis", 0), optest.IntAttr("time_axis", 1)}},
+		{Op: "NonZero", Inputs: []*op.Tensor{optest.IntTensor(0, 1, 2)}},
+		{Op: "Compress", Inputs: x(bools(true, false, true)), Attrs: optest.Attrs{axis}},
+		{Op: "Unique", Inputs: []*op.Tensor{optest.IntTensor(3, 1, 3)},
+			Attrs: optest.Attrs{optest.IntAttr("axis", 0)}, Outputs: 4},
+		{Op: "OneHot",
+			Inputs: []*op.Tensor{optest.IntTensor(1, 2), optest.IntTensor(3), floatTensor([]int{2}, 0, 1)},
+			Attrs:  optest.Attrs{axis}},
+		{Op: "Resize", Inputs: x(nil, scales), Attrs: optest.Attrs{mode, optest.IntsAttr("axes", 0, 1)}},
+		{Op: "Resize", Inputs: x(floatTensor([]int{4}, 0, 0, 1, 0.5), nil, optest.IntTensor(4, 2)),
+			Attrs: optest.Attrs{optest.StringAttr("mode", "cubic"),
+				optest.StringAttr("coordinate_transformation_mode", "tf_crop_and_resize")}},
+		{Op: "Resize", Inputs: x(nil, scales), Attrs: optest.Attrs{optest.StringAttr("nearest_mode", "ceil"),
+			optest.StringAttr("coordinate_transformation_mode", "align_corners")}},
+		{Op: "Resize", Inputs: x(nil, nil, optest.IntTensor(4, 2)),
+			Attrs: optest.Attrs{mode, optest.IntAttr("antialias", 1),
+				optest.StringAttr("keep_aspect_ratio_policy", "not_larger")}},
+		{Op: "DepthToSpace", Inputs: image(),
+			Attrs: optest.Attrs{optest.IntAttr("blocksize", 2), optest.StringAttr("mode", "CRD")}},
+		{Op: "SpaceToDepth", Inputs: image(), Attrs: optest.Attrs{optest.IntAttr("blocksize", 2)}},
+		{Op: "Col2Im", Inputs: []*op.Tensor{counting(1, 4, 6), optest.IntTensor(3, 4), optest.IntTensor(2, 2)},
+			Attrs: optest.Attrs{optest.IntsAttr("strides", 1, 1), optest.IntsAttr("dilations", 1, 1),
+				optest.IntsAttr("pads", 0, 0, 0, 0)}},
+		{Op: "GridSample", Inputs: image(optest.RandomTensor(1, 1, 2, 1, 2)),
+			Attrs: optest.Attrs{mode, optest.StringAttr("padding_mode", "border"), optest.IntAttr("align_corners", 1)}},
+		{Op: "AffineGrid", Inputs: []*op.Tensor{counting(1, 2, 3), optest.IntTensor(1, 1, 2, 2)},
+			Attrs: optest.Attrs{optest.IntAttr("align_corners", 1)}},
 	}
 }
 
@@ -82,7 +92,7 @@ func TestMovementSurvivesChangedNodes(t *testing.T) {
 		computed := 0
 		for seed := range uint64(1200) {
 			c := sound()[k]
-			c.opset = []int64{1, 9, 10, 11, 13, 16, 18, 19, 20, 20, 20, 20}[seed%12]
+			c.Opset = []int64{1, 9, 10, 11, 13, 16, 18, 19, 20, 20, 20, 20}[seed%12]
 			d := newDraw(seed + uint64(k)<<32)
 			for range d.IntN(4) {
 				d.change(&c)
@@ -93,57 +103,59 @@ func TestMovementSurvivesChangedNodes(t *testing.T) {
 				computed++
 				for _, o := range outs {
 					if o.Len() != len(o.F)+len(o.I) {
-						t.Errorf("%s, seed %d: output %s has %d elements", c.op, seed, o.Spec(), len(o.F)+len(o.I))
+						t.Errorf("%s, seed %d: output %s has %d elements", c.Op, seed, o.Spec(), len(o.F)+len(o.I))
 					}
 				}
 			case strings.Contains(err.Error(), "internal check") || !isKind(err, op.ErrShape) &&
 				!isKind(err, op.ErrUnsupported):
-				t.Errorf("%s, seed %d: %v", c.op, seed, err)
+				t.Errorf("%s, seed %d: %v", c.Op, seed, err)
 			}
 		}
 		if computed < 100 {
-			t.Errorf("%s: only %d changed nodes could be computed", sound()[k].op, computed)
+			t.Errorf("%s: only %d changed nodes could be computed", sound()[k].Op, computed)
 		}
 	}
 }
 
 func TestMovementIsTheSameForAllWorkers(t *testing.T) {
-	x := randomTensor(1, 6, 8, 20, 20)
-	linear, cubic := stringAttr("mode", "linear"), stringAttr("mode", "cubic")
-	for _, c := range []gradCase{
-		{op: "Transpose", opset: 13, inputs: []*op.Tensor{x},
-			attrs: attrs{intsAttr("perm", 0, 2, 3, 1)}, wrt: []int{0}},
-		{op: "Concat", opset: 13, inputs: []*op.Tensor{x, x}, attrs: attrs{intAttr("axis", 1)}, wrt: []int{0, 1}},
-		{op: "TopK", opset: 11, inputs: []*op.Tensor{x, intTensor(7)}, outputs: 2, wrt: []int{0}},
-		{op: "CumSum", opset: 14, inputs: []*op.Tensor{x, intTensor(2)}, wrt: []int{0}},
-		{op: "Resize", opset: 19, inputs: []*op.Tensor{x, nil, nil, intTensor(6, 8, 31, 13)},
-			attrs: attrs{linear}, wrt: []int{0}},
-		{op: "Resize", opset: 19, inputs: []*op.Tensor{x, nil, nil, intTensor(6, 8, 31, 13)}, wrt: []int{0}},
-		{op: "GridSample", opset: 20, inputs: []*op.Tensor{x, randomTensor(2, 6, 9, 9, 2)},
-			attrs: attrs{cubic}, wrt: []int{0, 1}},
-		{op: "Col2Im", opset: 18,
-			inputs: []*op.Tensor{randomTensor(3, 5, 36, 361), intTensor(20, 20), intTensor(2, 2)}, wrt: []int{0}},
-		{op: "ScatterElements", opset: 18,
-			inputs: []*op.Tensor{x, shapedInts([]int{6, 8, 20, 20}, newDraw(1).indices(19200, 20)...), x},
-			attrs:  attrs{intAttr("axis", 3), stringAttr("reduction", "add")}, wrt: []int{0, 2}},
+	x := optest.RandomTensor(1, 6, 8, 20, 20)
+	linear, cubic := optest.StringAttr("mode", "linear"), optest.StringAttr("mode", "cubic")
+	for _, c := range []optest.Case{
+		{Op: "Transpose", Opset: 13, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("perm", 0, 2, 3, 1)}, Wrt: []int{0}},
+		{Op: "Concat", Opset: 13, Inputs: []*op.Tensor{x, x},
+			Attrs: optest.Attrs{optest.IntAttr("axis", 1)}, Wrt: []int{0, 1}},
+		{Op: "TopK", Opset: 11, Inputs: []*op.Tensor{x, optest.IntTensor(7)}, Outputs: 2, Wrt: []int{0}},
+		{Op: "CumSum", Opset: 14, Inputs: []*op.Tensor{x, optest.IntTensor(2)}, Wrt: []int{0}},
+		{Op: "Resize", Opset: 19, Inputs: []*op.Tensor{x, nil, nil, optest.IntTensor(6, 8, 31, 13)},
+			Attrs: optest.Attrs{linear}, Wrt: []int{0}},
+		{Op: "Resize", Opset: 19, Inputs: []*op.Tensor{x, nil, nil, optest.IntTensor(6, 8, 31, 13)}, Wrt: []int{0}},
+		{Op: "GridSample", Opset: 20, Inputs: []*op.Tensor{x, optest.RandomTensor(2, 6, 9, 9, 2)},
+			Attrs: optest.Attrs{cubic}, Wrt: []int{0, 1}},
+		{Op: "Col2Im", Opset: 18,
+			Inputs: []*op.Tensor{optest.RandomTensor(3, 5, 36, 361), optest.IntTensor(20, 20), optest.IntTensor(2, 2)},
+			Wrt:    []int{0}},
+		{Op: "ScatterElements", Opset: 18,
+			Inputs: []*op.Tensor{x, shapedInts([]int{6, 8, 20, 20}, newDraw(1).indices(19200, 20)...), x},
+			Attrs:  optest.Attrs{optest.IntAttr("axis", 3), optest.StringAttr("reduction", "add")}, Wrt: []int{0, 2}},
 	} {
 		sameForAllWorkers(t, c)
 	}
 }
 
 // change makes one random change to a node.
-func (d draw) change(c *gradCase) {
+func (d draw) change(c *optest.Case) {
 	number := func() int64 { return []int64{-1, 0, 1, 2, 3, -2, 1 << 40, -1 << 63, 1<<63 - 1}[d.IntN(9)] }
 	kind := d.IntN(6)
-	if kind < 4 && len(c.inputs) > 0 {
-		i := d.IntN(len(c.inputs))
-		t := c.inputs[i]
+	if kind < 4 && len(c.Inputs) > 0 {
+		i := d.IntN(len(c.Inputs))
+		t := c.Inputs[i]
 		switch {
 		case t == nil || kind == 0:
-			c.inputs[i] = nil
+			c.Inputs[i] = nil
 		case kind == 1:
-			c.inputs[i] = &op.Tensor{Type: onnx.Float32, Shape: d.shape(d.IntN(5))}
-			c.inputs[i].F = randomTensor(1, c.inputs[i].Shape...).F
+			c.Inputs[i] = &op.Tensor{Type: onnx.Float32, Shape: d.shape(d.IntN(5))}
+			c.Inputs[i].F = optest.RandomTensor(1, c.Inputs[i].Shape...).F
 		case kind == 2 && len(t.I) > 0:
 			t.I[d.IntN(len(t.I))] = number()
 		case len(t.F) > 0:
@@ -151,10 +163,10 @@ func (d draw) change(c *gradCase) {
 		}
 		return
 	}
-	if len(c.attrs) == 0 {
+	if len(c.Attrs) == 0 {
 		return
 	}
-	a := proto.Clone(c.attrs[d.IntN(len(c.attrs))]).(*onnxpb.AttributeProto)
+	a := proto.Clone(c.Attrs[d.IntN(len(c.Attrs))]).(*onnxpb.AttributeProto)
 	switch {
 	case a.S != nil:
 		a.S = []byte([]string{"", "edge", "wrap", "cubic", "nearest", "none", "min", "asymmetric"}[d.IntN(8)])
@@ -165,6 +177,6 @@ func (d draw) change(c *gradCase) {
 	default:
 		a.I = proto.Int64(number())
 	}
-	c.attrs = append(slices.DeleteFunc(slices.Clone(c.attrs),
+	c.Attrs = append(slices.DeleteFunc(slices.Clone(c.Attrs),
 		func(b *onnxpb.AttributeProto) bool { return b.GetName() == a.GetName() }), a)
 }

@@ -3,6 +3,7 @@ package network
 import (
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 )
 
@@ -10,32 +11,34 @@ func TestScatter(t *testing.T) {
 	x := counting(2, 3)
 	rows, updates := shapedInts([]int{1, 3}, 1, 0, -1), floatTensor([]int{1, 3}, 10, 20, 30)
 	replaced := floatTensor([]int{2, 3}, 1, 20, 3, 10, 5, 30)
-	expectNode(t, "opset 9", gradCase{op: "Scatter", opset: 9, inputs: []*op.Tensor{x, rows, updates}}, replaced)
+	expectNode(t, "opset 9", optest.Case{Op: "Scatter", Opset: 9, Inputs: []*op.Tensor{x, rows, updates}}, replaced)
 	expectNode(t, "elements",
-		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, updates}}, replaced)
+		optest.Case{Op: "ScatterElements", Opset: 11, Inputs: []*op.Tensor{x, rows, updates}}, replaced)
 	twice := shapedInts([]int{1, 3}, 1, 1, -2)
 	for reduction, want := range map[string][]float32{
 		"none": {1, 30, 3}, "add": {1, 62, 3}, "mul": {1, 12000, 3}, "max": {1, 30, 3}, "min": {1, 2, 3},
 	} {
-		expectNode(t, reduction, gradCase{op: "ScatterElements", opset: 18,
-			attrs:  attrs{intAttr("axis", 1), stringAttr("reduction", reduction)},
-			inputs: []*op.Tensor{counting(1, 3), twice, floatTensor([]int{1, 3}, 10, 20, 30)}},
+		expectNode(t, reduction, optest.Case{Op: "ScatterElements", Opset: 18,
+			Attrs:  optest.Attrs{optest.IntAttr("axis", 1), optest.StringAttr("reduction", reduction)},
+			Inputs: []*op.Tensor{counting(1, 3), twice, floatTensor([]int{1, 3}, 10, 20, 30)}},
 			floatTensor([]int{1, 3}, want...))
 	}
-	expectNode(t, "rows", gradCase{op: "ScatterND", opset: 11,
-		inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, -1), floatTensor([]int{1, 3}, 7, 8, 9)}},
+	expectNode(t, "rows", optest.Case{Op: "ScatterND", Opset: 11,
+		Inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, -1), floatTensor([]int{1, 3}, 7, 8, 9)}},
 		floatTensor([]int{2, 3}, 1, 2, 3, 7, 8, 9))
-	expectNode(t, "integers", gradCase{op: "ScatterND", opset: 16, attrs: attrs{stringAttr("reduction", "add")},
-		inputs: []*op.Tensor{intTensor(1, 2), shapedInts([]int{2, 1}, 0, 0), intTensor(5, 5)}}, intTensor(11, 2))
+	expectNode(t, "integers",
+		optest.Case{Op: "ScatterND", Opset: 16, Attrs: optest.Attrs{optest.StringAttr("reduction", "add")},
+			Inputs: []*op.Tensor{optest.IntTensor(1, 2), shapedInts([]int{2, 1}, 0, 0), optest.IntTensor(5, 5)}},
+		optest.IntTensor(11, 2))
 	expectError(t, "updates' shape",
-		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, counting(3)}}, op.ErrShape)
+		optest.Case{Op: "ScatterElements", Opset: 11, Inputs: []*op.Tensor{x, rows, counting(3)}}, op.ErrShape)
 	expectError(t, "updates' type",
-		gradCase{op: "ScatterElements", opset: 11, inputs: []*op.Tensor{x, rows, rows}}, op.ErrShape)
+		optest.Case{Op: "ScatterElements", Opset: 11, Inputs: []*op.Tensor{x, rows, rows}}, op.ErrShape)
 	expectError(t, "no updates",
-		gradCase{op: "ScatterND", opset: 11, inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, 0)}}, op.ErrShape)
+		optest.Case{Op: "ScatterND", Opset: 11, Inputs: []*op.Tensor{x, shapedInts([]int{1, 1}, 0)}}, op.ErrShape)
 	expectError(t, "reduction",
-		gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mean")},
-			inputs: []*op.Tensor{x, rows, updates}}, op.ErrUnsupported)
+		optest.Case{Op: "ScatterElements", Opset: 18, Attrs: optest.Attrs{optest.StringAttr("reduction", "mean")},
+			Inputs: []*op.Tensor{x, rows, updates}}, op.ErrUnsupported)
 }
 
 // Where updates meet, and without a reduction, only the last one has a gradient: what
@@ -48,12 +51,12 @@ func TestScatterGradient(t *testing.T) {
 		shape[axis] = d.between(1, 4)
 		index := append([]int{}, shape...)
 		index[axis] = d.IntN(6)
-		c := gradCase{op: "ScatterElements", opset: 18, wrt: []int{0, 2}, tol: 2e-3, step: 1e-3,
-			inputs: []*op.Tensor{randomTensor(seed, shape...),
-				shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), randomTensor(seed+99, index...)}}
+		c := optest.Case{Op: "ScatterElements", Opset: 18, Wrt: []int{0, 2}, Tol: 2e-3, Step: 1e-3,
+			Inputs: []*op.Tensor{optest.RandomTensor(seed, shape...),
+				shapedInts(index, d.indices(op.SizeOf(index), shape[axis])...), optest.RandomTensor(seed+99, index...)}}
 		reduction := []string{"none", "add", "mul", "max", "min"}[d.IntN(5)]
-		c.attrs = attrs{intAttr("axis", given), stringAttr("reduction", reduction)}
-		checkGradients(t, c)
+		c.Attrs = optest.Attrs{optest.IntAttr("axis", given), optest.StringAttr("reduction", reduction)}
+		optest.CheckGradients(t, c)
 	}
 }
 
@@ -66,11 +69,11 @@ func TestScatterNDGradient(t *testing.T) {
 			shape[k] = 3
 		}
 		n := d.IntN(5)
-		c := gradCase{op: "ScatterND", opset: 18, wrt: []int{0, 2}, tol: 2e-3, step: 1e-3, inputs: []*op.Tensor{
-			randomTensor(seed, shape...), shapedInts([]int{n, depth}, d.indices(n*depth, 3)...),
-			randomTensor(seed+99, append([]int{n}, shape[depth:]...)...)}}
-		c.attrs = attrs{stringAttr("reduction", []string{"none", "add", "mul", "max", "min"}[d.IntN(5)])}
-		checkGradients(t, c)
+		c := optest.Case{Op: "ScatterND", Opset: 18, Wrt: []int{0, 2}, Tol: 2e-3, Step: 1e-3, Inputs: []*op.Tensor{
+			optest.RandomTensor(seed, shape...), shapedInts([]int{n, depth}, d.indices(n*depth, 3)...),
+			optest.RandomTensor(seed+99, append([]int{n}, shape[depth:]...)...)}}
+		c.Attrs = optest.Attrs{optest.StringAttr("reduction", []string{"none", "add", "mul", "max", "min"}[d.IntN(5)])}
+		optest.CheckGradients(t, c)
 	}
 }
 
@@ -79,8 +82,9 @@ func TestScatterMulGradientAtZero(t *testing.T) {
 	for _, data := range [][]float32{{0, 2}, {3, 2}} {
 		for _, updates := range [][]float32{{0, 5}, {0, 0}, {4, 5}} {
 			checkLinear(t,
-				gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "mul")}, wrt: []int{0},
-					inputs: []*op.Tensor{floatTensor([]int{2}, data...), intTensor(0, 0),
+				optest.Case{Op: "ScatterElements", Opset: 18,
+					Attrs: optest.Attrs{optest.StringAttr("reduction", "mul")}, Wrt: []int{0},
+					Inputs: []*op.Tensor{floatTensor([]int{2}, data...), optest.IntTensor(0, 0),
 						floatTensor([]int{2}, updates...)}})
 		}
 	}
@@ -88,9 +92,9 @@ func TestScatterMulGradientAtZero(t *testing.T) {
 
 // Equal values share the gradient of their maximum.
 func TestScatterMaxGradientOfTies(t *testing.T) {
-	operator, in, outs := buildOne(t,
-		gradCase{op: "ScatterElements", opset: 18, attrs: attrs{stringAttr("reduction", "max")},
-			inputs: []*op.Tensor{floatTensor([]int{2}, 3, 1), intTensor(0, 0), floatTensor([]int{2}, 3, 2)}})
+	operator, in, outs := optest.BuildOne(t,
+		optest.Case{Op: "ScatterElements", Opset: 18, Attrs: optest.Attrs{optest.StringAttr("reduction", "max")},
+			Inputs: []*op.Tensor{floatTensor([]int{2}, 3, 1), optest.IntTensor(0, 0), floatTensor([]int{2}, 3, 2)}})
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -32,19 +33,19 @@ func TestShapeChainVanishes(t *testing.T) {
 		Input: []*onnxpb.ValueInfoProto{valueInfo("x", onnx.Float32)},
 		Node: []*onnxpb.NodeProto{
 			nodeOf("shape", "Shape", []string{"x"}),
-			nodeOf("n", "Gather", []string{"shape", "zero"}, intAttr("axis", 0)),
+			nodeOf("n", "Gather", []string{"shape", "zero"}, optest.IntAttr("axis", 0)),
 			nodeOf("n1", "Unsqueeze", []string{"n", "first"}),
 			nodeOf("rest", "ConstantOfShape", []string{"one"},
 				&onnxpb.AttributeProto{Name: proto.String("value"), T: initializer(t, "", []int{1}, -1)}),
-			nodeOf("target", "Concat", []string{"n1", "rest"}, intAttr("axis", 0)),
+			nodeOf("target", "Concat", []string{"n1", "rest"}, optest.IntAttr("axis", 0)),
 			nodeOf("flat", "Reshape", []string{"x", "target"}),
 			nodeOf("steps", "Slice", []string{"shape", "one", "two"}),
 			nodeOf("length", "Squeeze", []string{"steps"}),
 			nodeOf("range", "Range", []string{"zero", "length", "unit"}),
 			nodeOf("row", "Unsqueeze", []string{"range", "first"}),
-			nodeOf("grid", "Concat", []string{"n1", "steps"}, intAttr("axis", -1)),
+			nodeOf("grid", "Concat", []string{"n1", "steps"}, optest.IntAttr("axis", -1)),
 			nodeOf("positions", "Expand", []string{"row", "grid"}),
-			nodeOf("read", "GatherElements", []string{"flat", "positions"}, intAttr("axis", 1)),
+			nodeOf("read", "GatherElements", []string{"flat", "positions"}, optest.IntAttr("axis", 1)),
 		},
 		Initializer: []*onnxpb.TensorProto{
 			initializer(t, "zero", []int{}, 0), initializer(t, "unit", []int{}, 1),
@@ -79,7 +80,7 @@ func TestShapeChainVanishes(t *testing.T) {
 		for b := range batch {
 			want.F[2*b], want.F[2*b+1] = float32(6*b+1), float32(6*b+2)
 		}
-		if err := compare(out[0], want, 0, 0); err != nil {
+		if err := optest.Compare(out[0], want, 0, 0); err != nil {
 			t.Errorf("batch %d: %v", batch, err)
 		}
 	}

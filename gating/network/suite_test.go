@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/fixtures"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -91,7 +91,7 @@ func runDataSet(m *onnx.Model, set string) error {
 		if want.Type == onnx.BFloat16 {
 			rtol = 1.0 / 128 // ONNX's own cases cut the bits off that the operator has to round
 		}
-		if err := compare(outs[i], want, rtol, 1e-7); err != nil {
+		if err := optest.Compare(outs[i], want, rtol, 1e-7); err != nil {
 			return fmt.Errorf("output %d: %w", i, err)
 		}
 	}
@@ -157,25 +157,3 @@ func readCase(path string, v *onnxpb.ValueInfoProto) (*op.Tensor, error) {
 	}
 	return readTensor(m, m.Proto().GetGraph().GetInitializer()[0])
 }
-
-// compare returns an error unless got has want's type, shape and, within the tolerances, elements.
-func compare(got, want *op.Tensor, rtol, atol float64) error {
-	if got.Type != want.Type || !slices.Equal(got.Shape, want.Shape) {
-		return fmt.Errorf("got %s, want %s", got.Spec(), want.Spec())
-	}
-	if !slices.Equal(got.I, want.I) {
-		return fmt.Errorf("got %v, want %v", head(got.I), head(want.I))
-	}
-	for i, w := range want.F {
-		a, b := float64(got.F[i]), float64(w)
-		if a == b || math.IsNaN(a) && math.IsNaN(b) {
-			continue
-		}
-		if !(math.Abs(a-b) <= atol+rtol*math.Abs(b)) {
-			return fmt.Errorf("element %d of %v: got %g, want %g", i, want.Shape, a, b)
-		}
-	}
-	return nil
-}
-
-func head[T any](s []T) []T { return s[:min(len(s), 12)] }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -13,7 +14,7 @@ import (
 type unaryCase struct {
 	op        string
 	domain    string
-	attrs     attrs
+	attrs     optest.Attrs
 	f         func(x float64) float64
 	low, high float64   // where elements are drawn from
 	kinks     []float64 // where the slope jumps: elements keep clear of them
@@ -31,25 +32,28 @@ var unaryCases = []unaryCase{
 	{op: "HardSwish", f: func(x float64) float64 { return x * min(1, max(0, x/6+0.5)) }, low: -5,
 		high: 5, kinks: []float64{-3, 3}},
 	{op: "LeakyRelu", f: leaky(0.01), low: -3, high: 3, kinks: []float64{0}},
-	{op: "LeakyRelu", attrs: attrs{floatAttr("alpha", 0.3)}, f: leaky(0.3), low: -3, high: 3, kinks: []float64{0}},
+	{op: "LeakyRelu", attrs: optest.Attrs{optest.FloatAttr("alpha", 0.3)}, f: leaky(0.3),
+		low: -3, high: 3, kinks: []float64{0}},
 	{op: "ThresholdedRelu", f: thresholded(1), low: -3, high: 3, kinks: []float64{1}},
-	{op: "ThresholdedRelu", attrs: attrs{floatAttr("alpha", -0.5)}, f: thresholded(-0.5),
+	{op: "ThresholdedRelu", attrs: optest.Attrs{optest.FloatAttr("alpha", -0.5)}, f: thresholded(-0.5),
 		low: -3, high: 3, kinks: []float64{-0.5}},
 	{op: "HardSigmoid", f: func(x float64) float64 { return min(1, max(0, 0.2*x+0.5)) }, low: -4,
 		high: 4, kinks: []float64{-2.5, 2.5}},
-	{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.5), floatAttr("beta", 0.6)},
+	{op: "HardSigmoid", attrs: optest.Attrs{optest.FloatAttr("alpha", 0.5), optest.FloatAttr("beta", 0.6)},
 		f: func(x float64) float64 { return min(1, max(0, 0.5*x+0.6)) }, low: -4, high: 4, kinks: []float64{-1.2, 0.8}},
 	{op: "Elu", f: exponential(1, 1, 1), low: -4, high: 4},
-	{op: "Elu", attrs: attrs{floatAttr("alpha", 2)}, f: exponential(2, 1, 1), low: -4, high: 4, kinks: []float64{0}},
+	{op: "Elu", attrs: optest.Attrs{optest.FloatAttr("alpha", 2)}, f: exponential(2, 1, 1),
+		low: -4, high: 4, kinks: []float64{0}},
 	{op: "Selu", f: exponential(1.6732632, 1.0507010, 1), low: -4, high: 4, kinks: []float64{0}},
-	{op: "Celu", attrs: attrs{floatAttr("alpha", 2)}, f: exponential(2, 1, 0.5), low: -4, high: 4},
-	{op: "Shrink", attrs: attrs{floatAttr("lambd", 1), floatAttr("bias", 0.5)}, f: shrunk(1, 0.5), low: -4,
+	{op: "Celu", attrs: optest.Attrs{optest.FloatAttr("alpha", 2)}, f: exponential(2, 1, 0.5), low: -4, high: 4},
+	{op: "Shrink",
+		attrs: optest.Attrs{optest.FloatAttr("lambd", 1), optest.FloatAttr("bias", 0.5)}, f: shrunk(1, 0.5), low: -4,
 		high: 4, kinks: []float64{-1, 1}},
 	{op: "Swish", f: func(x float64) float64 { return x * logistic(x) }, low: -6, high: 6},
-	{op: "Swish", attrs: attrs{floatAttr("alpha", 1.5)},
+	{op: "Swish", attrs: optest.Attrs{optest.FloatAttr("alpha", 1.5)},
 		f: func(x float64) float64 { return x * logistic(1.5*x) }, low: -6, high: 6},
 	{op: "Gelu", f: normal, low: -5, high: 5},
-	{op: "Gelu", attrs: attrs{stringAttr("approximate", "tanh")}, f: normalTanh, low: -5, high: 5},
+	{op: "Gelu", attrs: optest.Attrs{optest.StringAttr("approximate", "tanh")}, f: normalTanh, low: -5, high: 5},
 	{op: "Gelu", domain: "com.microsoft", f: normal, low: -5, high: 5},
 	{op: "FastGelu", domain: "com.microsoft", f: normalTanh, low: -5, high: 5},
 	{op: "QuickGelu", domain: "com.microsoft",
@@ -126,8 +130,8 @@ func TestUnaryForward(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, u := range unaryCases {
 		for _, shape := range [][]int{{}, {0}, {3, 0, 2}, {17}, {2, 1, 3, 5}} {
-			operator, in, out := buildOne(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs,
-				inputs: []*op.Tensor{u.draw(r, shape...)}})
+			operator, in, out := optest.BuildOne(t, optest.Case{Op: u.op, Domain: u.domain, Opset: 24, Attrs: u.attrs,
+				Inputs: []*op.Tensor{u.draw(r, shape...)}})
 			if err := operator.Forward(&op.Context{}, in, out); err != nil {
 				t.Fatal(err)
 			}
@@ -144,8 +148,8 @@ func TestUnaryGradients(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 1))
 	for _, u := range unaryCases {
 		for _, shape := range [][]int{{}, {0}, {13}, {2, 1, 3, 2}} {
-			checkGradients(t, gradCase{op: u.op, domain: u.domain, opset: 24, attrs: u.attrs,
-				inputs: []*op.Tensor{u.draw(r, shape...)}, wrt: []int{0}})
+			optest.CheckGradients(t, optest.Case{Op: u.op, Domain: u.domain, Opset: 24, Attrs: u.attrs,
+				Inputs: []*op.Tensor{u.draw(r, shape...)}, Wrt: []int{0}})
 		}
 	}
 }
@@ -154,20 +158,20 @@ func TestUnaryGradients(t *testing.T) {
 func TestSlopesAtKinks(t *testing.T) {
 	for _, c := range []struct {
 		op    string
-		attrs attrs
+		attrs optest.Attrs
 		x     []float32
 		want  []float32
 	}{
 		{op: "Relu", x: []float32{0, float32(math.Copysign(0, -1))}, want: []float32{0, 0}},
 		{op: "Abs", x: []float32{0}, want: []float32{0}},
-		{op: "LeakyRelu", attrs: attrs{floatAttr("alpha", 0.25)}, x: []float32{0}, want: []float32{0.25}},
-		{op: "Elu", attrs: attrs{floatAttr("alpha", 2)}, x: []float32{0}, want: []float32{2}},
-		{op: "HardSigmoid", attrs: attrs{floatAttr("alpha", 0.25)},
+		{op: "LeakyRelu", attrs: optest.Attrs{optest.FloatAttr("alpha", 0.25)}, x: []float32{0}, want: []float32{0.25}},
+		{op: "Elu", attrs: optest.Attrs{optest.FloatAttr("alpha", 2)}, x: []float32{0}, want: []float32{2}},
+		{op: "HardSigmoid", attrs: optest.Attrs{optest.FloatAttr("alpha", 0.25)},
 			x: []float32{-2, 2, 0}, want: []float32{0, 0, 0.25}},
 		{op: "HardSwish", x: []float32{-3, 3, -3.01, 3.01}, want: []float32{-0.5, 1.5, 0, 1}},
 		{op: "ThresholdedRelu", x: []float32{1, 1.01}, want: []float32{0, 1}},
 		{op: "Shrink", x: []float32{-0.5, 0.5, 0.51}, want: []float32{0, 0, 1}},
-		{op: "Clip", attrs: attrs{floatAttr("min", -1), floatAttr("max", 1)},
+		{op: "Clip", attrs: optest.Attrs{optest.FloatAttr("min", -1), optest.FloatAttr("max", 1)},
 			x: []float32{-1, 1, -1.01, 1.01}, want: []float32{1, 1, 0, 0}},
 	} {
 		opset := int64(24)
@@ -175,7 +179,8 @@ func TestSlopesAtKinks(t *testing.T) {
 			opset = 6
 		}
 		x := &op.Tensor{Type: onnx.Float32, Shape: []int{len(c.x)}, F: c.x}
-		operator, in, out := buildOne(t, gradCase{op: c.op, opset: opset, attrs: c.attrs, inputs: []*op.Tensor{x}})
+		operator, in, out := optest.BuildOne(t,
+			optest.Case{Op: c.op, Opset: opset, Attrs: c.attrs, Inputs: []*op.Tensor{x}})
 		if err := operator.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -204,8 +209,9 @@ func TestPiecewiseConstant(t *testing.T) {
 		"Round": {-2, -2, 0, 0, 0, 2, 2, inf, -inf, nan},
 		"Sign":  {-1, -1, -1, 0, 1, 1, 1, 1, -1, nan},
 	} {
-		o, in, out := buildOne(t,
-			gradCase{op: operator, opset: 22, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(x)}, F: x}}})
+		o, in, out := optest.BuildOne(t,
+			optest.Case{Op: operator, Opset: 22,
+				Inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(x)}, F: x}}})
 		if err := o.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -222,15 +228,16 @@ func TestFloatTests(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{4}, F: []float32{1, nan, inf, -inf}}
 	for _, c := range []struct {
 		op    string
-		attrs attrs
+		attrs optest.Attrs
 		want  []int64
 	}{
 		{"IsNaN", nil, []int64{0, 1, 0, 0}},
 		{"IsInf", nil, []int64{0, 0, 1, 1}},
-		{"IsInf", attrs{intAttr("detect_positive", 0)}, []int64{0, 0, 0, 1}},
-		{"IsInf", attrs{intAttr("detect_negative", 0)}, []int64{0, 0, 1, 0}},
+		{"IsInf", optest.Attrs{optest.IntAttr("detect_positive", 0)}, []int64{0, 0, 0, 1}},
+		{"IsInf", optest.Attrs{optest.IntAttr("detect_negative", 0)}, []int64{0, 0, 1, 0}},
 	} {
-		checkInts(t, gradCase{op: c.op, opset: 20, attrs: c.attrs, inputs: []*op.Tensor{x}}, onnx.Bool, c.want)
+		optest.CheckInts(t,
+			optest.Case{Op: c.op, Opset: 20, Attrs: c.attrs, Inputs: []*op.Tensor{x}}, onnx.Bool, c.want)
 	}
 }
 
@@ -247,24 +254,8 @@ func TestUnaryIntegers(t *testing.T) {
 		{"Abs", onnx.Uint8, []int64{200}, []int64{200}},
 		{"Sign", onnx.Int32, []int64{-9, 0, 9}, []int64{-1, 0, 1}},
 	} {
-		checkInts(t, gradCase{op: c.op, opset: 14, inputs: []*op.Tensor{{Type: c.t, Shape: []int{len(c.x)}, I: c.x}}},
+		optest.CheckInts(t,
+			optest.Case{Op: c.op, Opset: 14, Inputs: []*op.Tensor{{Type: c.t, Shape: []int{len(c.x)}, I: c.x}}},
 			c.t, c.want)
-	}
-}
-
-// checkInts runs a node and compares its integer or bool output.
-func checkInts(t *testing.T, c gradCase, dt onnx.DataType, want []int64) {
-	t.Helper()
-	operator, in, out := buildOne(t, c)
-	if out[0].Type != dt {
-		t.Errorf("%s%v gives %s, want %s", c.op, c.attrs, out[0].Type, dt)
-	}
-	if err := operator.Forward(&op.Context{}, in, out); err != nil {
-		t.Fatal(err)
-	}
-	for i, w := range want {
-		if out[0].I[i] != w {
-			t.Errorf("%s%v: element %d is %d, want %d", c.op, c.attrs, i, out[0].I[i], w)
-		}
 	}
 }

@@ -3,8 +3,8 @@ package element_test
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op/element"
-	"github.com/softmerge/softmerge/gating/network/op/optest"
 )
 
 // Example adds a row to every row of a matrix: operands are broadcast. What does not fit is an error that names the

@@ -3,8 +3,8 @@ package fused_test
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op/fused"
-	"github.com/softmerge/softmerge/gating/network/op/optest"
 )
 
 // Example is a matrix product with what lies below zero cut off.

@@ -3,8 +3,8 @@ package linear_test
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op/linear"
-	"github.com/softmerge/softmerge/gating/network/op/optest"
 )
 
 // Example multiplies two matrices.

@@ -3,8 +3,8 @@ package movement_test
 import (
 	"fmt"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op/movement"
-	"github.com/softmerge/softmerge/gating/network/op/optest"
 )
 
 // Example turns a matrix.

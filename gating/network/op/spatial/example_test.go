@@ -3,7 +3,7 @@ package spatial_test
 import (
 	"fmt"
 
-	"github.com/softmerge/softmerge/gating/network/op/optest"
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op/spatial"
 )
 

@@ -1,47 +1,31 @@
-package network
+package reduction_test
 
 import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/gating/network/op/reduction"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
 )
 
-// positive makes every element of t at least 0.5.
-func positive(t *op.Tensor) *op.Tensor {
-	for i, v := range t.F {
-		t.F[i] = 0.5 + v*v
-	}
-	return t
-}
-
-func batchNormInputs(x ...int) []*op.Tensor {
-	c := 1
-	if len(x) > 1 {
-		c = x[1]
-	}
-	return []*op.Tensor{randomTensor(1, x...), randomTensor(2, c), randomTensor(3, c),
-		randomTensor(4, c), positive(randomTensor(5, c))}
-}
-
 func TestBatchNormGradients(t *testing.T) {
 	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 7}, {1, 1, 1, 1},
 		{2, 2, 3, 2, 3}, {5}, {0, 3, 2}, {3, 40, 1}} {
 		for _, opset := range []int64{6, 7, 9, 14, 15} {
-			checkGradients(t, gradCase{op: "BatchNormalization", opset: opset,
-				inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}})
+			optest.CheckGradients(t, optest.Case{Op: "BatchNormalization", Opset: opset,
+				Inputs: optest.BatchNormInputs(x...), Wrt: []int{0, 1, 2, 3, 4}})
 		}
 	}
 }
 
 func TestBatchNormTrainingGradients(t *testing.T) {
 	for _, x := range [][]int{{4, 3}, {2, 3, 5}, {2, 3, 5, 4}, {5, 2, 1}} {
-		checkGradients(t, gradCase{op: "BatchNormalization", opset: 15,
-			attrs:  attrs{intAttr("training_mode", 1), floatAttr("epsilon", 0.1)},
-			inputs: batchNormInputs(x...), wrt: []int{0, 1, 2, 3, 4}, step: 3e-3, tol: 5e-3})
+		optest.CheckGradients(t, optest.Case{Op: "BatchNormalization", Opset: 15,
+			Attrs:  optest.Attrs{optest.IntAttr("training_mode", 1), optest.FloatAttr("epsilon", 0.1)},
+			Inputs: optest.BatchNormInputs(x...), Wrt: []int{0, 1, 2, 3, 4}, Step: 3e-3, Tol: 5e-3})
 	}
 }
 
@@ -51,15 +35,15 @@ func TestBatchNormTrainingStatistics(t *testing.T) {
 	in := []*op.Tensor{{Type: 1, Shape: []int{2, 1}, F: []float32{1, 3}}, one(1), one(0), one(10), one(5)}
 	for _, c := range []struct {
 		opset int64
-		attrs attrs
+		attrs optest.Attrs
 		outs  int
 		want  []float32
 	}{
-		{15, attrs{intAttr("training_mode", 1), floatAttr("momentum", 0.5)}, 3, []float32{6, 3}},
-		{9, attrs{floatAttr("momentum", 0.5)}, 5, []float32{6, 3, 2, 1}},
+		{15, optest.Attrs{optest.IntAttr("training_mode", 1), optest.FloatAttr("momentum", 0.5)}, 3, []float32{6, 3}},
+		{9, optest.Attrs{optest.FloatAttr("momentum", 0.5)}, 5, []float32{6, 3, 2, 1}},
 	} {
-		operator, in, outs := buildOne(t,
-			gradCase{op: "BatchNormalization", opset: c.opset, attrs: c.attrs, inputs: in, outputs: c.outs})
+		operator, in, outs := optest.BuildOne(t,
+			optest.Case{Op: "BatchNormalization", Opset: c.opset, Attrs: c.attrs, Inputs: in, Outputs: c.outs})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +58,7 @@ func TestBatchNormTrainingStatistics(t *testing.T) {
 func TestScaleShiftGradients(t *testing.T) {
 	for _, x := range [][]int{{4, 3}, {2, 3, 5, 7}, {3, 2, 1}, {2, 3, 17}} {
 		c := &op.Call{Node: &onnxpb.NodeProto{OpType: proto.String("BatchNormalization")}, Name: "bn", Opset: 15}
-		inputs := []*op.Tensor{randomTensor(1, x...), randomTensor(2, x[1]), randomTensor(3, x[1])}
+		inputs := []*op.Tensor{optest.RandomTensor(1, x...), optest.RandomTensor(2, x[1]), optest.RandomTensor(3, x[1])}
 		for _, v := range inputs {
 			c.In = append(c.In, &op.Input{Spec: v.Spec()})
 		}
@@ -83,14 +67,14 @@ func TestScaleShiftGradients(t *testing.T) {
 			t.Fatal(err)
 		}
 		outs := []*op.Tensor{op.NewTensor(specs[0])}
-		dy := randomTensor(9, x...)
+		dy := optest.RandomTensor(9, x...)
 		for i := range inputs {
-			want := differences(t, operator, inputs, outs, i, 0, dy, 0)
+			want := optest.Differences(t, operator, inputs, outs, i, 0, dy, 0)
 			got := op.NewTensor(inputs[i].Spec())
 			if err := operator.(op.Differentiable).Backward(&op.Context{}, i, 0, inputs, outs, dy, got); err != nil {
 				t.Fatal(err)
 			}
-			if err := closeTo(got.F, want, 0); err != nil {
+			if err := optest.CloseTo(got.F, want, 0); err != nil {
 				t.Errorf("input %d of %v: %v", i, x, err)
 			}
 		}
@@ -98,26 +82,27 @@ func TestScaleShiftGradients(t *testing.T) {
 }
 
 func TestBatchNormRefusals(t *testing.T) {
-	in := batchNormInputs(2, 3, 4)
+	in := optest.BatchNormInputs(2, 3, 4)
 	short := append([]*op.Tensor{}, in...)
-	short[3] = randomTensor(1, 2)
-	checkRefusals(t, []refusal{
-		{"BatchNormalization", 15, nil, in[:4], "input 4 is missing"},
-		{"BatchNormalization", 15, nil, short, "input 3 has shape [2], want [3]"},
-		{"BatchNormalization", 15, nil, append([]*op.Tensor{randomTensor(1)}, in[1:]...), "batch axis"},
+	short[3] = optest.RandomTensor(1, 2)
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "BatchNormalization", Opset: 15, Attrs: nil, Inputs: in[:4], Says: "input 4 is missing"},
+		{Op: "BatchNormalization", Opset: 15, Attrs: nil, Inputs: short, Says: "input 3 has shape [2], want [3]"},
+		{Op: "BatchNormalization", Opset: 15, Attrs: nil,
+			Inputs: append([]*op.Tensor{optest.RandomTensor(1)}, in[1:]...), Says: "batch axis"},
 	})
 }
 
 // TestBatchNormPerElement: before opset 9, spatial 0 gives every element of a sample statistics of its own.
 func TestBatchNormPerElement(t *testing.T) {
-	in := []*op.Tensor{randomTensor(1, 2, 3, 4)}
+	in := []*op.Tensor{optest.RandomTensor(1, 2, 3, 4)}
 	for i := range uint64(4) {
-		in = append(in, positive(randomTensor(2+i, 3, 4)))
+		in = append(in, optest.Positive(optest.RandomTensor(2+i, 3, 4)))
 	}
-	c := gradCase{op: "BatchNormalization", opset: 7, attrs: attrs{intAttr("spatial", 0)},
-		inputs: in, wrt: []int{0, 1, 2, 3, 4}}
-	checkGradients(t, c)
-	operator, in, outs := buildOne(t, c)
+	c := optest.Case{Op: "BatchNormalization", Opset: 7, Attrs: optest.Attrs{optest.IntAttr("spatial", 0)},
+		Inputs: in, Wrt: []int{0, 1, 2, 3, 4}}
+	optest.CheckGradients(t, c)
+	operator, in, outs := optest.BuildOne(t, c)
 	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +117,8 @@ func TestBatchNormPerElement(t *testing.T) {
 }
 
 func TestBatchNormOfNothing(t *testing.T) {
-	in := batchNormInputs(0, 3, 4)
-	checkRefusals(t, []refusal{{"BatchNormalization", 15, attrs{intAttr("training_mode", 1)}, in, "no element"}})
+	in := optest.BatchNormInputs(0, 3, 4)
+	optest.CheckRefusals(t,
+		[]optest.Refusal{{Op: "BatchNormalization", Opset: 15,
+			Attrs: optest.Attrs{optest.IntAttr("training_mode", 1)}, Inputs: in, Says: "no element"}})
 }

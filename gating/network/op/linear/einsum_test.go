@@ -1,10 +1,11 @@
-package network
+package linear_test
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 	"google.golang.org/protobuf/proto"
@@ -36,12 +37,12 @@ func TestEinsumGradients(t *testing.T) {
 		{"ii,i->i", [][]int{{1, 3}, {3}}},
 		{"i->", [][]int{{0}}}, {",ij->ji", [][]int{{}, {2, 3}}},
 	} {
-		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
+		g := optest.Case{Op: "Einsum", Opset: 12, Attrs: optest.Attrs{optest.StringAttr("equation", c.equation)}}
 		for i, s := range c.shapes {
-			g.inputs = append(g.inputs, randomTensor(uint64(i+1), s...))
-			g.wrt = append(g.wrt, i)
+			g.Inputs = append(g.Inputs, optest.RandomTensor(uint64(i+1), s...))
+			g.Wrt = append(g.Wrt, i)
 		}
-		checkGradients(t, g)
+		optest.CheckGradients(t, g)
 	}
 }
 
@@ -91,35 +92,36 @@ func TestEinsumAgainstDefinition(t *testing.T) {
 		{"ab,cd,ef->", [][]int{{2, 3}, {2, 2}, {3, 1}}},
 		{"abcd->dbca", [][]int{{2, 3, 4, 5}}},
 	} {
-		g := gradCase{op: "Einsum", opset: 12, attrs: attrs{stringAttr("equation", c.equation)}}
+		g := optest.Case{Op: "Einsum", Opset: 12, Attrs: optest.Attrs{optest.StringAttr("equation", c.equation)}}
 		for i, s := range c.shapes {
-			g.inputs = append(g.inputs, randomTensor(uint64(i+1), s...))
+			g.Inputs = append(g.Inputs, optest.RandomTensor(uint64(i+1), s...))
 		}
-		operator, in, outs := buildOne(t, g)
+		operator, in, outs := optest.BuildOne(t, g)
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
 		want := op.NewTensor(outs[0].Spec())
 		naiveEinsum(c.equation, in, want)
-		if err := compare(outs[0], want, 1e-5, 1e-5); err != nil {
+		if err := optest.Compare(outs[0], want, 1e-5, 1e-5); err != nil {
 			t.Errorf("%s: %v", c.equation, err)
 		}
 	}
 }
 
 func TestEinsumRefusals(t *testing.T) {
-	x := randomTensor(1, 2, 3)
-	equation := func(s string) attrs { return attrs{stringAttr("equation", s)} }
-	checkRefusals(t, []refusal{
-		{"Einsum", 12, equation("ij,jk->ik"), []*op.Tensor{x}, "2 operands"},
-		{"Einsum", 12, equation("ijk->i"), []*op.Tensor{x}, "rank 2"},
-		{"Einsum", 12, equation("i->i"), []*op.Tensor{x}, "rank 2"},
-		{"Einsum", 12, equation("ii->i"), []*op.Tensor{x}, "another axis of the same name"},
-		{"Einsum", 12, equation("ij->k"), []*op.Tensor{x}, "no operand has"},
-		{"Einsum", 12, equation("ij->ii"), []*op.Tensor{x}, "twice"},
-		{"Einsum", 12, equation("i1->i"), []*op.Tensor{x}, "where a letter is wanted"},
-		{"Einsum", 12, equation("ijk...->i"), []*op.Tensor{x}, "rank 2"},
-		{"Einsum", 12, equation("i.j->i"), []*op.Tensor{x}, "rank 2"},
+	x := optest.RandomTensor(1, 2, 3)
+	equation := func(s string) optest.Attrs { return optest.Attrs{optest.StringAttr("equation", s)} }
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "Einsum", Opset: 12, Attrs: equation("ij,jk->ik"), Inputs: []*op.Tensor{x}, Says: "2 operands"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("ijk->i"), Inputs: []*op.Tensor{x}, Says: "rank 2"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("i->i"), Inputs: []*op.Tensor{x}, Says: "rank 2"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("ii->i"), Inputs: []*op.Tensor{x},
+			Says: "another axis of the same name"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("ij->k"), Inputs: []*op.Tensor{x}, Says: "no operand has"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("ij->ii"), Inputs: []*op.Tensor{x}, Says: "twice"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("i1->i"), Inputs: []*op.Tensor{x}, Says: "where a letter is wanted"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("ijk...->i"), Inputs: []*op.Tensor{x}, Says: "rank 2"},
+		{Op: "Einsum", Opset: 12, Attrs: equation("i.j->i"), Inputs: []*op.Tensor{x}, Says: "rank 2"},
 	})
 }
 
@@ -135,14 +137,14 @@ func FuzzEinsum(f *testing.F) {
 		}
 		var in []*op.Tensor
 		for i, rank := range []uint8{rankA % 5, rankB % 5}[:1+strings.Count(equation, ",")&1] {
-			in = append(in, randomTensor(uint64(i), []int{2, 1, 2, 3}[:min(rank, 4)]...))
+			in = append(in, optest.RandomTensor(uint64(i), []int{2, 1, 2, 3}[:min(rank, 4)]...))
 		}
 		c := &op.Call{Node: &onnxpb.NodeProto{OpType: proto.String("Einsum"),
-			Attribute: attrs{stringAttr("equation", equation)}}, Name: "e", Opset: 12}
+			Attribute: optest.Attrs{optest.StringAttr("equation", equation)}}, Name: "e", Opset: 12}
 		for _, v := range in {
 			c.In = append(c.In, &op.Input{Spec: v.Spec()})
 		}
-		operator, specs, err := buildAs(c, "Einsum")
+		operator, specs, err := optest.BuildAs(c, "Einsum")
 		if err != nil {
 			return
 		}

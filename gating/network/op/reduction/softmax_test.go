@@ -1,9 +1,10 @@
-package network
+package reduction_test
 
 import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 )
 
@@ -12,8 +13,9 @@ func TestSoftmaxGradients(t *testing.T) {
 		for _, opset := range []int64{1, 11, 13} {
 			for _, x := range [][]int{{7}, {3, 5}, {2, 3, 19}, {2, 3, 5, 4}, {1, 1}, {2, 0, 3}} {
 				for axis := -len(x); axis < len(x); axis++ {
-					checkGradients(t, gradCase{op: operator, opset: opset, attrs: attrs{intAttr("axis", int64(axis))},
-						inputs: []*op.Tensor{randomTensor(1, x...)}, wrt: []int{0}})
+					optest.CheckGradients(t, optest.Case{Op: operator, Opset: opset,
+						Attrs:  optest.Attrs{optest.IntAttr("axis", int64(axis))},
+						Inputs: []*op.Tensor{optest.RandomTensor(1, x...)}, Wrt: []int{0}})
 				}
 			}
 		}
@@ -28,8 +30,8 @@ func TestSoftmaxExtremes(t *testing.T) {
 		{[]float32{-inf, 3}, []float32{0, 1}},
 		{[]float32{3e38, -3e38}, []float32{1, 0}},
 	} {
-		operator, in, outs := buildOne(t,
-			gradCase{op: "Softmax", opset: 13, inputs: []*op.Tensor{{Type: 1, Shape: []int{2}, F: c.in}}})
+		operator, in, outs := optest.BuildOne(t,
+			optest.Case{Op: "Softmax", Opset: 13, Inputs: []*op.Tensor{{Type: 1, Shape: []int{2}, F: c.in}}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -50,8 +52,9 @@ func TestNormAxis(t *testing.T) {
 		{13, -1, []int{2, 3, 4}, 2}, {13, 1, []int{2, 3, 4}, 1}, {11, 1, []int{2, 3}, 1}, {11, 1, []int{2, 3, 4}, -1},
 		{11, 1, []int{2, 3, 1, 1}, 1}, {11, -1, []int{2, 3, 4}, 2},
 	} {
-		op, _, _ := buildOne(t, gradCase{op: "LogSoftmax", opset: c.opset, attrs: attrs{intAttr("axis", c.axis)},
-			inputs: []*op.Tensor{randomTensor(1, c.shape...)}})
+		op, _, _ := optest.BuildOne(t,
+			optest.Case{Op: "LogSoftmax", Opset: c.opset, Attrs: optest.Attrs{optest.IntAttr("axis", c.axis)},
+				Inputs: []*op.Tensor{optest.RandomTensor(1, c.shape...)}})
 		if got := op.(interface{ NormAxis() int }).NormAxis(); got != c.want {
 			t.Errorf("opset %d, axis %d of %v: normalised along %d, want %d", c.opset, c.axis, c.shape, got, c.want)
 		}
@@ -59,10 +62,12 @@ func TestNormAxis(t *testing.T) {
 }
 
 func TestSoftmaxRefusals(t *testing.T) {
-	checkRefusals(t, []refusal{
-		{"Softmax", 13, attrs{intAttr("axis", 2)}, []*op.Tensor{randomTensor(1, 2, 3)}, "axis 2"},
-		{"Softmax", 11, attrs{intAttr("axis", 3)}, []*op.Tensor{randomTensor(1, 2, 3)}, "axis 3"},
-		{"LogSoftmax", 13, nil, []*op.Tensor{intTensor(1)}, "want floats"},
-		{"LogSoftmax", 13, nil, []*op.Tensor{randomTensor(1)}, "axis -1"},
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "Softmax", Opset: 13, Attrs: optest.Attrs{optest.IntAttr("axis", 2)},
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 2, 3)}, Says: "axis 2"},
+		{Op: "Softmax", Opset: 11, Attrs: optest.Attrs{optest.IntAttr("axis", 3)},
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 2, 3)}, Says: "axis 3"},
+		{Op: "LogSoftmax", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{optest.IntTensor(1)}, Says: "want floats"},
+		{Op: "LogSoftmax", Opset: 13, Attrs: nil, Inputs: []*op.Tensor{optest.RandomTensor(1)}, Says: "axis -1"},
 	})
 }

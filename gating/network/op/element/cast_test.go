@@ -1,23 +1,25 @@
-package network
+package element_test
 
 import (
 	"math"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // castOne runs Cast on one element. Conversions that change nothing are views, which the builder answers without an
 // operator.
-func castOne(t *testing.T, from, to onnx.DataType, in *op.Tensor, list ...attrs) *op.Tensor {
+func castOne(t *testing.T, from, to onnx.DataType, in *op.Tensor, list ...optest.Attrs) *op.Tensor {
 	t.Helper()
-	all := attrs{intAttr("to", int64(to))}
+	all := optest.Attrs{optest.IntAttr("to", int64(to))}
 	for _, l := range list {
 		all = append(all, l...)
 	}
 	in.Type = from
-	operator, inputs, out := buildOne(t, gradCase{op: "Cast", opset: 24, attrs: all, inputs: []*op.Tensor{in}})
+	operator, inputs, out := optest.BuildOne(t,
+		optest.Case{Op: "Cast", Opset: 24, Attrs: all, Inputs: []*op.Tensor{in}})
 	if err := operator.Forward(&op.Context{}, inputs, out); err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +69,11 @@ func TestCastFromIntegers(t *testing.T) {
 }
 
 func TestCastGradients(t *testing.T) {
-	x := randomTensor(1, 2, 3)
-	operator, in, out := buildOne(t,
-		gradCase{op: "Cast", opset: 13, attrs: attrs{intAttr("to", int64(onnx.Float16))}, inputs: []*op.Tensor{x}})
-	dy, dx := randomTensor(2, 2, 3), op.NewTensor(x.Spec())
+	x := optest.RandomTensor(1, 2, 3)
+	operator, in, out := optest.BuildOne(t,
+		optest.Case{Op: "Cast", Opset: 13,
+			Attrs: optest.Attrs{optest.IntAttr("to", int64(onnx.Float16))}, Inputs: []*op.Tensor{x}})
+	dy, dx := optest.RandomTensor(2, 2, 3), op.NewTensor(x.Spec())
 	if err := operator.(op.Differentiable).Backward(&op.Context{}, 0, 0, in, out, dy, dx); err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +85,13 @@ func TestCastGradients(t *testing.T) {
 }
 
 func TestDropoutMask(t *testing.T) {
-	x := randomTensor(1, 2, 3)
+	x := optest.RandomTensor(1, 2, 3)
 	for _, c := range []struct {
 		opset int64
 		dt    onnx.DataType
 	}{{7, onnx.Float32}, {13, onnx.Bool}} {
-		operator, in, out := buildOne(t, gradCase{op: "Dropout", opset: c.opset, inputs: []*op.Tensor{x}, outputs: 2})
+		operator, in, out := optest.BuildOne(t,
+			optest.Case{Op: "Dropout", Opset: c.opset, Inputs: []*op.Tensor{x}, Outputs: 2})
 		if err := operator.Forward(&op.Context{}, in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -101,31 +105,34 @@ func TestDropoutMask(t *testing.T) {
 			}
 		}
 	}
-	checkGradients(t, gradCase{op: "Dropout", opset: 13, inputs: []*op.Tensor{x}, outputs: 2, wrt: []int{0}})
+	optest.CheckGradients(t, optest.Case{Op: "Dropout", Opset: 13, Inputs: []*op.Tensor{x}, Outputs: 2, Wrt: []int{0}})
 }
 
 func TestClipBoundsAsInputs(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{6}, F: []float32{-2, -0.8, -0.3, 0.2, 0.7, 3}}
 	low, high := &op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{-0.5}},
 		&op.Tensor{Type: onnx.Float32, Shape: []int{}, F: []float32{0.5}}
-	checkGradients(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{x, low, high}, wrt: []int{0, 1, 2}})
-	checkGradients(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{x, nil, high}, wrt: []int{0, 2}})
+	optest.CheckGradients(t,
+		optest.Case{Op: "Clip", Opset: 13, Inputs: []*op.Tensor{x, low, high}, Wrt: []int{0, 1, 2}})
+	optest.CheckGradients(t, optest.Case{Op: "Clip", Opset: 13, Inputs: []*op.Tensor{x, nil, high}, Wrt: []int{0, 2}})
 	n := &op.Tensor{Type: onnx.Int8, Shape: []int{3}, I: []int64{-5, 0, 5}}
 	bound := &op.Tensor{Type: onnx.Int8, Shape: []int{}, I: []int64{2}}
-	checkInts(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{n, nil, bound}}, onnx.Int8, []int64{-5, 0, 2})
-	checkInts(t, gradCase{op: "Clip", opset: 13, inputs: []*op.Tensor{n, bound}}, onnx.Int8, []int64{2, 2, 5})
+	optest.CheckInts(t,
+		optest.Case{Op: "Clip", Opset: 13, Inputs: []*op.Tensor{n, nil, bound}}, onnx.Int8, []int64{-5, 0, 2})
+	optest.CheckInts(t, optest.Case{Op: "Clip", Opset: 13, Inputs: []*op.Tensor{n, bound}}, onnx.Int8, []int64{2, 2, 5})
 }
 
 func TestQuantizeAndBack(t *testing.T) {
 	x := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 4}, F: []float32{0.5, 1.5, -3, 300, 1, 2, -7, 0}}
 	scale := &op.Tensor{Type: onnx.Float32, Shape: []int{2, 2}, F: []float32{1, 2, 0.5, 1}}
 	zero := &op.Tensor{Type: onnx.Uint8, Shape: []int{2, 2}, I: []int64{3, 0, 0, 10}}
-	c := gradCase{op: "QuantizeLinear", opset: 21, attrs: attrs{intAttr("axis", 1), intAttr("block_size", 2)},
-		inputs: []*op.Tensor{x, scale, zero}}
-	checkInts(t, c, onnx.Uint8, []int64{3, 5, 0, 150, 2, 4, 3, 10})
+	c := optest.Case{Op: "QuantizeLinear", Opset: 21,
+		Attrs:  optest.Attrs{optest.IntAttr("axis", 1), optest.IntAttr("block_size", 2)},
+		Inputs: []*op.Tensor{x, scale, zero}}
+	optest.CheckInts(t, c, onnx.Uint8, []int64{3, 5, 0, 150, 2, 4, 3, 10})
 	q := &op.Tensor{Type: onnx.Uint8, Shape: []int{2, 4}, I: []int64{3, 5, 0, 150, 2, 4, 3, 10}}
-	operator, in, out := buildOne(t,
-		gradCase{op: "DequantizeLinear", opset: 21, attrs: c.attrs, inputs: []*op.Tensor{q, scale, zero}})
+	operator, in, out := optest.BuildOne(t,
+		optest.Case{Op: "DequantizeLinear", Opset: 21, Attrs: c.Attrs, Inputs: []*op.Tensor{q, scale, zero}})
 	if err := operator.Forward(&op.Context{}, in, out); err != nil {
 		t.Fatal(err)
 	}

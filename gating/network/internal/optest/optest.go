@@ -15,9 +15,6 @@ func Floats(shape []int, v ...float32) *op.Tensor {
 	return &op.Tensor{Type: onnx.Float32, Shape: shape, F: v}
 }
 
-// Integers is a vector of int64.
-func Integers(v ...int64) *op.Tensor { return &op.Tensor{Type: onnx.Int64, Shape: []int{len(v)}, I: v} }
-
 // Attributes makes a node's attributes of names and values, one after the other. Values are int64, float32, string or
 // []int64; anything else panics.
 func Attributes(pairs ...any) (list []*onnxpb.AttributeProto) {

@@ -1,15 +1,16 @@
-package network
+package reduction_test
 
 import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 func TestReduceGradients(t *testing.T) {
-	for _, e := range reductions() {
+	for _, e := range optest.Reductions() {
 		for _, c := range []struct {
 			shape []int
 			axes  []int64
@@ -19,40 +20,23 @@ func TestReduceGradients(t *testing.T) {
 			{[]int{2, 3, 2, 2}, []int64{2, 3}}, {[]int{2, 3, 2, 2, 2}, []int64{0, 2, 4}}, {[]int{1, 1}, []int64{0}},
 			{[]int{}, nil}, {[]int{2, 1, 3}, []int64{1}},
 		} {
-			x := randomTensor(7, c.shape...)
+			x := optest.RandomTensor(7, c.shape...)
 			if e.Name == "ReduceLogSum" {
-				positive(x)
+				optest.Positive(x)
 			}
 			step := 1e-3
-			g := gradCase{op: e.Name, opset: 13, inputs: []*op.Tensor{x}, wrt: []int{0}, step: step, tol: 1e-2}
+			g := optest.Case{Op: e.Name, Opset: 13, Inputs: []*op.Tensor{x}, Wrt: []int{0}, Step: step, Tol: 1e-2}
 			if e.Name == "ReduceSum" {
-				g.inputs = append(g.inputs, nil)
+				g.Inputs = append(g.Inputs, nil)
 				if c.axes != nil {
-					g.inputs[1] = intTensor(c.axes...)
+					g.Inputs[1] = optest.IntTensor(c.axes...)
 				}
 			} else if c.axes != nil {
-				g.attrs = attrs{intsAttr("axes", c.axes...)}
+				g.Attrs = optest.Attrs{optest.IntsAttr("axes", c.axes...)}
 			}
-			checkGradients(t, g)
+			optest.CheckGradients(t, g)
 		}
 	}
-}
-
-// backwardOf runs one operator forward and its gradient for dy of ones.
-func backwardOf(t *testing.T, c gradCase) []float32 {
-	t.Helper()
-	operator, in, outs := buildOne(t, c)
-	if err := operator.Forward(&op.Context{}, in, outs); err != nil {
-		t.Fatal(err)
-	}
-	dy, dx := op.NewTensor(outs[0].Spec()), op.NewTensor(in[0].Spec())
-	for i := range dy.F {
-		dy.F[i] = 1
-	}
-	if err := operator.(op.Differentiable).Backward(&op.Context{}, 0, 0, in, outs, dy, dx); err != nil {
-		t.Fatal(err)
-	}
-	return dx.F
 }
 
 // TestReduceGradientCorners: ties share the gradient, as PyTorch's amax has it; products with zeros do not divide by
@@ -70,8 +54,9 @@ func TestReduceGradientCorners(t *testing.T) {
 		{"ReduceL2", []float32{0, 0}, []float32{0, 0}},
 		{"ReduceL1", []float32{-2, 0, 3}, []float32{-1, 0, 1}},
 	} {
-		got := backwardOf(t,
-			gradCase{op: c.op, opset: 13, inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(c.in)}, F: c.in}}})
+		got := optest.BackwardOf(t,
+			optest.Case{Op: c.op, Opset: 13,
+				Inputs: []*op.Tensor{{Type: onnx.Float32, Shape: []int{len(c.in)}, F: c.in}}})
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: gradient at %v is %v, want %v", c.op, c.in, got, c.want)
 		}
@@ -98,8 +83,8 @@ func TestReduceInts(t *testing.T) {
 		{"ReduceLogSum", onnx.Int32, []int64{10, 20}, 3},
 		{"ReduceLogSumExp", onnx.Int32, []int64{10, 10}, 10},
 	} {
-		operator, in, outs := buildOne(t,
-			gradCase{op: c.op, opset: 20, inputs: []*op.Tensor{{Type: c.dtype, Shape: []int{len(c.in)}, I: c.in}}})
+		operator, in, outs := optest.BuildOne(t,
+			optest.Case{Op: c.op, Opset: 20, Inputs: []*op.Tensor{{Type: c.dtype, Shape: []int{len(c.in)}, I: c.in}}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}
@@ -110,12 +95,14 @@ func TestReduceInts(t *testing.T) {
 }
 
 func TestReduceRefusals(t *testing.T) {
-	x := randomTensor(1, 2, 3)
-	unknown := randomTensor(1, 1)
-	checkRefusals(t, []refusal{
-		{"ReduceMean", 11, attrs{intsAttr("axes", 2)}, []*op.Tensor{x}, "axis 2"},
-		{"ReduceMean", 11, attrs{intsAttr("axes", 1, -1)}, []*op.Tensor{x}, "given twice"},
-		{"ReduceMean", 18, nil, []*op.Tensor{x, unknown}, "input 1"},
+	x := optest.RandomTensor(1, 2, 3)
+	unknown := optest.RandomTensor(1, 1)
+	optest.CheckRefusals(t, []optest.Refusal{
+		{Op: "ReduceMean", Opset: 11, Attrs: optest.Attrs{optest.IntsAttr("axes", 2)},
+			Inputs: []*op.Tensor{x}, Says: "axis 2"},
+		{Op: "ReduceMean", Opset: 11, Attrs: optest.Attrs{optest.IntsAttr("axes", 1, -1)},
+			Inputs: []*op.Tensor{x}, Says: "given twice"},
+		{Op: "ReduceMean", Opset: 18, Attrs: nil, Inputs: []*op.Tensor{x, unknown}, Says: "input 1"},
 	})
 }
 
@@ -130,8 +117,9 @@ func TestReduceNoAxes(t *testing.T) {
 		{"ReduceL1", 0, []float32{7}}, {"ReduceL1", 1, []float32{3, 4}}, {"ReduceSumSquare", 1, []float32{9, 16}},
 		{"ReduceSum", 1, []float32{-3, 4}},
 	} {
-		operator, in, outs := buildOne(t, gradCase{op: c.op, opset: 18,
-			attrs: attrs{intAttr("noop_with_empty_axes", c.noop), intAttr("keepdims", 1)}, inputs: []*op.Tensor{x}})
+		operator, in, outs := optest.BuildOne(t, optest.Case{Op: c.op, Opset: 18,
+			Attrs:  optest.Attrs{optest.IntAttr("noop_with_empty_axes", c.noop), optest.IntAttr("keepdims", 1)},
+			Inputs: []*op.Tensor{x}})
 		if err := operator.Forward(&op.Context{}, in, outs); err != nil {
 			t.Fatal(err)
 		}

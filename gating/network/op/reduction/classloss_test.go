@@ -1,4 +1,4 @@
-package network
+package reduction_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/network/internal/optest"
 	"github.com/softmerge/softmerge/gating/network/op"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -32,28 +33,28 @@ func checkClassLoss(t *testing.T, operator, reduction string, shape []int, weigh
 	for i := range labels.I {
 		labels.I[i] = int64(i*7+1) % int64(shape[1])
 	}
-	c := gradCase{op: operator, opset: 13, wrt: []int{0}, outputs: outputs,
-		inputs: []*op.Tensor{randomTensor(5, shape...), labels},
-		attrs:  []*onnxpb.AttributeProto{stringAttr("reduction", reduction)}}
+	c := optest.Case{Op: operator, Opset: 13, Wrt: []int{0}, Outputs: outputs,
+		Inputs: []*op.Tensor{optest.RandomTensor(5, shape...), labels},
+		Attrs:  []*onnxpb.AttributeProto{optest.StringAttr("reduction", reduction)}}
 	if weighted {
-		w := randomTensor(6, shape[1])
+		w := optest.RandomTensor(6, shape[1])
 		for i := range w.F {
 			w.F[i] = w.F[i]*w.F[i] + 0.1
 		}
-		c.inputs = append(c.inputs, w)
+		c.Inputs = append(c.Inputs, w)
 	}
 	if ignores {
 		labels.I[len(labels.I)-1] = -100
-		c.attrs = append(c.attrs, intAttr("ignore_index", -100))
+		c.Attrs = append(c.Attrs, optest.IntAttr("ignore_index", -100))
 	}
-	checkGradients(t, c)
+	optest.CheckGradients(t, c)
 }
 
 // TestClassLossLabels checks that a label out of range is an error and names it.
 func TestClassLossLabels(t *testing.T) {
 	for _, label := range []int64{-1, 3, 1 << 40} {
-		operator, in, out := buildOne(t, gradCase{op: "SoftmaxCrossEntropyLoss", opset: 13,
-			inputs: []*op.Tensor{randomTensor(1, 1, 3), intTensor(label)}})
+		operator, in, out := optest.BuildOne(t, optest.Case{Op: "SoftmaxCrossEntropyLoss", Opset: 13,
+			Inputs: []*op.Tensor{optest.RandomTensor(1, 1, 3), optest.IntTensor(label)}})
 		if err := operator.Forward(&op.Context{}, in, out); err == nil {
 			t.Errorf("label %d of 3 classes passed", label)
 		}
@@ -65,7 +66,7 @@ func TestClassLossShapes(t *testing.T) {
 	c := &op.Call{Node: &onnxpb.NodeProto{}, Opset: 13, In: []*op.Input{
 		{Spec: op.Spec{Type: onnx.Float32, Shape: []int{2, 3}}}, {Spec: op.Spec{Type: onnx.Int64, Shape: []int{3}}},
 	}}
-	if _, _, err := buildAs(c, "SoftmaxCrossEntropyLoss"); !errors.Is(err, op.ErrShape) {
+	if _, _, err := optest.BuildAs(c, "SoftmaxCrossEntropyLoss"); !errors.Is(err, op.ErrShape) {
 		t.Errorf("got %v, want an error of kind ErrShape", err)
 	}
 }
