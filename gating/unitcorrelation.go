@@ -23,7 +23,6 @@ const golden = math.Phi - 1
 // correlator compares hidden units by how their activations on data go together
 // (arXiv 2209.04836, section 3.1).
 type correlator struct {
-	ctx       context.Context
 	alignment *graphmatch.Alignment
 	units     [][]graphmatch.HiddenUnits
 	evaluator *Evaluator
@@ -42,7 +41,7 @@ func newCorrelator(ctx context.Context, a *graphmatch.Alignment, e *Evaluator) (
 	if err != nil {
 		return nil, err
 	}
-	c := &correlator{ctx: ctx, alignment: a, units: units, evaluator: e, at: a.Base}
+	c := &correlator{alignment: a, units: units, evaluator: e, at: a.Base}
 	var wanted places
 	for _, list := range units {
 		for _, u := range list {
@@ -51,12 +50,12 @@ func newCorrelator(ctx context.Context, a *graphmatch.Alignment, e *Evaluator) (
 			}
 		}
 	}
-	c.base, err = c.observe(a.Base, &wanted)
+	c.base, err = c.observe(ctx, a.Base, &wanted)
 	return c, err
 }
 
 // of returns the activations of model j; those of one model at a time are kept.
-func (c *correlator) of(j int) (activations, error) {
+func (c *correlator) of(ctx context.Context, j int) (activations, error) {
 	if c.at == j {
 		return c.model, nil
 	}
@@ -68,17 +67,17 @@ func (c *correlator) of(j int) (activations, error) {
 	}
 	var err error
 	c.at, c.model = j, nil
-	c.model, err = c.observe(j, &own)
+	c.model, err = c.observe(ctx, j, &own)
 	return c.model, err
 }
 
 // similarity is the correlation of every unit of the base with every unit of
 // model j, added up over the places where the units can be observed.
-func (c *correlator) similarity(j int, u *graphmatch.HiddenUnits) ([]float64, error) {
+func (c *correlator) similarity(ctx context.Context, j int, u *graphmatch.HiddenUnits) ([]float64, error) {
 	if len(u.Values) == 0 {
 		return nil, nil
 	}
-	model, err := c.of(j)
+	model, err := c.of(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +119,7 @@ func (p *places) add(name string, v graphmatch.HiddenValues, size int) {
 }
 
 // observe runs a model and keeps the standardised activations of all places.
-func (c *correlator) observe(j int, p *places) (activations, error) {
+func (c *correlator) observe(ctx context.Context, j int, p *places) (activations, error) {
 	if len(p.names) == 0 {
 		return nil, nil
 	}
@@ -147,7 +146,7 @@ func (c *correlator) observe(j int, p *places) (activations, error) {
 	if most, err = c.observations(o, j); err != nil {
 		return nil, err
 	}
-	if err := o.run(c.ctx); err != nil {
+	if err := o.run(ctx); err != nil {
 		return nil, err
 	}
 	into := activations{}

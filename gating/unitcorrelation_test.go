@@ -68,7 +68,7 @@ func TestActivationsOfDifferentBatches(t *testing.T) {
 	for batch, fits := range map[int64]bool{-1: true, 2: false} {
 		a := gatetest.Must(graphmatch.Align([]*onnx.Model{hiddenNet(t, -1, 1), hiddenNet(t, batch, 2)}, 0))(t)
 		c := gatetest.Must(newCorrelator(t.Context(), a, unlabelled(d, "y", 64)))(t)
-		_, err := c.of(1)
+		_, err := c.of(t.Context(), 1)
 		if fits != (err == nil) || !fits && (!errors.Is(err, graphmatch.ErrAlign) ||
 			!strings.Contains(err.Error(), "2 samples at once, the base 32")) {
 			t.Errorf("batch %d: %v", batch, err)

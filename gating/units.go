@@ -77,7 +77,7 @@ func AlignUnits(ctx context.Context, s *graphmatch.Selection, e *Evaluator, o Un
 	if err != nil {
 		return nil, err
 	}
-	p, err := graphmatch.Permute(s.Alignment, permute)
+	p, err := graphmatch.Permute(ctx, s.Alignment, permute)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func restore(a *graphmatch.Alignment, orders [][]UnitOrder) (*graphmatch.Alignme
 	if len(orders) != len(a.Models) {
 		return nil, recipeErr("the recipe orders the units of %d parents, it has %d", len(orders), len(a.Models))
 	}
-	given := func(j int, u *graphmatch.HiddenUnits) ([]float64, error) {
+	given := func(_ context.Context, j int, u *graphmatch.HiddenUnits) ([]float64, error) {
 		for _, o := range orders[j] {
 			if slices.Equal(o.Layers, u.Layers) && isPermutation(o.Order, u.Size) {
 				return permutationMatrix(o.Order, u.Size), nil
@@ -208,7 +208,7 @@ func restore(a *graphmatch.Alignment, orders [][]UnitOrder) (*graphmatch.Alignme
 		return nil, recipeErr("the recipe has no order for the %d hidden units of %s", u.Size,
 			strings.Join(u.Layers, ", "))
 	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: given})
+	p, err := graphmatch.Permute(context.Background(), a, graphmatch.PermuteOptions{Similarity: given})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package graphmatch_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -99,7 +100,7 @@ func ExamplePermute() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
+	p, err := graphmatch.Permute(context.Background(), a, graphmatch.PermuteOptions{Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestHostileForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Permute(a, PermuteOptions{Searches: 1})
+			p, err := Permute(t.Context(), a, PermuteOptions{Searches: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package graphmatch
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,7 @@ type PermuteOptions struct {
 	// it returns an n x n matrix (row-major) of how alike unit r of the base and unit c of the model are,
 	// such as the correlation of their activations on data (arXiv 2209.04836, section 3.1). A nil
 	// matrix for any set leaves all sets of the model to their weights.
-	Similarity func(j int, s *HiddenUnits) ([]float64, error)
+	Similarity func(ctx context.Context, j int, s *HiddenUnits) ([]float64, error)
 }
 
 // HiddenUnits is a set of hidden units whose order is free: output channels of the layers listed.
@@ -49,8 +50,8 @@ type Permuted struct {
 // Permute reorders the hidden units of every model but the base so that its weights come close to the
 // base's; the reordered models compute what they did before. What may be reordered is derived from each
 // model's own graph. With no evidence (all weights different in shape) a model stays as it is.
-// The error wraps what reading a tensor, an edit, or Similarity returned.
-func Permute(a *Alignment, o PermuteOptions) (*Permuted, error) {
+// The error wraps what reading a tensor, an edit, or Similarity returned, or is the context's.
+func Permute(ctx context.Context, a *Alignment, o PermuteOptions) (*Permuted, error) {
 	if o.Searches < 0 || o.Rounds < 0 {
 		return nil, fmt.Errorf("%d searches of %d rounds: want at least 1, or 0 for the default", o.Searches, o.Rounds)
 	}
@@ -68,7 +69,7 @@ func Permute(a *Alignment, o PermuteOptions) (*Permuted, error) {
 			p.Before[j], p.After[j] = 1, 1
 			continue
 		}
-		if err := p.model(a, j, o, models); err != nil {
+		if err := p.model(ctx, a, j, o, models); err != nil {
 			return nil, err
 		}
 	}
@@ -158,14 +159,14 @@ func (a *Alignment) pair(
 }
 
 // model reorders one model.
-func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.Model) error {
+func (p *Permuted) model(ctx context.Context, a *Alignment, j int, o PermuteOptions, models []*onnx.Model) error {
 	sym, m, err := a.hidden(j)
 	if err != nil {
 		return err
 	}
 	p.Before[j] = m.Cosine()
 	units := a.describeUnits(j, sym)
-	if err := a.order(j, m, units, o); err != nil {
+	if err := a.order(ctx, j, m, units, o); err != nil {
 		return err
 	}
 	p.After[j] = m.Cosine()
@@ -181,9 +182,10 @@ func (p *Permuted) model(a *Alignment, j int, o PermuteOptions, models []*onnx.M
 }
 
 // order orders the units of model j by the caller's similarities, if there are any for all sets, else by its weights.
-func (a *Alignment) order(j int, m *rebasin.Matcher, units []HiddenUnits, o PermuteOptions) error {
+func (a *Alignment) order(ctx context.Context, j int, m *rebasin.Matcher, units []HiddenUnits,
+	o PermuteOptions) error {
 	if o.Similarity != nil {
-		scores, err := similarities(j, units, o)
+		scores, err := similarities(ctx, j, units, o)
 		if err != nil {
 			return err
 		}
@@ -192,15 +194,14 @@ func (a *Alignment) order(j int, m *rebasin.Matcher, units []HiddenUnits, o Perm
 			return nil
 		}
 	}
-	m.Search(o.Seed, o.Searches-1, o.Rounds)
-	return nil
+	return m.Search(ctx, o.Seed, o.Searches-1, o.Rounds)
 }
 
 // similarities asks the caller how alike the units of every set are.
-func similarities(j int, units []HiddenUnits, o PermuteOptions) (scores [][]float64, err error) {
+func similarities(ctx context.Context, j int, units []HiddenUnits, o PermuteOptions) (scores [][]float64, err error) {
 	scores = make([][]float64, len(units))
 	for i := range units {
-		if scores[i], err = o.Similarity(j, &units[i]); err != nil {
+		if scores[i], err = o.Similarity(ctx, j, &units[i]); err != nil {
 			return nil, err
 		}
 		if n := units[i].Size; scores[i] != nil && len(scores[i]) != n*n {

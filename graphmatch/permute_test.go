@@ -1,6 +1,7 @@
 package graphmatch_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -149,7 +150,7 @@ func undone(t *testing.T, m *onnx.Model) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{})
+	p, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestPermuteBringsSeedsCloser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
+		p, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +178,7 @@ func TestPermuteBringsSeedsCloser(t *testing.T) {
 		}
 		t.Logf("%s: cosine %.3f before, %.3f after", family, p.Before[1], p.After[1])
 		graphtest.SameOutputs(t, a.Models[1], p.Alignment.Models[1])
-		q, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Seed: 1})
+		q, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +197,7 @@ func TestPermuteBySimilarity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reverse := func(j int, s *graphmatch.HiddenUnits) ([]float64, error) {
+	reverse := func(_ context.Context, j int, s *graphmatch.HiddenUnits) ([]float64, error) {
 		if len(s.Values) == 0 || s.Values[0].Base == "" || s.Values[0].Axis < 1 {
 			t.Errorf("units of %v cannot be observed: %+v", s.Layers, s.Values)
 		}
@@ -206,7 +207,7 @@ func TestPermuteBySimilarity(t *testing.T) {
 		}
 		return scores, nil
 	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: reverse})
+	p, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{Similarity: reverse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,12 +219,12 @@ func TestPermuteBySimilarity(t *testing.T) {
 		}
 	}
 	graphtest.SameOutputs(t, a.Models[1], p.Alignment.Models[1])
-	short := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return make([]float64, 3), nil }
-	if _, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: short}); err == nil {
+	short := func(context.Context, int, *graphmatch.HiddenUnits) ([]float64, error) { return make([]float64, 3), nil }
+	if _, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{Similarity: short}); err == nil {
 		t.Error("a matrix of a wrong size gave no error")
 	}
-	none := func(int, *graphmatch.HiddenUnits) ([]float64, error) { return nil, nil }
-	if p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{Similarity: none}); err != nil ||
+	none := func(context.Context, int, *graphmatch.HiddenUnits) ([]float64, error) { return nil, nil }
+	if p, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{Similarity: none}); err != nil ||
 		p.After[1] < p.Before[1] {
 		t.Errorf("without matrices: cosine %v before, %v after, error %v", p.Before, p.After, err)
 	}
@@ -241,7 +242,7 @@ func TestPermuteAcrossFolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{})
+		p, err := graphmatch.Permute(t.Context(), a, graphmatch.PermuteOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

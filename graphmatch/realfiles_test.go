@@ -2,6 +2,7 @@ package graphmatch_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -148,7 +149,7 @@ func restores(m *onnx.Model) string {
 	if err != nil {
 		return err.Error()
 	}
-	p, err := graphmatch.Permute(a, graphmatch.PermuteOptions{})
+	p, err := graphmatch.Permute(context.Background(), a, graphmatch.PermuteOptions{})
 	if err != nil {
 		return err.Error()
 	}

@@ -1,6 +1,7 @@
 package rebasin
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -9,8 +10,8 @@ import (
 )
 
 // Search improves the order from several starts and keeps the best: one more than restarts says, each of at most
-// rounds sweeps.
-func (m *Matcher) Search(seed uint64, restarts, rounds int) {
+// rounds sweeps. It returns the context's error if that ends first; the order is then of no use.
+func (m *Matcher) Search(ctx context.Context, seed uint64, restarts, rounds int) error {
 	var best [][]int
 	top := math.Inf(-1)
 	for start := range restarts + 1 {
@@ -18,9 +19,13 @@ func (m *Matcher) Search(seed uint64, restarts, rounds int) {
 			m.Order[i], m.solved[i] = Identity(h.Size), false
 		}
 		if start != 1 { // the second search starts from the order as it is
-			m.solveInOrder()
+			if err := m.solveInOrder(ctx); err != nil {
+				return err
+			}
 		}
-		m.sweep(rounds, random.New(seed, uint64(start)))
+		if err := m.sweep(ctx, rounds, random.New(seed, uint64(start))); err != nil {
+			return err
+		}
 		if score := m.objective(m.blocks); score > top+tiny*math.Abs(top) || best == nil {
 			top, best = score, nil
 			for _, order := range m.Order {
@@ -29,6 +34,7 @@ func (m *Matcher) Search(seed uint64, restarts, rounds int) {
 		}
 	}
 	m.Order = best
+	return nil
 }
 
 // AssignAll orders every set by a matrix of scores, one per set.
@@ -132,10 +138,13 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 
 // solveInOrder solves every set once in network order, on the blocks whose other axes are settled already: the
 // inputs' order is given, so the first layer's units can be told apart by their weights, then the next.
-func (m *Matcher) solveInOrder() {
+func (m *Matcher) solveInOrder(ctx context.Context) error {
 	for set := range m.sets {
 		if m.solved[set] {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		group := m.group(set)
 		settled := func(g *blockPair, axis int) bool {
@@ -157,10 +166,11 @@ func (m *Matcher) solveInOrder() {
 			m.solved[s] = true
 		}
 	}
+	return nil
 }
 
 // sweep improves one group after another in random order until none changes, at most rounds times.
-func (m *Matcher) sweep(rounds int, rng *random.Generator) {
+func (m *Matcher) sweep(ctx context.Context, rounds int, rng *random.Generator) error {
 	for set := range m.stale {
 		m.stale[set] = true
 	}
@@ -171,6 +181,9 @@ func (m *Matcher) sweep(rounds int, rng *random.Generator) {
 			if slices.Min(group) != set || !slices.ContainsFunc(group, func(s int) bool { return m.stale[s] }) {
 				continue
 			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			for _, s := range group {
 				m.stale[s] = false
 			}
@@ -180,9 +193,10 @@ func (m *Matcher) sweep(rounds int, rng *random.Generator) {
 			}
 		}
 		if !improved {
-			return
+			break
 		}
 	}
+	return nil
 }
 
 // tiny is the relative gain below which an order is not worth changing: float32 sums differ by that much.

@@ -1,6 +1,7 @@
 package rebasin_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -87,7 +88,9 @@ func TestSearchEndsAtAnOptimum(t *testing.T) {
 		if want := cosine(t, sym, base, model); math.Abs(before-want) > 1e-6 {
 			t.Fatalf("seed %d: cosine %v before, want %v", seed, before, want)
 		}
-		m.Search(seed, 2, 50)
+		if err := m.Search(t.Context(), seed, 2, 50); err != nil {
+			t.Fatal(err)
+		}
 		best := m.Cosine()
 		if best < before-1e-9 {
 			t.Errorf("seed %d: cosine fell from %v to %v", seed, before, best)
@@ -123,7 +126,9 @@ func TestSearchUndoesAnOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		v, sym, m := matching(t, base, model)
-		m.Search(seed, 2, 50)
+		if err := m.Search(t.Context(), seed, 2, 50); err != nil {
+			t.Fatal(err)
+		}
 		if m.Cosine() < 1-1e-6 {
 			t.Errorf("seed %d: cosine %v", seed, m.Cosine())
 		}
@@ -144,8 +149,12 @@ func TestSearchIsReproducible(t *testing.T) {
 	base, model := chain(t, 1), chain(t, 2)
 	_, _, a := matching(t, base, model)
 	_, _, b := matching(t, base, model)
-	a.Search(9, 3, 50)
-	b.Search(9, 3, 50)
+	if err := a.Search(t.Context(), 9, 3, 50); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Search(t.Context(), 9, 3, 50); err != nil {
+		t.Fatal(err)
+	}
 	if fmt.Sprint(a.Order) != fmt.Sprint(b.Order) {
 		t.Errorf("%v and %v", a.Order, b.Order)
 	}
@@ -202,5 +211,15 @@ func TestIdentityNeedsNoEdits(t *testing.T) {
 	}
 	if c := match.Cosine(); math.Abs(c-1) > 1e-6 {
 		t.Errorf("cosine %v of a model with itself", c)
+	}
+}
+
+// A search ends with its context.
+func TestSearchStopsWhenCancelled(t *testing.T) {
+	_, _, m := matching(t, chain(t, 1), chain(t, 2))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Search(ctx, 1, 2, 50); err != context.Canceled {
+		t.Errorf("got %v", err)
 	}
 }
