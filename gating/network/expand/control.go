@@ -34,7 +34,7 @@ func expandIf(c *Call) error {
 	return dynamicIf(c)
 }
 
-// branch lowers one branch.
+// branchOf lowers one branch.
 func branchOf(c *Call, name string) ([]*ir.Value, error) {
 	g := c.Attr(name).GetG()
 	if g == nil {

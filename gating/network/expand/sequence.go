@@ -18,7 +18,7 @@ func sequenceOf(list []*ir.Value) *ir.Value {
 	return &ir.Value{Param: -1, List: &list}
 }
 
-// sequence returns the elements of input i, which must be a sequence or an optional of one.
+// sequenceAt returns the elements of input i, which must be a sequence or an optional of one.
 func (c *Call) sequenceAt(i int) ([]*ir.Value, error) {
 	if !c.Has(i) {
 		return nil, c.ShapeError("input %d is missing", i)
