@@ -27,8 +27,8 @@ type doubt struct {
 // as warnings where the options say to go on anyway.
 func (m *search) checkData(ctx context.Context) error {
 	list := constantInputs(m.learn.Data())
-	for _, check := range []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.noBetterThanChance,
-		m.movedClasses} {
+	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.noBetterThanChance, m.movedClasses}
+	for _, check := range checks {
 		d, err := check(ctx)
 		if err != nil {
 			return err
@@ -152,12 +152,15 @@ func frequencies(d *dataset.Data, classes int) gating.Score {
 
 // movedClasses doubts labels where the models agree that two or more classes have changed places.
 func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
+	if m.learn.Objective().Classes > movedMost {
+		return nil, nil
+	}
 	var total gating.Confusion
 	for j, model := range m.units.Parents {
 		if !m.scores[j].Finite() {
 			continue
 		}
-		c, err := m.learn.Confusion(ctx, model)
+		c, err := m.learn.Head(movedSamples).Confusion(ctx, model)
 		if err != nil || c == nil {
 			return nil, err
 		}

@@ -34,9 +34,12 @@ const (
 	farRatio   = 30.0
 
 	// mostOf is the share of a class's samples that must get one other answer for it to count
-	// as moved, maxPairs how many moved classes a message names.
-	mostOf   = 0.5
-	maxPairs = 5
+	// as moved, movedSamples how many samples are looked at for that, movedMost up to how many
+	// classes (there is a count for each pair), maxPairs how many moved classes a message names.
+	mostOf       = 0.5
+	movedSamples = 2000
+	movedMost    = 1000
+	maxPairs     = 5
 
 	// surely is how many standard errors a metric must be better by to count without a better loss.
 	surely = 2.0
