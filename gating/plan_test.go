@@ -38,22 +38,29 @@ func TestPlanGroups(t *testing.T) {
 		if len(names) != len(p.groups) {
 			t.Errorf("%s: two groups of one name", g)
 		}
-		for _, l := range p.layers {
-			for k, at := range l.groups {
-				channels := l.layer.Params[k].Shape[l.layer.Params[k].ChannelAxis]
-				if g == ByChannel && p.groups[at].units != channels {
-					t.Errorf("layer %s: %d units for %d channels", l.layer.Name, p.groups[at].units, channels)
-				}
-				if g != ByTensor && at != l.groups[0] || l.affine && at != l.groups[0] {
-					t.Errorf("%s: the parameters of layer %s have groups %v", g, l.layer.Name, l.groups)
-				}
-			}
-		}
+		checkLayerGroups(t, p)
 	}
 	weights := gatetest.Must(LoadWeights(gatetest.Select(t, models)))(t)
 	if _, err := NewPlan(weights, "pixel"); !errors.Is(err, ErrOption) ||
 		!strings.Contains(err.Error(), "want model, module") {
 		t.Errorf("granularity pixel: %v", err)
+	}
+}
+
+// checkLayerGroups: the parameters of a layer share their group unless tensors have gates of
+// their own, and by channel a group has a unit for each.
+func checkLayerGroups(t *testing.T, p *Plan) {
+	t.Helper()
+	for _, l := range p.layers {
+		for k, at := range l.groups {
+			channels := l.layer.Params[k].Shape[l.layer.Params[k].ChannelAxis]
+			if p.granularity == ByChannel && p.groups[at].units != channels {
+				t.Errorf("layer %s: %d units for %d channels", l.layer.Name, p.groups[at].units, channels)
+			}
+			if (p.granularity != ByTensor || l.affine) && at != l.groups[0] {
+				t.Errorf("%s: the parameters of layer %s have groups %v", p.granularity, l.layer.Name, l.groups)
+			}
+		}
 	}
 }
 

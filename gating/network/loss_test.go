@@ -56,31 +56,11 @@ func TestLosses(t *testing.T) {
 			crossEntropyOf(Logits, []int{2, 3, 4}, 1, positions)},
 		{"cross_entropy, classes last", CrossEntropy{Axis: 2}, []int{2, 4, 3}, positions,
 			crossEntropyOf(Logits, []int{2, 4, 3}, 2, positions)},
-		{"mse", MSE{}, []int{4, 3}, floats, func(x []float64) (s float64) {
-			for i, v := range x {
-				s += (v - float64(floats.F[i])) * (v - float64(floats.F[i])) / 12
-			}
-			return s
-		}},
-		{"mse of integers", MSE{}, []int{4, 3}, bits, func(x []float64) (s float64) {
-			for i, v := range x {
-				s += (v - float64(bits.I[i])) * (v - float64(bits.I[i])) / 12
-			}
-			return s
-		}},
-		{"bce of logits", BCE{}, []int{4, 3}, bits, func(x []float64) (s float64) {
-			for i, v := range x {
-				p := 1 / (1 + math.Exp(-v))
-				s -= (float64(bits.I[i])*math.Log(p) + float64(1-bits.I[i])*math.Log(1-p)) / 12
-			}
-			return s
-		}},
-		{"bce of probabilities", BCE{Form: Probabilities}, []int{4, 3}, bits, func(p []float64) (s float64) {
-			for i, v := range p {
-				s -= (float64(bits.I[i])*math.Log(v) + float64(1-bits.I[i])*math.Log(1-v)) / 12
-			}
-			return s
-		}},
+		{"mse", MSE{}, []int{4, 3}, floats, mseOf(floats)},
+		{"mse of integers", MSE{}, []int{4, 3}, bits, mseOf(bits)},
+		{"bce of logits", BCE{}, []int{4, 3}, bits, bceOf(bits, func(v float64) float64 { return 1 / (1 + math.Exp(-v)) })},
+		{"bce of probabilities", BCE{Form: Probabilities}, []int{4, 3}, bits,
+			bceOf(bits, func(v float64) float64 { return v })},
 	} {
 		out := optest.RandomTensor(7, c.shape...)
 		if ce, ok := c.loss.(CrossEntropy); ok && ce.Form == Probabilities {
@@ -89,27 +69,62 @@ func TestLosses(t *testing.T) {
 		if c.loss == (BCE{Form: Probabilities}) {
 			probabilities(out, false, 0)
 		}
-		x := make([]float64, out.Len())
-		for i, v := range out.F {
-			x[i] = float64(v)
+		checkLoss(t, c.name, c.loss, out, c.target, c.value)
+	}
+}
+
+// checkLoss compares a loss at an output, and twice its gradient, with a definition.
+func checkLoss(t *testing.T, name string, loss Loss, out, target *op.Tensor, value func([]float64) float64) {
+	t.Helper()
+	x := make([]float64, out.Len())
+	for i, v := range out.F {
+		x[i] = float64(v)
+	}
+	got, err := loss.Value(out, target)
+	if want := value(x); err != nil || math.Abs(got-want) > 1e-9 {
+		t.Errorf("%s: %v, want %v: %v", name, got, want, err)
+	}
+	dx := make([]float32, out.Len())
+	for i := range dx {
+		dx[i] = float32(math.NaN()) // every element must be written
+	}
+	if err := loss.Gradient(out, target, 2, dx); err != nil {
+		t.Fatal(err)
+	}
+	want := fd.Gradient(nil, value, x, &fd.Settings{Formula: fd.Central})
+	for i := range dx {
+		if !(math.Abs(float64(dx[i])-2*want[i]) <= 1e-5) {
+			t.Errorf("%s: gradient %d is %v, want %v", name, i, dx[i], 2*want[i])
 		}
-		got, err := c.loss.Value(out, c.target)
-		if want := c.value(x); err != nil || math.Abs(got-want) > 1e-9 {
-			t.Errorf("%s: %v, want %v: %v", c.name, got, want, err)
+	}
+}
+
+// at is an element of a tensor as a number.
+func at(t *op.Tensor, i int) float64 {
+	if t.F != nil {
+		return float64(t.F[i])
+	}
+	return float64(t.I[i])
+}
+
+// mseOf is the mean of squared differences, by its definition.
+func mseOf(target *op.Tensor) func([]float64) float64 {
+	return func(x []float64) (s float64) {
+		for i, v := range x {
+			s += (v - at(target, i)) * (v - at(target, i)) / float64(len(x))
 		}
-		dx := make([]float32, out.Len())
-		for i := range dx {
-			dx[i] = float32(math.NaN()) // every element must be written
+		return s
+	}
+}
+
+// bceOf is the mean of -log of the probability that the label's bit has, by its definition.
+func bceOf(target *op.Tensor, probability func(float64) float64) func([]float64) float64 {
+	return func(x []float64) (s float64) {
+		for i, v := range x {
+			p := probability(v)
+			s -= (at(target, i)*math.Log(p) + (1-at(target, i))*math.Log(1-p)) / float64(len(x))
 		}
-		if err := c.loss.Gradient(out, c.target, 2, dx); err != nil {
-			t.Fatal(err)
-		}
-		want := fd.Gradient(nil, c.value, x, &fd.Settings{Formula: fd.Central})
-		for i := range dx {
-			if !(math.Abs(float64(dx[i])-2*want[i]) <= 1e-5) {
-				t.Errorf("%s: gradient %d is %v, want %v", c.name, i, dx[i], 2*want[i])
-			}
-		}
+		return s
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -66,14 +66,20 @@ func TestAblation(t *testing.T) {
 	}
 }
 
+const ablationHead = `# Ablation of trials
+
+Default merges of all fixture families, %d seeds each. Recorded by gating/search/ablation_test.go.
+*Worth* is the mean test metric (in points) that the choice would lose without the kind, over the merges that try it;
+*better* and *worse* count the merges whose test metric is higher or lower because of it.
+
+| kind of trial | tried in | chosen in | worth | better | worse |
+|---|---|---|---|---|---|
+`
+
 // ablationTable formats the outcomes.
 func ablationTable(table map[string][]outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b,
-		"# Ablation of trials\n\nDefault merges of all fixture families, %d seeds each. Recorded by gating/search/ablation_test.go.\n", *ablationSeeds)
-	b.WriteString("*Worth* is the mean test metric (in points) that the choice would lose without the kind, over the merges that try it;\n")
-	b.WriteString("*better* and *worse* count the merges whose test metric is higher or lower because of it.\n\n")
-	b.WriteString("| kind of trial | tried in | chosen in | worth | better | worse |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, ablationHead, *ablationSeeds)
 	for _, k := range kinds {
 		tried, chosen, better, worse, worth := 0, 0, 0, 0, 0.0
 		for _, o := range table[k.name] {
@@ -137,45 +143,27 @@ func ablate(t *testing.T, f ablationFamily, seed uint64) map[string]outcome {
 	}
 	var models []*onnx.Model
 	for _, p := range paths {
-		m, err := onnx.Open(p)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := gatetest.Must(onnx.Open(p))(t)
 		defer m.Close()
 		models = append(models, m)
 	}
-	a, err := graphmatch.Align(models, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := a.Select(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	open := func(path string) *dataset.Data {
-		d, err := dataset.Open(path, dataset.Options{Inputs: gating.Fields(models[0])})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
+		return gatetest.Must(dataset.Open(path, dataset.Options{Inputs: gating.Fields(models[0])}))(t)
 	}
-	r, err := Merge(t.Context(), s, open(f.val), Options{Learn: gating.LearnOptions{Seed: seed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := gating.NewEvaluator(open(f.test), r.Objective, gating.EvaluatorOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := Options{Learn: gating.LearnOptions{Seed: seed}}
+	r := gatetest.Must(Merge(t.Context(), gatetest.Select(t, models), open(f.val), o))(t)
+	e := gatetest.Must(gating.NewEvaluator(open(f.test), r.Objective, gating.EvaluatorOptions{}))(t)
 	defer e.Close()
+	return outcomes(t, r, e)
+}
+
+// outcomes chooses without each kind of trial, and compares on the evaluator's data.
+func outcomes(t *testing.T, r *Result, e *gating.Evaluator) map[string]outcome {
+	t.Helper()
 	judged := map[string]float64{}
 	test := func(c *Candidate) float64 {
 		if _, ok := judged[c.Name]; !ok {
-			score, err := e.Score(t.Context(), c.model)
-			if err != nil {
-				t.Fatal(err)
-			}
-			judged[c.Name] = score.Metric
+			judged[c.Name] = gatetest.Must(e.Score(t.Context(), c.model))(t).Metric
 		}
 		return judged[c.Name]
 	}
@@ -184,8 +172,8 @@ func ablate(t *testing.T, f ablationFamily, seed uint64) map[string]outcome {
 		of := func(c Candidate) bool { return c.Trial != nil && k.is(*c.Trial) }
 		without := &search{heldOut: e, candidates: slices.DeleteFunc(slices.Clone(r.Candidates), of)}
 		out[k.name] = outcome{
-			tried: slices.ContainsFunc(r.Candidates,
-				of), chosen: of(*r.Chosen), loss: test(r.Chosen) - test(without.choose()),
+			tried: slices.ContainsFunc(r.Candidates, of), chosen: of(*r.Chosen),
+			loss: test(r.Chosen) - test(without.choose()),
 		}
 	}
 	return out
