@@ -44,21 +44,68 @@ func (u *Unit) compose(op string, data *Value, members ...*Node) {
 
 // absorbDivision recognises x/sqrt(...) with or without x centred.
 func (u *Unit) absorbDivision(div *Node) {
-	if len(div.In) != 2 {
+	if len(div.In) != 2 || div.In[0] == nil {
 		return
 	}
 	chain, square := deviation(div.In[1])
-	if chain == nil {
+	of, divided := u.squared(square), origin(div.In[0])
+	if of == nil {
 		return
 	}
-	if sub := producerIf(div.In[0], "Sub", 2); sub != nil {
-		if mean := producer(sub.In[1]); mean != nil && mean.Op == "ReduceMean" {
-			u.compose("LayerNormalization", sub.In[0], append(chain, div, sub, mean)...)
-			u.takeSquare(square, div.In[0])
-			return
+	if sub, mean, x := centring(divided); x != nil && (of == divided || sameMean(of, x)) {
+		u.compose("LayerNormalization", sub.In[0], append(chain, div, sub, mean)...)
+		u.takeSquare(square, div.In[0])
+	} else if of == divided {
+		u.compose("RMSNormalization", div.In[0], append(chain, div)...)
+	}
+}
+
+// squared is what a node squares, seen through nodes that only change layout or type, nil when it computes anything
+// else. An exponent that the file does not hold as a float is taken for two.
+func (u *Unit) squared(n *Node) *Value {
+	if n == nil || len(n.In) != 2 || n.In[0] == nil || n.In[1] == nil {
+		return nil
+	}
+	of := origin(n.In[0])
+	switch n.Op {
+	case "Mul":
+		if origin(n.In[1]) == of {
+			return of
+		}
+	case "Pow":
+		if c := n.In[1].Fixed; !c.Weight() || filled(u.Model, c, 2) {
+			return of
 		}
 	}
-	u.compose("RMSNormalization", div.In[0], append(chain, div)...)
+	return nil
+}
+
+// centring are the nodes that subtract from x its mean, and x; all are nil when a value is computed otherwise.
+func centring(v *Value) (sub, mean *Node, x *Value) {
+	sub = producerIf(v, "Sub", 2)
+	if sub == nil || sub.In[0] == nil {
+		return nil, nil, nil
+	}
+	mean, x = producer(sub.In[1]), origin(sub.In[0])
+	if !mean.averages(x) {
+		return nil, nil, nil
+	}
+	return sub, mean, x
+}
+
+// averages tells whether a node is a mean of x.
+func (n *Node) averages(x *Value) bool {
+	return n != nil && n.Op == "ReduceMean" && len(n.In) > 0 && n.In[0] != nil && origin(n.In[0]) == origin(x)
+}
+
+// sameMean tells whether a value is the difference of x and its mean, either way round.
+func sameMean(v, x *Value) bool {
+	sub := producerIf(v, "Sub", 2)
+	if sub == nil || sub.In[0] == nil || sub.In[1] == nil {
+		return false
+	}
+	a, b := sub.In[0], sub.In[1]
+	return origin(a) == origin(x) && producer(b).averages(x) || origin(b) == origin(x) && producer(a).averages(x)
 }
 
 // takeSquare adds a second subtraction that an exporter made for the variance alone.
@@ -78,8 +125,9 @@ func (u *Unit) absorbReciprocal(mul *Node) {
 		if len(mul.In) != 2 {
 			return
 		}
-		if chain, _ := reciprocal(r); chain != nil {
-			u.compose("RMSNormalization", mul.In[1-slot], append(chain, mul)...)
+		x := mul.In[1-slot]
+		if chain, square := reciprocal(r); chain != nil && x != nil && u.squared(square) == origin(x) {
+			u.compose("RMSNormalization", x, append(chain, mul)...)
 			return
 		}
 	}
@@ -111,23 +159,25 @@ func (n *Node) inverts() bool {
 
 // absorbScaledReciprocal recognises Keras's form, whose anchor scales the reciprocal r.
 func (u *Unit) absorbScaledReciprocal(r *Node) bool {
-	chain, _ := reciprocal(r)
-	if chain == nil || len(u.Anchor.Out) == 0 {
+	chain, square := reciprocal(r)
+	of := u.squared(square)
+	if of == nil || len(u.Anchor.Out) == 0 {
 		return false
 	}
 	products := u.Anchor.Out[0].liveReaders()
 	if len(products) != 2 {
 		return false
 	}
-	return u.absorbShift(chain, products[1], products[0]) || u.absorbShift(chain, products[0], products[1])
+	first, second := products[0], products[1]
+	return u.absorbShift(chain, of, second, first) || u.absorbShift(chain, of, first, second)
 }
 
 // absorbShift recognises the rest of Keras's form: scaled is x*w, shift is mean(x)*w, and what follows is
-// scaled + (bias - shift). The chain of nodes leads to w.
-func (u *Unit) absorbShift(chain []*Node, scaled, shift *Node) bool {
+// scaled + (bias - shift). The chain of nodes leads from what is squared to w.
+func (u *Unit) absorbShift(chain []*Node, squared *Value, scaled, shift *Node) bool {
 	x := u.Anchor.times(scaled)
 	mean := producer(u.Anchor.times(shift))
-	if x == nil || mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 || mean.In[0] != x {
+	if x == nil || mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 || mean.In[0] != x || !sameMean(squared, x) {
 		return false
 	}
 	sub, _ := shift.next()

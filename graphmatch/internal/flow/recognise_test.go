@@ -73,6 +73,14 @@ var decompositions = map[string]map[string]func(d *graphtest.Builder, x string) 
 			shift := d.Node("shift", "Sub", []string{"bias", d.Node("means", "Mul", []string{mean, w})})
 			return d.Node("sum", "Add", []string{d.Node("scaled", "Mul", []string{x, w}), shift})
 		},
+		"Keras, the mean first": func(d *graphtest.Builder, x string) string {
+			mean := d.Node("mean", "ReduceMean", []string{x}, "axes", []int64{-1})
+			c := d.Node("diff", "Sub", []string{mean, x})
+			inverse := d.Node("inverse", "Reciprocal", []string{deviation(d, d.Node("square", "Mul", []string{c, c}))})
+			w := d.Node("weight", "Mul", []string{inverse, "scale"})
+			shift := d.Node("shift", "Sub", []string{"bias", d.Node("means", "Mul", []string{w, mean})})
+			return d.Node("sum", "Add", []string{d.Node("scaled", "Mul", []string{w, x}), shift})
+		},
 	},
 	"RMSNormalization": {
 		"Div": func(d *graphtest.Builder, x string) string {
