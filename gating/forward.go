@@ -19,10 +19,11 @@ type forward struct {
 	model     *onnx.Model
 	parts     []*dataset.Data // of data, one a shape
 	data      *dataset.Data
-	batch     int   // samples a run, at most
-	sizes     []int // samples a run of each part
-	fixed     bool  // the graph was exported for exactly batch samples
-	padded    bool  // the last run of a part is filled up, so that one lowering serves all
+	names     map[string]string // the graph's, of the data's inputs
+	batch     int               // samples a run, at most
+	sizes     []int             // samples a run of each part
+	fixed     bool              // the graph was exported for exactly batch samples
+	padded    bool              // the last run of a part is filled up, so that one lowering serves all
 	config    network.Config
 	runners   *lru[run, *network.Runner]
 	inputs    map[string]*network.Tensor
@@ -60,9 +61,10 @@ func (e *Evaluator) forward(m *onnx.Model, plan *Plan, batch int) (*forward, err
 
 // bareForward computes an output of m over the data as the graph stands, batch samples a run.
 func (e *Evaluator) bareForward(m *onnx.Model, batch int) *forward {
+	b := e.bind(m)
 	return &forward{
-		evaluator: e, model: m, data: e.data, parts: e.data.Parts(), batch: batch,
-		config:  network.Config{Workers: e.workers, Outputs: []string{e.objective.Output}},
+		evaluator: e, model: m, data: e.data, parts: e.data.Parts(), batch: batch, names: b.inputs,
+		config:  network.Config{Workers: e.workers, Outputs: []string{b.output}},
 		runners: newLRU[run, *network.Runner](nil), inputs: map[string]*network.Tensor{},
 	}
 }
@@ -111,7 +113,7 @@ func (f *forward) lower(r run) (*network.Graph, error) {
 	c := f.config
 	c.Shapes = map[string][]int{}
 	for _, col := range f.parts[r.part].Inputs {
-		c.Shapes[col.Name] = append([]int{r.samples}, col.Shape...)
+		c.Shapes[f.names[col.Name]] = append([]int{r.samples}, col.Shape...)
 	}
 	g, err := network.Lower(f.model, c)
 	if errors.Is(err, network.ErrShape) && openShapes(f.model) {
@@ -151,7 +153,7 @@ func (f *forward) gather(part int, rows []int) map[string]*network.Tensor {
 	}
 	inputs := f.parts[part].Inputs
 	for i := range inputs {
-		f.inputs[inputs[i].Name] = gatherColumn(&inputs[i], rows)
+		f.inputs[f.names[inputs[i].Name]] = gatherColumn(&inputs[i], rows)
 	}
 	return f.inputs
 }

@@ -18,6 +18,8 @@ type Objective struct {
 	Metric  Metric
 	Classes int  // number of classes of a cross-entropy, else 0
 	perRow  bool // classes are of whole samples, not of positions in them
+
+	outputAt int // where the output is among the graph's
 }
 
 // Prepare returns the data with labels as the objective reads them: where the
@@ -102,7 +104,7 @@ func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective
 	}
 	var reasons []string
 	var unsupported error
-	for _, out := range m.Proto().GetGraph().GetOutput() {
+	for at, out := range m.Proto().GetGraph().GetOutput() {
 		if o.Output != "" && out.GetName() != o.Output {
 			continue
 		}
@@ -113,6 +115,7 @@ func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective
 		case err != nil:
 			return Objective{}, err
 		case why == "":
+			obj.outputAt = at
 			_, err := obj.Prepare(d)
 			return obj, err
 		default:
