@@ -103,3 +103,79 @@ func TestNormalisationsWithOneOperatorReplaced(t *testing.T) {
 	}
 	t.Logf("%d replacements, %d recognised as another normalisation", tried, left)
 }
+
+// Only the second power is a square; an exponent that is data may be anything.
+func TestExponents(t *testing.T) {
+	for exponent, want := range map[float32]bool{2: true, 3: false, 1: false, 0.5: false} {
+		for op, way := range map[string]string{"LayerNormalization": "PyTorch", "RMSNormalization": "one by"} {
+			p := drawNormalised(t, func(d *graphtest.Builder, x string) string {
+				y := decompositions[op][way](d, x)
+				d.SetTensor("two::c", nil, []float32{exponent})
+				return y
+			})
+			if u := composed(read(t, graphtest.Load(t, p))); (u != nil) != want {
+				t.Errorf("%s with the power of %v is recognised: %v", op, exponent, u != nil)
+			}
+		}
+	}
+}
+
+// A linear layer takes the sum behind it as its bias where it adds one number to each output and nothing reads the
+// product besides.
+func TestSumsThatAreABias(t *testing.T) {
+	product := func(d *graphtest.Builder) string {
+		return d.Node("fc", "MatMul", []string{d.Shaped("x", 2, 3), d.Weight("w", 3, 4)})
+	}
+	conv := func(d *graphtest.Builder) string {
+		return d.Node("conv", "Conv", []string{d.Shaped("x", 1, 3, 4, 4), d.Weight("w", 4, 3, 1, 1)})
+	}
+	sum := func(layer func(*graphtest.Builder) string, op string, shape ...int) func(d *graphtest.Builder) {
+		return func(d *graphtest.Builder) { d.Output(d.Node("sum", op, []string{layer(d), d.Weight("b", shape...)})) }
+	}
+	for name, test := range map[string]struct {
+		build func(d *graphtest.Builder)
+		want  string
+	}{
+		"vector":           {sum(product, "Add", 4), "MatMul weight[3 4] bias[4]"},
+		"row":              {sum(product, "Add", 1, 4), "MatMul weight[3 4] bias[4]"},
+		"row of rows":      {sum(product, "Add", 1, 1, 4), "MatMul weight[3 4] bias[4]"},
+		"another operator": {sum(product, "Sub", 4), "MatMul weight[3 4]; Sub value[4]"},
+		"table":            {sum(product, "Add", 2, 4), "MatMul weight[3 4]; Add value[2 4]"},
+		"column":           {sum(product, "Add", 2, 1), "MatMul weight[3 4]; Add value[2 1]"},
+		"one number":       {sum(product, "Add", 1), "MatMul weight[3 4]; Add value[1]"},
+		"channels":         {sum(conv, "Add", 4, 1, 1), "Conv weight[4 3 1 1] bias[4]"},
+		"one image":        {sum(conv, "Add", 1, 4, 1, 1), "Conv weight[4 3 1 1] bias[4]"},
+		"columns of image": {sum(conv, "Add", 4), "Conv weight[4 3 1 1]; Add value[4]"},
+		"rows of image":    {sum(conv, "Add", 4, 1), "Conv weight[4 3 1 1]; Add value[4 1]"},
+		"a second reader": {func(d *graphtest.Builder) {
+			y := product(d)
+			d.Output(d.Node("relu", "Relu", []string{y}))
+			d.Output(d.Node("sum", "Add", []string{y, d.Weight("b", 4)}))
+		}, "MatMul weight[3 4]; Add value[4]"},
+		"a second sum": {func(d *graphtest.Builder) {
+			y := d.Node("sum", "Add", []string{product(d), d.Weight("b", 4)})
+			d.Output(d.Node("again", "Add", []string{y, d.Weight("c", 4)}))
+		}, "MatMul weight[3 4] bias[4]; Add value[4]"},
+		"behind a Relu": {func(d *graphtest.Builder) {
+			d.Output(d.Node("sum", "Add", []string{d.Node("relu", "Relu", []string{product(d)}), d.Weight("b", 4)}))
+		}, "MatMul weight[3 4]; Add value[4]"},
+		"with a bias already": {func(d *graphtest.Builder) {
+			y := d.Node("fc", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w", 4, 3), d.Weight("b", 4)}, "transB", 1)
+			d.Output(d.Node("sum", "Add", []string{y, d.Weight("c", 4)}))
+		}, "Gemm weight[3 4] bias[4]; Add value[4]"},
+		"turned": {func(d *graphtest.Builder) {
+			y := d.Node("fc", "Gemm", []string{d.Shaped("x", 2, 3), d.Weight("w", 4, 3)}, "transB", 1)
+			d.Output(d.Node("sum", "Add", []string{d.Weight("b", 4), y}))
+		}, "Gemm weight[3 4] bias[4]"},
+		"a width like the inputs'": {func(d *graphtest.Builder) {
+			y := d.Node("fc", "Gemm", []string{d.Shaped("x", 4, 3), d.Weight("w", 4, 3)}, "transB", 1)
+			d.Output(d.Node("sum", "Add", []string{d.Weight("b", 4, 1), y}))
+		}, "Gemm weight[3 4]; Add value[4 1]"},
+	} {
+		d := graphtest.New(t, 1)
+		test.build(d)
+		if got := describe(read(t, d.Load())); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
