@@ -21,38 +21,55 @@ func shortMerge(t *testing.T, seed uint64, threads int, names ...string) *search
 	return gatetest.Must(search.Merge(t.Context(), gatetest.Select(t, models), openData(t, models[0], "val.npz"), o))(t)
 }
 
-// TestHarmfulParentsDoNoHarm adds a broken parent to two good ones: the result
-// is as good as without it and takes nothing of it where it is harmful.
+// TestHarmfulParentsDoNoHarm adds a broken parent to two good ones: over three seeds the
+// results are as good as without it and take nothing of it where it is harmful. (One seed
+// differs from another by a point and a half with good parents alone.)
 func TestHarmfulParentsDoNoHarm(t *testing.T) {
-	without := shortMerge(t, 1, 2, "cnn_bn/ft0.onnx", "cnn_bn/ft2.onnx")
-	test := scorerOf(t, without, "test.npz")
-	want := gatetest.Must(test.Score(t.Context(), without.Model()))(t)
-	parents := []string{"nan", "inf", "scaled", "random"}
+	parents, seeds := []string{"nan", "inf", "scaled", "random"}, uint64(3)
 	if testing.Short() {
-		parents = parents[:1]
+		parents, seeds = parents[:1], 1
 	}
-	for _, broken := range parents {
-		r := shortMerge(t, 1, 2, "cnn_bn/ft0.onnx", "broken/"+broken+".onnx", "cnn_bn/ft2.onnx")
-		got := gatetest.Must(test.Score(t.Context(), r.Model()))(t)
-		t.Logf("%s: accuracy %.3f, without it %.3f", broken, got.Metric, want.Metric)
-		if !r.Gained() || got.Metric < want.Metric-0.015 {
-			t.Errorf("%s: accuracy %.4f on test data, %.4f without the broken parent", broken, got.Metric, want.Metric)
+	mean := func(check func(*search.Result), names ...string) (accuracy float64) {
+		for seed := range seeds {
+			r := shortMerge(t, seed+1, 2, names...)
+			check(r)
+			score := gatetest.Must(scorerOf(t, r, "test.npz").Score(t.Context(), r.Model()))(t)
+			accuracy += score.Metric / float64(seeds)
 		}
-		harmful := 0
-		for _, l := range gatetest.Must(r.Report())(t).Layers {
-			if strings.Contains(l.Reason, broken+".onnx") {
-				harmful++
-				for _, c := range l.Coefficients[1] {
-					if c != 0 {
-						t.Errorf("%s: layer %s takes %v of it", broken, l.Name, c)
-					}
-				}
+		return accuracy
+	}
+	want := mean(func(*search.Result) {}, "cnn_bn/ft0.onnx", "cnn_bn/ft2.onnx")
+	for _, broken := range parents {
+		got := mean(func(r *search.Result) { checkHarmless(t, r, broken) },
+			"cnn_bn/ft0.onnx", "broken/"+broken+".onnx", "cnn_bn/ft2.onnx")
+		t.Logf("%s: accuracy %.3f, without it %.3f", broken, got, want)
+		if got < want-0.01 {
+			t.Errorf("%s: accuracy %.4f on test data, %.4f without the broken parent", broken, got, want)
+		}
+	}
+}
+
+// checkHarmless: a merge takes nothing of a broken parent in the layers where it says that it leaves it out.
+func checkHarmless(t *testing.T, r *search.Result, broken string) {
+	t.Helper()
+	if !r.Gained() {
+		t.Errorf("%s: nothing was gained", broken)
+	}
+	harmful := 0
+	for _, l := range gatetest.Must(r.Report())(t).Layers {
+		if !strings.Contains(l.Reason, broken+".onnx") {
+			continue
+		}
+		harmful++
+		for _, c := range l.Coefficients[1] {
+			if c != 0 {
+				t.Errorf("%s: layer %s takes %v of it", broken, l.Name, c)
 			}
 		}
-		// Once its units are reordered, the random parent ruins no layer at once: learning closes its gates.
-		if harmful == 0 && broken != "random" {
-			t.Errorf("%s: the report says of no layer that it is left out", broken)
-		}
+	}
+	// Once its units are reordered, the random parent ruins no layer at once: learning closes its gates.
+	if harmful == 0 && broken != "random" {
+		t.Errorf("%s: the report says of no layer that it is left out", broken)
 	}
 }
 
