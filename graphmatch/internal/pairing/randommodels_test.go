@@ -193,3 +193,35 @@ func TestPairModelsThatDifferInOneBlock(t *testing.T) {
 		}
 	}
 }
+
+// Two branches that only the weights of their first layers tell apart: the second layers follow the first ones.
+func TestPairsOfOneBranchStayTogether(t *testing.T) {
+	build := func(seed uint64, prefix string, exchanged bool) *graphtest.Builder {
+		d := graphtest.New(t, 1)
+		x := d.Shaped("x", 2, 4)
+		// The first layers have the same weights whatever the seed.
+		ups := []string{d.Linear(prefix+"1.up", x, 4, 5), d.Linear(prefix+"2.up", x, 4, 5)}
+		d.Rng = graphtest.New(t, seed).Rng
+		var downs []string
+		for i, up := range ups {
+			name := fmt.Sprint(prefix, i+1)
+			downs = append(downs, d.Linear(name+".down", d.Node(name+".act", "Relu", []string{up}), 5, 4))
+		}
+		if exchanged {
+			slices.Reverse(downs)
+		}
+		d.Output(d.Node("sum", "Add", downs))
+		return d
+	}
+	for seed := range uint64(20) {
+		for _, exchanged := range []bool{false, true} {
+			a, b := build(100+seed, "p", false), build(200+seed, "q", exchanged)
+			got := names(pairing.Pair(read(t, a), read(t, b)))
+			for _, layer := range []string{"1.up", "2.up", "1.down", "2.down"} {
+				if y := got["p"+layer+".weight"]; y != "q"+layer+".weight" {
+					t.Errorf("seed %d, exchanged %v: p%s is paired with %s", seed, exchanged, layer, y)
+				}
+			}
+		}
+	}
+}
