@@ -177,7 +177,8 @@ func (u *Unit) absorbScaledReciprocal(r *Node) bool {
 func (u *Unit) absorbShift(chain []*Node, squared *Value, scaled, shift *Node) bool {
 	x := u.Anchor.times(scaled)
 	mean := producer(u.Anchor.times(shift))
-	if x == nil || mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 || mean.In[0] != x || !sameMean(squared, x) {
+	if x == nil || mean == nil || mean.Op != "ReduceMean" || len(mean.In) == 0 || mean.In[0] != x ||
+		!sameMean(squared, x) {
 		return false
 	}
 	sub, _ := shift.next()
