@@ -58,7 +58,8 @@ func TestLosses(t *testing.T) {
 			crossEntropyOf(Logits, []int{2, 4, 3}, 2, positions)},
 		{"mse", MSE{}, []int{4, 3}, floats, mseOf(floats)},
 		{"mse of integers", MSE{}, []int{4, 3}, bits, mseOf(bits)},
-		{"bce of logits", BCE{}, []int{4, 3}, bits, bceOf(bits, func(v float64) float64 { return 1 / (1 + math.Exp(-v)) })},
+		{"bce of logits", BCE{}, []int{4, 3}, bits, bceOf(bits,
+			func(v float64) float64 { return 1 / (1 + math.Exp(-v)) })},
 		{"bce of probabilities", BCE{Form: Probabilities}, []int{4, 3}, bits,
 			bceOf(bits, func(v float64) float64 { return v })},
 	} {

@@ -41,8 +41,10 @@ func TestDataThatDoesNotFitIsRefused(t *testing.T) {
 		label  func(int64) int64
 		want   string
 	}{
-		"pixels of 0..16":     {"cnn_bn", times(16), keep, "variance 2"},
-		"pixels of 0..255":    {"cnn_bn", times(255), keep, "first normalisation"},
+		"pixels of 0..16":  {"cnn_bn", times(16), keep, "variance 2"},
+		"pixels of 0..255": {"cnn_bn", times(255), keep, "first normalisation"},
+		"ImageNet's deviation": {"cnn_bn", func(v float32) float32 { return (v - 0.449) / 0.226 }, keep,
+			"first normalisation"},
 		"pixels of 0..1/255":  {"cnn_bn", times(1.0 / 255), keep, "first normalisation"},
 		"densenet, 0..255":    {"families/densenet", times(255), keep, "first normalisation"},
 		"nothing but zeros":   {"cnn_bn", times(0), keep, "is the same number in all 480 samples"},

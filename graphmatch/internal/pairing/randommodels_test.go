@@ -143,7 +143,8 @@ func TestPairsKeepTheStructure(t *testing.T) {
 			image := p[to[i+1]-1]
 			want := slices.Sorted(slices.Values(image.from))
 			if slices.Sort(from); !slices.Equal(from, want) || b.width != image.width || b.act != image.act {
-				t.Fatalf("seed %d: block %d %v is paired with block %d %v, arrays with %v", seed, i, b, to[i+1]-1, image,
+				t.Fatalf("seed %d: block %d %v is paired with block %d %v, arrays with %v", seed, i, b, to[i+1]-1,
+					image,
 					to)
 			}
 		}

@@ -153,9 +153,10 @@ func TestUnitsAlongAxesThatAreNotFollowed(t *testing.T) {
 		"under a kernel of length one": {func(d *graphtest.Builder) string {
 			return d.Node("out", "Conv", []string{rows(d), d.Weight("v", 2, 3, 1)}) // units reach the output
 		}, "[]"},
-		"cut within a unit's pixels":  {func(d *graphtest.Builder) string { return linear(d, cut(d, 0, 6), 6) }, "[]"},
-		"cut between two units":       {func(d *graphtest.Builder) string { return linear(d, cut(d, 4, 12), 8) }, "[]"},
-		"all kept":                    {func(d *graphtest.Builder) string { return linear(d, cut(d, 0, 16), 16) }, "[4]"},
+		"cut within a unit's pixels": {func(d *graphtest.Builder) string { return linear(d, cut(d, 0, 6), 6) }, "[]"},
+		"cut between two units":      {func(d *graphtest.Builder) string { return linear(d, cut(d, 4, 12), 8) }, "[]"},
+		"all kept": {func(d *graphtest.Builder) string { return linear(d, cut(d, 0, 16), 16) },
+			"[4]"},
 		"units and their own product": {gram, "[6]"},
 		"products along different axes": {func(d *graphtest.Builder) string {
 			y := d.Node("turn", "Transpose", []string{rows(d)}, "perm", []int64{0, 2, 1})

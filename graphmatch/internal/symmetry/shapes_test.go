@@ -120,7 +120,8 @@ func TestRandomShapeArithmeticAgainstTheNetwork(t *testing.T) {
 			case x.Axis >= 0:
 				symbols++
 				if x.Factor*lengths[x.Axis] != want {
-					t.Fatalf("seed %d: number %d is %d times the length of axis %d, the network computes %v for %v", seed,
+					t.Fatalf("seed %d: number %d is %d times the length of axis %d, the network computes %v for %v",
+						seed,
 						i, x.Factor, x.Axis, truth, lengths)
 				}
 			case want%x.Factor != 0:
@@ -207,7 +208,8 @@ func TestShapesOfRandomWindows(t *testing.T) {
 			for _, n := range kernel {
 				sizes = append(sizes, int64(n))
 			}
-			h = d.Node("pool", "MaxPool", []string{h}, append(attributes, "kernel_shape", sizes, "ceil_mode", g.IntN(2))...)
+			h = d.Node("pool", "MaxPool", []string{h},
+				append(attributes, "kernel_shape", sizes, "ceil_mode", g.IntN(2))...)
 		}
 		d.Node("mean", "GlobalAveragePool", []string{h})
 		k, n := checkShapes(t, d.Model, join("seed ", seed))
