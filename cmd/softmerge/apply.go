@@ -67,9 +67,10 @@ func apply(ctx context.Context, v *terminal.Voice, recipe string, paths []string
 	}
 	if v.JSON {
 		return v.Object(struct {
-			Output string `json:"output"`
-			SHA256 string `json:"sha256"`
-		}{out, written.SHA256})
+			Output   string   `json:"output"`
+			SHA256   string   `json:"sha256"`
+			Warnings []string `json:"warnings"`
+		}{out, written.SHA256, v.Warned()})
 	}
 	v.Say("wrote %s (%s): %s", out, terminal.Bytes(written.Size), r.Chosen)
 	return nil

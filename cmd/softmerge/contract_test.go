@@ -84,6 +84,7 @@ type contractEval struct {
 	}
 	Metric   string
 	LossName string `json:"loss_name"`
+	Warnings []string
 }
 
 type contractTensor struct {
@@ -98,6 +99,7 @@ type contractTensor struct {
 type contractMatch struct {
 	Layers             []contractMatched
 	Matched, Unmatched int
+	Warnings           []string
 }
 
 type contractMatched struct {
@@ -113,6 +115,7 @@ type contractDryRun struct {
 		contractMatched
 		Selected bool
 	}
+	Warnings []string
 }
 
 type contractInspect struct {
@@ -136,6 +139,7 @@ type contractInspect struct {
 		Nodes             []string `json:",omitempty"`
 	}
 	Parameters int
+	Warnings   []string
 }
 
 type contractChange struct {
@@ -144,10 +148,11 @@ type contractChange struct {
 }
 
 type contractDiff struct {
-	A, B  string
-	Same  bool
-	Model []contractChange
-	Nodes []struct {
+	A, B     string
+	Same     bool
+	Warnings []string
+	Model    []contractChange
+	Nodes    []struct {
 		Change, Name, Op, Place string
 		Details                 []contractChange `json:",omitempty"`
 	}
@@ -170,7 +175,10 @@ type contractError struct {
 	Candidates  []contractCandidate `json:",omitempty"`
 }
 
-type contractApply struct{ Output, SHA256 string }
+type contractApply struct {
+	Output, SHA256 string
+	Warnings       []string
+}
 
 // contracts is an empty object of every kind of output.
 var contracts = map[string]any{

@@ -42,11 +42,12 @@ func diff(v *terminal.Voice, paths []string, all bool) error {
 	}
 	if v.JSON {
 		return v.Object(struct {
-			A    string `json:"a"`
-			B    string `json:"b"`
-			Same bool   `json:"same"`
+			A        string   `json:"a"`
+			B        string   `json:"b"`
+			Same     bool     `json:"same"`
+			Warnings []string `json:"warnings"`
 			*graphmatch.Difference
-		}{paths[0], paths[1], d.Same(), d})
+		}{paths[0], paths[1], d.Same(), v.Warned(), d})
 	}
 	return report.Difference(v, d, all)
 }

@@ -54,6 +54,9 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		if err != nil {
 			return err
 		}
+		if err := warnOf(v, data); err != nil {
+			return err
+		}
 		if i == 0 {
 			if obj, err = gating.FitObjective(m, data, f.objective()); err != nil {
 				return err
@@ -65,7 +68,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		}
 		result.Models = append(result.Models, row)
 	}
-	result.Metric, result.LossName = obj.Metric.Name, obj.Loss.Name()
+	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.Loss.Name(), v.Warned()
 	return result.Print(v)
 }
 

@@ -19,7 +19,10 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
-	report.Warnings(v, rep)
+	if err := v.Warn(r.Warnings); err != nil {
+		return err
+	}
+	rep.Warnings = v.Warned()
 	report.Reordered(v, rep)
 	report.Exclusions(v, rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {

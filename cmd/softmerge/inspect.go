@@ -43,6 +43,7 @@ func inspect(v *terminal.Voice, path string, ops bool) error {
 	}
 	switch {
 	case v.JSON:
+		in.Warnings = v.Warned()
 		return v.Object(in)
 	case ops:
 		return in.PrintOperators(v)

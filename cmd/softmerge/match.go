@@ -46,7 +46,10 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	}
 	t := report.Chosen(s)
 	if v.JSON {
-		if err := v.Object(t); err != nil {
+		if err := v.Object(struct {
+			graphmatch.Table
+			Warnings []string `json:"warnings"`
+		}{t, v.Warned()}); err != nil {
 			return err
 		}
 	} else if err := report.Match(v, t); err != nil {

@@ -39,6 +39,9 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
 	if err != nil {
 		return err
 	}
+	if err := warnOf(v, data, held); err != nil {
+		return err
+	}
 	report.Shapes(v, data, held)
 	if f.dryRun {
 		return f.rehearse(v, s, data, held)
@@ -75,6 +78,19 @@ func (f *mergeFlags) open(base *onnx.Model) (data, held *dataset.Data, err error
 	}
 	held, err = openData(base, f.holdoutData, f.label)
 	return data, held, err
+}
+
+// warnOf warns of what reading the data showed.
+func warnOf(v *terminal.Voice, list ...*dataset.Data) error {
+	for _, d := range list {
+		if d == nil {
+			continue
+		}
+		if err := v.Warn(d.Warnings); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rehearse checks what can be checked without learning and shows what would be merged.

@@ -47,6 +47,7 @@ model every layer should take, and writes one ordinary ONNX file.`,
 	root.PersistentFlags().BoolVar(&v.JSON, "json", false, "print one JSON object on standard output")
 	root.PersistentFlags().BoolVarP(&v.Quiet, "quiet", "q", false,
 		"no messages and no progress, only results and errors")
+	root.PersistentFlags().BoolVar(&v.Strict, "strict", false, "take every warning for an error")
 	root.AddCommand(newMerge(v), newApply(v), newMatch(v), newInspect(v), newEval(v), newDiff(v), newMan(v))
 	for _, c := range root.Commands() {
 		c.Flags().SortFlags = false

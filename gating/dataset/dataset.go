@@ -18,7 +18,10 @@
 //   - The same file, seed and arguments give the same samples in the same order on every machine.
 package dataset
 
-import "github.com/softmerge/softmerge/onnx"
+import (
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
 
 // Field describes one input of a graph, as far as data must fit it.
 type Field struct {
@@ -53,6 +56,8 @@ type Data struct {
 	// Label is nil when the file has none. A floating point label keeps its shape; an integer label of shape [N,1] is
 	// read as [N].
 	Label *Column
+	// Warnings are what the user should know of how the files were read, of kind [ErrData].
+	Warnings advice.Warnings
 
 	others  []*Data  // samples of other shapes, each of one shape; their rows follow
 	path    string   // where it was read from, for messages; may be empty

@@ -45,7 +45,14 @@ func Join(list ...*Data) (*Data, error) {
 	for i, key := range keys {
 		parts[i] = concatenated(byShape[key])
 	}
-	return sorted(parts)
+	joined, err := sorted(parts)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
+		joined.Warnings.Add(d.Warnings...)
+	}
+	return joined, nil
 }
 
 // matches makes sure that d has the columns of other: inputs are the graph's, but a label is as the file has it.

@@ -40,16 +40,18 @@ func (m *search) checkData(ctx context.Context) error {
 	if len(list) == 0 {
 		return nil
 	}
+	if m.Anyway {
+		for _, d := range list {
+			m.warnings.Addf(dataset.ErrData, d.do, "%s", d.what)
+		}
+		return nil
+	}
 	var seen, do []string
 	for _, d := range list {
 		seen = append(seen, d.what)
 		if !slices.Contains(do, d.do) {
 			do = append(do, d.do)
 		}
-	}
-	if m.Anyway {
-		m.warnings = append(m.warnings, seen...)
-		return nil
 	}
 	return advice.Errorf(dataset.ErrData, strings.Join(do, "; ")+"; or go on with --anyway",
 		"the data does not seem to belong to these models: %s", strings.Join(seen, "; "))

@@ -83,7 +83,7 @@ func TestGoOnAnyway(t *testing.T) {
 	d := changed(t, s, times(16), func(v int64) int64 { return v })
 	o := search.Options{Anyway: true, Learn: gating.LearnOptions{MaxSteps: 2}}
 	r := gatetest.Must(search.Merge(t.Context(), s, d, o))(t)
-	if len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "first normalisation") {
+	if len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0].Error(), "first normalisation") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 	for _, c := range r.Candidates {

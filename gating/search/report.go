@@ -87,7 +87,7 @@ const (
 func (r *Result) Report() (*Report, error) {
 	rep := &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
-		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: append([]string{}, r.Warnings...),
+		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()

@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // ErrNoGain is the kind of the error that no merged candidate beat the best parent.
@@ -27,7 +28,7 @@ type Result struct {
 	Identical  bool          // every selected layer is identical: the base is the result
 	Held       *dataset.Data // what judged; nil without data
 	Units      *gating.UnitAlignment
-	Warnings   []string // what the user should know before using the result
+	Warnings   advice.Warnings // what the user should know before using the result
 	weights    *gating.Weights
 	options    Options
 }

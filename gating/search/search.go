@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // Event is news of a merge under way.
@@ -30,7 +31,7 @@ type search struct {
 	learn       *gating.Evaluator     // on the data that gates learn from
 	heldOut     *gating.Evaluator     // on the data that no gate saw
 	scores      []gating.Score        // of the parents on the data to learn from; NaN where one cannot be run
-	warnings    []string              // what the user should know
+	warnings    advice.Warnings       // what the user should know
 	foreign     bool                  // the data's statistics are far from every parent's
 	losses      []float64             // of the parents on the data to learn from; NaN where one cannot be run
 	weights     *gating.Weights

@@ -11,6 +11,7 @@ type Evaluation struct {
 	Models   []Evaluated `json:"models"`
 	Metric   string      `json:"metric"`
 	LossName string      `json:"loss_name"`
+	Warnings []string    `json:"warnings"`
 }
 
 // Evaluated is one model's result.

@@ -23,6 +23,7 @@ type Inspection struct {
 	Layers     []Layer          `json:"layers"`
 	Operators  []Operator       `json:"operators"`
 	Parameters int              `json:"parameters"` // elements of all layers' tensors
+	Warnings   []string         `json:"warnings"`
 }
 
 // Value is an input or output of the graph.

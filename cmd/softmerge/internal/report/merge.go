@@ -65,13 +65,6 @@ func misfits(v *terminal.Voice, a *graphmatch.Alignment) {
 	reasons(v, "left out", why, layers)
 }
 
-// Warnings says what the user should know before using the result.
-func Warnings(v *terminal.Voice, r *search.Report) {
-	for _, w := range r.Warnings {
-		v.Say("warning: %s", w)
-	}
-}
-
 // Reordered says which parents' hidden units were brought into the base's order.
 func Reordered(v *terminal.Voice, r *search.Report) {
 	if r.Reordered == nil {
@@ -189,9 +182,10 @@ func Rehearsal(v *terminal.Voice, s *graphmatch.Selection) error {
 			rows = append(rows, row{l, in[i]})
 		}
 		return v.Object(struct {
-			DryRun bool  `json:"dry_run"`
-			Layers []row `json:"layers"`
-		}{true, rows})
+			DryRun   bool     `json:"dry_run"`
+			Layers   []row    `json:"layers"`
+			Warnings []string `json:"warnings"`
+		}{true, rows, v.Warned()})
 	}
 	rows := [][]string{{"layer", "operator", "status", "merge", "reason"}}
 	for i, l := range t.Layers {

@@ -21,8 +21,9 @@ import (
 
 // Voice is where a command speaks, and how.
 type Voice struct {
-	Out, Err    io.Writer // results; messages
-	JSON, Quiet bool      // the flags of these names
+	Out, Err            io.Writer // results; messages
+	JSON, Quiet, Strict bool      // the flags of these names
+	warned              advice.Warnings
 }
 
 // Say prints a message, unless the program is to be quiet.
@@ -31,6 +32,23 @@ func (v *Voice) Say(format string, args ...any) {
 		fmt.Fprintln(v.Err, Printable(fmt.Sprintf("softmerge: "+format, args...)))
 	}
 }
+
+// Warn prints warnings that were not printed yet, and keeps them for [Voice.Warned]. Where the user is strict they are
+// not printed but returned as an error.
+func (v *Voice) Warn(list advice.Warnings) error {
+	if v.Strict {
+		return list.Err()
+	}
+	before := len(v.warned)
+	v.warned.Add(list...)
+	for _, w := range v.warned[before:] {
+		v.Say("warning: %v", w)
+	}
+	return nil
+}
+
+// Warned returns the text of every warning so far, for objects: an empty list if there is none.
+func (v *Voice) Warned() []string { return v.warned.Texts() }
 
 // Fail prints an error and its hint.
 func (v *Voice) Fail(err error) {

@@ -21,6 +21,30 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// A warning is printed once and kept for objects; for the strict it is an error, of its own kind.
+func TestWarn(t *testing.T) {
+	kind := errors.New("kind")
+	var w advice.Warnings
+	w.Addf(kind, "scale it", "all inputs are zero")
+	var errs bytes.Buffer
+	v := &Voice{Err: &errs}
+	for range 2 {
+		if err := v.Warn(w); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := errs.String(); got != "softmerge: warning: all inputs are zero\n" || len(v.Warned()) != 1 {
+		t.Errorf("says %q, keeps %q", got, v.Warned())
+	}
+	v = &Voice{Err: &errs, Strict: true}
+	if err := v.Warn(w); !errors.Is(err, kind) || advice.Hint(err) != "scale it" {
+		t.Errorf("strict: %v", err)
+	}
+	if err := v.Warn(nil); err != nil || v.Warned() == nil {
+		t.Errorf("nothing to warn of: %v, %#v", err, v.Warned())
+	}
+}
+
 // Errors are told even if the program is to be quiet, each line for itself.
 func TestFail(t *testing.T) {
 	var errs bytes.Buffer
