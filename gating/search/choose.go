@@ -15,7 +15,8 @@ type Candidate struct {
 	Parent  int             // index of the parent, -1 for a merged candidate
 	Mixture *gating.Mixture // of a merged candidate that has a score
 	Score   gating.Score
-	Failure error // why it has no score
+	Failure error  // why it has no score
+	Reason  string // why its score has no finite loss
 	Chosen  bool
 	model   *onnx.Model
 }

@@ -1,8 +1,12 @@
 package search
 
 import (
+	"fmt"
+	"path/filepath"
+
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -23,4 +27,10 @@ func noneCanBeMerged(l *graphmatch.Layer, why string) error {
 
 func badOption(format string, args ...any) error {
 	return advice.Errorf(gating.ErrOption, "", format, args...)
+}
+
+// cannotRun is the error that a parent cannot be judged: nobody would know what it brings to the merge.
+func cannotRun(m *onnx.Model, why error) error {
+	return advice.With(fmt.Errorf("%s cannot be judged: %w", m.Path(), why),
+		fmt.Sprintf("leave %s out, or merge it unjudged with --anyway", filepath.Base(m.Path())))
 }

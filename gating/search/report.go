@@ -123,6 +123,7 @@ func (r *Report) ChosenCandidate() *ReportCandidate {
 func (c *Candidate) report(parents []ReportParent) ReportCandidate {
 	rc := ReportCandidate{
 		Name: c.Name, Trial: c.Trial, Loss: Number(c.Score.Loss), Metric: Number(c.Score.Metric), Chosen: c.Chosen,
+		Reason: c.Reason,
 	}
 	if c.Parent >= 0 {
 		rc.Parent = parents[c.Parent].Path

@@ -3,12 +3,13 @@ package search
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -136,8 +137,11 @@ func (m *search) scoreParents(ctx context.Context) error {
 			continue
 		}
 		s, err := m.learn.Score(ctx, model)
-		if err != nil {
-			return err
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return cannotRun(model, err)
 		}
 		m.losses[j], m.scores[j] = s.Loss, s
 	}
@@ -162,23 +166,50 @@ func (m *search) try(ctx context.Context, t Trial) error {
 	return m.score(ctx, Candidate{Name: t.Name(), Trial: &t, Parent: -1, Mixture: mixture, model: model})
 }
 
-// score evaluates a candidate on the held-out part. A parent that cannot be
-// run is a candidate without a score, not the end of the merge.
+// score evaluates a candidate on the held-out part. A parent that cannot be run ends the
+// merge, unless the options say to go on anyway: it may be merged though nobody knows how
+// good it is. One that runs and gives no finite loss is a candidate like any other, with
+// the reason in words.
 func (m *search) score(ctx context.Context, c Candidate) error {
 	s, err := m.heldOut.Score(ctx, c.model)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if c.Parent < 0 || c.Parent == m.selection.Alignment.Base || errors.Is(err, network.ErrUnsupported) {
-			return err
-		}
+	switch {
+	case err == nil:
+		c.Score, c.Reason = s, m.nonfinite(c.Parent, s)
+		m.list(c)
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case c.Parent < 0:
+		return err
+	case m.Anyway && c.Parent != m.selection.Alignment.Base:
+		m.warnings.Add(cannotRun(c.model, err))
 		m.fail(c, err)
 		return nil
 	}
-	c.Score = s
-	m.list(c)
-	return nil
+	return cannotRun(c.model, err)
+}
+
+// nonfinite says why a model that runs has no finite loss, "" where it has one: a parent
+// (-1 for a mixture) may have weights that are no numbers.
+func (m *search) nonfinite(parent int, s gating.Score) string {
+	if s.Finite() {
+		return ""
+	}
+	var names []string
+	for _, i := range m.selection.Layers {
+		layer := &m.selection.Alignment.Layers[i]
+		if bad := m.weights.Nonfinite(layer); parent >= 0 && bad != nil && bad[parent] {
+			names = append(names, layer.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "its loss is not a finite number"
+	}
+	more := ""
+	if n := len(names) - maxPairs; n > 0 {
+		names, more = names[:maxPairs], fmt.Sprintf(" and %d more", n)
+	}
+	return "it has a NaN or an infinity in " + strings.Join(names, ", ") + more
 }
 
 // fail lists a candidate that has no score.
