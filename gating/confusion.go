@@ -3,6 +3,7 @@ package gating
 import (
 	"context"
 
+	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -35,7 +36,7 @@ func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model) (Confusion, er
 		if err != nil {
 			return nil, err
 		}
-		for label, answer := range answers(out, f.target(rows), loss.Axis) {
+		for label, answer := range metric.Answers(out, f.target(rows), loss.Axis) {
 			if answer >= 0 {
 				c[label][answer]++
 			}

@@ -8,16 +8,6 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// Score is how good a model is on some data.
-type Score struct {
-	Loss    float64 // mean over the samples
-	Metric  float64
-	Samples int
-}
-
-// Finite says whether the loss is a finite number.
-func (s Score) Finite() bool { return onnx.Finite(s.Loss) }
-
 // Evaluator runs models over one data set and scores them by one objective, some
 // samples at a time, on some threads. Every step of a merge that looks at data takes one.
 // It is used by one goroutine at a time.

@@ -23,7 +23,7 @@ func evaluatorCase(t *testing.T) (*onnx.Model, *dataset.Data, *Evaluator) {
 func wantScore(t *testing.T, what string, m *onnx.Model, e *Evaluator, d *dataset.Data) Score {
 	t.Helper()
 	got, want := scoreOf(t, e, m), scoreOf(t, evaluatorOf(t, d, e.Objective(), 40), m)
-	if got != want || got.Samples != d.Len() {
+	if !got.Equal(want) || got.Samples != d.Len() {
 		t.Errorf("%s: %+v, alone %+v", what, got, want)
 	}
 	return got
@@ -35,12 +35,12 @@ func TestDerivedEvaluatorsShareThreads(t *testing.T) {
 	m, d, e := evaluatorCase(t)
 	whole := scoreOf(t, e, m)
 	on := gatetest.Must(e.On(d))(t)
-	if got := wantScore(t, "on the same data", m, on, d); got != whole {
+	if got := wantScore(t, "on the same data", m, on, d); !got.Equal(whole) {
 		t.Errorf("on the same data: %+v, before %+v", got, whole)
 	}
 	head := e.Head(70)
 	wantScore(t, "head", m, head, d.Head(70))
-	if long := e.Head(1000); scoreOf(t, long, m) != whole {
+	if long := e.Head(1000); !scoreOf(t, long, m).Equal(whole) {
 		t.Error("more samples than there are: another score")
 	}
 	learn, judge, err := e.Split(0.2, 3)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -172,19 +173,17 @@ func fitMetric(name string, loss network.Loss, axis int) (Metric, error) {
 			name = "mse"
 		}
 	}
-	at := slices.IndexFunc(metrics, func(m Metric) bool { return m.Name == name })
-	if at < 0 {
+	of, ok := metrics[name]
+	if !ok {
 		return Metric{}, optionErr("metric %q: want auto, accuracy, mse, mae or r2", name)
 	}
-	m := metrics[at]
 	if (loss.Name() == "mse") == (name == "accuracy") {
 		return Metric{}, dataErr(fits[loss.Name()], "metric %s does not fit loss %s", name, loss.Name())
 	}
-	m.axis = axis
 	if b, ok := loss.(network.BCE); ok {
-		m.new = func(int) tally { return &binaryAccuracy{form: b.Form} }
+		return metric.BinaryAccuracy(b.Form), nil
 	}
-	return m, nil
+	return of(axis), nil
 }
 
 // fits says which metrics count what a loss reads: classes, or numbers.

@@ -220,9 +220,7 @@ func (f *forward) evenOut() {
 // score adds up loss and metric over the data; every sample weighs the same.
 func (f *forward) score(ctx context.Context, c Coefficients) (Score, error) {
 	f.evenOut()
-	obj := f.evaluator.objective
-	metric := obj.Metric.new(obj.Metric.axis)
-	s := Score{Samples: f.data.Len()}
+	s := newScorer(f.evaluator.objective, f.data.Len())
 	for rows := range f.data.InOrder(f.sizes...) {
 		if err := ctx.Err(); err != nil {
 			return Score{}, err
@@ -231,16 +229,11 @@ func (f *forward) score(ctx context.Context, c Coefficients) (Score, error) {
 		if err != nil {
 			return Score{}, err
 		}
-		target := f.target(rows)
-		loss, err := obj.Loss.Value(out, target)
-		if err != nil {
+		if err := s.add(out, f.target(rows)); err != nil {
 			return Score{}, f.misfit(err)
 		}
-		s.Loss += loss * float64(len(rows)) / float64(s.Samples)
-		metric.add(out, target)
 	}
-	s.Metric = metric.value()
-	return s, nil
+	return s.score(), nil
 }
 
 // misfit is the error of a loss that cannot be computed: where samples differ in

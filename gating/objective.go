@@ -3,10 +3,10 @@ package gating
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -40,38 +40,14 @@ func (o Objective) Prepare(d *dataset.Data) (*dataset.Data, error) {
 }
 
 // Metric is a figure users know, better when larger or when smaller.
-type Metric struct {
-	Name    string
-	Smaller bool // smaller is better
-	new     func(axis int) tally
-	axis    int
-}
+type Metric = metric.Metric
 
-// tally adds up a metric over batches.
-type tally interface {
-	add(out, target *network.Tensor)
-	value() float64
-}
-
-// Better says whether metric value a is better than b; NaN is worse than anything.
-func (m Metric) Better(a, b float64) bool {
-	switch {
-	case math.IsNaN(a):
-		return false
-	case math.IsNaN(b):
-		return true
-	case m.Smaller:
-		return a < b
-	}
-	return a > b
-}
-
-// metrics is every metric by name.
-var metrics = []Metric{
-	{Name: "accuracy", new: func(axis int) tally { return &accuracy{axis: axis} }},
-	{Name: "mse", Smaller: true, new: func(int) tally { return &squares{} }},
-	{Name: "mae", Smaller: true, new: func(int) tally { return &absolutes{} }},
-	{Name: "r2", new: func(int) tally { return &squares{relative: true} }},
+// metrics is every metric by name, for an output whose classes are along an axis.
+var metrics = map[string]func(axis int) Metric{
+	"accuracy": metric.Accuracy,
+	"mse":      func(int) Metric { return metric.MSE() },
+	"mae":      func(int) Metric { return metric.MAE() },
+	"r2":       func(int) Metric { return metric.R2() },
 }
 
 // ObjectiveOptions says what is to be learned and judged. The zero value of a field means its default.

@@ -115,7 +115,7 @@ func TestObjectivePreparesOneHot(t *testing.T) {
 	} {
 		d.Label = label
 		obj := objectiveOf(t, m, d)
-		if got := scoreOf(t, evaluatorOf(t, d, obj, 4), m); got != want {
+		if got := scoreOf(t, evaluatorOf(t, d, obj, 4), m); !got.Equal(want) {
 			t.Errorf("%v: score %v, class indices have %v", label.Shape, got, want)
 		}
 	}
@@ -199,8 +199,8 @@ func TestAxisOfClassesIsClear(t *testing.T) {
 			t.Fatalf("the first part has length %d, want %d", n, common)
 		}
 		obj := objectiveOf(t, m, d)
-		if obj.Classes != 3 || obj.Metric.axis != 2 {
-			t.Errorf("length %d: %d classes along axis %d", common, obj.Classes, obj.Metric.axis)
+		if obj.Classes != 3 || obj.Loss.(network.CrossEntropy).Axis != 2 {
+			t.Errorf("length %d: %d classes along axis %d", common, obj.Classes, obj.Loss.(network.CrossEntropy).Axis)
 		}
 		scoreOf(t, evaluatorOf(t, d, obj, 64), m)
 	}

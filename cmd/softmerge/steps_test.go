@@ -182,7 +182,7 @@ func (p *program) sameAsSearch(ctx context.Context, t *testing.T, s *graphmatch.
 	if must[string](t)(same.SHA256()) != must[string](t)(model.SHA256()) {
 		t.Error("the steps give another model than the search")
 	}
-	if got := must[gating.Score](t)(p.judge.Score(ctx, model)); got != r.Chosen.Score {
+	if got := must[gating.Score](t)(p.judge.Score(ctx, model)); !got.Equal(r.Chosen.Score) {
 		t.Errorf("the steps' model scores %+v, the search says %+v", got, r.Chosen.Score)
 	}
 }

@@ -214,7 +214,7 @@ func wantProgramAgrees(t *testing.T, m *onnx.Model, inputs map[string]*op.Tensor
 	}
 	target := op.NewTensor(outs[output].Spec())
 	optest.Fill(target.F, 99)
-	want, err := MSE{}.Value(outs[output], target)
+	want, err := Mean(MSE{}, outs[output], target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func (f *lossFunction) output(elements []float32) *op.Tensor {
 
 // Forward computes the loss.
 func (f *lossFunction) Forward(_ uint64, in, out []tape.Data) error {
-	l, err := f.p.loss.Value(f.output(in[0].F), f.p.target)
+	l, err := Mean(f.p.loss, f.output(in[0].F), f.p.target)
 	out[0].F[0] = float32(l)
 	return err
 }

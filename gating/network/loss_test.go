@@ -81,7 +81,7 @@ func checkLoss(t *testing.T, name string, loss Loss, out, target *op.Tensor, val
 	for i, v := range out.F {
 		x[i] = float64(v)
 	}
-	got, err := loss.Value(out, target)
+	got, err := Mean(loss, out, target)
 	if want := value(x); err != nil || math.Abs(got-want) > 1e-9 {
 		t.Errorf("%s: %v, want %v: %v", name, got, want, err)
 	}
@@ -166,7 +166,7 @@ func TestLossesAtTheEdge(t *testing.T) {
 		{CrossEntropy{Form: Probabilities, Axis: 1}, edge, class}, {CrossEntropy{Axis: 1}, huge, class},
 		{BCE{Form: Probabilities}, edge, bits}, {BCE{}, huge, bits},
 	} {
-		v, err := c.loss.Value(c.out, c.target)
+		v, err := Mean(c.loss, c.out, c.target)
 		dx := make([]float32, 4)
 		if gradErr := c.loss.Gradient(c.out, c.target, 1, dx); err != nil || gradErr != nil || math.IsNaN(v) ||
 			math.IsInf(v, 0) {
@@ -195,7 +195,7 @@ func TestLossesRefuse(t *testing.T) {
 		{CrossEntropy{Axis: 2}, ints(0, 0), "no axis 2"}, {CrossEntropy{Axis: -1}, ints(0, 0), "no axis -1"},
 		{MSE{}, ints(0), "mse"}, {BCE{}, ints(0), "bce"},
 	} {
-		_, err := c.loss.Value(out, c.target)
+		_, err := Mean(c.loss, out, c.target)
 		gradErr := c.loss.Gradient(out, c.target, 1, make([]float32, 6))
 		for _, err := range []error{err, gradErr} {
 			if !errors.Is(err, op.ErrShape) || !strings.Contains(err.Error(), c.want) {

@@ -103,7 +103,7 @@ func TestMovementInProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := MSE{}.Value(out[0], target)
+		v, err := Mean(MSE{}, out[0], target)
 		if err != nil {
 			t.Fatal(err)
 		}

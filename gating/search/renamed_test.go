@@ -49,7 +49,7 @@ func TestParentsWithOtherNames(t *testing.T) {
 	want := merge(models)
 	got := merge([]*onnx.Model{models[0], renamed(t, models[1]), renamed(t, models[2])})
 	for i, c := range got.Candidates {
-		if c.Failure != nil || c.Score != want.Candidates[i].Score {
+		if c.Failure != nil || !c.Score.Equal(want.Candidates[i].Score) {
 			t.Errorf("%s: %+v, %v, want %+v", want.Candidates[i].Name, c.Score, c.Failure, want.Candidates[i].Score)
 		}
 	}

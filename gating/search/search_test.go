@@ -42,7 +42,7 @@ func TestTrialsDoNotTouchEachOther(t *testing.T) {
 	excluded := 0
 	for name, want := range there {
 		got := back[name]
-		if got.Score != want.Score || !same(got.Mixture, want.Mixture) {
+		if !got.Score.Equal(want.Score) || !same(got.Mixture, want.Mixture) {
 			t.Errorf("%s: %+v in reverse order, %+v else", name, got.Score, want.Score)
 		}
 		for g := range want.Mixture.Plan().Groups() {

@@ -80,7 +80,7 @@ func TestParentsAreJudgedAsGiven(t *testing.T) {
 	plain, moved := mergeSeeds(t, gating.PermuteNone, names...), mergeSeeds(t, search.PermuteAuto, names...)
 	for i := range 2 {
 		moved.Chosen = &moved.Candidates[i]
-		if plain.Candidates[i].Score != moved.Chosen.Score || moved.Model() != moved.Units.Parents[i] {
+		if !plain.Candidates[i].Score.Equal(moved.Chosen.Score) || moved.Model() != moved.Units.Parents[i] {
 			t.Errorf("parent %d: %+v, reordered %+v", i, plain.Candidates[i].Score, moved.Chosen.Score)
 		}
 	}

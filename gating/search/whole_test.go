@@ -83,7 +83,7 @@ func TestMergeRepeatsItself(t *testing.T) {
 		t.Errorf("one thread gives %s, two give %s, or other bytes", one.Chosen.Name, two.Chosen.Name)
 	}
 	for i, c := range one.Candidates {
-		if c.Score != two.Candidates[i].Score {
+		if !c.Score.Equal(two.Candidates[i].Score) {
 			t.Errorf("candidate %s scores %v and %v", c.Name, c.Score, two.Candidates[i].Score)
 		}
 	}
