@@ -32,6 +32,8 @@ type contractMerge struct {
 	PeakBytes      int64   `json:"peak_bytes"`
 	Seed           uint64
 	HeldOut        int `json:"held_out"`
+	Objective      *contractObjective
+	Data           *contractData
 	Warnings       []string
 	Identical      *bool `json:",omitempty"`
 	Reordered      *struct {
@@ -40,6 +42,20 @@ type contractMerge struct {
 		CosineBefore []float64 `json:"cosine_before"`
 		CosineAfter  []float64 `json:"cosine_after"`
 	} `json:",omitempty"`
+}
+
+type contractObjective struct {
+	Output, Label, Loss, Metric string
+	Classes                     int `json:",omitempty"`
+}
+
+type contractData struct {
+	Samples, Judged int
+	Inputs          []struct {
+		Name, DType string
+		Shape       []int
+		Min, Max    *float64
+	}
 }
 
 type contractParent struct{ Path, SHA256 string }
@@ -82,9 +98,11 @@ type contractEval struct {
 		Samples      int
 		Seconds      float64
 	}
-	Metric   string
-	LossName string `json:"loss_name"`
-	Warnings []string
+	Metric    string
+	LossName  string `json:"loss_name"`
+	Objective *contractObjective
+	Data      *contractData
+	Warnings  []string
 }
 
 type contractTensor struct {

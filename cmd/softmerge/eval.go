@@ -61,6 +61,8 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 			if obj, err = gating.FitObjective(m, data, f.objective()); err != nil {
 				return err
 			}
+			result.Objective, result.Data = search.DescribeObjective(obj, data), search.DescribeData(nil, data)
+			report.Judging(v, result.Objective, result.Data)
 		}
 		row, err := f.evaluate(ctx, m, data, obj)
 		if err != nil {

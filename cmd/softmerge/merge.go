@@ -119,7 +119,10 @@ func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch
 	defer p.Close()
 	o.HeldOut = held
 	o.Progress = func(e search.Event) {
-		if e.Stage == "learn" {
+		switch e.Stage {
+		case "start":
+			report.Judging(v, e.Objective, e.Data)
+		case "learn":
 			p.Step(e.Step, e.Steps, fmt.Sprintf("gates by %s", e.Granularity), fmt.Sprintf("loss %.4f", e.Loss))
 		}
 	}

@@ -27,8 +27,10 @@ type Report struct {
 	SecondsPerStep float64           `json:"seconds_per_step"`
 	PeakBytes      int64             `json:"peak_bytes"`
 	Seed           uint64            `json:"seed"`
-	HeldOut        int               `json:"held_out"` // samples that judged
-	Warnings       []string          `json:"warnings"` // what the user should know before using the result
+	HeldOut        int               `json:"held_out"`  // samples that judged
+	Objective      *ReportObjective  `json:"objective"` // null without data
+	Data           *ReportData       `json:"data"`      // null without data
+	Warnings       []string          `json:"warnings"`  // what the user should know before using the result
 	Identical      bool              `json:"identical,omitempty"`
 	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
 }
@@ -88,6 +90,7 @@ func (r *Result) Report() (*Report, error) {
 	rep := &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
 		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
+		Objective: r.objective, Data: r.data,
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()

@@ -29,6 +29,8 @@ type Result struct {
 	Held       *dataset.Data // what judged; nil without data
 	Units      *gating.UnitAlignment
 	Warnings   advice.Warnings // what the user should know before using the result
+	objective  *ReportObjective
+	data       *ReportData
 	weights    *gating.Weights
 	options    Options
 }
@@ -37,7 +39,8 @@ type Result struct {
 func (m *search) result(chosen *Candidate) *Result {
 	r := &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
 		Learning: m.learningFor,
-		Units:    m.units, Warnings: m.warnings, weights: m.weights, options: m.Options}
+		Units:    m.units, Warnings: m.warnings, objective: m.objective, data: m.data, weights: m.weights,
+		options: m.Options}
 	if m.heldOut != nil {
 		r.Objective, r.Held = m.heldOut.Objective(), m.heldOut.Data()
 	}

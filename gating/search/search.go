@@ -17,7 +17,9 @@ import (
 
 // Event is news of a merge under way.
 type Event struct {
-	Stage       string // "learn" or "candidate"
+	Stage       string           // "start", "learn" or "candidate"
+	Objective   *ReportObjective // at the start: what is learned and judged
+	Data        *ReportData      // at the start: and on what
 	Granularity gating.Granularity
 	Step, Steps int
 	Loss        float64
@@ -31,6 +33,8 @@ type search struct {
 	units       *gating.UnitAlignment // how they came into that order
 	learn       *gating.Evaluator     // on the data that gates learn from
 	heldOut     *gating.Evaluator     // on the data that no gate saw
+	objective   *ReportObjective      // what is learned and judged
+	data        *ReportData           // and on what
 	scores      []gating.Score        // of the parents on the data to learn from; NaN where one cannot be run
 	warnings    advice.Warnings       // what the user should know
 	foreign     bool                  // the data's statistics are far from every parent's
@@ -109,6 +113,9 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 		all.Close()
 		return nil, err
 	}
+	m.objective = DescribeObjective(m.heldOut.Objective(), m.heldOut.Data())
+	m.data = DescribeData(m.learn.Data(), m.heldOut.Data())
+	m.report(Event{Stage: "start", Objective: m.objective, Data: m.data})
 	m.repairer = gating.NewRepairer(m.learn)
 	return m, nil
 }

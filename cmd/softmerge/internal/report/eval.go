@@ -4,14 +4,17 @@ import (
 	"fmt"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating/search"
 )
 
 // Evaluation is what eval prints: how well models do on data.
 type Evaluation struct {
-	Models   []Evaluated `json:"models"`
-	Metric   string      `json:"metric"`
-	LossName string      `json:"loss_name"`
-	Warnings []string    `json:"warnings"`
+	Models    []Evaluated             `json:"models"`
+	Metric    string                  `json:"metric"`
+	LossName  string                  `json:"loss_name"`
+	Objective *search.ReportObjective `json:"objective"`
+	Data      *search.ReportData      `json:"data"`
+	Warnings  []string                `json:"warnings"`
 }
 
 // Evaluated is one model's result.

@@ -1,0 +1,36 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating/search"
+)
+
+// Judging says what models are judged by, and on what: people see at once that another output, loss or scale was
+// taken than the one they mean.
+func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData) {
+	classes := ""
+	if o.Classes > 0 {
+		classes = fmt.Sprintf(" of %d classes", o.Classes)
+	}
+	v.Say("output %q%s, label %q, loss %s, metric %s", o.Output, classes, o.Label, o.Loss, o.Metric)
+	var inputs []string
+	for _, in := range d.Inputs {
+		text := fmt.Sprintf("%q %s%v", in.Name, in.Type, in.Shape)
+		if in.Min != nil {
+			text += fmt.Sprintf(" of %.4g to %.4g", *in.Min, *in.Max)
+		}
+		inputs = append(inputs, text)
+	}
+	what := "input"
+	if len(inputs) > 1 {
+		what = "inputs"
+	}
+	counts := terminal.Counted(d.Judged, "sample")
+	if d.Samples > 0 {
+		counts = fmt.Sprintf("%s to learn from, %d to judge on", terminal.Counted(d.Samples, "sample"), d.Judged)
+	}
+	v.Say("%s: %s %s", counts, what, strings.Join(inputs, ", "))
+}
