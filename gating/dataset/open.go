@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/dataset/imaging"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label,
 	// labels, y or target, whichever comes first in this list.
 	Label string
+	// Preprocess says what becomes of images before the network sees them. Data without images does not look at it.
+	Preprocess imaging.Preprocess
 	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
 	MaxBytes int64
 }

@@ -1,4 +1,4 @@
-"""Writes the files of the tests, so that readers are tested against NumPy, Pillow and onnx and not against our idea of them.
+"""Writes the files of the tests, so that readers are tested against NumPy and onnx and not against our idea of them.
 
 Run from this folder: python3 make.py
 """
@@ -7,7 +7,6 @@ import zipfile
 
 import numpy as np
 import onnx.numpy_helper
-from PIL import Image
 
 kinds = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
 
@@ -41,18 +40,6 @@ with zipfile.ZipFile("versions.npz", "w") as z:
     for major in 1, 2, 3:
         with z.open(f"v{major}.npy", "w") as f:
             np.lib.format.write_array(f, np.arange(6, dtype="f4").reshape(2, 3), version=(major, 0))
-
-# Images: smooth colours with noise, and what Pillow makes of them at other sizes.
-random = np.random.default_rng(1)
-y, x = np.mgrid[0:13, 0:9]
-picture = np.stack([x * 28, y * 19, (x + y) * 12], -1) + random.integers(0, 20, (13, 9, 3))
-picture = Image.fromarray(picture.astype("u1"), "RGB")
-picture.save("picture.png")
-resized = {}
-for width, height in (9, 13), (4, 4), (20, 30), (3, 26), (18, 5):
-    resized[f"rgb_{width}_{height}"] = np.asarray(picture.resize((width, height), Image.BILINEAR))
-    resized[f"grey_{width}_{height}"] = np.asarray(picture.convert("L").resize((width, height), Image.BILINEAR))
-np.savez_compressed(open("resized.npz", "wb"), **resized)
 
 # ONNX test data: two sets of 2 and 1 samples with two inputs; the label is output_0.
 for n, samples in enumerate((2, 1)):

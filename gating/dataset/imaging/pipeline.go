@@ -1,0 +1,291 @@
+package imaging
+
+import (
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"slices"
+)
+
+// Pipeline makes the numbers of one graph input out of image files, one at a time. It is a value that does not change
+// and may be used by several goroutines.
+type Pipeline struct {
+	how           Preprocess // settled for the graph
+	channels      int
+	height, width int            // -1 while they are open
+	last          bool           // channels are the last axis
+	flat          bool           // there is no channel axis
+	floats        [][256]float32 // by channel and byte; none for an integer input
+}
+
+// Fit makes the pipeline for a graph input: its shape with the batch axis first and -1 for symbolic axes, and whether
+// it takes floats. Inputs are [N C H W] or [N H W C] with C 1 (grey) or 3 (red, green, blue), or [N H W] (grey). A
+// symbolic channel axis has 3 channels where the layout is given. Errors say what does not fit.
+func Fit(p Preprocess, shape []int, float bool) (*Pipeline, error) {
+	p, err := p.Validate()
+	if err != nil {
+		return nil, err
+	}
+	pipe := &Pipeline{}
+	if err := pipe.read(shape, p.Layout); err != nil {
+		return nil, err
+	}
+	pipe.how = p.settled(pipe.height, pipe.width)
+	if err := pipe.settle(); err != nil {
+		return nil, err
+	}
+	return pipe, pipe.normalise(float)
+}
+
+// read reads the size and the layout off the shape of a graph's input. Of two axes that may have the channels it is
+// the first.
+func (p *Pipeline) read(s []int, layout Layout) error {
+	isChannels := func(n int) bool { return n == 1 || n == 3 || n < 0 && layout != AutoLayout }
+	switch {
+	case len(s) == 3 && layout == AutoLayout:
+		p.channels, p.height, p.width, p.flat = 1, s[1], s[2], true
+	case len(s) == 4 && layout != ChannelsLast && isChannels(s[1]):
+		p.channels, p.height, p.width = s[1], s[2], s[3]
+	case len(s) == 4 && layout != ChannelsFirst && isChannels(s[3]):
+		p.height, p.width, p.channels, p.last = s[1], s[2], s[3], true
+	case layout != AutoLayout:
+		return fail("leave --layout out, or save the data as an .npz file",
+			"the graph's %s is not %s with 1 or 3 channels",
+			shapeText(s), layout)
+	default:
+		return fail("save the data as an .npz file; or --layout nchw or nhwc where the channels are symbolic",
+			"the graph's %s takes no images: want [N C H W] or [N H W C] with 1 or 3 channels", shapeText(s))
+	}
+	if p.channels < 0 {
+		p.channels = 3
+	}
+	return nil
+}
+
+// settle compares the size that comes out, where it is known, with the graph's.
+func (p *Pipeline) settle() error {
+	height, width := -1, -1
+	switch r, c := p.how.Resize, p.how.Crop; {
+	case c.Height > 0:
+		height, width = c.Height, c.Width
+	case r.Mode == Squash:
+		height, width = r.Height, r.Width
+	}
+	if height > 0 {
+		return p.take(image.Pt(width, height))
+	}
+	return nil
+}
+
+// take makes a size the one of all images, if the graph can have it.
+func (p *Pipeline) take(size image.Point) error {
+	if p.height >= 0 && p.height != size.Y || p.width >= 0 && p.width != size.X {
+		return fail("leave --resize and --crop out, or choose the graph's size",
+			"the preprocessing makes %d x %d pixels (height x width), but the graph wants %s x %s", size.Y, size.X,
+			free(p.height), free(p.width))
+	}
+	p.height, p.width = size.Y, size.X
+	return nil
+}
+
+func free(n int) string {
+	if n < 0 {
+		return "any"
+	}
+	return fmt.Sprint(n)
+}
+
+// normalise makes the table of what each byte becomes.
+func (p *Pipeline) normalise(float bool) error {
+	h := &p.how
+	if p.channels == 1 {
+		h.Mean, h.Std = grey(h.Mean), grey(h.Std)
+	}
+	if len(h.Mean) > p.channels || len(h.Std) > p.channels {
+		return fail("give one number", "mean and std have 3 numbers, but the graph wants grey images")
+	}
+	if !float {
+		plain := (h.Scale == 0 || h.Scale == Bytes) && h.Offset == 0
+		if !plain || slices.ContainsFunc(h.Mean, func(v float64) bool { return v != 0 }) ||
+			slices.ContainsFunc(h.Std, func(v float64) bool { return v != 1 }) {
+			return fail("such a network scales by itself: leave --scale, --mean and --std out",
+				"the graph's input takes integers, which cannot be scaled")
+		}
+		h.Scale = Bytes
+		return nil
+	}
+	if h.Scale == 0 {
+		h.Scale = Unit
+	}
+	p.floats = make([][256]float32, p.channels)
+	for c := range p.floats {
+		mean, std := of(h.Mean, c, 0), of(h.Std, c, 1)
+		for v := range p.floats[c] {
+			p.floats[c][v] = float32((float64(v)*h.Scale + h.Offset - mean) / std)
+		}
+	}
+	if last := p.floats[0][255]; math.IsInf(float64(last), 0) {
+		return fail("", "white becomes %v", last)
+	}
+	return nil
+}
+
+// grey is the one number of channels that have the same.
+func grey(list []float64) []float64 {
+	if len(list) == 3 && list[0] == list[1] && list[1] == list[2] {
+		return list[:1]
+	}
+	return list
+}
+
+// of returns a channel's number, of a list of one, one a channel, or none.
+func of(list []float64, channel int, otherwise float64) float64 {
+	switch len(list) {
+	case 0:
+		return otherwise
+	case 1:
+		return list[0]
+	}
+	return list[channel]
+}
+
+// Preprocess returns what the pipeline does, with every default and size filled in that is known.
+func (p *Pipeline) Preprocess() Preprocess { return p.how }
+
+// Shape returns the shape of one sample; height and width are -1 while they are open, see WithSize.
+func (p *Pipeline) Shape() []int {
+	switch {
+	case p.flat:
+		return []int{p.height, p.width}
+	case p.last:
+		return []int{p.height, p.width, p.channels}
+	}
+	return []int{p.channels, p.height, p.width}
+}
+
+// Open says whether the size of samples is still open.
+func (p *Pipeline) Open() bool { return p.height < 0 || p.width < 0 }
+
+// Measure returns the size that an image comes out with, from its header.
+func (p *Pipeline) Measure(r io.Reader) (image.Point, error) {
+	size, err := Size(r)
+	if err != nil {
+		return image.Point{}, err
+	}
+	f, err := p.how.frame(size)
+	return f.wanted.Size(), err
+}
+
+// WithSize returns the pipeline for images that come out with one size, such as the first one's where the graph leaves
+// it open. The error says that the graph wants another.
+func (p *Pipeline) WithSize(size image.Point) (*Pipeline, error) {
+	out := *p
+	return &out, out.take(size)
+}
+
+// Len returns the number of elements of one sample, 0 while its size is open.
+func (p *Pipeline) Len() int {
+	if p.Open() {
+		return 0
+	}
+	return p.channels * p.height * p.width
+}
+
+// Floats decodes one image file into dst, which has Len elements.
+func (p *Pipeline) Floats(dst []float32, r io.ReadSeeker) error {
+	planes, err := p.planes(r)
+	if err != nil {
+		return err
+	}
+	for c, channel := range planes {
+		table := &p.floats[c]
+		at, step := p.place(c)
+		for i, v := range channel.pix {
+			dst[at+i*step] = table[v]
+		}
+	}
+	return nil
+}
+
+// Ints decodes one image file into dst, which has Len elements: 0 to 255.
+func (p *Pipeline) Ints(dst []int64, r io.ReadSeeker) error {
+	planes, err := p.planes(r)
+	if err != nil {
+		return err
+	}
+	for c, channel := range planes {
+		at, step := p.place(c)
+		for i, v := range channel.pix {
+			dst[at+i*step] = int64(v)
+		}
+	}
+	return nil
+}
+
+// place is where a channel begins, and how far its pixels are apart.
+func (p *Pipeline) place(channel int) (at, step int) {
+	if p.last {
+		return channel, p.channels
+	}
+	return channel * p.height * p.width, 1
+}
+
+// planes decodes, resizes and crops; channels are in the order in which the network gets them.
+func (p *Pipeline) planes(r io.ReadSeeker) ([]plane, error) {
+	img, err := decode(r)
+	if err != nil {
+		return nil, err
+	}
+	f, err := p.how.frame(img.Bounds().Size())
+	if err != nil {
+		return nil, err
+	}
+	if size := f.wanted.Size(); size != image.Pt(p.width, p.height) {
+		return nil, fail("give --resize and --crop, or resize all images to one size",
+			"the image comes out with %d x %d pixels (height x width): want %s x %s", size.Y, size.X, free(p.height),
+			free(p.width))
+	}
+	planes := channelsOf(img, p.channels)
+	for c := range planes {
+		planes[c] = planes[c].cut(p.how, f, c)
+	}
+	if p.how.BGR {
+		slices.Reverse(planes)
+	}
+	return planes, nil
+}
+
+// cut returns the wanted part of a plane that is resized, with the fill's colour where it reaches over the edges.
+func (p plane) cut(how Preprocess, f frame, channel int) plane {
+	inside := f.wanted.Intersect(image.Rectangle{Max: f.resized})
+	part := p.resize(how.Interpolation, span{f.resized.X, inside.Min.X, inside.Max.X},
+		span{f.resized.Y, inside.Min.Y, inside.Max.Y})
+	if inside == f.wanted {
+		return part
+	}
+	size := f.wanted.Size()
+	out := plane{size.X, size.Y, make([]uint8, size.X*size.Y)}
+	fill := how.Crop.Fill[channel]
+	for i := range out.pix {
+		out.pix[i] = fill
+	}
+	at := inside.Min.Sub(f.wanted.Min)
+	for y := range part.height {
+		copy(out.pix[(at.Y+y)*out.width+at.X:], part.pix[y*part.width:(y+1)*part.width])
+	}
+	return out
+}
+
+// shapeText writes a graph's shape with N for the batch axis and ? for symbolic ones.
+func shapeText(shape []int) string {
+	text := "[N"
+	for _, n := range shape[min(1, len(shape)):] {
+		if n < 0 {
+			text += " ?"
+			continue
+		}
+		text += fmt.Sprintf(" %d", n)
+	}
+	return text + "]"
+}
