@@ -71,6 +71,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		result.Models = append(result.Models, row)
 	}
 	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.Loss.Name(), v.Warned()
+	result.Notes = v.Noted()
 	return result.Print(v)
 }
 

@@ -80,12 +80,13 @@ func (f *mergeFlags) open(base *onnx.Model) (data, held *dataset.Data, err error
 	return data, held, err
 }
 
-// warnOf warns of what reading the data showed.
+// warnOf says and warns of what reading the data showed.
 func warnOf(v *terminal.Voice, list ...*dataset.Data) error {
 	for _, d := range list {
 		if d == nil {
 			continue
 		}
+		v.Note(d.Notes...)
 		if err := v.Warn(d.Warnings); err != nil {
 			return err
 		}

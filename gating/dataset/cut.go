@@ -25,7 +25,11 @@ func (d *Data) cut(cuts []cut, b *budget) (*Data, error) {
 	for i, rows := range groups {
 		parts[i] = d.cutRows(rows, cuts)
 	}
-	return sorted(parts)
+	out, err := sorted(parts)
+	if err == nil {
+		out.Warnings, out.Notes = d.Warnings, d.Notes
+	}
+	return out, err
 }
 
 // cutGroups returns the rows that are cut to the same lengths, in the order in which these first appear.

@@ -58,6 +58,8 @@ type Data struct {
 	Label *Column
 	// Warnings are what the user should know of how the files were read, of kind [ErrData].
 	Warnings advice.Warnings
+	// Notes say what the user did not name: which arrays were taken for inputs and label, and which were left.
+	Notes []string
 
 	others  []*Data  // samples of other shapes, each of one shape; their rows follow
 	path    string   // where it was read from, for messages; may be empty

@@ -3,6 +3,7 @@ package dataset
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // readFrom notes the file that samples were read from, where it is not known better.
@@ -14,6 +15,11 @@ func (d *Data) readFrom(path string) {
 		}
 	}
 	d.path = cmp.Or(d.path, path)
+	for i, note := range d.Notes {
+		if !strings.HasPrefix(note, path) {
+			d.Notes[i] = path + ": " + note
+		}
+	}
 }
 
 // Join makes one data set of several with the same inputs, in the same order, and all with labels or all
@@ -51,8 +57,18 @@ func Join(list ...*Data) (*Data, error) {
 	}
 	for _, d := range list {
 		joined.Warnings.Add(d.Warnings...)
+		joined.addNotes(d.Notes...)
 	}
 	return joined, nil
+}
+
+// addNotes adds the notes that are not there yet.
+func (d *Data) addNotes(notes ...string) {
+	for _, note := range notes {
+		if !slices.Contains(d.Notes, note) {
+			d.Notes = append(d.Notes, note)
+		}
+	}
 }
 
 // matches makes sure that d has the columns of other: inputs are the graph's, but a label is as the file has it.

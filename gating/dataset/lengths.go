@@ -15,7 +15,7 @@ const lengthsKey = "lengths"
 // assembleCut is assemble for padded arrays that may have their lengths beside them.
 func (l *loader) assembleCut(arrays []named) (*Data, error) {
 	arrays, lengths := l.takeLengths(arrays)
-	p, err := pick(arrays, l.Options)
+	p, err := l.pick(arrays)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,10 @@ type Options struct {
 //   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data, whose sets may differ in shape.
 //   - any other folder: images, a folder per class.
 //
+// An array that no name decides is taken where its type and shape fit the input and no other array does; Data.Notes say
+// so, and which arrays are left. Arrays such as x_val and y_val beside x_train and y_train are parts of the data: one must
+// be chosen, by FILE#validation or by naming the label. Parts are train, validation (val, valid, dev) and test.
+//
 // Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
 func Open(path string, o Options) (*Data, error) {
 	return OpenAll([]string{path}, o)
@@ -64,9 +68,14 @@ func OpenAll(paths []string, o Options) (*Data, error) {
 	return Join(list...)
 }
 
-// open reads one file or folder.
-func (l *loader) open(path string) (*Data, error) {
+// open reads one file or folder, or the part of it that is named after #.
+func (l *loader) open(whole string) (*Data, error) {
+	path, part := cutPart(whole)
+	l.part, l.partUsed = part, false
 	d, err := l.openKind(path)
+	if err == nil && part != "" && !l.partUsed {
+		err = fail("leave out #"+part, "data of this kind has no parts to choose from")
+	}
 	if err != nil {
 		err = unreadable(err)
 		if !strings.HasPrefix(err.Error(), path) {
@@ -76,6 +85,15 @@ func (l *loader) open(path string) (*Data, error) {
 	}
 	d.readFrom(path)
 	return d, nil
+}
+
+// cutPart takes the name of a part off a path: mnist.npz#test. A file whose name has a # is left alone.
+func cutPart(path string) (file, part string) {
+	at := strings.LastIndexByte(path, '#')
+	if at <= 0 || exists(path) {
+		return path, ""
+	}
+	return path[:at], path[at+1:]
 }
 
 // openKind tells from the name what the data is.
@@ -137,12 +155,20 @@ func (l *loader) onlyInput(otherwise string) string {
 // loader reads the files of one data set.
 type loader struct {
 	Options
-	budget budget
+	budget   budget
+	part     string // the part of the data wanted, empty for all or the only one
+	partUsed bool
+}
+
+// pick finds the inputs and the label of the part wanted.
+func (l *loader) pick(arrays []named) (picked, error) {
+	l.partUsed = true
+	return pick(arrays, l.Options, l.part)
 }
 
 // assemble gives every input its array by name and reads them.
 func (l *loader) assemble(arrays []named) (*Data, error) {
-	p, err := pick(arrays, l.Options)
+	p, err := l.pick(arrays)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +181,7 @@ func (l *loader) read(p picked) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{}
+	d := &Data{Notes: p.notes}
 	for _, c := range plans {
 		if err := c.fill(&l.budget); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.role, c.Name, err)

@@ -13,38 +13,65 @@ type picked struct {
 	fields []Field
 	inputs []named // as many as fields
 	label  *named
+	notes  []string // what was taken though nothing named it, and what was left
 }
 
-// pick finds the graph's inputs and the label among the arrays of a file. Names decide; one array that is left over
-// for one open place needs no name.
-func pick(arrays []named, o Options) (picked, error) {
-	found := make([]int, len(o.Inputs))
-	taken := make([]bool, len(arrays))
-	for i, f := range o.Inputs {
-		found[i] = slices.IndexFunc(arrays, func(a named) bool { return a.name == f.Name })
-		if found[i] >= 0 {
-			taken[found[i]] = true
+// pick finds the graph's inputs and the label among the arrays of a file. Names decide, those of a part of the data
+// (x_val, y_val) without the part's; what no name decides is decided by type and shape where only one array can be
+// meant. What is ambiguous is an error.
+func pick(arrays []named, o Options, part string) (picked, error) {
+	if len(o.Inputs) == 0 && part == "" {
+		taken := make([]bool, len(arrays))
+		label, err := pickLabel(arrays, taken, o.Label)
+		if err != nil {
+			return picked{}, err
 		}
+		return pickAll(arrays, label)
 	}
-	label, err := pickLabel(arrays, taken, o.Label)
+	of, err := pickPart(arrays, o, part)
 	if err != nil {
 		return picked{}, err
 	}
-	if len(o.Inputs) == 0 {
-		return pickAll(arrays, label)
+	if of != nil {
+		return of.pick(o)
+	}
+	return pickNamed(arrays, o)
+}
+
+// pickNamed finds inputs and label among arrays of one part.
+func pickNamed(arrays []named, o Options) (picked, error) {
+	found, taken := findInputs(arrays, o.Inputs)
+	label, err := pickLabel(arrays, taken, o.Label)
+	if err != nil {
+		return picked{}, err
 	}
 	if label < 0 && byPosition(arrays, found) {
 		for i := range found {
 			found[i], taken[i] = i, true
 		}
 	}
-	if err := pickLeftOver(arrays, found, taken, label, o); err != nil {
+	g := guess{arrays: arrays, options: o, found: found, taken: taken, label: label}
+	if err := g.inputs(); err != nil {
 		return picked{}, err
 	}
-	if rest := untaken(taken); label < 0 && len(rest) == 1 {
-		label = rest[0]
+	if err := g.pickLabel(); err != nil {
+		return picked{}, err
 	}
-	return choose(arrays, o.Inputs, found, label), nil
+	p := choose(arrays, o.Inputs, found, g.label)
+	p.notes = g.notes()
+	return p, nil
+}
+
+// findInputs returns which array bears the name of which input, -1 for none, and which arrays are taken so.
+func findInputs(arrays []named, inputs []Field) (found []int, taken []bool) {
+	found, taken = make([]int, len(inputs)), make([]bool, len(arrays))
+	for i, f := range inputs {
+		found[i] = slices.IndexFunc(arrays, func(a named) bool { return a.name == f.Name })
+		if found[i] >= 0 {
+			taken[found[i]] = true
+		}
+	}
+	return found, taken
 }
 
 // pickLabel returns the index of the label, -1 when none is named, and marks it as taken.
@@ -80,26 +107,6 @@ func byPosition(arrays []named, found []int) bool {
 		}
 	}
 	return true
-}
-
-// pickLeftOver gives the only array left to the only input, or fails with the first input that has none.
-func pickLeftOver(arrays []named, found []int, taken []bool, label int, o Options) error {
-	missing := slices.Index(found, -1)
-	if missing < 0 {
-		return nil
-	}
-	rest := untaken(taken)
-	if len(found) == 1 && len(rest) == 1 {
-		found[0], taken[rest[0]] = rest[0], true
-		return nil
-	}
-	name := o.Inputs[missing].Name
-	labelled := "no label"
-	if label >= 0 {
-		labelled = fmt.Sprintf("the label %q", arrays[label].name)
-	}
-	return fail(didYouMean(name, names(arrays), fmt.Sprintf("save the array under the name %q", name)),
-		"there is no array for input %q; the file has %s (%s)", name, quoted(names(arrays)), labelled)
 }
 
 func untaken(taken []bool) []int {

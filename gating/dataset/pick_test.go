@@ -36,7 +36,7 @@ var picks = []struct {
 func TestPick(t *testing.T) {
 	for _, c := range picks {
 		t.Run(fmt.Sprint(c.keys, c.inputs, c.label), func(t *testing.T) {
-			p, err := pick(keyed(c.keys), Options{Inputs: fields(c.inputs), Label: c.label})
+			p, err := pick(keyed(c.keys), Options{Inputs: fields(c.inputs), Label: c.label}, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,13 +69,13 @@ func TestPickRefused(t *testing.T) {
 		{[]string{"y"}, nil, "", []string{`only the label "y"`}},
 		{[]string{"y"}, []string{"x"}, "", []string{`input "x"`}},
 		{[]string{"x_train", "y_train", "x_test", "y_test"}, []string{"x"},
-			"", []string{`"x_train", "y_train", "x_test", "y_test"`}},
+			"", []string{`test ("x_test", "y_test"), train ("x_train", "y_train")`, "FILE#test"}},
 		{[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}, []string{"zzzz"},
 			"", []string{"and 2 more"}},
 		{nil, []string{"x"}, "", []string{"has none"}},
 	} {
 		t.Run(fmt.Sprint(c.keys, c.inputs, c.label), func(t *testing.T) {
-			_, err := pick(keyed(c.keys), Options{Inputs: fields(c.inputs), Label: c.label})
+			_, err := pick(keyed(c.keys), Options{Inputs: fields(c.inputs), Label: c.label}, "")
 			wantRefusal(t, err, c.says...)
 		})
 	}
@@ -84,7 +84,7 @@ func TestPickRefused(t *testing.T) {
 func keyed(keys []string) []named {
 	var out []named
 	for _, k := range keys {
-		out = append(out, named{name: k})
+		out = append(out, named{k, classArray{0, 1}})
 	}
 	return out
 }

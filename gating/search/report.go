@@ -31,6 +31,7 @@ type Report struct {
 	Objective      *ReportObjective  `json:"objective"` // null without data
 	Data           *ReportData       `json:"data"`      // null without data
 	Warnings       []string          `json:"warnings"`  // what the user should know before using the result
+	Notes          []string          `json:"notes"`     // what was taken without being named
 	Identical      bool              `json:"identical,omitempty"`
 	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
 }
@@ -90,7 +91,7 @@ func (r *Result) Report() (*Report, error) {
 	rep := &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
 		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
-		Objective: r.objective, Data: r.data,
+		Objective: r.objective, Data: r.data, Notes: []string{},
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()

@@ -15,6 +15,7 @@ type Evaluation struct {
 	Objective *search.ReportObjective `json:"objective"`
 	Data      *search.ReportData      `json:"data"`
 	Warnings  []string                `json:"warnings"`
+	Notes     []string                `json:"notes"` // what was taken without being named
 }
 
 // Evaluated is one model's result.

@@ -185,7 +185,8 @@ func Rehearsal(v *terminal.Voice, s *graphmatch.Selection) error {
 			DryRun   bool     `json:"dry_run"`
 			Layers   []row    `json:"layers"`
 			Warnings []string `json:"warnings"`
-		}{true, rows, v.Warned()})
+			Notes    []string `json:"notes"`
+		}{true, rows, v.Warned(), v.Noted()})
 	}
 	rows := [][]string{{"layer", "operator", "status", "merge", "reason"}}
 	for i, l := range t.Layers {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -24,6 +25,7 @@ type Voice struct {
 	Out, Err            io.Writer // results; messages
 	JSON, Quiet, Strict bool      // the flags of these names
 	warned              advice.Warnings
+	noted               []string
 }
 
 // Say prints a message, unless the program is to be quiet.
@@ -49,6 +51,19 @@ func (v *Voice) Warn(list advice.Warnings) error {
 
 // Warned returns the text of every warning so far, for objects: an empty list if there is none.
 func (v *Voice) Warned() []string { return v.warned.Texts() }
+
+// Note prints what the program took without being told, once, and keeps it for [Voice.Noted].
+func (v *Voice) Note(notes ...string) {
+	for _, note := range notes {
+		if !slices.Contains(v.noted, note) {
+			v.noted = append(v.noted, note)
+			v.Say("%s", note)
+		}
+	}
+}
+
+// Noted returns every note so far, for objects: an empty list if there is none.
+func (v *Voice) Noted() []string { return append([]string{}, v.noted...) }
 
 // Fail prints an error and its hint.
 func (v *Voice) Fail(err error) {
