@@ -35,6 +35,7 @@ type contractMerge struct {
 	Objective      *contractObjective
 	Data           *contractData
 	Warnings       []string
+	Notes          []string
 	Identical      *bool `json:",omitempty"`
 	Reordered      *struct {
 		By           string
@@ -103,6 +104,7 @@ type contractEval struct {
 	Objective *contractObjective
 	Data      *contractData
 	Warnings  []string
+	Notes     []string
 }
 
 type contractTensor struct {
@@ -134,6 +136,7 @@ type contractDryRun struct {
 		Selected bool
 	}
 	Warnings []string
+	Notes    []string
 }
 
 type contractInspect struct {
