@@ -41,7 +41,8 @@ func (g *guess) inputs() error {
 		if at >= 0 {
 			continue
 		}
-		fits[i] = slices.DeleteFunc(slices.Clone(rest), func(j int) bool { return !suits(g.options.Inputs[i], g.arrays[j]) })
+		fits[i] = slices.DeleteFunc(slices.Clone(rest),
+			func(j int) bool { return !suits(g.options.Inputs[i], g.arrays[j]) })
 		if len(fits[i]) != 1 {
 			return g.noInput(i, fits[i])
 		}
@@ -59,7 +60,8 @@ func (g *guess) inputs() error {
 
 func (g *guess) take(input, at int) {
 	g.found[input], g.taken[at] = at, true
-	g.guessed = append(g.guessed, fmt.Sprintf("%q is taken for input %q", g.arrays[at].name, g.options.Inputs[input].Name))
+	g.guessed = append(g.guessed, fmt.Sprintf("%q is taken for input %q", g.arrays[at].name,
+		g.options.Inputs[input].Name))
 }
 
 // rest are the arrays that may be samples: not taken, and no name says that they are something else. If all are said
@@ -120,7 +122,8 @@ func (g *guess) pickLabel() error {
 	rest := slices.DeleteFunc(untaken(g.taken), func(i int) bool {
 		return spare.MatchString(g.arrays[i].name) && !labelLike.MatchString(g.arrays[i].name) || !g.isRowed(i)
 	})
-	called := slices.DeleteFunc(slices.Clone(rest), func(i int) bool { return !labelLike.MatchString(g.arrays[i].name) })
+	called := slices.DeleteFunc(slices.Clone(rest),
+		func(i int) bool { return !labelLike.MatchString(g.arrays[i].name) })
 	if len(called) > 1 {
 		return fail("name the one to use: --label "+g.arrays[called[0]].name,
 			"several arrays may be the label: %s", quoted(g.names(called)))
