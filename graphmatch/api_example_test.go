@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"strings"
 
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -66,12 +65,14 @@ func ExampleSelection_Strict() {
 		log.Fatal(err)
 	}
 	if err := s.Strict(); errors.Is(err, graphmatch.ErrAlign) {
-		fmt.Println(strings.Split(err.Error(), ";")[0])
+		fmt.Println(err)
 		s = s.Intersection()
 	}
 	fmt.Println(len(s.Layers), "layers can be merged")
 	// Output:
-	// 2 of 13 selected layers do not align: layer "layer2.2.conv1": missing: resnet_bn_fresh.onnx has no such layer
+	// 2 of 13 selected layers do not align:
+	//   layer "layer2.2.conv1": missing: resnet_bn_fresh.onnx has no such layer
+	//   layer "layer2.2.conv2": missing: resnet_bn_fresh.onnx has no such layer
 	// 11 layers can be merged
 }
 

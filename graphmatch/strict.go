@@ -30,8 +30,8 @@ func (s *Selection) Strict() error {
 	if count > maxListed {
 		bad = append(bad[:maxListed], fmt.Sprintf("and %d more", count-maxListed))
 	}
-	return advice.Errorf(ErrAlign, alignHint, "%d of %d selected layers do not align: %s",
-		count, len(s.Layers), strings.Join(bad, "; "))
+	return advice.Errorf(ErrAlign, alignHint, "%d of %d selected layers do not align:\n  %s",
+		count, len(s.Layers), strings.Join(bad, "\n  "))
 }
 
 // Intersection is the part of a selection that can be merged.

@@ -27,7 +27,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	report.Exclusions(v, rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {
 		if !v.JSON {
-			err = report.Candidates(v, rep)
+			err = report.Kept(v, rep)
 		}
 		return errors.Join(report.NoGain(rep), err)
 	}

@@ -54,6 +54,9 @@ model every layer should take, and writes one ordinary ONNX file.`,
 		c.Args = usageArgs(c.Args)
 	}
 	root.AddCommand(topics()...)
+	for _, c := range append(root.Commands(), root) {
+		c.Long = terminal.Reflow(c.Long, helpWidth(v))
+	}
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.PreRunE = func(_ *cobra.Command, args []string) error { return knownTopic(root, args) }
@@ -61,10 +64,13 @@ model every layer should take, and writes one ordinary ONNX file.`,
 	return root
 }
 
+// narrowest is the least width that help texts are wrapped to.
+const narrowest = 40
+
 // helpWidth is the width that help texts are wrapped to.
 func helpWidth(v *terminal.Voice) int {
 	if w := v.Width(); w > 0 {
-		return max(60, w)
+		return max(narrowest, w)
 	}
 	return 100
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -22,6 +24,21 @@ func Chosen(s *graphmatch.Selection) graphmatch.Table {
 	return t
 }
 
+// reasoned is a row of a table that ends with the reason for a layer's status. Every mismatch after the first has a
+// row of its own below it.
+func reasoned(l graphmatch.TableRow, cells ...string) [][]string {
+	reasons := []string{l.Reason}
+	if l.Status == graphmatch.Mismatch || l.Status == graphmatch.Missing {
+		reasons = strings.Split(l.Reason, "; ")
+	}
+	var rows [][]string
+	for _, reason := range reasons {
+		rows = append(rows, append(slices.Clone(cells), reason))
+		cells = make([]string, len(cells))
+	}
+	return rows
+}
+
 // Match prints the table of layers.
 func Match(v *terminal.Voice, t graphmatch.Table) error {
 	rows := [][]string{{"layer", "operator", "status", "tensors", "reason"}}
@@ -33,7 +50,7 @@ func Match(v *terminal.Voice, t graphmatch.Table) error {
 			}
 			tensors += fmt.Sprintf("%s%v", p.Role, p.Shape)
 		}
-		rows = append(rows, []string{l.Name, l.Op, string(l.Status), tensors, l.Reason})
+		rows = append(rows, reasoned(l, l.Name, l.Op, string(l.Status), tensors)...)
 	}
 	if err := v.Table(rows); err != nil {
 		return err

@@ -115,8 +115,13 @@ func reasons(v *terminal.Voice, what string, why []string, layers map[string][]s
 	}
 }
 
-// Candidates prints the table of candidates, the chosen one marked.
-func Candidates(v *terminal.Voice, r *search.Report) error {
+// Candidates prints the table of candidates, the one that is written marked.
+func Candidates(v *terminal.Voice, r *search.Report) error { return candidates(v, r, "<- chosen") }
+
+// Kept prints the table of candidates where no merge is better than the best parent: nothing is written.
+func Kept(v *terminal.Voice, r *search.Report) error { return candidates(v, r, "<- kept") }
+
+func candidates(v *terminal.Voice, r *search.Report, mark string) error {
 	if r.Identical {
 		return v.Line("the models are identical in every selected layer: the result is the base, byte for byte")
 	}
@@ -128,11 +133,11 @@ func Candidates(v *terminal.Voice, r *search.Report) error {
 	}
 	rows := [][]string{{"candidate", r.LossName, r.Metric, ""}}
 	for _, c := range r.Candidates {
-		mark := c.Reason
+		note := c.Reason
 		if c.Chosen {
-			mark = "<- chosen"
+			note = mark
 		}
-		rows = append(rows, []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric), mark})
+		rows = append(rows, []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric), note})
 	}
 	return v.Table(rows, r.LossName, r.Metric)
 }
@@ -194,7 +199,7 @@ func Rehearsal(v *terminal.Voice, s *graphmatch.Selection) error {
 		if in[i] {
 			merge = "yes"
 		}
-		rows = append(rows, []string{l.Name, l.Op, string(l.Status), merge, l.Reason})
+		rows = append(rows, reasoned(l, l.Name, l.Op, string(l.Status), merge)...)
 	}
 	return v.Table(rows)
 }

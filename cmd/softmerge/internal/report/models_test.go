@@ -179,6 +179,24 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// "Which of the two is it?": every mismatch of a layer has a line of its own.
+func TestMatchOfMismatches(t *testing.T) {
+	layers := []graphmatch.TableRow{
+		{Name: "fc", Op: "Gemm", Status: graphmatch.Mismatch, Reason: "weight: b has 3; bias: b has 4"},
+		{Name: "conv", Op: "Conv", Status: graphmatch.Matched, Reason: "folded in b; unfolded to match"},
+	}
+	out, _ := spoken(t, func(v *terminal.Voice) error { return Match(v, graphmatch.Table{Layers: layers}) })
+	want := `layer  operator  status    tensors  reason
+fc     Gemm      mismatch           weight: b has 3
+                                    bias: b has 4
+conv   Conv      matched            folded in b; unfolded to match
+0 matched, 0 unmatched
+`
+	if out != want {
+		t.Errorf("got\n%swant\n%s", out, want)
+	}
+}
+
 // A dry run lists every layer, and which are going to be merged: to people and to scripts the same.
 func TestRehearsal(t *testing.T) {
 	a, b := opened(t, "mlp/ft0.onnx"), opened(t, "mlp/ft1.onnx")

@@ -12,12 +12,10 @@ import (
 // columnGap is what stands between columns.
 const columnGap = "  "
 
-// minWrapped is the least width that the last column is wrapped to.
-const minWrapped = 24
-
-// Table prints aligned columns; the first row is the heading, and all rows have as
-// many cells. Columns of numbers, given by their headings, are aligned right. On a
-// terminal the last column is wrapped at the terminal's width.
+// Table prints aligned columns; the first row is the heading, and all rows have as many cells. Columns of numbers, given
+// by their headings, are aligned right. On a terminal no line is wider than it is: the last column is wrapped, long
+// names lose their middle, and what still finds no room stands on lines of its own below each row. Elsewhere every cell
+// is printed in full.
 func (v *Voice) Table(rows [][]string, numbers ...string) error {
 	rows = withoutEmptyEnd(rows)
 	for _, r := range rows {
@@ -25,31 +23,50 @@ func (v *Voice) Table(rows [][]string, numbers ...string) error {
 			r[c] = Printable(r[c])
 		}
 	}
-	widths := measure(rows)
-	last := len(widths) - 1
-	indent := 0
-	for _, w := range widths[:last] {
-		indent += w + len(columnGap)
-	}
-	right := make([]bool, len(widths))
+	right := make([]bool, len(rows[0]))
 	for c, heading := range rows[0] {
 		right[c] = slices.Contains(numbers, heading)
 	}
+	l := newLayout(rows, right, v.Width())
 	w := bufio.NewWriter(v.Out)
 	for _, r := range rows {
-		var line strings.Builder
-		for c, cell := range r[:last] {
-			line.WriteString(padded(cell, widths[c], right[c]) + columnGap)
-		}
-		for i, text := range wrapped(padded(r[last], widths[last], right[last]), v.Width()-indent) {
-			if i > 0 {
-				line.Reset()
-				line.WriteString(strings.Repeat(" ", indent))
+		for i := range l.lines {
+			if len(l.lines) > 1 && empty(r, l.lines[i]) {
+				continue
 			}
-			fmt.Fprintln(w, strings.TrimRight(line.String()+text, " "))
+			l.print(w, r, i)
 		}
 	}
 	return w.Flush()
+}
+
+// print prints the cells of a row that stand on one of its lines.
+func (l *layout) print(w *bufio.Writer, row []string, line int) {
+	var text strings.Builder
+	text.WriteString(strings.Repeat(" ", l.indent(line)))
+	columns := l.lines[line]
+	for i, c := range columns {
+		if i > 0 {
+			text.WriteString(columnGap)
+		}
+		if c < len(row)-1 {
+			text.WriteString(padded(shortened(row[c], l.widths[c]), l.widths[c], l.right[c]))
+			continue
+		}
+		at := strings.Repeat(" ", uniseg.StringWidth(text.String()))
+		for j, part := range wrapped(padded(row[c], l.widths[c], l.right[c]), l.widths[c]) {
+			if j > 0 {
+				text.WriteString("\n" + at)
+			}
+			text.WriteString(strings.TrimRight(part, " "))
+		}
+	}
+	fmt.Fprintln(w, strings.TrimRight(text.String(), " "))
+}
+
+// empty says whether a row has nothing in some columns.
+func empty(row []string, columns []int) bool {
+	return !slices.ContainsFunc(columns, func(c int) bool { return row[c] != "" })
 }
 
 // withoutEmptyEnd leaves out the last columns that are empty but for their headings.
@@ -70,17 +87,6 @@ func withoutEmptyEnd(rows [][]string) [][]string {
 	return withoutEmptyEnd(out)
 }
 
-// measure returns the width of every column.
-func measure(rows [][]string) []int {
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for c, cell := range r {
-			widths[c] = max(widths[c], uniseg.StringWidth(cell))
-		}
-	}
-	return widths
-}
-
 // padded fills a cell up to a width.
 func padded(s string, width int, right bool) string {
 	fill := strings.Repeat(" ", max(0, width-uniseg.StringWidth(s)))
@@ -88,22 +94,4 @@ func padded(s string, width int, right bool) string {
 		return fill + s
 	}
 	return s + fill
-}
-
-// wrapped breaks text between words into lines of a width; a width that is too
-// small, as when nothing is known of a terminal, breaks nothing.
-func wrapped(text string, width int) []string {
-	if width < minWrapped || uniseg.StringWidth(strings.TrimRight(text, " ")) <= width {
-		return []string{text}
-	}
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	return append(lines, line)
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -24,6 +25,7 @@ import (
 type Voice struct {
 	Out, Err            io.Writer // results; messages
 	JSON, Quiet, Strict bool      // the flags of these names
+	Columns             int       // width of the terminal that results go to; 0 asks it
 	warned              advice.Warnings
 	noted               []string
 }
@@ -74,9 +76,10 @@ func (v *Voice) Fail(err error) {
 	}
 }
 
-// Line prints a line of a result.
+// Line prints a line of a result, broken between words where a terminal is narrower.
 func (v *Voice) Line(format string, args ...any) error {
-	_, err := fmt.Fprintln(v.Out, Printable(fmt.Sprintf(format, args...)))
+	text := Printable(fmt.Sprintf(format, args...))
+	_, err := fmt.Fprintln(v.Out, strings.Join(wrapped(text, v.Width()), "\n"))
 	return err
 }
 
@@ -88,9 +91,15 @@ func (v *Voice) Object(o any) error {
 }
 
 // Width is the width of the terminal that results go to, 0 if it is none.
-func (v *Voice) Width() int { return width(v.Out) }
+func (v *Voice) Width() int {
+	if v.Columns > 0 {
+		return v.Columns
+	}
+	return width(v.Out)
+}
 
-// width is the width of the terminal that w is, 0 if it is none.
+// width is the width of the terminal that w is, 0 if it is none. As elsewhere, the variable COLUMNS is asked first; it
+// says nothing of what goes to files and pipes.
 func width(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -99,6 +108,9 @@ func width(w io.Writer) int {
 	columns, _, err := term.GetSize(int(f.Fd()))
 	if err != nil {
 		return 0
+	}
+	if set, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && set > 0 {
+		return set
 	}
 	return columns
 }
