@@ -30,7 +30,8 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 	if base < 0 || base >= len(models) {
 		return nil, fmt.Errorf("base %d of %d models: want an index of a model", base, len(models))
 	}
-	a := &Alignment{Models: models, Base: base, ranks: make([]func(*flow.Value) int, len(models))}
+	a := &Alignment{Models: models, Base: base, ranks: make([]func(*flow.Value) int, len(models)),
+		ends: make([]pairing.Ends, len(models))}
 	for _, m := range models {
 		v, err := flow.Read(m)
 		if err != nil {
@@ -85,7 +86,9 @@ func (a *Alignment) rows() []row {
 			continue
 		}
 		paired := map[*flow.Unit]bool{}
-		for u, w := range pairing.Pair(a.views[a.Base], v) {
+		pairs, ends := pairing.Pair(a.views[a.Base], v)
+		a.ends[j] = ends
+		for u, w := range pairs {
 			at[u][j], paired[w] = w, true
 		}
 		for _, w := range v.Units {

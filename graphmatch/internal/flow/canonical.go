@@ -5,6 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // Canonical is the graph that signatures are computed on: layers as single nodes, layout changes and scalar
@@ -22,6 +25,26 @@ type CanonicalNode struct {
 	In      []Edge
 	Out     []Edge
 	Ordered bool // whether the order of inputs matters
+	End     *End // of an input or output of the graph, else nil
+}
+
+// End is an input or an output of a graph.
+type End struct {
+	At   int    // its place among the graph's inputs without an initializer, or among its outputs
+	Name string // in the file
+	Spec string // whether it holds floats, and the lengths that its file gives of the axes behind the first
+}
+
+// newEnd describes an input or output as its file declares it.
+func newEnd(at int, v *onnxpb.ValueInfoProto) *End {
+	t := v.GetType().GetTensorType()
+	spec := fmt.Sprint(onnx.DataType(t.GetElemType()).IsFloat())
+	for i, d := range t.GetShape().GetDim() {
+		if i > 0 {
+			spec += fmt.Sprintf(" %d", d.GetDimValue())
+		}
+	}
+	return &End{at, v.GetName(), spec}
 }
 
 // Edge leads to another node: for inputs the producer and its output number, for outputs the reader and
@@ -35,7 +58,7 @@ type Edge struct {
 func newCanon(v *Network) *Canonical {
 	b := &canonBuilder{units: map[*Unit]*CanonicalNode{}, made: map[*Value]Edge{}}
 	for i, in := range v.inputs {
-		b.made[in] = Edge{Node: &CanonicalNode{Op: fmt.Sprintf("input %d", i)}}
+		b.made[in] = Edge{Node: &CanonicalNode{Op: "input", End: newEnd(i, v.entries[i])}}
 	}
 	for _, n := range v.Nodes {
 		if n.Live {
@@ -44,7 +67,7 @@ func newCanon(v *Network) *Canonical {
 	}
 	g, seen := &Canonical{}, map[*CanonicalNode]bool{}
 	for i, out := range v.Outputs {
-		end := &CanonicalNode{Op: fmt.Sprintf("output %d", i), Ordered: true}
+		end := &CanonicalNode{Op: "output", Ordered: true, End: newEnd(i, v.Model.Proto().GetGraph().GetOutput()[i])}
 		b.connect(end, out)
 		g.collect(end, seen)
 	}

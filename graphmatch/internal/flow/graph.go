@@ -19,6 +19,7 @@ type Graph struct {
 	Model   *onnx.Model
 	Nodes   []*Node // topological order
 	inputs  []*Value
+	entries []*onnxpb.ValueInfoProto // the inputs as the file declares them
 	Outputs []*Value
 	Named   map[string]*Value // the main graph's values that depend on data
 }
@@ -108,7 +109,7 @@ func newGraph(m *onnx.Model) (*Graph, error) {
 			continue // files of IR version 3 list every initializer as an input too
 		}
 		v := &Value{port: len(b.inputs)}
-		b.inputs = append(b.inputs, v)
+		b.inputs, b.entries = append(b.inputs, v), append(b.entries, in)
 		top.values[in.GetName()] = v
 	}
 	if err := b.body(g.GetNode(), top); err != nil {

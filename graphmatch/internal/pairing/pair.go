@@ -14,20 +14,21 @@ type Pairs map[*flow.Unit]*flow.Unit
 // are settled in canonical order at once.
 const maxChoices = 512
 
-// Pair finds which layers of one model stand for which of another. Whole graphs are compared first:
+// Pair finds which layers of one model stand for which of another, and which inputs and outputs. Whole graphs are compared first:
 // all operators with their shapes, without shapes, the layers alone, and the layers without normalisations that another
 // exporter may have folded into the layers before them. If no reading makes the graphs equal, what can be told apart is
 // paired one by one.
-func Pair(a, b *flow.Network) Pairs {
+func Pair(a, b *flow.Network) (Pairs, Ends) {
 	for _, read := range []func(*flow.Canonical) *flow.Canonical{whole, layersOnly, withoutFoldable} {
 		ga, gb := read(a.Canonical), read(b.Canonical)
 		for _, shapes := range []bool{true, false} {
-			if pairs, ok := pairEqual(ga, gb, shapes); ok {
-				return pairs.withNorms()
+			if t := pairEqual(ga, gb, shapes); t != nil {
+				return t.pairs().withNorms(), t.ends()
 			}
 		}
 	}
-	return pairPartly(a, b)
+	pairs := pairPartly(a, b)
+	return pairs, likelyEnds(layersOnly(a.Canonical), layersOnly(b.Canonical), pairs)
 }
 
 func whole(g *flow.Canonical) *flow.Canonical { return g }
@@ -50,21 +51,21 @@ func (p Pairs) withNorms() Pairs {
 	return p
 }
 
-// pairEqual pairs the layers of two graphs that refinement cannot tell apart; false when it can.
-func pairEqual(a, b *flow.Canonical, shapes bool) (Pairs, bool) {
+// pairEqual tells the nodes of two graphs apart that refinement finds equal; nil when it does not.
+func pairEqual(a, b *flow.Canonical, shapes bool) *ties {
 	if len(a.Nodes) != len(b.Nodes) {
-		return nil, false
+		return nil
 	}
 	t := &ties{a: a, b: b}
 	t.ca, t.cb = refineBoth(a, b, labels(a, shapes), labels(b, shapes))
 	if !t.balanced() {
-		return nil, false
+		return nil
 	}
 	for _, key := range evidence {
 		t.splitBy(key)
 	}
 	t.choose()
-	return t.pairs(), true
+	return t
 }
 
 // ties is the state of telling equal nodes of two graphs apart.
@@ -116,6 +117,8 @@ func (t *ties) balanced() bool {
 // evidence lists what tells layers of equal structure apart, the strongest first: shapes (when the
 // signatures leave them out), then names. Empty strings are no evidence.
 var evidence = []func(*flow.CanonicalNode) string{
+	func(n *flow.CanonicalNode) string { return ended(n, func(e *flow.End) string { return e.Spec }) },
+	func(n *flow.CanonicalNode) string { return ended(n, func(e *flow.End) string { return e.Name }) },
 	func(n *flow.CanonicalNode) string { return n.Shape },
 	func(n *flow.CanonicalNode) string {
 		return named(n, func(u *flow.Unit) string { return u.GivenName() })
@@ -128,6 +131,13 @@ var evidence = []func(*flow.CanonicalNode) string{
 	},
 }
 
+func ended(n *flow.CanonicalNode, of func(*flow.End) string) string {
+	if n.End == nil {
+		return ""
+	}
+	return of(n.End)
+}
+
 func named(n *flow.CanonicalNode, of func(*flow.Unit) string) string {
 	if n.Unit == nil {
 		return ""
@@ -136,8 +146,9 @@ func named(n *flow.CanonicalNode, of func(*flow.Unit) string) string {
 }
 
 // splitBy separates tied nodes by one kind of evidence wherever both graphs give the same evidence, and
-// refines. A split that makes the graphs differ contradicts the structure and is taken back.
-func (t *ties) splitBy(key func(*flow.CanonicalNode) string) {
+// refines. A split that makes the graphs differ contradicts the structure and is taken back: then, and where there is
+// nothing to separate, the result is false.
+func (t *ties) splitBy(key func(*flow.CanonicalNode) string) bool {
 	before := *t
 	changed := false
 	t.ca, t.cb = cloneColours(t.ca), cloneColours(t.cb)
@@ -155,12 +166,14 @@ func (t *ties) splitBy(key func(*flow.CanonicalNode) string) {
 	}
 	if !changed {
 		*t = before
-		return
+		return false
 	}
 	t.ca, t.cb = refineBoth(t.a, t.b, t.ca, t.cb)
 	if !t.balanced() {
 		*t = before
+		return false
 	}
+	return true
 }
 
 // sameKeys tells whether both sides of a class give the same keys, and more than one.
@@ -176,17 +189,26 @@ func sameKeys(k *class, key func(*flow.CanonicalNode) string) bool {
 	return a[0] != "" && a[0] != a[len(a)-1] && slices.Equal(a, list(k.b))
 }
 
-// choose settles the remaining ties one by one: by weights that are alike beyond chance, else in canonical
-// order. It refines after each choice so that what hangs together stays together.
+// choose settles the remaining ties one by one: by weights that are alike beyond chance, else by the places of the
+// graph's inputs and outputs, else in canonical order. It refines after each choice so that what hangs together stays
+// together.
 func (t *ties) choose() {
 	for range maxChoices {
 		k := t.firstTie()
 		if k == nil {
 			return
 		}
+		place, clear := k.mostSimilar()
+		if !clear && t.endsTied() {
+			if other, at := t.firstClear(); other != nil {
+				k, place = other, at
+			} else if t.splitBy(endPlace) {
+				continue
+			}
+		}
 		before := *t
 		t.ca, t.cb = cloneColours(t.ca), cloneColours(t.cb)
-		partner := k.b[k.mostSimilar()]
+		partner := k.b[place]
 		t.ca[k.a[0]] = mix(t.ca[k.a[0]], 1)
 		t.cb[partner] = mix(t.cb[partner], 1)
 		t.ca, t.cb = refineBoth(t.a, t.b, t.ca, t.cb)

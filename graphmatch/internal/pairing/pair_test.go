@@ -47,7 +47,7 @@ func read(t testing.TB, d *graphtest.Builder) *flow.Network {
 }
 
 // names are a pairing as names.
-func names(p pairing.Pairs) map[string]string {
+func names(p pairing.Pairs, _ pairing.Ends) map[string]string {
 	out := map[string]string{}
 	for u, w := range p {
 		out[u.Params[0].C.Name()] = w.Params[0].C.Name()
@@ -138,7 +138,7 @@ func TestPairDifferentNetworks(t *testing.T) {
 	x = d.Node("flat", "Flatten", []string{d.Node("relu", "Relu", []string{d.Conv("conv2", x, 4, 4, 3, 1)})})
 	d.Output(d.Linear("head", x, 64, 2))
 	va, vb := read(t, network(t, "", 1, -1)), read(t, d)
-	pairs := pairing.Pair(va, vb)
+	pairs, _ := pairing.Pair(va, vb)
 	seen := map[*flow.Unit]bool{}
 	for u, w := range pairs {
 		if u.Kind != w.Kind || seen[w] {

@@ -15,11 +15,11 @@ const (
 )
 
 // mostSimilar is the place among the second side's nodes whose weights resemble the first side's first node
-// beyond chance, 0 when there is no such node.
-func (k *class) mostSimilar() int {
-	best, second, place := -1.0, -1.0, 0
+// beyond chance; 0 and false when there is no such node.
+func (k *class) mostSimilar() (place int, clear bool) {
+	best, second := -1.0, -1.0
 	if k.a[0].Unit == nil {
-		return 0
+		return 0, false
 	}
 	for i, n := range k.b {
 		switch c := cosine(k.a[0].Unit, n.Unit); {
@@ -30,9 +30,9 @@ func (k *class) mostSimilar() int {
 		}
 	}
 	if best < clearCosine || best < second+clearMargin {
-		return 0
+		return 0, false
 	}
-	return place
+	return place, true
 }
 
 // cosine compares the first parameters of two layers, 0 when they cannot be compared.

@@ -24,7 +24,7 @@ func skeleton(g *flow.Canonical, skip func(*flow.CanonicalNode) bool) *flow.Cano
 			near[c] = sources
 			continue
 		}
-		k := &flow.CanonicalNode{Op: c.Op, Shape: c.Shape, Unit: c.Unit}
+		k := &flow.CanonicalNode{Op: c.Op, Shape: c.Shape, Unit: c.Unit, End: c.End}
 		for _, src := range sources {
 			k.In = append(k.In, flow.Edge{Node: src})
 		}
