@@ -1,56 +1,103 @@
 package gating
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // binding says under which names a graph takes the data's inputs and gives the
 // objective's output. Exporters number names anew in every session, so a parent may
-// call by other names what the base has at the same place.
+// call by other names what the base has.
 type binding struct {
-	inputs map[string]string // the graph's name of each of the data's inputs
+	inputs map[string]string // the graph's name of each of the data's inputs that it takes
 	output string
 }
 
-// bind finds a model's names: the data's own where the model has them all, else those at
-// the same places where types and shapes agree. Where neither fits, names stay as they are,
-// and lowering says what is missing.
-func (e *Evaluator) bind(m *onnx.Model) binding {
+// bind finds a model's names. Names decide where the model has all of the data's, or the
+// data all of the model's. Else the model is aligned with the one that the data was read
+// for: inputs that feed layers which stand for each other are the same, and where that says
+// nothing, those at the same places. Inputs that cannot be fed are an error of kind
+// graphmatch.ErrAlign.
+func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
+	if b, ok := e.bound[m]; ok {
+		return b, nil
+	}
 	columns, fields := e.data.Parts()[0].Inputs, Fields(m)
+	outputs := outputNames(m)
 	b := binding{map[string]string{}, e.objective.Output}
-	byPlace := !named(columns, fields) && slices.EqualFunc(columns, fields, takes)
+	byName := feeds(columns, fields)
+	if byName && (e.base == nil || m == e.base || slices.Contains(outputs, b.output)) {
+		for _, c := range columns {
+			b.inputs[c.Name] = c.Name
+		}
+		return b, nil
+	}
+	inputAt, outputAt := e.places(m)
 	for i, c := range columns {
-		b.inputs[c.Name] = c.Name
-		if byPlace {
-			b.inputs[c.Name] = fields[i].Name
+		at := slices.IndexFunc(fields, func(f dataset.Field) bool { return f.Name == c.Name })
+		if !byName {
+			at = inputAt(i)
+		}
+		if at >= 0 && at < len(fields) && takes(c, fields[at]) {
+			b.inputs[c.Name] = fields[at].Name
 		}
 	}
-	var outputs []string
-	for _, o := range m.Proto().GetGraph().GetOutput() {
-		outputs = append(outputs, o.GetName())
+	if err := unfed(m, columns, fields, b.inputs); err != nil {
+		return b, err
 	}
-	if at := e.objective.outputAt; !slices.Contains(outputs, b.output) && at < len(outputs) {
+	if at := outputAt(e.objective.outputAt); !slices.Contains(outputs, b.output) && at >= 0 && at < len(outputs) {
 		b.output = outputs[at]
 	}
-	return b
+	if e.bound != nil {
+		e.bound[m] = b
+	}
+	return b, nil
 }
 
-// named says whether every column has a field of its name.
-func named(columns []dataset.Column, fields []dataset.Field) bool {
+// places say which of a model's inputs and outputs stand for those of the base: -1 for none.
+// Models that cannot be aligned, and those of an evaluator that knows no base, have them at the same places.
+func (e *Evaluator) places(m *onnx.Model) (input, output func(int) int) {
+	same := func(at int) int { return at }
+	if e.base == nil {
+		return same, same
+	}
+	a, err := graphmatch.AlignStructure([]*onnx.Model{e.base, m}, 0)
+	if err != nil {
+		return same, same
+	}
+	return func(at int) int { return a.Input(1, at) }, func(at int) int { return a.Output(1, at) }
+}
+
+// outputNames lists a graph's outputs.
+func outputNames(m *onnx.Model) []string {
+	var list []string
+	for _, o := range m.Proto().GetGraph().GetOutput() {
+		list = append(list, o.GetName())
+	}
+	return list
+}
+
+// feeds says whether names alone decide: every column has a field of its name, or every field a column.
+func feeds(columns []dataset.Column, fields []dataset.Field) bool {
+	found := 0
 	for _, c := range columns {
-		if !slices.ContainsFunc(fields, func(f dataset.Field) bool { return f.Name == c.Name }) {
-			return false
+		if slices.ContainsFunc(fields, func(f dataset.Field) bool { return f.Name == c.Name }) {
+			found++
 		}
 	}
-	return true
+	return found == len(columns) || found == len(fields)
 }
 
-// takes says whether a field may be fed with a column: of one type, and of one shape as far as the field tells.
+// takes says whether a field may be fed with a column: numbers of one kind, whatever their precision, and of one shape
+// as far as the field tells.
 func takes(c dataset.Column, f dataset.Field) bool {
-	if c.Type != f.Type {
+	if c.Type.IsFloat() != f.Type.IsFloat() {
 		return false
 	}
 	if f.Shape == nil {
@@ -59,4 +106,28 @@ func takes(c dataset.Column, f dataset.Field) bool {
 	return len(f.Shape) == len(c.Shape)+1 && slices.EqualFunc(f.Shape[1:], c.Shape, func(want, have int) bool {
 		return want < 0 || want == have
 	})
+}
+
+// unfed is the error that some of a model's inputs stand for none of the data's, nil if all do.
+func unfed(m *onnx.Model, columns []dataset.Column, fields []dataset.Field, bound map[string]string) error {
+	fed := map[string]bool{}
+	for _, name := range bound {
+		fed[name] = true
+	}
+	var missing []string
+	for _, f := range fields {
+		if !fed[f.Name] {
+			missing = append(missing, fmt.Sprintf("%q (%s%v)", f.Name, f.Type, f.Shape))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	var have []string
+	for _, c := range columns {
+		have = append(have, fmt.Sprintf("%q (%s%v a sample)", c.Name, c.Type, c.Shape))
+	}
+	return advice.Errorf(graphmatch.ErrAlign,
+		"merge and compare models that take the same inputs, of one shape and layout; softmerge inspect shows them",
+		"%s takes %s, which is none of the data's %s", m.Path(), strings.Join(missing, ", "), strings.Join(have, ", "))
 }

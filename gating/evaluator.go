@@ -16,12 +16,18 @@ type Evaluator struct {
 	objective Objective
 	batch     int
 	workers   *kernel.Workers
+	base      *onnx.Model             // that the data and the objective are for; may be nil
+	bound     map[*onnx.Model]binding // of models that have other names, see bind
 }
 
 // EvaluatorOptions says how an Evaluator computes. The zero value of a field means its default.
 type EvaluatorOptions struct {
 	BatchSize int // samples a run; default DefaultBatchSize
 	Threads   int // default GOMAXPROCS. Results do not depend on it
+
+	// Base is the model that the data was read and the objective fitted for. Models with other inputs and outputs are
+	// aligned with it; without it theirs are taken by name, else by place.
+	Base *onnx.Model
 }
 
 // Validate returns the options with defaults filled in, or an error of kind ErrOption.
@@ -47,7 +53,7 @@ func NewEvaluator(d *dataset.Data, objective Objective, o EvaluatorOptions) (*Ev
 	if err != nil {
 		return nil, err
 	}
-	return &Evaluator{d, objective, o.BatchSize, kernel.NewWorkers(o.Threads)}, nil
+	return &Evaluator{d, objective, o.BatchSize, kernel.NewWorkers(o.Threads), o.Base, map[*onnx.Model]binding{}}, nil
 }
 
 // Close ends the threads of this evaluator and of those derived from it.
@@ -70,7 +76,7 @@ func (e *Evaluator) On(d *dataset.Data) (*Evaluator, error) {
 
 // over returns an evaluator of data that is prepared already.
 func (e *Evaluator) over(d *dataset.Data) *Evaluator {
-	return &Evaluator{d, e.objective, e.batch, e.workers}
+	return &Evaluator{d, e.objective, e.batch, e.workers, e.base, e.bound}
 }
 
 // Head returns an evaluator of the first n samples.

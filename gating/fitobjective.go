@@ -21,7 +21,7 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output string, o ObjectiveOptions
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, g.Outputs()[0].Spec, why), nil
 	}
-	obj.Output = output
+	obj.Output, obj.activation = output, activationOf(g)
 	obj.Metric, err = fitMetric(o.Metric, obj.Loss, classAxis(g, label))
 	return obj, "", err
 }

@@ -15,18 +15,19 @@ import (
 // forward runs a model, or a plan's network, over batches of a data set. It
 // lowers the graph once for every shape of samples and number of them that comes up.
 type forward struct {
-	evaluator *Evaluator
-	model     *onnx.Model
-	parts     []*dataset.Data // of data, one a shape
-	data      *dataset.Data
-	names     map[string]string // the graph's, of the data's inputs
-	batch     int               // samples a run, at most
-	sizes     []int             // samples a run of each part
-	fixed     bool              // the graph was exported for exactly batch samples
-	padded    bool              // the last run of a part is filled up, so that one lowering serves all
-	config    network.Config
-	runners   *lru[run, *network.Runner]
-	inputs    map[string]*network.Tensor
+	evaluator  *Evaluator
+	model      *onnx.Model
+	parts      []*dataset.Data // of data, one a shape
+	data       *dataset.Data
+	names      map[string]string // the graph's, of the data's inputs
+	batch      int               // samples a run, at most
+	sizes      []int             // samples a run of each part
+	fixed      bool              // the graph was exported for exactly batch samples
+	padded     bool              // the last run of a part is filled up, so that one lowering serves all
+	config     network.Config
+	runners    *lru[run, *network.Runner]
+	activation activation // of the graph, known once it is lowered
+	inputs     map[string]*network.Tensor
 }
 
 // run is what a graph is lowered for: the shape of samples of a part of the data, and a number of them.
@@ -38,7 +39,10 @@ func (e *Evaluator) forward(m *onnx.Model, plan *Plan, batch int) (*forward, err
 	if d.Len() == 0 {
 		return nil, dataErr("give at least one sample", "the data is empty")
 	}
-	f := e.bareForward(m, min(batch, d.Len()))
+	f, err := e.bareForward(m, min(batch, d.Len()))
+	if err != nil {
+		return nil, err
+	}
 	if plan != nil {
 		f.config.Params, f.config.Affine = plan.mixtures()
 		f.config.Fixed = plan.fixed()
@@ -60,13 +64,16 @@ func (e *Evaluator) forward(m *onnx.Model, plan *Plan, batch int) (*forward, err
 }
 
 // bareForward computes an output of m over the data as the graph stands, batch samples a run.
-func (e *Evaluator) bareForward(m *onnx.Model, batch int) *forward {
-	b := e.bind(m)
+func (e *Evaluator) bareForward(m *onnx.Model, batch int) (*forward, error) {
+	b, err := e.bind(m)
+	if err != nil {
+		return nil, err
+	}
 	return &forward{
 		evaluator: e, model: m, data: e.data, parts: e.data.Parts(), batch: batch, names: b.inputs,
 		config:  network.Config{Workers: e.workers, Outputs: []string{b.output}},
 		runners: newLRU[run, *network.Runner](nil), inputs: map[string]*network.Tensor{},
-	}
+	}, nil
 }
 
 // fixedBatch returns the batch size that a graph was exported for, 0 if it takes any.
@@ -113,7 +120,9 @@ func (f *forward) lower(r run) (*network.Graph, error) {
 	c := f.config
 	c.Shapes = map[string][]int{}
 	for _, col := range f.parts[r.part].Inputs {
-		c.Shapes[f.names[col.Name]] = append([]int{r.samples}, col.Shape...)
+		if name, ok := f.names[col.Name]; ok {
+			c.Shapes[name] = append([]int{r.samples}, col.Shape...)
+		}
 	}
 	g, err := network.Lower(f.model, c)
 	if errors.Is(err, network.ErrShape) && openShapes(f.model) {
@@ -141,6 +150,7 @@ func (f *forward) runner(r run) (*network.Runner, error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		f.activation = activationOf(g)
 		return network.NewRunner(g, f.config.Workers), g.Bytes(), nil
 	})
 }
@@ -153,7 +163,9 @@ func (f *forward) gather(part int, rows []int) map[string]*network.Tensor {
 	}
 	inputs := f.parts[part].Inputs
 	for i := range inputs {
-		f.inputs[f.names[inputs[i].Name]] = gatherColumn(&inputs[i], rows)
+		if name, ok := f.names[inputs[i].Name]; ok {
+			f.inputs[name] = gatherColumn(&inputs[i], rows)
+		}
 	}
 	return f.inputs
 }
@@ -182,7 +194,11 @@ func (f *forward) run(rows []int, c Coefficients) (*network.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cut(outs[0], n, len(rows))
+	out, err := cut(outs[0], n, len(rows))
+	if err == nil && f.evaluator.objective.ofClasses() {
+		out = f.evaluator.objective.activation.convert(f.activation, out)
+	}
+	return out, err
 }
 
 // target gathers the labels of rows of one shape.

@@ -19,7 +19,13 @@ type Objective struct {
 	Classes int  // number of classes of a cross-entropy, else 0
 	perRow  bool // classes are of whole samples, not of positions in them
 
-	outputAt int // where the output is among the graph's
+	outputAt   int        // where the output is among the graph's
+	activation activation // of the output in the model that the objective was fitted to
+}
+
+// ofClasses says whether the loss reads scores or probabilities of classes, in whichever form the output has them.
+func (o Objective) ofClasses() bool {
+	return o.Loss != nil && (o.Loss.Name() == "cross_entropy" || o.Loss.Name() == "bce")
 }
 
 // Prepare returns the data with labels as the objective reads them: where the

@@ -28,9 +28,15 @@ func (f *forward) rebatch(n int) {
 // unless that is stretched, one that mixes samples differs.
 func (f *forward) rebatches(n, batch, stretch int) bool {
 	e := f.evaluator.over(f.parts[0])
-	narrow := e.bareForward(f.model, n)
+	narrow, err := e.bareForward(f.model, n)
+	if err != nil {
+		return false
+	}
 	narrow.fixed, narrow.sizes = true, []int{n}
-	wide := e.bareForward(f.model, batch)
+	wide, err := e.bareForward(f.model, batch)
+	if err != nil {
+		return false
+	}
 	wide.sizes, wide.config.Rebatch = []int{batch}, stretch
 	return sameRows(narrow, wide)
 }

@@ -2,7 +2,6 @@ package graphmatch
 
 import (
 	"github.com/softmerge/softmerge/graphmatch/internal/flow"
-	"github.com/softmerge/softmerge/graphmatch/internal/pairing"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -30,7 +29,7 @@ type Alignment struct {
 	Base   int                       // index of the model that gives order, orientation and names
 	Layers []Layer                   // in the base's canonical order, then those that the base lacks
 	views  []*flow.Network           // one per model
-	ends   []pairing.Ends            // per model: its inputs and outputs by the base's; empty for the base
+	ends   []ends                    // per model: which of its inputs and outputs stand for the base's
 	labels []string                  // the models' names in messages
 	table  []row                     // all layers before tied ones are joined
 	folds  map[*flow.Unit]*flow.Fold // of units whose normalisation is folded in
@@ -85,20 +84,3 @@ func (u Use) Reads() bool { return u.Tensor != nil }
 
 // Mergeable tells whether the layer's tensors can be mixed: it is there in all models and fits.
 func (l *Layer) Mergeable() bool { return l.Status == Matched || l.Status == Identical }
-
-// Input is the place of model j's graph input that stands for the base's input at a place, -1 where none does. Places
-// count the inputs without an initializer.
-func (a *Alignment) Input(j, at int) int { return end(j == a.Base, a.ends[j].Inputs, at) }
-
-// Output is the place of model j's graph output that stands for the base's output at a place, -1 where none does.
-func (a *Alignment) Output(j, at int) int { return end(j == a.Base, a.ends[j].Outputs, at) }
-
-func end(own bool, places map[int]int, at int) int {
-	if own {
-		return at
-	}
-	if to, ok := places[at]; ok {
-		return to
-	}
-	return -1
-}

@@ -31,7 +31,7 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 		return nil, fmt.Errorf("base %d of %d models: want an index of a model", base, len(models))
 	}
 	a := &Alignment{Models: models, Base: base, ranks: make([]func(*flow.Value) int, len(models)),
-		ends: make([]pairing.Ends, len(models))}
+		ends: make([]ends, len(models))}
 	for _, m := range models {
 		v, err := flow.Read(m)
 		if err != nil {
@@ -83,11 +83,12 @@ func (a *Alignment) rows() []row {
 	extra := map[string]row{}
 	for j, v := range a.views {
 		if j == a.Base {
+			a.ends[j] = ownEnds(v)
 			continue
 		}
 		paired := map[*flow.Unit]bool{}
-		pairs, ends := pairing.Pair(a.views[a.Base], v)
-		a.ends[j] = ends
+		pairs, found := pairing.Pair(a.views[a.Base], v)
+		a.ends[j] = newEnds(a.views[a.Base], v, found)
 		for u, w := range pairs {
 			at[u][j], paired[w] = w, true
 		}

@@ -56,8 +56,8 @@ func towers(t *testing.T, seed uint64, meet string, swapped bool, tune float32, 
 	return d.Load()
 }
 
-// ends lists the places of model 1's inputs and outputs in the order of the base's.
-func ends(a *Alignment) []int {
+// endPlaces lists the places of model 1's inputs and outputs in the order of the base's.
+func endPlaces(a *Alignment) []int {
 	return []int{a.Input(1, 0), a.Input(1, 1), a.Output(1, 0), a.Output(1, 1)}
 }
 
@@ -83,7 +83,7 @@ func TestEndsOfOneShape(t *testing.T) {
 		{"other names, another start", "Add", 2, false, other, straight},
 	} {
 		a := align(t, towers(t, 1, c.meet, false, 0, base...), towers(t, c.seed, c.meet, c.swapped, 0.05, c.names...))
-		if got := ends(a); !slices.Equal(got, c.want) {
+		if got := endPlaces(a); !slices.Equal(got, c.want) {
 			t.Errorf("%s: inputs and outputs are at %v, want %v", c.what, got, c.want)
 		}
 		if got := a.Table(); got.Unmatched != 0 || got.Matched != 4 {
@@ -93,7 +93,7 @@ func TestEndsOfOneShape(t *testing.T) {
 	// The base itself, and an end that the other model lacks.
 	a := align(t, towers(t, 1, "Add", false, 0, base...), half(t))
 	if a.Input(0, 1) != 1 || a.Input(1, 1) != -1 || a.Input(1, 0) != 0 || a.Output(1, 0) != 0 || a.Output(1, 1) != -1 {
-		t.Errorf("half a network: %v", ends(a))
+		t.Errorf("half a network: %v", endPlaces(a))
 	}
 }
 

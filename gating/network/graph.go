@@ -14,9 +14,12 @@ func (g *Graph) Outputs() []ir.Output { return g.lowered.Outputs }
 
 // Producer returns the operator type that computes output i and the axis it
 // works along where it is a normalisation over one (Softmax, LogSoftmax), else -1.
-// It looks through reshapes. The operator is "" for an input or a constant.
+// It looks through reshapes and conversions. The operator is "" for an input or a constant.
 func (g *Graph) Producer(i int) (op string, axis int) {
 	v := g.lowered.Outputs[i].Value.Root()
+	for v.Node != nil && conversions[v.Node.Op] {
+		v = v.Node.In[0].Root()
+	}
 	if v.Node == nil {
 		return "", -1
 	}
@@ -24,6 +27,12 @@ func (g *Graph) Producer(i int) (op string, axis int) {
 		return v.Node.Op, a.NormAxis()
 	}
 	return v.Node.Op, -1
+}
+
+// conversions are operators that exporters and converters put behind the last one without changing what it means.
+var conversions = map[string]bool{
+	"Cast": true, "QuantizeLinear": true, "DequantizeLinear": true,
+	"com.microsoft.QuantizeLinear": true, "com.microsoft.DequantizeLinear": true,
 }
 
 // Params returns the mixtures of the graph.

@@ -99,7 +99,8 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	if m.weights, err = gating.LoadWeights(s); err != nil {
 		return nil, err
 	}
-	all, err := gating.NewEvaluator(d, objective, gating.EvaluatorOptions{BatchSize: o.batch(), Threads: o.Threads})
+	all, err := gating.NewEvaluator(d, objective, gating.EvaluatorOptions{BatchSize: o.batch(), Threads: o.Threads,
+		Base: s.Alignment.Models[s.Alignment.Base]})
 	if err != nil {
 		return nil, err
 	}

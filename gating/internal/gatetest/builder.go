@@ -19,6 +19,12 @@ func (b Builder) In(name string, dims ...int64) {
 	b.graph.Input = append(b.graph.Input, valueInfo(name, dims...))
 }
 
+// InOf adds an input of a type; a negative length is the batch axis.
+func (b Builder) InOf(name string, dt onnx.DataType, dims ...int64) {
+	b.In(name, dims...)
+	b.graph.Input[len(b.graph.Input)-1].GetType().GetTensorType().ElemType = proto.Int32(int32(dt))
+}
+
 // Out adds an output, without a shape.
 func (b Builder) Out(name string) {
 	out := valueInfo(name)

@@ -131,6 +131,9 @@ func newGraph(m *onnx.Model) (*Graph, error) {
 	return b.Graph, nil
 }
 
+// Ends counts the graph's inputs without an initializer, and its outputs.
+func (g *Graph) Ends() (inputs, outputs int) { return len(g.inputs), len(g.Outputs) }
+
 // invalid is an error that says what is wrong with the file.
 func (b *builder) invalid(format string, args ...any) error {
 	return fmt.Errorf("%s: %w: %s", b.Model.Path(), onnx.ErrInvalid, fmt.Sprintf(format, args...))

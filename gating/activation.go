@@ -1,0 +1,87 @@
+package gating
+
+import (
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/network"
+)
+
+// activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a Sigmoid.
+// Loss and metric read the base's form, so a parent that was exported with another one is converted to it.
+type activation struct {
+	op   string // "" where it is not known
+	axis int    // of a Softmax or LogSoftmax
+}
+
+// activationOf reads it off a graph whose only output is the objective's.
+func activationOf(g *network.Graph) activation {
+	op, axis := g.Producer(0)
+	switch op {
+	case "Softmax", "LogSoftmax":
+		return activation{op, axis}
+	case "Sigmoid":
+		return activation{op: op}
+	}
+	return activation{op: "scores"}
+}
+
+// least bounds probabilities away from 0 and 1 before their logarithm is taken.
+const least = 1e-12
+
+// convert turns what one activation gives into what another would have given, where the loss reads classes. Softmax of one
+// kind of scores says nothing about the sigmoids of another: those stay as they are.
+func (to activation) convert(from activation, out *network.Tensor) *network.Tensor {
+	if to.op == "" || from.op == to.op || out.F == nil {
+		return out
+	}
+	t := &network.Tensor{Type: out.Type, Shape: out.Shape, F: slices.Clone(out.F)}
+	switch {
+	case from.op == "Sigmoid" && to.op == "scores":
+		mapAll(t.F, func(p float64) float64 { return math.Log(max(p, least)) - math.Log(max(1-p, least)) })
+	case from.op == "scores" && to.op == "Sigmoid":
+		mapAll(t.F, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })
+	case from.op == "Sigmoid" || to.op == "Sigmoid":
+	case from.op == "Softmax": // the logarithms of probabilities are scores, too
+		mapAll(t.F, func(p float64) float64 { return math.Log(max(p, least)) })
+	case to.op == "Softmax":
+		alongAxis(t, to.axis, func(x, top, sum float64) float64 { return math.Exp(x-top) / sum })
+	case to.op == "LogSoftmax":
+		alongAxis(t, to.axis, func(x, top, sum float64) float64 { return x - top - math.Log(sum) })
+	}
+	return t
+}
+
+func mapAll(f []float32, of func(float64) float64) {
+	for i, v := range f {
+		f[i] = float32(of(float64(v)))
+	}
+}
+
+// alongAxis replaces each number by what of makes of it, of the greatest along the axis, and of the sum of their
+// exponentials relative to it.
+func alongAxis(t *network.Tensor, axis int, of func(x, top, sum float64) float64) {
+	if axis < 0 || axis >= len(t.Shape) {
+		return
+	}
+	n, inner := t.Shape[axis], 1
+	for _, d := range t.Shape[axis+1:] {
+		inner *= d
+	}
+	for start := range t.F {
+		if start/inner%n != 0 {
+			continue
+		}
+		top, sum := math.Inf(-1), 0.0
+		for c := range n {
+			top = math.Max(top, float64(t.F[start+c*inner]))
+		}
+		for c := range n {
+			sum += math.Exp(float64(t.F[start+c*inner]) - top)
+		}
+		for c := range n {
+			at := start + c*inner
+			t.F[at] = float32(of(float64(t.F[at]), top, sum))
+		}
+	}
+}
