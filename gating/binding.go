@@ -2,6 +2,7 @@ package gating
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,6 +59,28 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 		e.bound[m] = b
 	}
 	return b, nil
+}
+
+// Names says which of the data's inputs a model takes for each of its own, by their names.
+// A model that does not declare inputs that the data fits is an error of kind graphmatch.ErrAlign.
+func (e *Evaluator) Names(m *onnx.Model) (map[string]string, error) {
+	b, err := e.bind(m)
+	if err != nil {
+		return nil, err
+	}
+	columns, fields := e.data.Parts()[0].Inputs, Fields(m)
+	fit, names := maps.Clone(b.inputs), map[string]string{}
+	for _, c := range columns {
+		at := slices.IndexFunc(fields, func(f dataset.Field) bool { return f.Name == b.inputs[c.Name] })
+		switch {
+		case at < 0:
+		case takes(c, fields[at]):
+			names[fields[at].Name] = c.Name
+		default:
+			delete(fit, c.Name)
+		}
+	}
+	return names, unfed(m, columns, fields, fit)
 }
 
 // places say which of a model's inputs and outputs stand for those of the base: -1 for none.

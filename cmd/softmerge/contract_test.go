@@ -98,6 +98,7 @@ type contractEval struct {
 		Loss, Metric *float64
 		Samples      int
 		Seconds      float64
+		Reason       string `json:",omitempty"`
 	}
 	Metric    string
 	LossName  string `json:"loss_name"`

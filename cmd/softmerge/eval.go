@@ -40,33 +40,26 @@ follows from the first model and the labels, or from --loss and --metric. Nothin
 	return c
 }
 
-// eval prints every model's loss and metric; the first model decides what they are.
+// eval prints every model's loss and metric; the first model decides what they are, and how the data is read.
 func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) error {
 	list, closeAll, err := source.Models(paths)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	var obj gating.Objective
+	e, err := f.evaluation(v, list[0])
+	if err != nil {
+		return err
+	}
+	defer e.first.Close()
 	result := report.Evaluation{Models: []report.Evaluated{}}
-	for i, m := range list {
-		data, err := openData(m, f.data, f.label)
+	obj := e.first.Objective()
+	result.Objective, result.Data = search.DescribeObjective(obj, e.data), search.DescribeData(nil, e.data)
+	report.Judging(v, result.Objective, result.Data)
+	for _, m := range list {
+		row, err := e.model(ctx, m)
 		if err != nil {
-			return err
-		}
-		if err := warnOf(v, data); err != nil {
-			return err
-		}
-		if i == 0 {
-			if obj, err = gating.FitObjective(m, data, f.objective()); err != nil {
-				return err
-			}
-			result.Objective, result.Data = search.DescribeObjective(obj, data), search.DescribeData(nil, data)
-			report.Judging(v, result.Objective, result.Data)
-		}
-		row, err := f.evaluate(ctx, m, data, obj)
-		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", m.Path(), err)
 		}
 		result.Models = append(result.Models, row)
 	}
@@ -75,21 +68,58 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 	return result.Print(v)
 }
 
-// evaluate scores one model.
-func (f *dataFlags) evaluate(ctx context.Context, m *onnx.Model, data *dataset.Data,
-	obj gating.Objective) (row report.Evaluated, err error) {
-	e, err := gating.NewEvaluator(data, obj, gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads})
+// evaluation is the data as the first model takes it, and what it is scored by.
+type evaluation struct {
+	flags dataFlags
+	voice *terminal.Voice
+	data  *dataset.Data
+	first *gating.Evaluator
+}
+
+// evaluation reads the data for the first model and fits the objective to it.
+func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluation, error) {
+	e := &evaluation{flags: *f, voice: v}
+	var err error
+	if e.data, err = openData(first, f.data, f.label); err != nil {
+		return nil, err
+	}
+	if err := warnOf(v, e.data); err != nil {
+		return nil, err
+	}
+	obj, err := gating.FitObjective(first, e.data, f.objective())
+	if err != nil {
+		return nil, err
+	}
+	e.first, err = gating.NewEvaluator(e.data, obj,
+		gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads, Base: first})
+	return e, err
+}
+
+// model scores a model on the first one's data. One that does not take it gets the data read for itself.
+func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evaluated, err error) {
+	on := e.first
+	names, misfit := on.Names(m)
+	if misfit != nil {
+		data, err := openData(m, e.flags.data, e.flags.label)
+		if err != nil {
+			return row, misfit
+		}
+		if on, err = on.On(data); err != nil {
+			return row, err
+		}
+		if names, err = on.Names(m); err != nil {
+			return row, misfit
+		}
+	}
+	for _, in := range gating.Fields(m) {
+		if of := names[in.Name]; of != "" && of != in.Name {
+			e.voice.Note(fmt.Sprintf("%s takes %q for its input %q", m.Path(), of, in.Name))
+		}
+	}
+	began := time.Now()
+	s, err := on.Score(ctx, m)
 	if err != nil {
 		return row, err
 	}
-	defer e.Close()
-	began := time.Now()
-	s, err := e.Score(ctx, m)
-	if err != nil {
-		return row, fmt.Errorf("%s: %w", m.Path(), err)
-	}
-	return report.Evaluated{
-		Path: m.Path(), Loss: search.Number(s.Loss), Metric: search.Number(s.Metric),
-		Samples: s.Samples, Seconds: time.Since(began).Seconds(),
-	}, nil
+	return report.NewEvaluated(m.Path(), s, time.Since(began)), nil
 }

@@ -2,8 +2,10 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/search"
 )
 
@@ -25,6 +27,17 @@ type Evaluated struct {
 	Metric  *float64 `json:"metric"`
 	Samples int      `json:"samples"`
 	Seconds float64  `json:"seconds"`
+	Reason  string   `json:"reason,omitempty"` // why the loss is not finite
+}
+
+// NewEvaluated describes a score.
+func NewEvaluated(path string, s gating.Score, took time.Duration) Evaluated {
+	e := Evaluated{Path: path, Loss: search.Number(s.Loss), Metric: search.Number(s.Metric), Samples: s.Samples,
+		Seconds: took.Seconds()}
+	if !s.Finite() {
+		e.Reason = "its loss is not a finite number"
+	}
+	return e
 }
 
 // Print prints the results, a row a model.
@@ -32,10 +45,10 @@ func (e *Evaluation) Print(v *terminal.Voice) error {
 	if v.JSON {
 		return v.Object(e)
 	}
-	rows := [][]string{{"model", e.LossName, e.Metric, "samples", "seconds"}}
+	rows := [][]string{{"model", e.LossName, e.Metric, "samples", "seconds", ""}}
 	for _, m := range e.Models {
 		rows = append(rows, []string{m.Path, terminal.Figure(m.Loss), terminal.Figure(m.Metric),
-			fmt.Sprint(m.Samples), fmt.Sprintf("%.2f", m.Seconds)})
+			fmt.Sprint(m.Samples), fmt.Sprintf("%.2f", m.Seconds), m.Reason})
 	}
 	return v.Table(rows, e.LossName, e.Metric, "samples", "seconds")
 }
