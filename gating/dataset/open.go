@@ -109,8 +109,12 @@ func (l *loader) openKind(path string) (*Data, error) {
 	switch {
 	case info.IsDir() && isTestData(path):
 		return l.openTestData(path)
+	case info.IsDir() && holds(path, ".parquet"):
+		return l.openFolder(path, ".parquet", l.openParquet)
 	case info.IsDir():
 		return l.openImages(path)
+	case strings.HasSuffix(name, ".parquet"):
+		return l.openParquet([]string{path})
 	case strings.HasSuffix(name, ".npz"):
 		return l.openNPZ(path)
 	case strings.HasSuffix(name, ".npy"):
@@ -158,6 +162,7 @@ type loader struct {
 	budget   budget
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
+	classes  map[string][]string // the names of classes that the file has, by column
 }
 
 // pick finds the inputs and the label of the part wanted.

@@ -1,0 +1,213 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// openRecords makes samples of the columns of a file of records: those of numbers as arrays of other files are; lists
+// that differ in length are padded, and cut again where the graph's axis is symbolic; images go through the
+// preprocessing; text through the tokenizer.
+func (l *loader) openRecords(columns []record.Column) (*Data, error) {
+	arrays, err := l.recordArrays(columns)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.pick(arrays)
+	if err != nil {
+		return nil, err
+	}
+	arrays = slices.Clone(p.inputs)
+	if p.label != nil {
+		arrays = append(arrays, *p.label)
+	}
+	d, err := l.read(p)
+	if err != nil {
+		return nil, err
+	}
+	c := cutter{data: d, picked: p, byName: map[string]plan{}}
+	for _, a := range arrays {
+		if lengths := rowLengths(a); lengths != nil {
+			if err := c.add(named{a.name + "." + lengthsKey, lengths}, &l.budget); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(c.byName) == 0 {
+		return d, nil
+	}
+	if err := c.plan(); err != nil {
+		return nil, err
+	}
+	return d.cut(c.cuts, &l.budget)
+}
+
+// rowLengths returns the lengths of rows that were padded, nil if all are equally long.
+func rowLengths(a named) classArray {
+	if r, ok := a.array.(interface{ rowLengths() []int64 }); ok {
+		return r.rowLengths()
+	}
+	return nil
+}
+
+// recordArrays makes an array of every column.
+func (l *loader) recordArrays(columns []record.Column) ([]named, error) {
+	var arrays []named
+	for _, c := range columns {
+		switch c.Kind() {
+		case record.Number:
+			arrays = append(arrays, named{c.Name(), &numberArray{column: c}})
+		case record.Image:
+			arrays = append(arrays, named{c.Name(), &encodedArray{column: c, loader: l}})
+		default:
+			arrays = append(arrays, named{c.Name(), otherArray{c}})
+		}
+	}
+	return arrays, nil
+}
+
+// otherArray is a column that cannot be fed.
+type otherArray struct{ record.Column }
+
+func (a otherArray) header() (onnx.DataType, []int, error) {
+	hint := "convert it to numbers"
+	if a.Kind() == record.Text {
+		hint = "text needs --tokenizer tokenizer.json; labels must be class indices"
+	}
+	return 0, nil, fail(hint, "%q holds %s", a.Name(), a.Kind())
+}
+
+func (a otherArray) floats(*budget) ([]float32, error) { _, _, err := a.header(); return nil, err }
+func (a otherArray) ints(*budget) ([]int64, error)     { _, _, err := a.header(); return nil, err }
+
+// numberArray is a column of numbers, or of lists that are padded with zeros to the longest along their first axis.
+type numberArray struct {
+	column  record.Column
+	known   bool
+	rows    int
+	shape   []int   // of the longest row
+	lengths []int64 // of every row, where lists differ
+	err     error
+}
+
+// scan finds the longest list by reading the column once.
+func (a *numberArray) scan() error {
+	if a.known {
+		return a.err
+	}
+	a.known = true
+	if a.column.Lists() == 0 {
+		a.rows = a.column.Rows()
+		return nil
+	}
+	ragged := false
+	a.err = a.column.Each(func(v record.Value) error {
+		switch {
+		case len(v.Shape) == 1 && v.Shape[0] == 0: // an empty list, of whatever
+			ragged = ragged || a.rows > 0 || a.column.Lists() > 0
+		case len(a.shape) == 0:
+			a.shape = slices.Clone(v.Shape)
+		case !slices.Equal(v.Shape[1:], a.shape[1:]):
+			return fail("make the lists within a list equally long in every row",
+				"%q, row %d: a list of shape %v where others have %v", a.column.Name(), a.rows, v.Shape, a.shape)
+		case v.Shape[0] != a.shape[0]:
+			ragged = true
+			a.shape[0] = max(a.shape[0], v.Shape[0])
+		}
+		a.lengths = append(a.lengths, int64(v.Shape[0]))
+		a.rows++
+		return nil
+	})
+	a.err = recordError(a.err)
+	if !ragged {
+		a.lengths = nil
+	}
+	if a.err == nil && a.shape == nil {
+		a.shape = []int{0}
+	}
+	return a.err
+}
+
+func (a *numberArray) rowLengths() []int64 { return a.lengths }
+
+func (a *numberArray) header() (onnx.DataType, []int, error) {
+	if err := a.scan(); err != nil {
+		return 0, nil, err
+	}
+	if _, err := countElements(append([]int{a.rows}, a.shape...)); err != nil {
+		return 0, nil, err
+	}
+	return a.column.Type(), append([]int{a.rows}, a.shape...), nil
+}
+
+func (a *numberArray) floats(b *budget) ([]float32, error) {
+	return fillRows(a, b, 4, func(dst []float32, v record.Value) *badValue {
+		for i, x := range v.Floats {
+			dst[i] = float32(x)
+		}
+		for i, x := range v.Ints {
+			dst[i] = float32(x)
+		}
+		return nil
+	})
+}
+
+func (a *numberArray) ints(b *budget) ([]int64, error) {
+	return fillRows(a, b, 8, func(dst []int64, v record.Value) *badValue {
+		for i, x := range v.Floats {
+			whole, ok := wholeNumber(x)
+			if !ok {
+				return &badValue{index: i, what: fmt.Sprintf("%v is not an integer of 64 bits", x)}
+			}
+			dst[i] = whole
+		}
+		copy(dst, v.Ints)
+		return nil
+	})
+}
+
+// fillRows reads all rows as numbers of the given size. Memory grows with what is read.
+func fillRows[T any](a *numberArray, b *budget, size int, fill func([]T, record.Value) *badValue) ([]T, error) {
+	if err := a.scan(); err != nil {
+		return nil, err
+	}
+	per := product(a.shape)
+	if err := b.take(a.rows*per, size); err != nil {
+		return nil, err
+	}
+	var out []T
+	err := a.column.Each(func(v record.Value) error {
+		at := len(out)
+		if len(v.Ints)+len(v.Floats) > per || at == a.rows*per {
+			return fail("write the file again", "%q changed while it was read", a.column.Name())
+		}
+		out = extend(out, per, a.rows*per)
+		clear(out[at:])
+		if bad := fill(out[at:], v); bad != nil {
+			bad.index += at
+			return bad
+		}
+		return nil
+	})
+	if bad := (*badValue)(nil); err != nil && !errors.As(err, &bad) {
+		err = recordError(err)
+	}
+	return out, err
+}
+
+// recordError makes an error of kind ErrData of one of a package below, and keeps its hint.
+func recordError(err error) error {
+	if err == nil || errors.Is(err, ErrData) {
+		return err
+	}
+	hint := advice.Hint(err)
+	if hint == "" {
+		hint = "check that the file is complete and can be read"
+	}
+	return fail(hint, "%w", err)
+}

@@ -1,0 +1,219 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/softmerge/softmerge/gating/dataset/parquet"
+	"github.com/softmerge/softmerge/gating/dataset/record"
+)
+
+const (
+	// mostShards and deepestShard bound the search for files in a folder.
+	mostShards   = 10_000
+	deepestShard = 4
+)
+
+// shard is one of the files that a data set is stored as.
+type shard struct {
+	path string
+	part string // train, validation, test, or empty where the name does not say
+}
+
+// findShards lists the files below a folder whose names end in suffix, in the order of their names, with their parts:
+// train-00000-of-00002.parquet, data/train/0.parquet.
+func findShards(root, suffix string) ([]shard, error) {
+	var list []shard
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, _ := filepath.Rel(root, path)
+		depth := strings.Count(below, string(filepath.Separator))
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || depth >= deepestShard) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.EqualFold(filepath.Ext(path), suffix) || strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		if len(list) == mostShards {
+			return fail("give the files that you want", "the folder holds more than %d files %s", mostShards, suffix)
+		}
+		list = append(list, shard{path, partOfPath(below)})
+		return nil
+	})
+	return list, unreadable(err)
+}
+
+// partOfPath tells the part from the name of a file, else from the folders above it, the nearest first.
+func partOfPath(path string) string {
+	for path != "." && path != "" && path != string(filepath.Separator) {
+		name := filepath.Base(path)
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+		words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("_.- ", r) })
+		for _, word := range words {
+			if part := partNames[word]; part != "" {
+				return part
+			}
+		}
+		path = filepath.Dir(path)
+	}
+	return ""
+}
+
+// chooseShards takes the files of the part wanted. Several parts are never mixed without being asked.
+func chooseShards(list []shard, wanted string) ([]shard, error) {
+	byPart := map[string][]shard{}
+	for _, s := range list {
+		byPart[s.part] = append(byPart[s.part], s)
+	}
+	parts := slices.Sorted(maps.Keys(byPart))
+	var known []string
+	for _, part := range parts {
+		if part != "" {
+			known = append(known, part)
+		}
+	}
+	if wanted != "" {
+		if part := byPart[partNames[strings.ToLower(wanted)]]; part != nil {
+			return part, nil
+		}
+		return nil, fail("leave out # and what follows, or name one of: "+strings.Join(known, ", "),
+			"there is no part %q among %d files", wanted, len(list))
+	}
+	if len(parts) > 1 {
+		var options []string
+		for _, part := range known {
+			options = append(options, "FOLDER#"+part)
+		}
+		return nil, fail("say which part to take: "+strings.Join(options, ", ")+"; or give the files themselves",
+			"the folder holds several parts of data: %s", describeParts(parts, byPart))
+	}
+	return list, nil
+}
+
+func describeParts(parts []string, byPart map[string][]shard) string {
+	var text []string
+	for _, part := range parts {
+		name := part
+		if name == "" {
+			name = "others"
+		}
+		text = append(text, fmt.Sprintf("%s (%d files)", name, len(byPart[part])))
+	}
+	return strings.Join(text, ", ")
+}
+
+// openFolder reads the files of a folder whose names end in suffix as one data set.
+func (l *loader) openFolder(root, suffix string, open func(paths []string) (*Data, error)) (*Data, error) {
+	l.partUsed = true
+	list, err := findShards(root, suffix)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := chooseShards(list, l.part)
+	if err != nil {
+		return nil, err
+	}
+	l.part = ""
+	folders := map[string]bool{}
+	var paths []string
+	for _, s := range chosen {
+		paths = append(paths, s.path)
+		folders[filepath.Dir(s.path)] = true
+	}
+	if len(folders) > 1 && chosen[0].part == "" {
+		return nil, fail("give one of the folders: "+strings.Join(slices.Sorted(maps.Keys(folders)), ", "),
+			"files lie in %d folders, which may be different data sets", len(folders))
+	}
+	d, err := open(paths)
+	if err != nil {
+		return nil, err
+	}
+	note := fmt.Sprintf("%d files", len(paths))
+	if part := chosen[0].part; part != "" {
+		note = fmt.Sprintf("the part %q is taken: %s", part, note)
+	}
+	if len(list) > 1 {
+		d.addNotes(note)
+	}
+	return d, nil
+}
+
+// openParquet reads Parquet files as one data set; their columns must be the same.
+func (l *loader) openParquet(paths []string) (*Data, error) {
+	var columns [][]record.Column
+	for _, path := range paths {
+		f, err := parquet.Open(path)
+		if err != nil {
+			return nil, inFile(path, paths, recordError(err))
+		}
+		defer f.Close()
+		if len(columns) == 0 {
+			columns = make([][]record.Column, len(f.Columns))
+			l.classes = f.Classes
+		}
+		if err := l.addShard(columns, f.Columns); err != nil {
+			return nil, inFile(path, paths, err)
+		}
+	}
+	var chained []record.Column
+	for _, list := range columns {
+		chained = append(chained, record.Chain(list...))
+	}
+	d, err := l.openRecords(chained)
+	if err == nil && d.Label != nil && l.classes[d.Label.Name] != nil {
+		d.addNotes("classes of " + d.Label.Name + ": " + quoted(l.classes[d.Label.Name]))
+	}
+	return d, err
+}
+
+// addShard adds the columns of one more file.
+func (l *loader) addShard(columns [][]record.Column, more []record.Column) error {
+	if len(more) != len(columns) {
+		return fail("give files of one data set", "the file has %d columns, others have %d", len(more), len(columns))
+	}
+	for i, c := range more {
+		if len(columns[i]) > 0 {
+			first := columns[i][0]
+			if c.Name() != first.Name() || c.Kind() != first.Kind() || c.Lists() != first.Lists() {
+				return fail("give files of one data set", "column %d is %q (%s), in others %q (%s)", i, c.Name(),
+					c.Kind(),
+					first.Name(), first.Kind())
+			}
+		}
+		columns[i] = append(columns[i], c)
+	}
+	return nil
+}
+
+// inFile says which of several files an error is about.
+func inFile(path string, paths []string, err error) error {
+	if len(paths) == 1 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", filepath.Base(path), err)
+}
+
+// holds says whether a folder has a file with this suffix, itself or in folders below it.
+func holds(root, suffix string) bool {
+	found := false
+	// What cannot be read is reported by whoever reads it.
+	filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || found {
+			return filepath.SkipAll
+		}
+		below, _ := filepath.Rel(root, path)
+		if d.IsDir() && strings.Count(below, string(filepath.Separator)) >= deepestShard {
+			return filepath.SkipDir
+		}
+		found = !d.IsDir() && strings.EqualFold(filepath.Ext(path), suffix)
+		return nil
+	})
+	return found
+}
