@@ -52,6 +52,9 @@ func (a *Alignment) equalBits(p *Param, j int) (bool, error) {
 	if base.fold != nil || other.fold != nil {
 		return false, nil // the same only up to rounding
 	}
+	if base.from.DataType() != other.from.DataType() {
+		return false, nil // likewise
+	}
 	x, err := a.Models[a.Base].Tensor(base.Tensor).Raw()
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", a.labels[a.Base], err)
