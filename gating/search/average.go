@@ -9,7 +9,9 @@ import (
 )
 
 // Average merges the selected layers by their uniform average, without data:
-// nothing is judged. A parent that has a NaN or an infinity in a layer is left out there.
+// nothing is judged. A parent that has a NaN or an infinity in a layer is left out there. Parents
+// whose weights do not go together are an error of kind graphmatch.ErrAlign, unless the options
+// say to go on anyway.
 func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, error) {
 	o.Method = gating.Uniform
 	o, err := o.Validate()
@@ -23,7 +25,7 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	if err := m.alignUnits(ctx); err != nil {
+	if err := m.alignAlike(ctx); err != nil {
 		return nil, err
 	}
 	p, err := gating.NewPlan(m.weights, gating.ByLayer)

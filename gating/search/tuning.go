@@ -13,8 +13,19 @@ const (
 	// related is the cosine between the weights of two models from which they count as
 	// fine-tunes of one start, whose units need no search for their order. The fixtures'
 	// fine-tunes have 0.73 to 0.99; independent trainings have cosines near 0, or up to 0.6
-	// where normalisation statistics, all positive, weigh much.
+	// where normalisation statistics, all positive, weigh much. Once reordered, fixtures' seeds have 0.6
+	// or less, and their averages are worse than the better of each pair.
 	related = 0.7
+
+	// mixable is the cosine below which one tensor of two related models is too unlike to be averaged unseen. The
+	// fixtures' fine-tunes have 0.85 or more in every tensor, but for the one layer that is scrambled on purpose (0.1).
+	mixable = 0.5
+
+	// oddScale is how many times the other's a tensor's norm may be: fine-tunes stay below 1.3. oddBias is that of a
+	// bias, which starts at zero. leastElements is how many a tensor must have for its direction to say something.
+	oddScale      = 3.0
+	oddBias       = 30.0
+	leastElements = 8
 
 	// unaskedSearches is how many searches by weights are made where nobody asked for an
 	// order: on the fixtures' seeds three found nothing better than one.
