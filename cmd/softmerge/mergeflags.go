@@ -90,7 +90,8 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.BoolVar(&f.dryRun, "dry-run", false,
 		"check models, alignment and data, show what would be merged, write nothing")
 	fs.BoolVar(&f.allowParent, "allow-parent", false, "if no merge beats the best parent, write that parent")
-	fs.BoolVar(&f.anyway, "anyway", false, "go on where the data does not seem to belong to the models")
+	fs.BoolVar(&f.anyway, "anyway", false,
+		"go on where the data does not seem to belong to the models, or the models to each other")
 	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
 }
 
