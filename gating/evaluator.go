@@ -92,6 +92,16 @@ func (e *Evaluator) Split(share float64, seed uint64) (learn, judge *Evaluator, 
 	return e.over(first), e.over(second), nil
 }
 
+// Fold returns evaluators of two parts of the data, as Split does: one to learn on, and
+// the i-th of k to judge on (see dataset.Data.Fold).
+func (e *Evaluator) Fold(i, k int, seed uint64) (learn, judge *Evaluator, err error) {
+	first, second, err := e.data.Fold(i, k, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.over(first), e.over(second), nil
+}
+
 // Score runs a model over all samples. Errors come from lowering
 // (network.ErrUnsupported, network.ErrShape), from labels that do not fit, or
 // from the context.

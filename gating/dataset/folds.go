@@ -1,0 +1,46 @@
+package dataset
+
+import "github.com/softmerge/softmerge/graphmatch/random"
+
+// Fold divides the samples for cross-validation: of k parts of nearly equal size the one numbered i, from 0 on, is to
+// judge on, all others are to learn on, so that over all i every sample judges once. The parts are stratified as those
+// of Split are: a class with k samples or more is in every part. The same seed always gives the same parts. Both
+// results keep the order of the rows and own their memory.
+//
+// It fails with ErrData when there are fewer samples than parts.
+func (d *Data) Fold(i, k int, seed uint64) (train, held *Data, err error) {
+	if k < 2 || i < 0 || i >= k {
+		return nil, nil, fail("choose at least 2 folds", "there is no fold %d of %d", i+1, k)
+	}
+	if d.Len() < k {
+		return nil, nil, fail("give more samples, or held-out data of its own",
+			"cannot divide %d samples into %d folds",
+			d.Len(), k)
+	}
+	in := d.folds(k, seed)
+	var parts [2][]int
+	for row, fold := range in {
+		if fold == i {
+			parts[1] = append(parts[1], row)
+		} else {
+			parts[0] = append(parts[0], row)
+		}
+	}
+	return d.Select(parts[0]), d.Select(parts[1]), nil
+}
+
+// folds returns the part that each row is in. The rows of a stratum are dealt out in turn, and those of the next one
+// from where the last has stopped.
+func (d *Data) folds(k int, seed uint64) []int {
+	in := make([]int, d.Len())
+	order := random.New(seed, 0)
+	next := 0
+	for _, group := range d.strata() {
+		shuffle(group.rows, order)
+		for _, row := range group.rows {
+			in[row] = next % k
+			next++
+		}
+	}
+	return in
+}
