@@ -32,6 +32,8 @@ type contractMerge struct {
 	PeakBytes      int64   `json:"peak_bytes"`
 	Seed           uint64
 	HeldOut        int `json:"held_out"`
+	Folds          int
+	Refitted       bool
 	Objective      *contractObjective
 	Data           *contractData
 	Warnings       []string
@@ -52,6 +54,7 @@ type contractObjective struct {
 
 type contractData struct {
 	Samples, Judged int
+	Folds           int `json:",omitempty"`
 	Inputs          []struct {
 		Name, DType string
 		Shape       []int
@@ -66,6 +69,9 @@ type contractCandidate struct {
 	Parent       string         `json:",omitempty"`
 	Trial        *contractTrial `json:",omitempty"`
 	Loss, Metric *float64
+	Error        *float64 `json:"standard_error"`
+	P            *float64 `json:",omitempty"`
+	MoreSamples  int      `json:"more_samples,omitempty"`
 	Chosen       bool
 	Reason       string `json:",omitempty"`
 }

@@ -124,10 +124,19 @@ func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch
 		case "start":
 			report.Judging(v, e.Objective, e.Data)
 		case "learn":
-			p.Step(e.Step, e.Steps, fmt.Sprintf("gates by %s", e.Granularity), fmt.Sprintf("loss %.4f", e.Loss))
+			p.Step(e.Step, e.Steps, learning(e), fmt.Sprintf("loss %.4f", e.Loss))
 		}
 	}
 	return search.Merge(ctx, s, data, o)
+}
+
+// learning says what is learned, and in which fold of a cross-validation.
+func learning(e search.Event) string {
+	text := fmt.Sprintf("gates by %s", e.Granularity)
+	if e.Fold > 0 && e.Folds > 1 {
+		text += fmt.Sprintf(", fold %d of %d", e.Fold, e.Folds)
+	}
+	return text
 }
 
 // garbage is how much of the heap may be garbage during a merge, in percent of what is in use. Nearly all of it are

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
@@ -21,7 +22,8 @@ type mergeFlags struct {
 	recipe, report                                         string
 	holdoutData                                            []string
 	holdout, rate, l0                                      float64
-	epochs, maxSteps                                       int
+	epochs, maxSteps, folds                                int
+	ownShare                                               bool // --holdout is given
 	seed                                                   uint64
 	dryRun, allowParent, force, anyway                     bool
 	paths                                                  []string
@@ -47,7 +49,7 @@ The same files, flags and seed give the same bytes.`,
   softmerge merge m*.onnx -o mean.onnx --method uniform`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			f.paths = args
+			f.paths, f.ownShare = args, c.Flags().Changed("holdout")
 			return f.run(c.Context(), v)
 		},
 	}
@@ -66,9 +68,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 		"auto", "model", "module", "layer", "channel", "tensor")
 	fs.StringVar(&f.base, "base", "",
 		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
-	fs.Float64Var(&f.holdout, "holdout", search.DefaultHoldout, "`SHARE` of the data that judges the candidates")
-	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil,
-		"`FILE` that judges instead of a share of the data (repeatable)")
+	f.addJudges(fs)
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
 	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
@@ -93,6 +93,16 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.BoolVar(&f.anyway, "anyway", false,
 		"go on where the data does not seem to belong to the models, or the models to each other")
 	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
+}
+
+// addJudges adds the flags that say which samples judge.
+func (f *mergeFlags) addJudges(fs *pflag.FlagSet) {
+	fs.IntVar(&f.folds, "folds", 0, "judge by cross-validation with `N` folds, 1 by a share that is held out "+
+		"(default 2 where there are fewer than 2000 samples, else 1)")
+	fs.Float64Var(&f.holdout, "holdout", search.DefaultHoldout,
+		"`SHARE` of the data that judges the candidates if they are not cross-validated")
+	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil,
+		"`FILE` that judges instead of a share of the data (repeatable)")
 }
 
 // check refuses wrong flags and targets before any work.
@@ -126,6 +136,9 @@ func (f *mergeFlags) rulesOfFiles() []rule {
 func (f *mergeFlags) rulesOfNumbers() []rule {
 	return []rule{
 		{!(f.holdout > 0 && f.holdout < 1), "", fmt.Sprintf("--holdout %v: want a share between 0 and 1", f.holdout)},
+		{f.folds < 0, "", fmt.Sprintf("--folds %d: want 1 or more", f.folds)},
+		{f.folds > 1 && (f.ownShare || len(f.holdoutData) > 0), "leave out one of them",
+			"--folds divides the data anew, --holdout and --holdout-data hold a part of it out"},
 		{f.epochs < 1, "", fmt.Sprintf("--epochs %d: want at least 1", f.epochs)},
 		{f.maxSteps < 1, "", fmt.Sprintf("--max-steps %d: want at least 1", f.maxSteps)},
 		{!(f.rate > 0 && onnx.Finite(f.rate)), "", fmt.Sprintf("--lr %v: want a positive number", f.rate)},
@@ -136,10 +149,13 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 // options are the flags as the gating package takes them.
 func (f *mergeFlags) options() search.Options {
 	o := search.Options{
-		Method: gating.Method(f.method), Objective: f.objective(), Holdout: f.holdout, Init: gating.Init(f.init),
+		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
+	}
+	if f.ownShare {
+		o.Holdout = f.holdout
 	}
 	if f.granularity != "auto" {
 		o.Granularity = []gating.Granularity{gating.Granularity(f.granularity)}

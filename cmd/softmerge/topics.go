@@ -52,7 +52,7 @@ images and IDX files become 0 to 1 there; nothing else is scaled, and nothing is
 the samples (--holdout) is kept from learning and judges the candidates; --holdout-data FILE judges
 instead.`
 
-const helpCandidates = `merge judges many models on samples that no gate learned from, and writes the best:
+const helpCandidates = `merge judges many models on samples that they were not learned from, and writes the best:
 
   parent FILE        one of the models, as it is
   uniform            the average of all
@@ -68,7 +68,23 @@ What may follow:
   :sum               gates need not add up to one
 
 Hidden units are reordered (--permute) where models were trained from different starts: then the same
-unit does another thing in each. The last is tried then, on networks of up to a million weights.`
+unit does another thing in each. The last is tried then, on networks of up to a million weights.
+
+Who judges. Fewer than 2000 samples are divided into two folds (--folds): each candidate is learned
+on either half and judged on the other, so that every sample judges once. Of more a fifth is held
+out (--holdout), or --holdout-data judges. The chosen one is learned again on all of --data; that
+model is written if it has no more loss there than the best parent.
+
+Who wins. Two models are compared on the samples that judged both, by a paired bootstrap: the
+samples are drawn anew 2000 times (200 at least, where there are many), with replacement. A merge
+beats a parent if neither its metric nor its loss is worse, and if loss and metric together, each in
+standard errors of its difference, are better in nine of ten draws; or if its metric is better by
+two standard errors of the difference. It must beat every parent. Of those that do, and whose metric
+is within one such error of the best metric, the one of least loss is chosen. If there is none the
+best parent is kept and the exit code is 3; the hint says how many samples would probably tell.
+
+The column +- is the standard error of the metric. The last column says why a candidate was not
+chosen: "beyond chance" is more than two standard errors of the difference.`
 
 const helpExitCodes = `  0    done
   1    failure: a file cannot be read or written, or the program is at fault

@@ -170,7 +170,7 @@ func outcomes(t *testing.T, r *Result, e *gating.Evaluator) map[string]outcome {
 	out := map[string]outcome{}
 	for _, k := range kinds {
 		of := func(c Candidate) bool { return c.Trial != nil && k.is(*c.Trial) }
-		without := &search{heldOut: e, candidates: slices.DeleteFunc(slices.Clone(r.Candidates), of)}
+		without := newChoice(r.Objective.Metric, slices.DeleteFunc(slices.Clone(r.Candidates), of))
 		out[k.name] = outcome{
 			tried: slices.ContainsFunc(r.Candidates, of), chosen: of(*r.Chosen),
 			loss: test(r.Chosen) - test(without.choose()),

@@ -40,7 +40,7 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	t := Trial{Method: gating.Uniform}
 	m.candidates = []Candidate{{Name: t.Name(), Trial: &t, Parent: -1, Chosen: true, Score: unknown, Mixture: mixture,
 		model: model}}
-	return m.result(&m.candidates[0]), nil
+	return m.bareResult(&m.candidates[0]), nil
 }
 
 // unknown is the score of what was not judged.

@@ -2,7 +2,6 @@ package search
 
 import (
 	"math"
-	"slices"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/onnx"
@@ -13,81 +12,115 @@ type Candidate struct {
 	Name    string          // "parent:PATH", or the trial's name
 	Trial   *Trial          // what was tried; nil for a parent
 	Parent  int             // index of the parent, -1 for a merged candidate
-	Mixture *gating.Mixture // of a merged candidate that has a score
-	Score   gating.Score
-	Failure error  // why it has no score
-	Reason  string // why its score has no finite loss
+	Mixture *gating.Mixture // of a merged candidate with a score: the first fold's; of the chosen one what is written
+	Score   gating.Score    // on all samples that judge, by models that were learned without them
+	Error   float64         // standard error of the metric; 0 where it is not known
+	Chance  float64         // that a merged candidate looks better than the best parent by chance alone
+	More    int             // samples more that would probably decide whether it is better; 0: nothing to decide
+	Failure error           // why it has no score
+	Reason  string          // why it was not chosen
 	Chosen  bool
 	model   *onnx.Model
+	tried   Trial          // as the trial was listed
+	folds   []gating.Score // of each fold
 }
 
-// choose marks the best candidate: of those whose metric is within one standard
-// error of the best metric, the one with the lowest loss. A merged candidate
-// counts only if it beats every parent.
-func (m *search) choose() *Candidate {
-	merged := m.best(func(c *Candidate) bool { return c.Parent < 0 && m.beatsParents(c) })
-	if merged != nil {
-		return merged
+// choice is a table of candidates under comparison.
+type choice struct {
+	metric     gating.Metric
+	candidates []Candidate
+	replicates []replicates // of those with a finite score
+}
+
+func newChoice(m gating.Metric, candidates []Candidate) *choice {
+	c := &choice{m, candidates, make([]replicates, len(candidates))}
+	var scores []gating.Score
+	for i := range candidates {
+		if candidates[i].Score.Finite() {
+			scores = append(scores, candidates[i].Score)
+		}
 	}
-	return m.best(func(c *Candidate) bool { return c.Parent >= 0 })
+	drawn := resample(scores)
+	for i := range candidates {
+		if candidates[i].Score.Finite() {
+			c.replicates[i], drawn = drawn[0], drawn[1:]
+		}
+	}
+	return c
+}
+
+// choose returns the best candidate: of the merged ones that beat every parent, else of
+// the parents; nil where nothing has a finite score.
+func (c *choice) choose() *Candidate {
+	best := c.best(func(i int) bool { return c.candidates[i].Parent < 0 && c.beatsParents(i) })
+	if best < 0 {
+		best = c.best(func(i int) bool { return c.candidates[i].Parent >= 0 })
+	}
+	if best < 0 {
+		return nil
+	}
+	return &c.candidates[best]
+}
+
+// compare compares two candidates with finite scores.
+func (c *choice) compare(a, b int) comparison {
+	return compare(c.metric, c.candidates[a].Score, c.candidates[b].Score, c.replicates[a], c.replicates[b])
 }
 
 // beatsParents says whether a merged candidate is better than each parent.
-func (m *search) beatsParents(c *Candidate) bool {
-	for i := range m.candidates {
-		if p := &m.candidates[i]; p.Parent >= 0 && p.Score.Finite() &&
-			!beats(m.heldOut.Objective().Metric, c.Score, p.Score) {
+func (c *choice) beatsParents(i int) bool {
+	for p := range c.candidates {
+		if c.isParent(p) && !c.compare(i, p).beats(c.candidates[p].Score) {
 			return false
 		}
 	}
-	return c.Score.Finite()
+	return true
 }
 
-// beats says whether score a is better than b beyond doubt: no worse in the
-// metric and better in the loss, or equal in the loss and better in the metric,
-// or so much better in the metric that chance alone would hardly do it. One
-// sample more of a hundred at twice the loss is no gain.
-func beats(m gating.Metric, a, b gating.Score) bool {
-	switch {
-	case m.Better(b.Metric, a.Metric):
-		return false
-	case a.Loss < b.Loss-tinyLoss*math.Abs(b.Loss), a.Loss == b.Loss && m.Better(a.Metric, b.Metric):
+// isParent says whether a candidate is a parent that merges can be compared with.
+func (c *choice) isParent(i int) bool {
+	return c.candidates[i].Parent >= 0 && c.candidates[i].Score.Finite()
+}
+
+// beats says whether a model is better than another, of the score given, beyond chance: no worse in
+// loss or metric, better in one, and so much better in both together that chance alone does
+// it in few of the draws; or so much better in the metric that the loss does not matter. One sample more of
+// a hundred is no gain, nor is a loss that a few samples make.
+func (d comparison) beats(other gating.Score) bool {
+	tiny := tinyLoss * math.Abs(other.Loss)
+	if d.metric > surely*d.metricError+tinyGain && d.metricError > 0 {
 		return true
 	}
-	return math.Abs(a.Metric-b.Metric) > surely*standardError(m, b.Metric, b.Samples)+tinyGain
+	return d.metric >= -tinyGain && d.loss >= -tiny && (d.metric > tinyGain || d.loss > tiny) && d.chance <= mostChance
 }
 
-// best returns the best of the candidates that count, nil if there is none.
-func (m *search) best(counts func(*Candidate) bool) *Candidate {
-	var list []*Candidate
-	for i := range m.candidates {
-		if c := &m.candidates[i]; c.Score.Finite() && counts(c) {
-			list = append(list, c)
+// best returns the best of the candidates that count, -1 if there is none: of those whose metric is within one
+// standard error of the best metric, the one of least loss; of equal ones the first, which is the simplest.
+func (c *choice) best(counts func(int) bool) int {
+	top := -1
+	var list []int
+	for i := range c.candidates {
+		if !c.candidates[i].Score.Finite() || !counts(i) {
+			continue
+		}
+		list = append(list, i)
+		if top < 0 || c.metric.Better(c.candidates[i].Score.Metric, c.candidates[top].Score.Metric) {
+			top = i
 		}
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	metric := m.heldOut.Objective().Metric
-	top := list[0].Score.Metric
-	for _, c := range list {
-		if metric.Better(c.Score.Metric, top) {
-			top = c.Score.Metric
+	least := top
+	for _, i := range list {
+		if c.candidates[i].Score.Loss < c.candidates[least].Score.Loss && c.within(i, top) {
+			least = i
 		}
 	}
-	list = slices.DeleteFunc(list, func(c *Candidate) bool {
-		return metric.Better(top, c.Score.Metric) && math.Abs(top-c.Score.Metric) > standardError(metric, top,
-			c.Score.Samples)
-	})
-	return slices.MinFunc(list, func(a, b *Candidate) int {
-		switch {
-		case a.Score.Loss < b.Score.Loss:
-			return -1
-		case a.Score.Loss > b.Score.Loss:
-			return 1
-		}
-		return 0
-	})
+	return least
+}
+
+// within says whether a candidate's metric is within one standard error, of the difference, of the best one.
+func (c *choice) within(i, top int) bool {
+	d := c.compare(top, i)
+	return !(d.metric > d.metricError+tinyGain)
 }
 
 // standardError is that of an accuracy over n samples; other metrics have none.

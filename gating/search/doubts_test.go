@@ -47,8 +47,8 @@ func TestDataThatDoesNotFitIsRefused(t *testing.T) {
 			"first normalisation"},
 		"pixels of 0..1/255":  {"cnn_bn", times(1.0 / 255), keep, "first normalisation"},
 		"densenet, 0..255":    {"families/densenet", times(255), keep, "first normalisation"},
-		"nothing but zeros":   {"cnn_bn", times(0), keep, "is the same number in all 480 samples"},
-		"zeros, no norm":      {"mlp", times(0), keep, "is the same number in all 480 samples"},
+		"nothing but zeros":   {"cnn_bn", times(0), keep, "is the same number in all 600 samples"},
+		"zeros, no norm":      {"mlp", times(0), keep, "is the same number in all 600 samples"},
 		"labels of one class": {"mlp", times(1), func(int64) int64 { return 3 }, "all labels are of one class"},
 		"classes in pairs":    {"mlp", times(1), swap, "10 classes have changed places"},
 		"two classes exchanged": {"cnn", times(1), func(v int64) int64 {

@@ -124,7 +124,8 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 		o.Combine = t.Combine
 	}
 	o.Progress = func(step, steps int, loss float64) {
-		m.report(Event{Stage: "learn", Granularity: t.Granularity, Step: step, Steps: steps, Loss: loss})
+		m.report(Event{Stage: "learn", Fold: m.number, Folds: m.folds, Granularity: t.Granularity, Step: step,
+			Steps: steps, Loss: loss})
 	}
 	start, err := m.start(ctx, p, t, o.Combine)
 	if err != nil {

@@ -12,13 +12,16 @@ const PermuteAuto gating.Permutation = "auto"
 // Options says how to merge. The zero value of a field means its default. Learn.Seed
 // counts for the whole merge. An empty Learn.Combine is gating.Convex, and gating.Sum is
 // tried too where hidden units were reordered.
+//
+// Without Folds, Holdout and HeldOut, less than 2000 samples are cross-validated, and of more DefaultHoldout judges.
 type Options struct {
 	Method      gating.Method           // default gating.Soft, which tries the others too
 	Granularity []gating.Granularity    // of learned gates, tried in this order; default layer and channel
 	Init        gating.Init             // where gates start; default gating.InitAuto
 	Objective   gating.ObjectiveOptions // what is learned and judged
 	Learn       gating.LearnOptions     // how they are learned, see below
-	Holdout     float64                 // share of the data that judges; default DefaultHoldout
+	Folds       int                     // of a cross-validation; 1 judges on a share. Default by the number of samples
+	Holdout     float64                 // share of the data that judges without folds; default DefaultHoldout
 	HeldOut     *dataset.Data           // judges in place of a share of the data
 	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
 	Anyway      bool                    // go on where the data does not seem to belong to the models
@@ -31,7 +34,6 @@ type Options struct {
 func (o Options) Validate() (Options, error) {
 	setDefault(&o.Method, gating.Soft)
 	setDefault(&o.Permute, PermuteAuto)
-	setDefault(&o.Holdout, DefaultHoldout)
 	if len(o.Granularity) == 0 {
 		o.Granularity = []gating.Granularity{gating.ByLayer, gating.ByChannel}
 	}
@@ -52,8 +54,10 @@ func (o Options) Validate() (Options, error) {
 	switch {
 	case o.Method != gating.Soft && o.Method != gating.Greedy && o.Method != gating.Uniform:
 		return o, badOption("method %q: want soft, greedy or uniform", o.Method)
-	case !(o.Holdout > 0 && o.Holdout < 1):
+	case !(o.Holdout >= 0 && o.Holdout < 1):
 		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
+	case o.Folds < 0, o.Folds > 1 && (o.Holdout != 0 || o.HeldOut != nil):
+		return o, badOption("%d folds: want 1 or more, and more than 1 only without holdout", o.Folds)
 	case o.Threads < 0:
 		return o, badOption("%d threads: want at least 1", o.Threads)
 	}

@@ -18,7 +18,7 @@ func TestOptionsDefaults(t *testing.T) {
 	l0 := got.Learn.L0
 	want := search.Options{
 		Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer, gating.ByChannel}, Init: gating.InitAuto,
-		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto"}, Holdout: 0.2, Permute: search.PermuteAuto,
+		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto"}, Permute: search.PermuteAuto,
 		Learn: gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
 	}
 	if !reflect.DeepEqual(got, want) || *l0 != 0.01 {

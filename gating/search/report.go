@@ -28,6 +28,8 @@ type Report struct {
 	PeakBytes      int64             `json:"peak_bytes"`
 	Seed           uint64            `json:"seed"`
 	HeldOut        int               `json:"held_out"`  // samples that judged
+	Folds          int               `json:"folds"`     // of the cross-validation; 1: one division, 0: no data
+	Refitted       bool              `json:"refitted"`  // the chosen model was learned again on all data
 	Objective      *ReportObjective  `json:"objective"` // null without data
 	Data           *ReportData       `json:"data"`      // null without data
 	Warnings       []string          `json:"warnings"`  // what the user should know before using the result
@@ -59,8 +61,13 @@ type ReportCandidate struct {
 	Trial  *Trial   `json:"trial,omitempty"`  // what was tried, for a merged candidate
 	Loss   *float64 `json:"loss"`
 	Metric *float64 `json:"metric"`
-	Chosen bool     `json:"chosen"`
-	Reason string   `json:"reason,omitempty"` // why it could not be evaluated
+	// StandardError is that of the metric, null where it is not known.
+	StandardError *float64 `json:"standard_error"`
+	// P is how likely chance alone makes a merged candidate look better than the best parent.
+	P           *float64 `json:"p,omitempty"`
+	MoreSamples int      `json:"more_samples,omitempty"` // that would probably decide whether it is better
+	Chosen      bool     `json:"chosen"`
+	Reason      string   `json:"reason,omitempty"` // why it was not chosen, or could not be evaluated
 }
 
 // ReportLayer says what became of a layer.
@@ -91,13 +98,13 @@ func (r *Result) Report() (*Report, error) {
 	rep := &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
 		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
-		Objective: r.objective, Data: r.data, Notes: []string{},
+		Objective: r.objective, Data: r.data, Notes: []string{}, Folds: r.Folds, Refitted: r.Refitted,
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()
 	}
 	if r.Held != nil {
-		rep.HeldOut = r.Held.Len()
+		rep.HeldOut = r.Chosen.Score.Samples
 	}
 	if r.Steps > 0 {
 		rep.SecondsPerStep = r.Learning.Seconds() / float64(r.Steps)
@@ -127,10 +134,16 @@ func (r *Report) ChosenCandidate() *ReportCandidate {
 func (c *Candidate) report(parents []ReportParent) ReportCandidate {
 	rc := ReportCandidate{
 		Name: c.Name, Trial: c.Trial, Loss: Number(c.Score.Loss), Metric: Number(c.Score.Metric), Chosen: c.Chosen,
-		Reason: c.Reason,
+		Reason: c.Reason, MoreSamples: c.More,
 	}
-	if c.Parent >= 0 {
+	if c.Error > 0 {
+		rc.StandardError = Number(c.Error)
+	}
+	switch {
+	case c.Parent >= 0:
 		rc.Parent = parents[c.Parent].Path
+	case c.Score.Finite() && c.Score.Samples > 0:
+		rc.P = Number(c.Chance)
 	}
 	if c.Failure != nil {
 		rc.Reason = c.Failure.Error()

@@ -26,9 +26,12 @@ type Result struct {
 	Steps      int
 	Learning   time.Duration // time spent in gating.Learn
 	Identical  bool          // every selected layer is identical: the base is the result
-	Held       *dataset.Data // what judged; nil without data
+	Folds      int           // of the cross-validation that judged; 1 where the data was divided once, 0 without data
+	Refitted   bool          // the chosen candidate was learned again on all data after it was judged
+	Held       *dataset.Data // what a written file is verified on; nil without data
 	Units      *gating.UnitAlignment
 	Warnings   advice.Warnings // what the user should know before using the result
+	written    gating.Score    // of the chosen model on it
 	objective  *ReportObjective
 	data       *ReportData
 	weights    *gating.Weights
@@ -36,15 +39,33 @@ type Result struct {
 }
 
 // result gathers what was found.
-func (m *search) result(chosen *Candidate) *Result {
-	r := &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
-		Learning: m.learningFor,
-		Units:    m.units, Warnings: m.warnings, objective: m.objective, data: m.data, weights: m.weights,
-		options: m.Options}
-	if m.heldOut != nil {
-		r.Objective, r.Held = m.heldOut.Objective(), m.heldOut.Data()
+func (m *search) result(ctx context.Context, chosen *Candidate) (*Result, error) {
+	r := m.bareResult(chosen)
+	r.Objective = m.learn.Objective()
+	if m.HeldOut != nil {
+		r.Held, r.written = m.heldOut.Data(), chosen.Score
+		return r, nil
 	}
-	return r
+	r.Held = m.learn.Data()
+	switch {
+	case m.refitted:
+		r.written = m.written
+	case chosen.Parent >= 0:
+		r.written = m.scores[chosen.Parent]
+	default:
+		var err error
+		if r.written, err = m.learn.Score(ctx, chosen.model); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// bareResult is a result of which nothing is judged.
+func (m *search) bareResult(chosen *Candidate) *Result {
+	return &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
+		Learning: m.learningFor, Units: m.units, Warnings: m.warnings, Folds: m.folds, Refitted: m.refitted,
+		objective: m.objective, data: m.data, weights: m.weights, options: m.Options}
 }
 
 // withoutGates is the result where no selected layer can be mixed: fine if all are identical.
@@ -55,10 +76,13 @@ func (m *search) withoutGates() (*Result, error) {
 			return nil, noneCanBeMerged(layer, m.weights.Skipped(layer))
 		}
 	}
-	m.candidates = []Candidate{{Name: parentName(a, a.Base), Parent: a.Base, Chosen: true, model: m.base(),
+	m.candidates = []Candidate{{Name: parentName(m.base()), Parent: a.Base, Chosen: true, model: m.base(),
 		Score: unknown}}
-	r := m.result(&m.candidates[0])
-	r.Identical, r.Held = true, nil
+	r := m.bareResult(&m.candidates[0])
+	if m.learn != nil {
+		r.Objective = m.learn.Objective()
+	}
+	r.Identical = true
 	return r, nil
 }
 
@@ -79,8 +103,8 @@ func (r *Result) Recipe() (*gating.Recipe, error) {
 }
 
 // Verify checks a model that was read back from its file against the result: it
-// breaks no rule of ONNX, and where there is data to judge on it has the score
-// that the chosen candidate had.
+// breaks no rule of ONNX, and where there is data it has the score that the chosen
+// model has.
 func (r *Result) Verify(ctx context.Context, back *onnx.Model) error {
 	if err := onnx.Validate(back); err != nil {
 		return err
@@ -98,9 +122,9 @@ func (r *Result) Verify(ctx context.Context, back *onnx.Model) error {
 	if err != nil {
 		return err
 	}
-	want := r.Chosen.Score
+	want := r.written
 	if math.Abs(s.Loss-want.Loss) > 1e-6*math.Max(1, math.Abs(want.Loss)) || s.Metric != want.Metric {
-		return fmt.Errorf("loss %v and metric %v, the candidate had %v and %v", s.Loss, s.Metric, want.Loss,
+		return fmt.Errorf("loss %v and metric %v, the chosen model had %v and %v", s.Loss, s.Metric, want.Loss,
 			want.Metric)
 	}
 	return nil

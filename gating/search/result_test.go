@@ -16,7 +16,7 @@ func TestVerify(t *testing.T) {
 		t.Error(err)
 	}
 	if err := r.Verify(t.Context(), r.Selection.Alignment.Models[0]); err == nil ||
-		!strings.Contains(err.Error(), "the candidate had") {
+		!strings.Contains(err.Error(), "the chosen model had") {
 		t.Errorf("a parent passes for the merge: %v", err)
 	}
 }

@@ -19,8 +19,9 @@ type ReportObjective struct {
 
 // ReportData says what it was learned and judged on.
 type ReportData struct {
-	Samples int           `json:"samples"` // that gates learn from
-	Judged  int           `json:"judged"`  // that judge
+	Samples int           `json:"samples"`         // that gates learn from
+	Judged  int           `json:"judged"`          // that judge
+	Folds   int           `json:"folds,omitempty"` // where each sample judges what was learned from the other folds
 	Inputs  []ReportInput `json:"inputs"`
 }
 

@@ -47,7 +47,7 @@ func TestMergeTellsItsObjective(t *testing.T) {
 		t.Fatalf("the first event is %+v", first)
 	}
 	rep := gatetest.Must(r.Report())(t)
-	if !reflect.DeepEqual(rep.Objective, want) || rep.Data.Samples != 480 || rep.Data.Judged != 120 {
+	if !reflect.DeepEqual(rep.Objective, want) || rep.Data.Samples != 600 || rep.Data.Judged != 600 || rep.Data.Folds != 2 {
 		t.Errorf("the report has %+v and %+v", rep.Objective, rep.Data)
 	}
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -14,10 +15,13 @@ func TestTrialsDoNotTouchEachOther(t *testing.T) {
 	models := gatetest.Open(t, "cnn_bn/ft0.onnx", "broken/scaled.onnx", "cnn_bn/ft2.onnx")
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(160)
 	run := func(reverse bool) map[string]Candidate {
-		o := Options{Learn: gating.LearnOptions{MaxSteps: 3, Seed: 1}, Threads: 2}
+		o := Options{Learn: gating.LearnOptions{MaxSteps: 3, Seed: 1}, Threads: 2, Folds: 1}
 		m := gatetest.Must(newSearch(gatetest.Select(t, models), d, o))(t)
 		defer m.learn.Close()
 		if err := m.scoreParents(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.enter(t.Context(), m.fold, 0); err != nil {
 			t.Fatal(err)
 		}
 		list := m.trials(m.circumstances())
@@ -29,8 +33,9 @@ func TestTrialsDoNotTouchEachOther(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		m.join()
 		found := map[string]Candidate{}
-		for _, c := range m.candidates[len(models):] {
+		for _, c := range m.candidates {
 			found[c.Name] = c
 		}
 		return found
@@ -73,18 +78,28 @@ func same(a, b *gating.Mixture) bool {
 	return true
 }
 
-// TestGatesAreLearnedOnce: rounding and recalibrating gates takes those that were learned before.
+// TestGatesAreLearnedOnce: rounding and recalibrating gates takes those that were learned before, in every
+// fold, and of all data only the chosen ones are learned.
 func TestGatesAreLearnedOnce(t *testing.T) {
 	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 2)...)
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(160)
-	steps := map[gating.Granularity]int{}
+	steps := map[int]map[gating.Granularity]int{0: {}, 1: {}, 2: {}}
 	o := Options{Learn: gating.LearnOptions{MaxSteps: 3}, Threads: 2, Progress: func(e Event) {
 		if e.Stage == "learn" {
-			steps[e.Granularity]++
+			steps[e.Fold][e.Granularity]++
 		}
 	}}
 	r := gatetest.Must(Merge(t.Context(), gatetest.Select(t, models), d, o))(t)
-	if steps[gating.ByLayer] != 3 || steps[gating.ByChannel] != 3 || r.Steps != 6 {
-		t.Errorf("steps %v, %d in all: want 3 of each granularity", steps, r.Steps)
+	for fold := 1; fold <= 2; fold++ {
+		if steps[fold][gating.ByLayer] != 3 || steps[fold][gating.ByChannel] != 3 {
+			t.Errorf("fold %d: steps %v, want 3 of each granularity", fold, steps[fold])
+		}
+	}
+	want := map[gating.Granularity]int{}
+	if r.Gained() && r.Chosen.Trial.Method == gating.Soft {
+		want[r.Chosen.Trial.Granularity] = 3
+	}
+	if !maps.Equal(steps[0], want) || r.Steps != 12+len(want)*3 {
+		t.Errorf("steps on all data %v of %d for %s", steps[0], r.Steps, r.Chosen.Name)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // its plan, and which parents it keeps.
 func soupOf(t *testing.T, models []*onnx.Model, d *dataset.Data, losses ...float64) (*search, *gating.Plan, []bool) {
 	t.Helper()
-	o := Options{HeldOut: d, Threads: 1}
+	o := Options{Threads: 1}
 	m := gatetest.Must(newSearch(gatetest.Select(t, models), d, o))(t)
 	t.Cleanup(m.learn.Close)
 	m.losses = losses

@@ -45,7 +45,24 @@ func (e *judgedError) Unwrap() error { return e.error }
 func NoGain(r *search.Report) error {
 	return &judgedError{r.Candidates, advice.With(
 		fmt.Errorf("%w, %s, on the held-out data; nothing written", search.ErrNoGain, r.ChosenCandidate().Parent),
-		"give more data, merge fine-tunes of one start, choose layers with --only, "+
+		moreData(r)+"merge fine-tunes of one start, choose layers with --only, "+
 			"or take the parent with --allow-parent",
 	)}
+}
+
+// moreData says how many samples would probably decide about the candidate that comes closest to being better, and
+// what was seen of it; where none looks better no number would help.
+func moreData(r *search.Report) string {
+	var closest *search.ReportCandidate
+	for i := range r.Candidates {
+		c := &r.Candidates[i]
+		if c.MoreSamples > 0 && (closest == nil || c.MoreSamples < closest.MoreSamples) {
+			closest = c
+		}
+	}
+	if closest == nil {
+		return "no candidate looks better in both loss and metric: "
+	}
+	return fmt.Sprintf("%s looks better than the best parent, as chance does in %.0f of 100 cases: about %d samples "+
+		"beside the %d would probably tell: give more data, ", closest.Name, 100**closest.P, closest.MoreSamples, r.HeldOut)
 }

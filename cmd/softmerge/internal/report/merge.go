@@ -4,6 +4,7 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -128,18 +129,42 @@ func candidates(v *terminal.Voice, r *search.Report, mark string) error {
 	if r.LossName == "" {
 		return v.Line("%s of %d models; without data nothing is judged", r.Chosen, len(r.Parents))
 	}
-	if r.HeldOut > 0 {
-		v.Say("judged on %s that no gate learned from", terminal.Counted(r.HeldOut, "sample"))
+	judged(v, r)
+	rows := [][]string{{"candidate", r.LossName, r.Metric}}
+	known := slices.ContainsFunc(r.Candidates, func(c search.ReportCandidate) bool { return c.StandardError != nil })
+	if known {
+		rows[0] = append(rows[0], standardError)
 	}
-	rows := [][]string{{"candidate", r.LossName, r.Metric, ""}}
+	rows[0] = append(rows[0], "")
 	for _, c := range r.Candidates {
 		note := c.Reason
 		if c.Chosen {
 			note = mark
 		}
-		rows = append(rows, []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric), note})
+		row := []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric)}
+		if known {
+			row = append(row, terminal.Figure(c.StandardError))
+		}
+		rows = append(rows, append(row, note))
 	}
-	return v.Table(rows, r.LossName, r.Metric)
+	return v.Table(rows, r.LossName, r.Metric, standardError)
+}
+
+// standardError is the heading of the metric's standard errors.
+const standardError = "+-"
+
+// judged says on how many samples candidates were judged, and how.
+func judged(v *terminal.Voice, r *search.Report) {
+	samples := terminal.Counted(r.HeldOut, "sample")
+	switch {
+	case r.HeldOut == 0:
+	case r.Folds == 2:
+		v.Say("judged on %s, each by what was learned on the other half", samples)
+	case r.Folds > 2:
+		v.Say("judged on %s in %d parts, each by what was learned on the others", samples, r.Folds)
+	default:
+		v.Say("judged on %s that no gate learned from", samples)
+	}
 }
 
 // candidateName is a candidate's name for people: of a parent, as much of its path as tells it from the others.
@@ -166,6 +191,9 @@ func Wrote(v *terminal.Voice, r *search.Report, size int64) {
 	what := candidateName(r, *c)
 	if c.Metric != nil {
 		what += fmt.Sprintf(", %s %s", r.Metric, terminal.Figure(c.Metric))
+	}
+	if r.Refitted {
+		what += "; judged so, then learned again on all data"
 	}
 	v.Say("wrote %s (%s): %s", r.Output, terminal.Bytes(size), what)
 }

@@ -32,5 +32,9 @@ func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData)
 	if d.Samples > 0 {
 		counts = fmt.Sprintf("%s to learn from, %d to judge on", terminal.Counted(d.Samples, "sample"), d.Judged)
 	}
+	if d.Folds > 0 {
+		counts = fmt.Sprintf("%s to learn from and judge on, in %d folds", terminal.Counted(d.Samples, "sample"),
+			d.Folds)
+	}
 	v.Say("%s: %s %s", counts, what, strings.Join(inputs, ", "))
 }
