@@ -5,8 +5,6 @@ import (
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
-	"github.com/softmerge/softmerge/gating"
-	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -43,9 +41,4 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, exit.Usagef("--except leaves out all that --only chooses", "no layer is selected")
 	}
 	return s, nil
-}
-
-// openData reads data files for a model's inputs and joins them.
-func openData(m *onnx.Model, paths []string, label string) (*dataset.Data, error) {
-	return dataset.OpenAll(paths, dataset.Options{Inputs: gating.Fields(m), Label: label})
 }

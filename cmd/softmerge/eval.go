@@ -47,6 +47,9 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		return err
 	}
 	defer closeAll()
+	if err := f.fit(ctx, v, list); err != nil {
+		return err
+	}
 	e, err := f.evaluation(v, list[0])
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		result.Models = append(result.Models, row)
 	}
 	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.Loss.Name(), v.Warned()
-	result.Notes = v.Noted()
+	result.Notes, result.Preprocess = v.Noted(), f.images.how.Report()
 	return result.Print(v)
 }
 
@@ -80,7 +83,7 @@ type evaluation struct {
 func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluation, error) {
 	e := &evaluation{flags: *f, voice: v}
 	var err error
-	if e.data, err = openData(first, f.data, f.label); err != nil {
+	if e.data, err = f.openData(first, f.data); err != nil {
 		return nil, err
 	}
 	if err := warnOf(v, e.data); err != nil {
@@ -100,7 +103,7 @@ func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evalu
 	on := e.first
 	names, misfit := on.Names(m)
 	if misfit != nil {
-		data, err := openData(m, e.flags.data, e.flags.label)
+		data, err := e.flags.openData(m, e.flags.data)
 		if err != nil {
 			return row, misfit
 		}

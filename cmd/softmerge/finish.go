@@ -22,7 +22,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err := v.Warn(r.Warnings); err != nil {
 		return err
 	}
-	rep.Warnings, rep.Notes = v.Warned(), v.Noted()
+	rep.Warnings, rep.Notes, rep.Preprocess = v.Warned(), v.Noted(), f.images.how.Report()
 	report.Reordered(v, rep)
 	report.Exclusions(v, rep)
 	if !r.Gained() && !r.Identical && !f.allowParent {

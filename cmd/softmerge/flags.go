@@ -61,6 +61,7 @@ type dataFlags struct {
 	data                        []string
 	label, loss, metric, output string
 	batch, threads              int
+	images                      imageFlags
 }
 
 func (f *dataFlags) add(c *cobra.Command) {
@@ -76,6 +77,7 @@ func (f *dataFlags) add(c *cobra.Command) {
 	fs.IntVar(&f.batch, "batch-size", 64, "`N` samples a step")
 	fs.IntVar(&f.threads, "threads", 0,
 		"`N` goroutines for kernels (default one a processor); the result does not depend on it")
+	f.images.add(c)
 }
 
 // Bounds that keep a mistyped number from taking all memory.
@@ -88,6 +90,9 @@ const (
 func (f *dataFlags) check() error {
 	f.data = named(f.data)
 	again := twice(f.data)
+	if err := f.images.check(); err != nil {
+		return err
+	}
 	return firstBroken([]rule{
 		{again != "", "name every file once: the same samples would be learned from and judged on",
 			fmt.Sprintf("--data %s is given twice", again)},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
@@ -35,7 +36,7 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
 	if err != nil {
 		return err
 	}
-	data, held, err := f.open(list[base])
+	data, held, err := f.open(ctx, v, list, base)
 	if err != nil {
 		return err
 	}
@@ -69,15 +70,22 @@ func (f *mergeFlags) selection(v *terminal.Voice, list []*onnx.Model, base int) 
 }
 
 // open reads the data files that are named.
-func (f *mergeFlags) open(base *onnx.Model) (data, held *dataset.Data, err error) {
+func (f *mergeFlags) open(ctx context.Context, v *terminal.Voice, list []*onnx.Model,
+	base int) (data, held *dataset.Data, err error) {
+	models := append([]*onnx.Model{list[base]}, slices.Delete(slices.Clone(list), base, base+1)...)
+	if err := f.fit(ctx, v, models, f.holdoutData...); err != nil {
+		return nil, nil, err
+	}
 	if len(f.data) == 0 {
 		return nil, nil, nil
 	}
-	if data, err = openData(base, f.data, f.label); err != nil || len(f.holdoutData) == 0 {
+	if data, err = f.openData(list[base], f.data); err != nil || len(f.holdoutData) == 0 {
 		return data, nil, err
 	}
-	held, err = openData(base, f.holdoutData, f.label)
-	return data, held, err
+	if held, err = f.openData(list[base], f.holdoutData); err != nil {
+		return nil, nil, err
+	}
+	return data, held, dataset.CheckClasses(data, held)
 }
 
 // warnOf says and warns of what reading the data showed.

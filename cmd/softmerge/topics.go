@@ -47,10 +47,33 @@ for each position; "NAME.lengths" cuts one input or the label alone. Samples of 
 are never in one batch, and every sample weighs the same. A thousand shapes is the most; dozens
 merge faster than hundreds.
 
-The first axis counts samples. Integers become floats where the graph wants floats. Pixels of
-images and IDX files become 0 to 1 there; nothing else is scaled, and nothing is clipped. A fifth of
-the samples (--holdout) is kept from learning and judges the candidates; --holdout-data FILE judges
-instead.`
+The first axis counts samples. Integers become floats where the graph wants floats. Arrays are fed
+as they are: nothing is scaled or clipped; pixels of IDX files become 0 to 1 for a float input. A
+fifth of the samples (--holdout) is kept from learning and judges the candidates; --holdout-data
+FILE judges instead.
+
+Images (PNG, JPEG, GIF, WebP, BMP, TIFF) reach the network as it was trained. What you know you
+say; the flags apply in this order:
+
+  --preprocess FILE  preprocessor_config.json of Hugging Face, config.json of timm; or a name:
+                     imagenet (the middle 224 of 256, mean and deviation), 0..1, 0..255, -1..1,
+                     caffe (blue green red, less the mean), mnist. Other flags override parts of it
+  --resize SIZE      256 is the shorter edge, 256x320 height x width, squash the network's size,
+                     none; --interpolation as Pillow's, antialiased
+  --crop SIZE        the middle, 224 or 224x288; black where the image is smaller
+  --scale 1/255      what 0 to 255 is multiplied by, or the range it becomes: 0..1, -1..1
+  --mean, --std      taken off, and divided by: 0.485,0.456,0.406
+  --bgr, --layout    the order of colours; where the channels are, if the graph does not say
+
+What you do not say is found by running the models on up to 512 of the images under each of these
+conventions, and the one under which they are clearly better is taken and named. Where they do not
+tell, images are squashed to 0..1, with a warning. Networks that take integers get 0 to 255.
+The rotation that cameras note is ignored, and transparency is dropped, as torchvision's ImageFolder does.
+
+A folder's classes are numbered by the names of their folders in alphabetical order, or by number
+where all names are numbers; ImageFolder has "10" before "2", and if the models say so that order is
+taken. --classes FILE gives the names of the model's classes in order (one a line, a JSON list, or
+a config.json with id2label) and is needed where there are folders for some of them only.`
 
 const helpCandidates = `merge judges many models on samples that they were not learned from, and writes the best:
 

@@ -61,9 +61,10 @@ type Data struct {
 	// Notes say what the user did not name: which arrays were taken for inputs and label, and which were left.
 	Notes []string
 
-	others  []*Data  // samples of other shapes, each of one shape; their rows follow
-	path    string   // where it was read from, for messages; may be empty
-	origins []origin // where each row was read from; nil if row i is row i of path
+	others  []*Data     // samples of other shapes, each of one shape; their rows follow
+	path    string      // where it was read from, for messages; may be empty
+	origins []origin    // where each row was read from; nil if row i is row i of path
+	folders *classNames // of samples in folders; nil for others
 }
 
 // origin is the place of a sample in a file.

@@ -17,9 +17,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
-// openImages reads a folder with one folder of images per class; the classes are numbered in the order of the names
-// of their folders, as torchvision's ImageFolder and Keras do. Other files and hidden ones are passed over. What
-// becomes of an image is for Options.Preprocess to say, see package imaging.
+// openImages reads a folder with one folder of images per class, see numberClasses. Other files and hidden ones are
+// passed over. What becomes of an image is for Options.Preprocess to say, see package imaging.
 func (l *loader) openImages(path string) (*Data, error) {
 	field := Field{Name: "x", Shape: []int{-1, 3, -1, -1}}
 	if len(l.Inputs) > 1 {
@@ -29,51 +28,100 @@ func (l *loader) openImages(path string) (*Data, error) {
 	if len(l.Inputs) == 1 {
 		field = l.Inputs[0]
 	}
-	paths, classes, err := listImages(path)
+	list, err := listImages(path, l.Classes)
 	if err != nil {
 		return nil, err
 	}
-	images, err := newImageArray(field, l.Preprocess, imageFiles(paths))
+	list.thin(l.Sample)
+	images, err := newImageArray(field, l.Preprocess, list.files)
 	if err != nil {
 		return nil, err
 	}
-	return l.assemble([]named{{field.Name, images}, {"label", classes}})
+	d, err := l.assemble([]named{{field.Name, images}, {"label", list.classes}})
+	if err != nil {
+		return nil, err
+	}
+	d.folders = list.names
+	d.warnOfOrder()
+	return d, nil
 }
 
-// listImages returns the images of all classes, class after class, and their classes.
-func listImages(root string) (paths []string, classes classArray, err error) {
-	folders, err := os.ReadDir(root)
+// HoldsImages says whether a file or folder has images that Options.Preprocess is for.
+func HoldsImages(path string) bool {
+	path, _ = cutPart(path)
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir() && !isTestData(path)
+}
+
+// imageList is the images of a folder, class after class.
+type imageList struct {
+	files   imageFiles
+	classes classArray
+	names   *classNames
+}
+
+// thin keeps most images, evenly spread; 0 keeps all.
+func (l *imageList) thin(most int) {
+	n := len(l.files)
+	if most <= 0 || most >= n {
+		return
+	}
+	for i := range most {
+		l.files[i], l.classes[i] = l.files[i*n/most], l.classes[i*n/most]
+	}
+	l.files, l.classes = l.files[:most], l.classes[:most]
+}
+
+// listImages returns the images of all classes.
+func listImages(root string, given []string) (l imageList, err error) {
+	folders, err := classFolders(root)
 	if err != nil {
-		return nil, nil, unreadable(err)
+		return l, err
 	}
-	class := int64(0)
-	for _, folder := range folders {
-		dir := filepath.Join(root, folder.Name())
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() || strings.HasPrefix(folder.Name(), ".") {
-			continue
-		}
-		files, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, nil, unreadable(err)
-		}
-		before := len(paths)
-		for _, file := range files {
-			if isImage(file.Name()) {
-				paths, classes = append(paths, filepath.Join(dir, file.Name())), append(classes, class)
-			}
-		}
-		if len(paths) == before {
-			return nil, nil, fail(
-				"remove the folder or add images: an empty class would shift the numbers of the others",
-				"the folder %q holds no image (PNG, JPEG, GIF, WebP, BMP or TIFF)", folder.Name())
-		}
-		class++
-	}
-	if len(paths) == 0 {
-		return nil, nil, fail("make one folder per class and put its images there",
+	if len(folders) == 0 {
+		return l, fail("make one folder per class and put its images there",
 			"the folder holds neither ONNX test data nor folders of images")
 	}
-	return paths, classes, nil
+	numbers, names, err := numberClasses(folders, given)
+	if err != nil {
+		return l, err
+	}
+	l.names = names
+	for i, folder := range folders {
+		dir := filepath.Join(root, folder)
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return l, unreadable(err)
+		}
+		before := len(l.files)
+		for _, file := range files {
+			if isImage(file.Name()) {
+				l.files, l.classes = append(l.files, filepath.Join(dir, file.Name())), append(l.classes,
+					int64(numbers[i]))
+			}
+		}
+		if len(l.files) == before && len(given) == 0 {
+			return l, fail("remove the folder or add images: an empty class would shift the numbers of the others",
+				"the folder %q holds no image (PNG, JPEG, GIF, WebP, BMP or TIFF)", folder)
+		}
+	}
+	return l, nil
+}
+
+// classFolders lists the folders of a folder that are not hidden, by name.
+func classFolders(root string) ([]string, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	var names []string
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(root, e.Name()))
+		if err == nil && info.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }
 
 func isImage(name string) bool {

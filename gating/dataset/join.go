@@ -84,6 +84,9 @@ func (d *Data) matches(other *Data) error {
 		return fail("give all files the same keys", "%s has the inputs %s, but %s has %s", d.path, quoted(got),
 			other.path, quoted(want))
 	}
+	if err := d.sameClasses(other); err != nil {
+		return err
+	}
 	columns := d.columns()
 	for i, want := range other.columns() {
 		got := columns[i]
@@ -105,7 +108,7 @@ func (d *Data) inputNames() []string {
 
 // concatenated joins data of one shape.
 func concatenated(list []*Data) *Data {
-	out := &Data{path: list[0].path}
+	out := &Data{path: list[0].path, folders: list[0].folders}
 	for i := range list[0].Inputs {
 		out.Inputs = append(out.Inputs, concatenatedColumn(list, func(d *Data) *Column { return &d.Inputs[i] }))
 	}

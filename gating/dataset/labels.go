@@ -30,6 +30,9 @@ func (d *Data) checkLabels(classes int) (at origin, err error) {
 		return at, fail("save class indices as integers: y.astype('int64')",
 			"label %q holds %s, not class indices", d.Label.Name, d.Label.Type)
 	}
+	if err := d.folders.checkNumber(classes); err != nil {
+		return at, err
+	}
 	for i, class := range d.Label.Ints {
 		if class < 0 || class >= int64(classes) {
 			at = d.origin(i / d.Label.Size())

@@ -24,6 +24,12 @@ type Options struct {
 	Label string
 	// Preprocess says what becomes of images before the network sees them. Data without images does not look at it.
 	Preprocess imaging.Preprocess
+	// Classes are the names of the classes of folders, by number. When there are none, folders are numbered by their
+	// names, see [Data.ClassNames], and there must be one for each class of the model.
+	Classes []string
+	// Sample is how many images are read at most, evenly spread over those there are; zero reads all. Other data is
+	// read whole.
+	Sample int
 	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
 	MaxBytes int64
 }
@@ -42,9 +48,10 @@ type Options struct {
 //   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data, whose sets may differ in shape.
 //   - any other folder: images, a folder per class.
 //
-// An array that no name decides is taken where its type and shape fit the input and no other array does; Data.Notes say
-// so, and which arrays are left. Arrays such as x_val and y_val beside x_train and y_train are parts of the data: one must
-// be chosen, by FILE#validation or by naming the label. Parts are train, validation (val, valid, dev) and test.
+// An array that no name decides is taken where its type and shape fit the input and no other array does; Data.Notes
+// say so, and which arrays are left. Arrays such as x_val and y_val beside x_train and y_train are parts of the
+// data: one must be chosen, by FILE#validation or by naming the label. Parts are train, validation (val, valid,
+// dev) and test.
 //
 // Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
 func Open(path string, o Options) (*Data, error) {

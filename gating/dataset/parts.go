@@ -152,7 +152,7 @@ func (d *Data) headOwn(n int) *Data {
 
 // each applies change to every column of the first shape, the label included.
 func (d *Data) each(change func(Column) Column) *Data {
-	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path}
+	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders}
 	for i, c := range d.Inputs {
 		out.Inputs[i] = change(c)
 	}

@@ -27,13 +27,14 @@ type Report struct {
 	SecondsPerStep float64           `json:"seconds_per_step"`
 	PeakBytes      int64             `json:"peak_bytes"`
 	Seed           uint64            `json:"seed"`
-	HeldOut        int               `json:"held_out"`  // samples that judged
-	Folds          int               `json:"folds"`     // of the cross-validation; 1: one division, 0: no data
-	Refitted       bool              `json:"refitted"`  // the chosen model was learned again on all data
-	Objective      *ReportObjective  `json:"objective"` // null without data
-	Data           *ReportData       `json:"data"`      // null without data
-	Warnings       []string          `json:"warnings"`  // what the user should know before using the result
-	Notes          []string          `json:"notes"`     // what was taken without being named
+	HeldOut        int               `json:"held_out"`             // samples that judged
+	Folds          int               `json:"folds"`                // of the cross-validation; 1: one division, 0: no data
+	Refitted       bool              `json:"refitted"`             // the chosen model was learned again on all data
+	Objective      *ReportObjective  `json:"objective"`            // null without data
+	Data           *ReportData       `json:"data"`                 // null without data
+	Warnings       []string          `json:"warnings"`             // what the user should know before using the result
+	Notes          []string          `json:"notes"`                // what was taken without being named
+	Preprocess     *ReportPreprocess `json:"preprocess,omitempty"` // what becomes of images; the caller's to fill in
 	Identical      bool              `json:"identical,omitempty"`
 	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
 }

@@ -93,3 +93,21 @@ var (
 	atAverage    = []float64{1}
 	besideParent = []float64{0.5, 0.25}
 )
+
+// Of data that is fed to models in several ways (see evidence).
+const (
+	// clearErrors is by how many standard errors one way must be better to be so beyond doubt, dropErrors from where a
+	// worse one is not run on more samples.
+	clearErrors = 3.0
+	dropErrors  = 4.0
+
+	// openSize is the size of images where neither they nor the graph have one.
+	openSize = 224
+)
+
+// sampleRounds are how many samples the ways to feed images are run on: all on few, and what is left on more.
+// cropShares are how much of the shorter edge is cut out: 224 of 256, or all.
+var (
+	sampleRounds = []int{64, 256, 512}
+	cropShares   = []float64{0.875, 1}
+)

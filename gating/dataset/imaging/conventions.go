@@ -6,8 +6,8 @@ import "slices"
 var Names = []string{"imagenet", "0..1", "0..255", "-1..1", "caffe", "mnist"}
 
 // Named returns the preprocessing of a name: imagenet is [ImageNet]; 0..1, 0..255 and -1..1 squash the image to the
-// graph's size and scale it to that range; caffe gives blue, green, red of 0..255 less ImageNet's mean; mnist is grey with
-// the mean and deviation of that data set.
+// graph's size and scale it to that range; caffe gives blue, green, red of 0..255 less ImageNet's mean; mnist is
+// grey with the mean and deviation of that data set.
 func Named(name string) (p Preprocess, ok bool) {
 	if name == "imagenet" {
 		return ImageNet(), true

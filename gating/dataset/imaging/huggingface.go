@@ -118,109 +118,6 @@ func (h *huggingFace) interpolation(p *Preprocess) error {
 	return nil
 }
 
-// edges is a size of a file: a number, or some of these keys.
-type edges struct {
-	Height   int `json:"height"`
-	Width    int `json:"width"`
-	Shortest int `json:"shortest_edge"`
-	Longest  int `json:"longest_edge"`
-}
-
-// size reads a size; one number is a square where it says so, else the shorter edge.
-func (h *huggingFace) size(key string, square bool) (e edges, err error) {
-	one := 0
-	if get(h.object, key, &one, "") == nil && one > 0 {
-		if square {
-			return edges{Height: one, Width: one}, nil
-		}
-		return edges{Shortest: one}, nil
-	}
-	var pair []int
-	if get(h.object, key, &pair, "") == nil && len(pair) == 2 {
-		return edges{Height: pair[0], Width: pair[1]}, nil
-	}
-	want := "a number, or height and width, or shortest_edge"
-	if err := get(h.object, key, &e, want); err != nil {
-		return e, err
-	}
-	pairs := e.Height > 0 && e.Width > 0 && e.Shortest == 0
-	single := e.Shortest > 0 && e.Height == 0 && e.Width == 0
-	if h.has(key) && (!pairs && !single || e.Longest != 0) {
-		return e, fail("preprocess the images yourself and save them as an .npz file", "%q is %.100q: want %s", key,
-			h.keys[key], want)
-	}
-	return e, nil
-}
-
-// sizes reads how an image is resized and cropped.
-func (h *huggingFace) sizes(p *Preprocess) error {
-	crops, err := h.does("do_center_crop", h.crop)
-	if err != nil {
-		return err
-	}
-	resizes, err := h.does("do_resize", true)
-	if err != nil {
-		return err
-	}
-	shortest := h.shortest || !h.known && crops
-	size, err := h.size("size", !shortest)
-	if err != nil {
-		return err
-	}
-	crop, err := h.size("crop_size", true)
-	if err != nil {
-		return err
-	}
-	share := h.share
-	if err := get(h.object, "crop_pct", &share, "a number"); err != nil {
-		return err
-	}
-	if share < 0 || share > 1 {
-		return fail("want more than 0 and at most 1", "crop_pct is %v", share)
-	}
-	p.Resize.Mode = Keep
-	switch {
-	case resizes && size == (edges{}):
-		return fail("add it to the file", "there is no \"size\", to which images are resized")
-	case resizes:
-		p.Resize = h.resize(size, share, p, &crops, &crop)
-	}
-	if crops && crop == (edges{}) {
-		return fail("add it to the file", "there is no \"crop_size\"")
-	}
-	if crops {
-		p.Crop.Height, p.Crop.Width = max(crop.Height, crop.Shortest), max(crop.Width, crop.Shortest)
-	} else {
-		p.Crop = Crop{}
-	}
-	return nil
-}
-
-// resize is the size that images are resized to. Some processors have rules of their own.
-func (h *huggingFace) resize(size edges, share float64, p *Preprocess, crops *bool, crop *edges) Resize {
-	edge := size.Shortest
-	switch {
-	case h.kind == "ConvNext" && edge > 0 && edge < convNextWhole && share > 0:
-		*crops, *crop = true, edges{Height: edge, Width: edge}
-		edge = int(float64(edge) / share)
-	case h.kind == "ConvNext" && edge > 0:
-		return Resize{Height: edge, Width: edge}
-	case h.kind == "Levit" && edge > 0:
-		edge = int(256.0 / 224 * float64(edge))
-	case h.kind == "PoolFormer" && share > 0 && edge > 0:
-		edge = int(float64(edge) / share)
-	case h.kind == "PoolFormer" && share > 0 && size.Height == size.Width:
-		edge = int(float64(size.Height) / share)
-	}
-	if edge > 0 {
-		return Resize{Mode: ShortestEdge, Edge: edge}
-	}
-	return Resize{Height: size.Height, Width: size.Width}
-}
-
-// convNextWhole is the size from which ConvNext's processor squashes the whole image and crops nothing.
-const convNextWhole = 384
-
 // rescale reads the factor, which is 1/255 where nothing else is said.
 func (h *huggingFace) rescale(p *Preprocess) error {
 	p.Scale = Unit
@@ -255,7 +152,8 @@ func (h *huggingFace) normalise(p *Preprocess) error {
 		return err
 	}
 	if len(p.Mean) == 0 || len(p.Std) == 0 {
-		return fail("add them to the file, or \"do_normalize\": false", "there is no \"image_mean\" or no \"image_std\"")
+		return fail("add them to the file, or \"do_normalize\": false",
+			"there is no \"image_mean\" or no \"image_std\"")
 	}
 	if twice, err := h.does("include_top", h.kind == "EfficientNet"); err != nil || !twice {
 		return err

@@ -15,7 +15,7 @@ import (
 func Parse(file []byte) (Preprocess, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(file, &keys); err != nil {
-		return Preprocess{}, fail("give preprocessor_config.json of a Hugging Face model or config.json of a timm model",
+		return Preprocess{}, fail(wantedFile,
 			"this is no JSON object: %v", err)
 	}
 	for _, inner := range []string{"image_processor", "pretrained_cfg"} {
@@ -35,7 +35,7 @@ func Parse(file []byte) (Preprocess, error) {
 	case has("crop_pct", "mean", "std", "input_size", "interpolation"):
 		p, err = parseTimm(object{keys})
 	default:
-		return Preprocess{}, fail("give preprocessor_config.json of a Hugging Face model or config.json of a timm model",
+		return Preprocess{}, fail(wantedFile,
 			"no key says how images are preprocessed: the keys are %.200q", slices.Sorted(maps.Keys(keys)))
 	}
 	if err != nil {
@@ -43,6 +43,8 @@ func Parse(file []byte) (Preprocess, error) {
 	}
 	return p.Validate()
 }
+
+const wantedFile = "give preprocessor_config.json of a Hugging Face model or config.json of a timm model"
 
 // object is a JSON object of which keys are read by name. A null is as good as no key.
 type object struct{ keys map[string]json.RawMessage }
@@ -121,7 +123,8 @@ func ParseCrop(text string) (Crop, error) {
 	}
 	height, width, err := parseSize(text)
 	if err != nil {
-		return Crop{}, fail("give the edge of a square (224), height x width (224x288) or none", "cannot crop to %q", text)
+		return Crop{}, fail("give the edge of a square (224), height x width (224x288) or none", "cannot crop to %q",
+			text)
 	}
 	if width == 0 {
 		width = height

@@ -63,7 +63,8 @@ func TestParse(t *testing.T) {
 			})},
 		"EfficientNet divides twice": {
 			`{"image_processor_type": "EfficientNetImageProcessor", "size": {"height": 346, "width": 346},
-			  "crop_size": {"height": 289, "width": 289}, "do_center_crop": false, "resample": 0, "rescale_offset": true,
+			  "crop_size": {"height": 289,
+				"width": 289}, "do_center_crop": false, "resample": 0, "rescale_offset": true,
 			  "rescale_factor": 0.01, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}`,
 			with(standard, "EfficientNet", func(p *Preprocess) {
 				p.Resize, p.Interpolation = Resize{Height: 346, Width: 346}, Nearest
@@ -161,7 +162,8 @@ func TestParseFlags(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]Resize{
-		"256": {Mode: ShortestEdge, Edge: 256}, "256x320": {Height: 256, Width: 320}, "none": {Mode: Keep}, "squash": {},
+		"256": {Mode: ShortestEdge, Edge: 256}, "256x320": {Height: 256,
+			Width: 320}, "none": {Mode: Keep}, "squash": {},
 	} {
 		if got, err := ParseResize(text); err != nil || got != want {
 			t.Errorf("resize %q: got %+v, %v", text, got, err)

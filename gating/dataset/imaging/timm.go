@@ -26,8 +26,13 @@ func parseTimm(o object) (Preprocess, error) {
 	if how == "random" || how == "" {
 		p.Interpolation = Bilinear
 	}
-	height, width := int(math.Floor(float64(size[1])/share)), int(math.Floor(float64(size[2])/share))
-	p.Crop = Crop{Height: size[1], Width: size[2]}
+	return p, p.timmSizes(mode, size[1], size[2], share)
+}
+
+// timmSizes sets sizes by the way of cropping, for networks of height x width.
+func (p *Preprocess) timmSizes(mode string, height, width int, share float64) error {
+	p.Crop = Crop{Height: height, Width: width}
+	height, width = int(math.Floor(float64(height)/share)), int(math.Floor(float64(width)/share))
 	switch mode {
 	case "squash":
 		p.Resize = Resize{Height: height, Width: width}
@@ -40,9 +45,9 @@ func parseTimm(o object) (Preprocess, error) {
 			p.Resize = Resize{Mode: ShortestEdge, Edge: height}
 		}
 	default:
-		return p, fail("want center, squash or border", "crop_mode %q is not known", mode)
+		return fail("want center, squash or border", "crop_mode %q is not known", mode)
 	}
-	return p, nil
+	return nil
 }
 
 // fill is the colour of the mean of 0..1, as bytes.

@@ -11,13 +11,14 @@ import (
 
 // Evaluation is what eval prints: how well models do on data.
 type Evaluation struct {
-	Models    []Evaluated             `json:"models"`
-	Metric    string                  `json:"metric"`
-	LossName  string                  `json:"loss_name"`
-	Objective *search.ReportObjective `json:"objective"`
-	Data      *search.ReportData      `json:"data"`
-	Warnings  []string                `json:"warnings"`
-	Notes     []string                `json:"notes"` // what was taken without being named
+	Models     []Evaluated              `json:"models"`
+	Metric     string                   `json:"metric"`
+	LossName   string                   `json:"loss_name"`
+	Objective  *search.ReportObjective  `json:"objective"`
+	Data       *search.ReportData       `json:"data"`
+	Warnings   []string                 `json:"warnings"`
+	Notes      []string                 `json:"notes"`                // what was taken without being named
+	Preprocess *search.ReportPreprocess `json:"preprocess,omitempty"` // what becomes of images
 }
 
 // Evaluated is one model's result.

@@ -1,0 +1,85 @@
+package imaging
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// String says in a few words what is done, such as "imagenet, shorter edge to 256, middle 224x224, bicubic".
+func (p Preprocess) String() string {
+	words := []string{p.scaling()}
+	switch r := p.Resize; {
+	case p.Crop.Share > 0:
+		words = append(words, fmt.Sprintf("middle %.4g of the shorter edge", p.Crop.Share))
+	case r.Mode == ShortestEdge:
+		words = append(words, fmt.Sprintf("shorter edge to %d", r.Edge))
+	case r.Mode == Cover:
+		words = append(words, fmt.Sprintf("resized to cover %dx%d", r.Height, r.Width))
+	case r.Mode == Within:
+		words = append(words, fmt.Sprintf("resized to fit in %dx%d", r.Height, r.Width))
+	case r.Mode == Keep:
+		words = append(words, "not resized")
+	case r.Height > 0:
+		words = append(words, fmt.Sprintf("squashed to %dx%d", r.Height, r.Width))
+	case p.Crop.Height == 0:
+		words = append(words, "squashed to the graph's size")
+	}
+	if p.Crop.Height > 0 {
+		words = append(words, fmt.Sprintf("middle %dx%d", p.Crop.Height, p.Crop.Width))
+	}
+	if p.Interpolation != Bilinear && p.Interpolation != "" && p.Resize.Mode != Keep {
+		words = append(words, string(p.Interpolation))
+	}
+	return strings.Join(words, ", ")
+}
+
+// scaling says what becomes of bytes: by the name that is known for it, else in numbers.
+func (p Preprocess) scaling() string {
+	if p.Scale == 0 {
+		p.Scale = Unit
+	}
+	name, turned := "", p.BGR
+	for _, s := range scalings {
+		if s.Scale != p.Scale || s.Offset != p.Offset {
+			continue
+		}
+		mean, std := slices.Clone(p.Mean), slices.Clone(p.Std)
+		if s.BGR != p.BGR {
+			slices.Reverse(mean)
+			slices.Reverse(std)
+		}
+		if slices.Equal(s.Mean, mean) && slices.Equal(s.Std, std) {
+			name, turned = s.Convention, s.BGR != p.BGR
+			break
+		}
+	}
+	if name == "" {
+		name = p.formula()
+	}
+	switch {
+	case turned && p.BGR:
+		name += ", blue green red"
+	case turned:
+		name += ", red green blue"
+	}
+	return name
+}
+
+// formula is what becomes of a byte.
+func (p Preprocess) formula() string {
+	text := fmt.Sprintf("pixels times %.4g", p.Scale)
+	if p.Scale == Unit {
+		text = "0..1"
+	}
+	if p.Offset != 0 {
+		text += fmt.Sprintf(" plus %.4g", p.Offset)
+	}
+	if len(p.Mean) > 0 {
+		text += fmt.Sprintf(" less %.4g", p.Mean)
+	}
+	if len(p.Std) > 0 {
+		text += fmt.Sprintf(" by %.4g", p.Std)
+	}
+	return text
+}

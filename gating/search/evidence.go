@@ -1,0 +1,103 @@
+package search
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating"
+)
+
+// Two ways to feed the same samples to the same models are compared sample by sample. The evidence that one is better
+// is the mean difference in standard errors, of the losses and of the metric.
+
+// evidence is by how many standard errors one way is better than another.
+type evidence struct{ loss, metric float64 }
+
+// clear says that one way is better beyond doubt in one figure and not worse in the other.
+func (e evidence) clear() bool {
+	return max(e.loss, e.metric) >= clearErrors && min(e.loss, e.metric) >= -1
+}
+
+// fed is how one model or several did on samples that were fed to them in one way.
+type fed struct {
+	losses  []float64 // a sample, see damped
+	metrics []float64 // a sample; larger is better. Nil where the metric is no mean over samples
+	loss    float64
+	metric  float64
+}
+
+// better is the evidence that f is better than g.
+func (f *fed) better(g *fed) evidence {
+	e := evidence{loss: -paired(f.losses, g.losses)}
+	if f.metrics != nil && g.metrics != nil {
+		e.metric = paired(f.metrics, g.metrics)
+	}
+	return e
+}
+
+// paired is the mean of a-b in standard errors, 0 where nothing differs. Few samples that all differ
+// by the same are no proof: the deviation is at least that of one more sample without a difference.
+func paired(a, b []float64) float64 {
+	n := float64(len(a) + 1)
+	var sum, squares float64
+	for i := range a {
+		sum += a[i] - b[i]
+		squares += (a[i] - b[i]) * (a[i] - b[i])
+	}
+	mean := sum / n
+	variance := squares/n - mean*mean
+	if !(variance > 0) {
+		return 0
+	}
+	return mean / math.Sqrt(variance/n)
+}
+
+// bestHalf is how the better half of the models did, by their losses: some may be broken or of another domain.
+// Nil where no model has a finite loss.
+func bestHalf(scores []gating.Score, smaller bool) *fed {
+	scores = slices.DeleteFunc(slices.Clone(scores), func(s gating.Score) bool { return !s.Finite() })
+	if len(scores) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(scores, func(a, b gating.Score) int { return cmp.Compare(a.Loss, b.Loss) })
+	scores = scores[:(len(scores)+1)/2]
+	f := &fed{}
+	for _, s := range scores {
+		f.loss += s.Loss / float64(len(scores))
+		f.metric += s.Metric / float64(len(scores))
+		f.losses = added(f.losses, damped(s.Losses()), 1)
+		sign := 1.0
+		if smaller {
+			sign = -1
+		}
+		f.metrics = added(f.metrics, s.Metrics(), sign)
+	}
+	return f
+}
+
+// added is the sum of two lists of one length; a nil list counts as zeros.
+func added(a, b []float64, sign float64) []float64 {
+	if b == nil {
+		return a
+	}
+	if a == nil {
+		a = make([]float64, len(b))
+	}
+	for i, v := range b {
+		a[i] += sign * v
+	}
+	return a
+}
+
+// damped keeps few samples of enormous loss, as inputs of a wrong scale give, from deciding alone.
+func damped(losses []float64) []float64 {
+	out := make([]float64, len(losses))
+	for i, v := range losses {
+		out[i] = math.Log1p(math.Max(0, v))
+		if math.IsNaN(v) {
+			out[i] = 1e3
+		}
+	}
+	return out
+}

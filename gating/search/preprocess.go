@@ -1,0 +1,177 @@
+package search
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/dataset/imaging"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// PreprocessOptions says what is known of how images have to be preprocessed. The zero value of a field means its
+// default.
+type PreprocessOptions struct {
+	Given     imaging.Preprocess      // its fields that are not zero are kept as they are
+	Objective gating.ObjectiveOptions // as for Merge
+	BatchSize int                     // samples a run; default gating.DefaultBatchSize
+	Threads   int                     // default GOMAXPROCS. The result does not depend on it
+}
+
+// Preprocessing is how images are to be fed to models, and how that was found.
+type Preprocessing struct {
+	imaging.Preprocess
+	OtherOrder bool              // classes are to be numbered as dataset.Data.OtherOrder does, see Settle
+	order      bool              // the models tell which order it is
+	Tried      []TriedPreprocess // in the order of trying; one where there was nothing to choose from
+	Notes      []string          // what was taken without being told
+	Warnings   advice.Warnings   // of kind dataset.ErrData, where the models do not tell
+}
+
+// TriedPreprocess is one way to preprocess, and what the better half of the models shows with it.
+type TriedPreprocess struct {
+	Name    string   `json:"name"`
+	Loss    *float64 `json:"loss"`
+	Metric  *float64 `json:"metric"`
+	Samples int      `json:"samples"`
+}
+
+// FitPreprocess finds how images have to be preprocessed for models, by running the models on a few hundred samples
+// under the usual conventions: pixels of 0..1, 0..255, -1..1, ImageNet's and MNIST's mean and deviation, Caffe's blue,
+// green, red; the image squashed to the network's size, or its middle cut out. The one under which the better half of
+// the models is better beyond doubt is taken; where none is, it is 0..1 squashed, with a warning. What the options give
+// is kept. Where classes may be numbered in two orders the order is found likewise. The same samples give the same
+// answer.
+//
+// The first model gives the graph. open reads labelled samples with images preprocessed as it is told; a few
+// hundred are enough (dataset.Options.Sample). Errors are those of open, of kind dataset.ErrData where the graph
+// takes no images, or of gating.FitObjective.
+func FitPreprocess(ctx context.Context, models []*onnx.Model, open func(imaging.Preprocess) (*dataset.Data, error),
+	o PreprocessOptions) (*Preprocessing, error) {
+	t := &wayTrials{PreprocessOptions: o, models: models, open: open}
+	if err := t.begin(); err != nil {
+		return nil, err
+	}
+	defer t.close()
+	p, list := &Preprocessing{}, t.scalings()
+	if len(list) == 1 && len(t.geometries) == 1 && !t.turns() {
+		p.take(t, list[0])
+		return p, nil
+	}
+	best, err := t.contest(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	taken := t.judge(p, list[0], best, list)
+	if taken == best && t.aboveChance(best) {
+		if taken, err = t.refine(ctx, best); err != nil {
+			return nil, err
+		}
+	}
+	p.take(t, taken)
+	return p, nil
+}
+
+// judge says whether the best of some ways is taken in place of the usual one, and warns where others may be as right.
+func (t *wayTrials) judge(p *Preprocessing, usual, best *way, list []*way) *way {
+	const hint = "say it with --preprocess, or --mean, --std and --scale"
+	if len(list) == 1 {
+		return usual
+	}
+	if !t.aboveChance(best) {
+		p.Warnings.Addf(dataset.ErrData, hint+"; and look whether labels and images belong to these models",
+			"no usual way to preprocess images makes the models better than chance: %s is taken", usual.name)
+		return usual
+	}
+	if best != usual && !best.better(usual.fed).clear() {
+		p.Warnings.Addf(dataset.ErrData, hint, "%s", t.undecided(usual, best))
+		return usual
+	}
+	for _, w := range list {
+		if w == best || w.fed == nil || w.n < best.n || best.better(w.fed).clear() {
+			continue
+		}
+		if w.other != best.other {
+			continue // the order's own warning stays
+		}
+		p.Warnings.Addf(dataset.ErrData, hint, "%s", t.undecided(best, w))
+	}
+	p.order = t.images.OtherOrder() != nil && !slices.ContainsFunc(list, func(w *way) bool {
+		return w.other != best.other && w.fed != nil && w.n >= best.n && !best.better(w.fed).clear()
+	})
+	return best
+}
+
+// undecided says that the models do not tell two ways apart.
+func (t *wayTrials) undecided(taken, w *way) string {
+	return fmt.Sprintf("images are preprocessed as %s (%s), but the models do about as well with %s (%s)", taken.name,
+		t.figures(taken), w.name, t.figures(w))
+}
+
+// figures are loss and metric of a way.
+func (t *wayTrials) figures(w *way) string {
+	if w.fed == nil {
+		return "no finite loss"
+	}
+	text := fmt.Sprintf("loss %.4g", w.loss)
+	if name := t.evaluator.Objective().Metric.Name; w.metrics != nil {
+		text = fmt.Sprintf("%s %.4g, ", name, w.metric) + text
+	}
+	return text
+}
+
+// take makes a way the result, and says so.
+func (p *Preprocessing) take(t *wayTrials, taken *way) {
+	p.Preprocess, p.OtherOrder = taken.Preprocess, taken.other
+	for _, w := range t.tried {
+		tried := TriedPreprocess{Name: w.name, Samples: w.n}
+		if w.fed != nil {
+			tried.Loss, tried.Metric = Number(w.loss), Number(w.metric)
+		}
+		p.Tried = append(p.Tried, tried)
+	}
+	note := "images: " + taken.name
+	if taken.fed != nil {
+		note += fmt.Sprintf(" (%s on %d samples%s)", t.figures(taken), taken.n, t.runnersUp(taken))
+	}
+	p.Notes = append(p.Notes, note)
+}
+
+// runnersUp names the best of the other ways.
+func (t *wayTrials) runnersUp(taken *way) string {
+	others := slices.DeleteFunc(slices.Clone(t.tried), func(w *way) bool { return w == taken || w.fed == nil })
+	slices.SortStableFunc(others, func(a, b *way) int { return cmp.Compare(a.loss, b.loss) })
+	text := ""
+	for _, w := range others[:min(len(others), 2)] {
+		text += fmt.Sprintf("; %s: %s", w.name, t.figures(w))
+	}
+	return text
+}
+
+// Settle gives data that was opened with the preprocessing the order of classes that was found.
+func (p *Preprocessing) Settle(d *dataset.Data) *dataset.Data {
+	if !p.order {
+		return d
+	}
+	return d.SettleOrder(p.OtherOrder)
+}
+
+// ReportPreprocess says how images were preprocessed, and what else was tried.
+type ReportPreprocess struct {
+	Name string `json:"name"` // in words
+	imaging.Preprocess
+	OtherOrder bool              `json:"other_order,omitempty"` // classes are numbered as dataset.Data.OtherOrder does
+	Tried      []TriedPreprocess `json:"tried"`
+}
+
+// Report describes the preprocessing, nil where there is none.
+func (p *Preprocessing) Report() *ReportPreprocess {
+	if p == nil {
+		return nil
+	}
+	return &ReportPreprocess{p.String(), p.Preprocess, p.OtherOrder, append([]TriedPreprocess{}, p.Tried...)}
+}
