@@ -50,13 +50,15 @@ func (f *imageFlags) add(c *cobra.Command) {
 		"`FILE` with the names of the model's classes in order, for folders: one a line, a JSON list, or a config.json")
 }
 
+// imageFlagNames are the flags that have no meaning for other data.
+var imageFlagNames = []string{"preprocess", "mean", "std", "scale", "resize", "crop", "interpolation", "layout", "bgr",
+	"classes"}
+
 // check refuses impossible values before any work.
 func (f *imageFlags) check() error {
 	f.given = nil
-	for _, name := range []string{"preprocess", "mean", "std", "scale", "resize", "crop", "interpolation", "layout",
-		"bgr",
-		"classes"} {
-		if f.flags.Changed(name) {
+	for _, name := range imageFlagNames {
+		if f.flags != nil && f.flags.Changed(name) {
 			f.given = append(f.given, "--"+name)
 		}
 	}
