@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
 	"image"
 	"io"
@@ -20,6 +21,9 @@ import (
 // openImages reads a folder with one folder of images per class, see numberClasses. Other files and hidden ones are
 // passed over. What becomes of an image is for Options.Preprocess to say, see package imaging.
 func (l *loader) openImages(path string) (*Data, error) {
+	if l.probe {
+		return nil, errImages
+	}
 	field := Field{Name: "x", Shape: []int{-1, 3, -1, -1}}
 	if len(l.Inputs) > 1 {
 		return nil, fail("save the inputs as an .npz file",
@@ -46,11 +50,23 @@ func (l *loader) openImages(path string) (*Data, error) {
 	return d, nil
 }
 
-// HoldsImages says whether a file or folder has images that Options.Preprocess is for.
-func HoldsImages(path string) bool {
-	path, _ = cutPart(path)
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir() && !isTestData(path)
+// What a probe ends with.
+var (
+	errImages   = errors.New("there are images")
+	errNoImages = errors.New("there are no images")
+)
+
+// HoldsImages says whether a file or folder has images for the inputs, so that Options.Preprocess is for it. It reads no
+// values; what cannot be opened has none.
+func HoldsImages(path string, o Options) bool {
+	file, _ := cutPart(path)
+	name := strings.ToLower(filepath.Base(file))
+	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) || isIDX(name) {
+		return false
+	}
+	l := &loader{Options: o, probe: true, budget: budget{most: cmp.Or(o.MaxBytes, DefaultMaxBytes)}}
+	_, err := l.open(path)
+	return errors.Is(err, errImages)
 }
 
 // imageList is the images of a folder, class after class.
