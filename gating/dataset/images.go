@@ -56,8 +56,8 @@ var (
 	errNoImages = errors.New("there are no images")
 )
 
-// HoldsImages says whether a file or folder has images for the inputs, so that Options.Preprocess is for it. It reads no
-// values; what cannot be opened has none.
+// HoldsImages says whether a file or folder has images for the inputs, so that Options.Preprocess is for it. It
+// reads no values; what cannot be opened has none.
 func HoldsImages(path string, o Options) bool {
 	file, _ := cutPart(path)
 	name := strings.ToLower(filepath.Base(file))

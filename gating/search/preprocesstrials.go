@@ -69,13 +69,17 @@ func (t *wayTrials) begin() error {
 func (t *wayTrials) findField() (pipe *imaging.Pipeline, err error) {
 	for at, f := range gating.Fields(t.models[0]) {
 		var misfit error
-		if pipe, misfit = imaging.Fit(imaging.Preprocess{Layout: t.Given.Layout}, f.Shape, f.Type.IsFloat()); misfit == nil {
+		if pipe, misfit = imaging.Fit(imaging.Preprocess{Layout: t.Given.Layout}, f.Shape,
+			f.Type.IsFloat()); misfit == nil {
 			t.field, t.at = f, at
 			return pipe, nil
 		}
 		if err == nil {
 			err = advice.Errorf(dataset.ErrData, advice.Hint(misfit), "input %q: %w", f.Name, misfit)
 		}
+	}
+	if err == nil {
+		err = advice.Errorf(dataset.ErrData, "", "the graph has no inputs")
 	}
 	return nil, err
 }
@@ -304,15 +308,13 @@ func (t *wayTrials) feed(images *dataset.Data, w *way) (*dataset.Data, error) {
 	if err != nil {
 		return nil, advice.Errorf(dataset.ErrData, advice.Hint(err), "%w", err)
 	}
-	size, pixels := in.Size(), in.Floats
-	in.Floats = make([]float32, len(pixels))
-	for at := 0; at < len(pixels); at += size {
-		pipe.FromBytes(in.Floats[at:at+size], pixels[at:at+size])
-	}
-	out := *images
-	out.Inputs = slices.Clone(images.Inputs)
-	out.Inputs[t.at] = in
-	return &out, nil
+	return images.WithFloats(t.at, func(c dataset.Column) []float32 {
+		out, size := make([]float32, len(c.Floats)), c.Size()
+		for at := 0; at < len(out); at += size {
+			pipe.FromBytes(out[at:at+size], c.Floats[at:at+size])
+		}
+		return out
+	}), nil
 }
 
 // aboveChance says whether a way makes the models better than answering the frequencies of the classes.
