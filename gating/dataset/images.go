@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"cmp"
 	"errors"
 	"image"
 	"io"
@@ -21,9 +20,6 @@ import (
 // openImages reads a folder with one folder of images per class, see numberClasses. Other files and hidden ones are
 // passed over. What becomes of an image is for Options.Preprocess to say, see package imaging.
 func (l *loader) openImages(path string) (*Data, error) {
-	if l.probe {
-		return nil, errImages
-	}
 	field := Field{Name: "x", Shape: []int{-1, 3, -1, -1}}
 	if len(l.Inputs) > 1 {
 		return nil, fail("save the inputs as an .npz file",
@@ -50,23 +46,27 @@ func (l *loader) openImages(path string) (*Data, error) {
 	return d, nil
 }
 
-// What a probe ends with.
-var (
-	errImages   = errors.New("there are images")
-	errNoImages = errors.New("there are no images")
-)
-
-// HoldsImages says whether a file or folder has images for the inputs, so that Options.Preprocess is for it. It
-// reads no values; what cannot be opened has none.
-func HoldsImages(path string, o Options) bool {
-	file, _ := cutPart(path)
-	name := strings.ToLower(filepath.Base(file))
-	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) || isIDX(name) {
-		return false
+// openPictures reads a folder of images: with annotations as COCO has them, with a mask each, or in a folder for each
+// class.
+func (l *loader) openPictures(path string) (*Data, error) {
+	annotations, err := findAnnotations(path)
+	if err != nil {
+		return nil, err
 	}
-	l := &loader{Options: o, probe: true, budget: budget{most: cmp.Or(o.MaxBytes, DefaultMaxBytes)}}
-	_, err := l.open(path)
-	return errors.Is(err, errImages)
+	if annotations != "" {
+		return l.openCOCO(path, annotations)
+	}
+	if images, masks, ok := pairedFolders(path); ok {
+		return l.openMasks(images, masks)
+	}
+	return l.openImages(path)
+}
+
+// HoldsImages says whether a file or folder has images that Options.Preprocess is for.
+func HoldsImages(path string) bool {
+	path, _ = cutPart(path)
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir() && !isTestData(path)
 }
 
 // imageList is the images of a folder, class after class.

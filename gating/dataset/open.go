@@ -46,6 +46,10 @@ type Options struct {
 //   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the
 //     MNIST format.
 //   - a folder with test_data_set_0 in it, or input_0.pb: ONNX test data, whose sets may differ in shape.
+//   - a folder of images with a file of annotations as COCO has them: the label is [M,5], for
+//     each object its class, from 0 in the order of the categories' ids, and x1, y1, x2, y2 in pixels of what the
+//     network sees; a class of -1 pads.
+//   - a folder with two folders, images and masks: the class of every pixel, in a file of the image's name.
 //   - any other folder: images, a folder per class.
 //
 // An array that no name decides is taken where its type and shape fit the input and no other array does; Data.Notes
@@ -119,7 +123,7 @@ func (l *loader) openKind(path string) (*Data, error) {
 	case info.IsDir() && holds(path, ".parquet"):
 		return l.openFolder(path, ".parquet", l.openParquet)
 	case info.IsDir():
-		return l.openImages(path)
+		return l.openPictures(path)
 	case strings.HasSuffix(name, ".parquet"):
 		return l.openParquet([]string{path})
 	case strings.HasSuffix(name, ".npz"):
@@ -170,7 +174,6 @@ type loader struct {
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
 	classes  map[string][]string // the names of classes that the file has, by column
-	probe    bool                // nothing is read but whether there are images, see HoldsImages
 }
 
 // pick finds the inputs and the label of the part wanted.
@@ -193,9 +196,6 @@ func (l *loader) read(p picked) (*Data, error) {
 	plans, err := planAll(p)
 	if err != nil {
 		return nil, err
-	}
-	if l.probe {
-		return nil, errNoImages
 	}
 	d := &Data{Notes: p.notes}
 	for _, c := range plans {
