@@ -5,23 +5,43 @@ import (
 	"image/draw"
 )
 
-// channelsOf splits an image into red, green and blue, or into the one channel grey.
-func channelsOf(img image.Image, channels int) []plane {
+// planesOf splits an image of a kind of file into red, green and blue, or grey.
+func planesOf(img image.Image, kind string, channels int) []plane {
+	var rgb []plane
+	switch img := img.(type) {
+	case *image.YCbCr:
+		rgb = coloursOf(img, kind == "webp")
+	case *image.NYCbCrA:
+		rgb = coloursOf(&img.YCbCr, kind == "webp")
+	default:
+		rgb = channelsOf(img)
+	}
+	if channels == 1 {
+		return grey(rgb)
+	}
+	return rgb
+}
+
+// channelsOf splits an image into red, green and blue.
+func channelsOf(img image.Image) []plane {
 	rgb := opaque(img)
 	size := rgb.Rect.Size()
-	planes := make([]plane, channels)
+	planes := make([]plane, 3)
 	for c := range planes {
 		planes[c] = plane{size.X, size.Y, make([]uint8, size.X*size.Y)}
-	}
-	for i := range size.X * size.Y {
-		p := rgb.Pix[4*i : 4*i+3]
-		if channels == 1 {
-			planes[0].pix[i] = luma(p[0], p[1], p[2])
-			continue
+		for i := range planes[c].pix {
+			planes[c].pix[i] = rgb.Pix[4*i+c]
 		}
-		planes[0].pix[i], planes[1].pix[i], planes[2].pix[i] = p[0], p[1], p[2]
 	}
 	return planes
+}
+
+// grey makes the one channel grey of red, green and blue.
+func grey(rgb []plane) []plane {
+	for i, r := range rgb[0].pix {
+		rgb[0].pix[i] = luma(r, rgb[1].pix[i], rgb[2].pix[i])
+	}
+	return rgb[:1]
 }
 
 // luma is the brightness of a colour by ITU-R 601: 0.299 red + 0.587 green + 0.114 blue, rounded to nearest.

@@ -34,26 +34,32 @@ func Size(r io.Reader) (image.Point, error) {
 	return image.Pt(c.Width, c.Height), nil
 }
 
-// decode reads one image file whole.
-func decode(r io.ReadSeeker) (image.Image, error) {
+// decode reads one image file whole, and says what kind of file it is.
+func decode(r io.ReadSeeker) (img image.Image, kind string, err error) {
 	size, err := Size(r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, badImage(err)
+		return nil, "", badImage(err)
 	}
-	img, kind, err := image.Decode(bufio.NewReader(r))
-	if err != nil {
-		return nil, badImage(err)
+	if img, kind, err = image.Decode(bufio.NewReader(r)); err != nil {
+		return nil, "", badImage(err)
 	}
-	if b := img.Bounds(); kind == "gif" && b != (image.Rectangle{Max: size}) { // a first frame smaller than its canvas
+	b := img.Bounds()
+	if b.Empty() || b.Dx() > mostPixels/b.Dy() {
+		return nil, "", badImage(errEmpty)
+	}
+	if kind == "gif" && b != (image.Rectangle{Max: size}) { // a first frame smaller than its canvas
 		canvas := image.NewNRGBA(image.Rectangle{Max: size})
 		draw.Draw(canvas, b, img, b.Min, draw.Src)
-		return canvas, nil
+		img = canvas
 	}
-	return img, nil
+	return img, kind, nil
 }
+
+// errEmpty is of a file whose header promises pixels that it does not have.
+var errEmpty = errors.New("it has no pixels")
 
 func badImage(err error) error {
 	if errors.Is(err, image.ErrFormat) {

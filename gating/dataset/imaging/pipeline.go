@@ -100,7 +100,7 @@ func free(n int) string {
 func (p *Pipeline) normalise(float bool) error {
 	h := &p.how
 	if p.channels == 1 {
-		h.Mean, h.Std = grey(h.Mean), grey(h.Std)
+		h.Mean, h.Std = alike(h.Mean), alike(h.Std)
 	}
 	if len(h.Mean) > p.channels || len(h.Std) > p.channels {
 		return fail("give one number", "mean and std have 3 numbers, but the graph wants grey images")
@@ -131,8 +131,8 @@ func (p *Pipeline) normalise(float bool) error {
 	return nil
 }
 
-// grey is the one number of channels that have the same.
-func grey(list []float64) []float64 {
+// alike is the one number of channels that have the same.
+func alike(list []float64) []float64 {
 	if len(list) == 3 && list[0] == list[1] && list[1] == list[2] {
 		return list[:1]
 	}

@@ -29,7 +29,7 @@ func (p *Pipeline) Place(r io.Reader) (Placement, error) {
 // palette, those of grey ones their values; what lies outside of the image is outside. Colours are refused, as nobody
 // knows which class they are.
 func (p *Pipeline) Mask(dst []int64, outside int64, r io.ReadSeeker) error {
-	img, err := decode(r)
+	img, _, err := decode(r)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (p *Pipeline) place(channel int) (at, step int) {
 
 // planes decodes, resizes and crops; channels are in the order in which the network gets them.
 func (p *Pipeline) planes(r io.ReadSeeker) ([]plane, error) {
-	img, err := decode(r)
+	img, kind, err := decode(r)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (p *Pipeline) planes(r io.ReadSeeker) ([]plane, error) {
 			"the image comes out with %d x %d pixels (height x width): want %s x %s", size.Y, size.X, free(p.height),
 			free(p.width))
 	}
-	planes := channelsOf(img, p.channels)
+	planes := planesOf(img, kind, p.channels)
 	for c := range planes {
 		planes[c] = planes[c].cut(p.how, f, c)
 	}
