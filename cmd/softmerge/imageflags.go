@@ -156,7 +156,9 @@ func (f *imageFlags) override(p *imaging.Preprocess) error {
 
 // fit finds how images are preprocessed, if the data has any, and says so; the first model gives the graph.
 func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.Model, more ...string) error {
-	if !slices.ContainsFunc(slices.Concat(f.data, more), dataset.HoldsImages) {
+	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label}
+	with := slices.DeleteFunc(slices.Concat(f.data, more), func(p string) bool { return !dataset.HoldsImages(p, o) })
+	if len(with) == 0 {
 		if len(f.images.given) > 0 && len(f.data) > 0 {
 			return exit.Usagef("leave it out; arrays are fed as they are",
 				"%s is for images, but the data holds none", f.images.given[0])
@@ -170,10 +172,10 @@ func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.M
 	if f.images.names, err = f.images.classNames(); err != nil {
 		return err
 	}
-	folders := slices.DeleteFunc(slices.Concat(f.data, more), func(p string) bool { return !dataset.HoldsImages(p) })
+	o.Classes, o.Sample = f.images.names, imageSample
 	open := func(p imaging.Preprocess) (*dataset.Data, error) {
-		return dataset.OpenAll(folders, dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, Preprocess: p,
-			Classes: f.images.names, Sample: imageSample})
+		o.Preprocess = p
+		return dataset.OpenAll(with, o)
 	}
 	f.images.how, err = search.FitPreprocess(ctx, models, open, search.PreprocessOptions{Given: given,
 		Objective: f.objective(), BatchSize: f.batch, Threads: f.threads})

@@ -28,6 +28,10 @@ func (a *encodedArray) settle() error {
 	if field, a.err = a.loader.imageField(); a.err != nil {
 		return a.err
 	}
+	if a.loader.probe {
+		a.err = errImages
+		return a.err
+	}
 	var images imageArray
 	source, ok := a.column.(imageSource)
 	if !ok {

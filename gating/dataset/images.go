@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
 	"image"
 	"io"
@@ -49,6 +50,9 @@ func (l *loader) openImages(path string) (*Data, error) {
 // openPictures reads a folder of images: with annotations as COCO has them, with a mask each, or in a folder for each
 // class.
 func (l *loader) openPictures(path string) (*Data, error) {
+	if l.probe {
+		return nil, errImages
+	}
 	annotations, err := findAnnotations(path)
 	if err != nil {
 		return nil, err
@@ -62,11 +66,23 @@ func (l *loader) openPictures(path string) (*Data, error) {
 	return l.openImages(path)
 }
 
-// HoldsImages says whether a file or folder has images that Options.Preprocess is for.
-func HoldsImages(path string) bool {
-	path, _ = cutPart(path)
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir() && !isTestData(path)
+// What a probe ends with.
+var (
+	errImages   = errors.New("there are images")
+	errNoImages = errors.New("there are no images")
+)
+
+// HoldsImages says whether a file or folder has images for the inputs, so that Options.Preprocess is for it. It
+// reads no values; what cannot be opened has none.
+func HoldsImages(path string, o Options) bool {
+	file, _ := cutPart(path)
+	name := strings.ToLower(filepath.Base(file))
+	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) || isIDX(name) {
+		return false
+	}
+	l := &loader{Options: o, probe: true, budget: budget{most: cmp.Or(o.MaxBytes, DefaultMaxBytes)}}
+	_, err := l.open(path)
+	return errors.Is(err, errImages)
 }
 
 // imageList is the images of a folder, class after class.

@@ -174,6 +174,7 @@ type loader struct {
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
 	classes  map[string][]string // the names of classes that the file has, by column
+	probe    bool                // nothing is read but whether there are images, see HoldsImages
 }
 
 // pick finds the inputs and the label of the part wanted.
@@ -196,6 +197,9 @@ func (l *loader) read(p picked) (*Data, error) {
 	plans, err := planAll(p)
 	if err != nil {
 		return nil, err
+	}
+	if l.probe {
+		return nil, errNoImages
 	}
 	d := &Data{Notes: p.notes}
 	for _, c := range plans {

@@ -163,6 +163,19 @@ func (d *Data) each(change func(Column) Column) *Data {
 	return out
 }
 
+// WithFloats returns the data with the values of an input of floats changed, for the samples of each shape; all else is
+// shared. change returns as many values as it is given, and does not write to them.
+func (d *Data) WithFloats(input int, change func(Column) []float32) *Data {
+	parts := d.Parts()
+	for i, p := range parts {
+		out := *p
+		out.Inputs = slices.Clone(p.Inputs)
+		out.Inputs[input].Floats = change(p.Inputs[input])
+		parts[i] = &out
+	}
+	return united(parts)
+}
+
 // columns returns the columns of the first shape, the label last.
 func (d *Data) columns() []Column {
 	if d.Label == nil {

@@ -27,7 +27,8 @@ type doubt struct {
 // as warnings where the options say to go on anyway.
 func (m *search) checkData(ctx context.Context) error {
 	list := constantInputs(m.learn.Data())
-	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.noBetterThanChance, m.movedClasses}
+	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.misfed, m.noBetterThanChance,
+		m.movedClasses}
 	for _, check := range checks {
 		d, err := check(ctx)
 		if err != nil {
@@ -157,12 +158,16 @@ func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
 	if m.learn.Objective().Classes > movedMost {
 		return nil, nil
 	}
+	some, err := m.sampled(movedSamples)
+	if err != nil {
+		return nil, err
+	}
 	var total gating.Confusion
 	for j, model := range m.units.Parents {
 		if !m.scores[j].Finite() {
 			continue
 		}
-		c, err := m.learn.Head(movedSamples).Confusion(ctx, model)
+		c, err := some.Confusion(ctx, model)
 		if err != nil || c == nil {
 			return nil, err
 		}
@@ -218,13 +223,17 @@ func sameSet(a, b []int) bool {
 // farStatistics doubts data whose first activations are far from what every model
 // remembers of its training.
 func (m *search) farStatistics(ctx context.Context) (*doubt, error) {
+	some, err := m.sampled(gapSamples)
+	if err != nil {
+		return nil, err
+	}
 	nearest := math.Inf(1)
 	var at *gating.StatisticsGap
 	for j, model := range m.units.Parents {
 		if !m.scores[j].Finite() {
 			continue
 		}
-		gap, err := m.learn.Head(gapSamples).StatisticsGap(ctx, model)
+		gap, err := some.StatisticsGap(ctx, model)
 		if err != nil || gap == nil {
 			return nil, err
 		}

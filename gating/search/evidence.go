@@ -12,7 +12,10 @@ import (
 // is the mean difference in standard errors, of the losses and of the metric.
 
 // evidence is by how many standard errors one way is better than another.
-type evidence struct{ loss, metric float64 }
+type evidence struct {
+	loss, metric float64
+	plain        float64 // of the losses as they are, which few samples may decide
+}
 
 // clear says that one way is better beyond doubt in one figure and not worse in the other.
 func (e evidence) clear() bool {
@@ -22,14 +25,16 @@ func (e evidence) clear() bool {
 // fed is how one model or several did on samples that were fed to them in one way.
 type fed struct {
 	losses  []float64 // a sample, see damped
+	plain   []float64 // a sample, as they are
 	metrics []float64 // a sample; larger is better. Nil where the metric is no mean over samples
 	loss    float64
 	metric  float64
+	smaller bool // a smaller metric is better
 }
 
 // better is the evidence that f is better than g.
 func (f *fed) better(g *fed) evidence {
-	e := evidence{loss: -paired(f.losses, g.losses)}
+	e := evidence{loss: -paired(f.losses, g.losses), plain: -paired(f.plain, g.plain)}
 	if f.metrics != nil && g.metrics != nil {
 		e.metric = paired(f.metrics, g.metrics)
 	}
@@ -56,28 +61,33 @@ func paired(a, b []float64) float64 {
 // bestHalf is how the better half of the models did, by their losses: some may be broken or of another domain.
 // Nil where no model has a finite loss.
 func bestHalf(scores []gating.Score, smaller bool) *fed {
+	return bestOf(scores, (len(scores)+1)/2, smaller)
+}
+
+// bestOf is how the best n of the models did, by their losses.
+func bestOf(scores []gating.Score, n int, smaller bool) *fed {
 	scores = slices.DeleteFunc(slices.Clone(scores), func(s gating.Score) bool { return !s.Finite() })
 	if len(scores) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(scores, func(a, b gating.Score) int { return cmp.Compare(a.Loss, b.Loss) })
-	scores = scores[:(len(scores)+1)/2]
-	f := &fed{}
+	scores = scores[:min(n, len(scores))]
+	f, share := &fed{smaller: smaller}, 1/float64(len(scores))
+	sign := share
+	if smaller {
+		sign = -share
+	}
 	for _, s := range scores {
-		f.loss += s.Loss / float64(len(scores))
-		f.metric += s.Metric / float64(len(scores))
-		f.losses = added(f.losses, damped(s.Losses()), 1)
-		sign := 1.0
-		if smaller {
-			sign = -1
-		}
+		f.loss += share * s.Loss
+		f.metric += share * s.Metric
+		f.losses, f.plain = added(f.losses, damped(s.Losses()), share), added(f.plain, s.Losses(), share)
 		f.metrics = added(f.metrics, s.Metrics(), sign)
 	}
 	return f
 }
 
-// added is the sum of two lists of one length; a nil list counts as zeros.
-func added(a, b []float64, sign float64) []float64 {
+// added is a plus b times a factor; a nil list counts as zeros.
+func added(a, b []float64, factor float64) []float64 {
 	if b == nil {
 		return a
 	}
@@ -85,7 +95,7 @@ func added(a, b []float64, sign float64) []float64 {
 		a = make([]float64, len(b))
 	}
 	for i, v := range b {
-		a[i] += sign * v
+		a[i] += factor * v
 	}
 	return a
 }

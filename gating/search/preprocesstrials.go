@@ -26,7 +26,8 @@ type wayTrials struct {
 	PreprocessOptions
 	models     []*onnx.Model
 	open       func(imaging.Preprocess) (*dataset.Data, error)
-	field      dataset.Field
+	field      dataset.Field // the input that takes images
+	at         int           // which of the inputs that is
 	channels   int
 	geometries []geometry    // that can be read, the usual one first
 	read       geometry      // of the images read last
@@ -43,15 +44,9 @@ type geometry struct {
 
 // begin finds what the graph takes, reads images and fits the objective.
 func (t *wayTrials) begin() error {
-	fields := gating.Fields(t.models[0])
-	if len(fields) != 1 {
-		return advice.Errorf(dataset.ErrData, "save the inputs as an .npz file",
-			"images feed one input, but the graph has %d", len(fields))
-	}
-	t.field = fields[0]
-	pipe, err := imaging.Fit(imaging.Preprocess{Layout: t.Given.Layout}, t.field.Shape, t.field.Type.IsFloat())
+	pipe, err := t.findField()
 	if err != nil {
-		return advice.Errorf(dataset.ErrData, advice.Hint(err), "input %q: %w", t.field.Name, err)
+		return err
 	}
 	t.channels = pipe.Channels()
 	if err := t.findGeometries(pipe.Open()); err != nil {
@@ -68,6 +63,25 @@ func (t *wayTrials) begin() error {
 	t.evaluator, err = gating.NewEvaluator(d, objective,
 		gating.EvaluatorOptions{BatchSize: t.BatchSize, Threads: t.Threads, Base: t.models[0]})
 	return err
+}
+
+// findField finds the input that takes images, the first that does.
+func (t *wayTrials) findField() (pipe *imaging.Pipeline, err error) {
+	for at, f := range gating.Fields(t.models[0]) {
+		var misfit error
+		if pipe, misfit = imaging.Fit(imaging.Preprocess{Layout: t.Given.Layout}, f.Shape,
+			f.Type.IsFloat()); misfit == nil {
+			t.field, t.at = f, at
+			return pipe, nil
+		}
+		if err == nil {
+			err = advice.Errorf(dataset.ErrData, advice.Hint(misfit), "input %q: %w", f.Name, misfit)
+		}
+	}
+	if err == nil {
+		err = advice.Errorf(dataset.ErrData, "", "the graph has no inputs")
+	}
+	return nil, err
 }
 
 func (t *wayTrials) close() {
@@ -284,7 +298,7 @@ func (t *wayTrials) run(ctx context.Context, w *way, n int) error {
 
 // feed turns the pixels of images into what a way makes of them. Inputs of integers stay pixels.
 func (t *wayTrials) feed(images *dataset.Data, w *way) (*dataset.Data, error) {
-	in := images.Inputs[0]
+	in := images.Inputs[t.at]
 	if in.Floats == nil {
 		return images, nil
 	}
@@ -294,14 +308,13 @@ func (t *wayTrials) feed(images *dataset.Data, w *way) (*dataset.Data, error) {
 	if err != nil {
 		return nil, advice.Errorf(dataset.ErrData, advice.Hint(err), "%w", err)
 	}
-	size, pixels := in.Size(), in.Floats
-	in.Floats = make([]float32, len(pixels))
-	for at := 0; at < len(pixels); at += size {
-		pipe.FromBytes(in.Floats[at:at+size], pixels[at:at+size])
-	}
-	out := *images
-	out.Inputs = []dataset.Column{in}
-	return &out, nil
+	return images.WithFloats(t.at, func(c dataset.Column) []float32 {
+		out, size := make([]float32, len(c.Floats)), c.Size()
+		for at := 0; at < len(out); at += size {
+			pipe.FromBytes(out[at:at+size], c.Floats[at:at+size])
+		}
+		return out
+	}), nil
 }
 
 // aboveChance says whether a way makes the models better than answering the frequencies of the classes.

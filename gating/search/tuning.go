@@ -101,13 +101,24 @@ const (
 	clearErrors = 3.0
 	dropErrors  = 4.0
 
+	// hopefulErrors is by how many standard errors a parent must be better for another way to be tried on more
+	// samples; misfedErrors, misfedGain and misfedLoss by how many, how much in the metric, or down to which part
+	// of the loss where the metric is no share, for the data to be refused. See TestStrangersAreNotDoubted for how
+	// far that is from data of other domains.
+	hopefulErrors = 2.0
+	misfedErrors  = 4.0
+	misfedGain    = 0.07
+	misfedLoss    = 0.5
+
 	// openSize is the size of images where neither they nor the graph have one.
 	openSize = 224
 )
 
 // sampleRounds are how many samples the ways to feed images are run on: all on few, and what is left on more.
 // cropShares are how much of the shorter edge is cut out: 224 of 256, or all.
+// misfedRounds are the same for the ways that arrays may be wrong.
 var (
+	misfedRounds = []int{64, 512}
 	sampleRounds = []int{64, 256, 512}
 	cropShares   = []float64{0.875, 1}
 )
