@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch/random"
+	"github.com/softmerge/softmerge/onnx"
 )
 
 // misfed doubts inputs of floats that are scaled or laid out otherwise than in training: where
@@ -64,13 +66,17 @@ func (m *search) misfedInput(ctx context.Context, input int) (string, error) {
 		if round == 0 {
 			list = refeeds(e.Data(), input)
 		}
-		given, err := m.parentScores(ctx, e)
+		models := m.units.Parents
+		if round == 0 {
+			models = m.bestParents(misfedParents)
+		}
+		given, err := scoresOf(ctx, e, models)
 		if err != nil {
 			return "", err
 		}
 		last := round == len(misfedRounds)-1 || n >= m.learn.Data().Len()
 		var sure []refed
-		list, sure, err = m.compareFeeds(ctx, e, input, list, given)
+		list, sure, err = m.compareFeeds(ctx, e, input, list, models, given)
 		if err != nil || len(list) == 0 {
 			return "", err
 		}
@@ -93,14 +99,14 @@ type refed struct {
 // compareFeeds runs the models with other ways, and returns those that give hope and those that are better beyond
 // doubt.
 func (m *search) compareFeeds(ctx context.Context, e *gating.Evaluator, input int, list []refeed,
-	given []gating.Score) (hope []refeed, sure []refed, err error) {
+	models []*onnx.Model, given []gating.Score) (hope []refeed, sure []refed, err error) {
 	j := feedJudge{metric: e.Objective().Metric, chance: m.chance(e)}
 	for _, r := range list {
 		on, err := e.On(e.Data().WithFloats(input, r.apply))
 		if err != nil {
 			return nil, nil, err
 		}
-		scores, err := m.parentScores(ctx, on)
+		scores, err := scoresOf(ctx, on, models)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -115,10 +121,30 @@ func (m *search) compareFeeds(ctx context.Context, e *gating.Evaluator, input in
 	return hope, sure, nil
 }
 
-// parentScores scores every parent that can be run; others have NaN.
-func (m *search) parentScores(ctx context.Context, e *gating.Evaluator) ([]gating.Score, error) {
-	list := make([]gating.Score, len(m.units.Parents))
-	for j, model := range m.units.Parents {
+// bestParents are at most n parents, those of least loss first.
+func (m *search) bestParents(n int) []*onnx.Model {
+	order := make([]int, len(m.scores))
+	for j := range order {
+		order[j] = j
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := m.scores[a], m.scores[b]
+		if x.Finite() != y.Finite() {
+			return map[bool]int{true: -1, false: 1}[x.Finite()]
+		}
+		return cmp.Compare(x.Loss, y.Loss)
+	})
+	var list []*onnx.Model
+	for _, j := range order[:min(n, len(order))] {
+		list = append(list, m.units.Parents[j])
+	}
+	return list
+}
+
+// scoresOf scores models; what cannot be run has NaN.
+func scoresOf(ctx context.Context, e *gating.Evaluator, models []*onnx.Model) ([]gating.Score, error) {
+	list := make([]gating.Score, len(models))
+	for j, model := range models {
 		s, err := e.Score(ctx, model)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

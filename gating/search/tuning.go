@@ -103,9 +103,10 @@ const (
 
 	// hopefulErrors is by how many standard errors a parent must be better for another way to be tried on more
 	// samples; misfedErrors, misfedGain and misfedLoss by how many, how much in the metric, or down to which part
-	// of the loss where the metric is no share, for the data to be refused. See TestStrangersAreNotDoubted for how
-	// far that is from data of other domains.
+	// of the loss where the metric is no share, for the data to be refused. TestStrangers says what
+	// that finds and leaves alone of data of other domains.
 	hopefulErrors = 2.0
+	misfedParents = 3 // that are asked first
 	misfedErrors  = 4.0
 	misfedGain    = 0.07
 	misfedLoss    = 0.5
