@@ -30,8 +30,7 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, err
 	}
 	if len(a.Layers) == 0 {
-		return nil, advice.With(fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign),
-			"softmerge inspect shows what is in a file")
+		return nil, withoutWeights(list)
 	}
 	s, err := a.Select(f.only, f.except)
 	if err != nil {
@@ -41,4 +40,25 @@ func align(list []*onnx.Model, base int, f selectFlags) (*graphmatch.Selection, 
 		return nil, exit.Usagef("--except leaves out all that --only chooses", "no layer is selected")
 	}
 	return s, nil
+}
+
+// withoutWeights is the error that the models have nothing to merge.
+func withoutWeights(list []*onnx.Model) error {
+	if w := quantised(list); len(w) > 0 {
+		return advice.Errorf(graphmatch.ErrAlign, advice.Hint(w[0]), "models do not align: %w", w[0])
+	}
+	return advice.With(fmt.Errorf("%w: they have no weights", graphmatch.ErrAlign),
+		"softmerge inspect shows what is in a file")
+}
+
+// quantised warns of models whose weights cannot be mixed.
+func quantised(list []*onnx.Model) (warnings advice.Warnings) {
+	for _, m := range list {
+		if w := graphmatch.QuantisedWeights(m); len(w) > 0 {
+			warnings.Addf(graphmatch.ErrAlign, "merge the models that were quantised, and quantise the result",
+				"%s is quantised: softmerge does not mix its %d quantised weights, such as %q", m.Path(), len(w),
+				w[0].Tensor)
+		}
+	}
+	return warnings
 }

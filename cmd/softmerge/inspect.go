@@ -41,6 +41,9 @@ func inspect(v *terminal.Voice, path string, ops bool) error {
 	if err != nil {
 		return err
 	}
+	if err := v.Warn(quantised([]*onnx.Model{m})); err != nil {
+		return err
+	}
 	switch {
 	case v.JSON:
 		in.Warnings = v.Warned()

@@ -44,6 +44,9 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	if err != nil {
 		return err
 	}
+	if err := v.Warn(quantised(list)); err != nil {
+		return err
+	}
 	t := report.Chosen(s)
 	if v.JSON {
 		if err := v.Object(struct {

@@ -19,6 +19,9 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 		return nil, err
 	}
 	m := &search{Options: o, selection: s, units: unmoved(s)}
+	if err := m.checkQuantised(); err != nil {
+		return nil, err
+	}
 	if m.weights, err = gating.LoadWeights(s); err != nil {
 		return nil, err
 	}

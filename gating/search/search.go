@@ -83,6 +83,9 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 		return nil, err
 	}
 	m := &search{Options: o, selection: s, units: unmoved(s), plans: map[gating.Granularity]*gating.Plan{}}
+	if err := m.checkQuantised(); err != nil {
+		return nil, err
+	}
 	objective, err := gating.FitObjective(s.Alignment.Models[s.Alignment.Base], d, o.Objective)
 	if err != nil {
 		return nil, err
