@@ -54,6 +54,28 @@ func TestFoldProperties(t *testing.T) {
 	}
 }
 
+// TestFoldsKeepEqualSamplesTogether: a sample that is there several times judges nothing that learned from it.
+func TestFoldsKeepEqualSamplesTogether(t *testing.T) {
+	d := numbered(make([]int64, 40))
+	for row := 20; row < 40; row++ { // each of the first twenty again
+		copy(d.Inputs[0].Floats[2*row:2*row+2], d.Inputs[0].Floats[2*(row-20):])
+	}
+	for i := range 3 {
+		train, held, err := d.Fold(i, 3, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := Overlap(train, held); n > 0 || held.Len() < 10 {
+			t.Errorf("fold %d: %d of %d samples judge what learned from them", i, n, held.Len())
+		}
+	}
+	same := numbered(make([]int64, 9))
+	clear(same.Inputs[0].Floats)
+	if _, held, err := same.Fold(0, 3, 5); err != nil || held.Len() != 3 {
+		t.Errorf("all samples equal: %v", err)
+	}
+}
+
 func count(list []int64, v int64) (n int) {
 	for _, w := range list {
 		if w == v {
