@@ -25,6 +25,7 @@ import (
 var (
 	choiceFile   = flag.String("choice", "", "file to record the study of the choice in; empty skips it")
 	choiceSplits = flag.Int("choice-splits", 4, "random splits of each case and number of samples")
+	choiceCase   = flag.String("choice-case", "", "study one case alone")
 	choiceFirst  = flag.Int("choice-first", 1000, "seed of the first split")
 )
 
@@ -62,6 +63,9 @@ func TestChoiceStudy(t *testing.T) {
 	var table strings.Builder
 	all := map[string]*verdicts{}
 	for _, c := range studied {
+		if *choiceCase != "" && c.name != *choiceCase {
+			continue
+		}
 		row := map[string]*verdicts{}
 		s, pool := openStudied(t, c.parents)
 		for _, n := range []int{50, 100, 200, 500} {
@@ -70,6 +74,9 @@ func TestChoiceStudy(t *testing.T) {
 					v := judgeSplit(t, s, pool, n, uint64(*choiceFirst+i), way)
 					for _, sum := range []map[string]*verdicts{row, all} {
 						for _, key := range []string{way, fmt.Sprint(way, n)} {
+							if n < 100 && key == way {
+								continue // too few for a verdict: counted apart
+							}
 							if sum[key] == nil {
 								sum[key] = &verdicts{}
 							}
@@ -79,7 +86,8 @@ func TestChoiceStudy(t *testing.T) {
 				}
 			}
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s |\n", c.name, c.what, row["halves"].cells())
+		v := row["halves"]
+		fmt.Fprintf(&table, "| %s | %s | %d | %d | %d | %d |\n", c.name, c.what, v.splits, v.accepted, v.worse, v.missed)
 		t.Logf("%s: %s", c.name, row["halves"].cells())
 	}
 	var sizes strings.Builder
@@ -87,7 +95,7 @@ func TestChoiceStudy(t *testing.T) {
 		for _, n := range []int{50, 100, 200, 500} {
 			fmt.Fprintf(&sizes, "| %s | %d | %s |\n", ways[way], n, all[fmt.Sprint(way, n)].cells())
 		}
-		fmt.Fprintf(&sizes, "| **%s** | all | %s |\n", ways[way], all[way].cells())
+		fmt.Fprintf(&sizes, "| **%s** | 100 to 500 | %s |\n", ways[way], all[way].cells())
 	}
 	if err := os.WriteFile(*choiceFile, fmt.Appendf(nil, choiceText, sizes.String(), table.String()), 0o644); err != nil {
 		t.Fatal(err)
@@ -111,7 +119,7 @@ what it lies with a confidence of 95 %%.
 | judged by | samples | splits | merges written | worse | missed |
 |---|---|---|---|---|---|
 %s
-By case, two folds:
+By case, two folds, 100 to 500 samples:
 
 | case | parents | splits | merges written | worse | missed |
 |---|---|---|---|---|---|
@@ -196,6 +204,12 @@ func judgeSplit(t *testing.T, s *graphmatch.Selection, pool *dataset.Data, n int
 	r := resample([]gating.Score{got, best})
 	d := compare(c.metric, got, best, r[0], r[1])
 	v.worse, v.better = d.metric < 0, d.metric > 2*d.metricError && d.metric > 0
+	c.explain(chosen)
+	if v.accepted && v.worse || !v.accepted && v.better {
+		t.Logf("%s, %d samples, %s: %s judged %.3f (loss %.3f of %.3f), chance %.3f; accuracy elsewhere %+.4f (error %.4f), loss %+.4f (%.4f)",
+			way, n, map[bool]string{true: "worse", false: "missed"}[v.accepted], chosen.Name, chosen.Score.Metric, chosen.Score.Loss, m.candidates[c.best(c.isParent)].Score.Loss, chosen.Chance, d.metric,
+			d.metricError, -d.loss, d.lossError)
+	}
 	return v
 }
 

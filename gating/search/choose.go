@@ -82,16 +82,19 @@ func (c *choice) isParent(i int) bool {
 	return c.candidates[i].Parent >= 0 && c.candidates[i].Score.Finite()
 }
 
-// beats says whether a model is better than another, of the score given, beyond chance: no worse in
-// loss or metric, better in one, and so much better in both together that chance alone does
-// it in few of the draws; or so much better in the metric that the loss does not matter. One sample more of
-// a hundred is no gain, nor is a loss that a few samples make.
+// beats says whether a model is better than another, of the score given, beyond chance: loss and metric together are
+// so much better that chance alone does it in few of the draws, and neither is worse by more than one standard error;
+// or the metric is better beyond doubt, whatever the loss. One sample more of a hundred is no gain, and one sample less
+// is no loss. Models with the same metric on every draw, as where all answers are right, are not told apart by a
+// little less loss: it says nothing of the answers that are wrong elsewhere.
 func (d comparison) beats(other gating.Score) bool {
-	tiny := tinyLoss * math.Abs(other.Loss)
-	if d.metric > surely*d.metricError+tinyGain && d.metricError > 0 {
+	switch {
+	case d.metric > max(tinyGain, beyondDoubt*d.metricError):
 		return true
+	case d.metric <= tinyGain && (d.metricError == 0 || d.loss <= tinyLoss*math.Abs(other.Loss)):
+		return false
 	}
-	return d.metric >= -tinyGain && d.loss >= -tiny && (d.metric > tinyGain || d.loss > tiny) && d.chance <= mostChance
+	return d.chance <= mostChance && d.metric >= -d.metricError && d.loss >= -d.lossError
 }
 
 // best returns the best of the candidates that count, -1 if there is none: of those whose metric is within one

@@ -78,12 +78,12 @@ func compare(m gating.Metric, a, b gating.Score, ra, rb replicates) comparison {
 	return c
 }
 
-// ratio is a difference in units of its standard error; what never varies and is zero counts for nothing.
+// ratio is a difference in units of its standard error; one that never varies is very many of them.
 func ratio(difference, err float64) float64 {
-	if difference == 0 || err == 0 {
+	if difference == 0 {
 		return 0
 	}
-	return difference / err
+	return min(max(difference/err, -certain), certain)
 }
 
 // deviation is the standard deviation.

@@ -15,14 +15,16 @@ const (
 	DefaultFolds   = 2
 
 	// mostChance is how likely chance alone may make a merged model look better than a parent for it to count as
-	// better. At 0.1, of the splits of the fixtures less than 2 % end with a merge that is worse than a parent, less
-	// than 5 % with a refusal of one that is clearly better; at 0.05 it is 1 % and 6 %.
-	mostChance = 0.1
+	// better. At 0.05, of merges of 100 to 500 samples of the fixtures, about one of a hundred is worse than the best
+	// parent and about four of a hundred refuse what is clearly better; at 0.1 it is four and two.
+	mostChance = 0.05
 
 	// decided is how many standard errors a difference must be for a verdict of mostChance four times
-	// of five: 1.28 and 0.84. mostMore is how many times the samples at hand are worth asking for.
-	decided  = 2.12
+	// of five: 1.645 and 0.84. mostMore is how many times the samples at hand are worth asking for. certain bounds how
+	// many standard errors a difference is taken for.
+	decided  = 2.49
 	mostMore = 50
+	certain  = 1e6
 
 	// leastReplicates and mostReplicates bound the draws of a bootstrap, resampleWork the samples that all draws have
 	// together: 0.3 s for twenty candidates. resampleStream tells their random numbers from others.
@@ -78,7 +80,10 @@ const (
 	movedMost    = 1000
 	maxPairs     = 5
 
-	// surely is how many standard errors of the difference a metric must be better by to count without a better loss.
+	// beyondDoubt is how many standard errors of the difference a metric must be better by to count whatever the loss.
+	beyondDoubt = 3.0
+
+	// surely is how many standard errors are beyond chance in words, and to be better than an answer that does not look.
 	surely = 2.0
 
 	// tinyGain and tinyLoss are differences that are rounding: in a metric, and in a loss
