@@ -26,7 +26,7 @@ var (
 	choiceFile   = flag.String("choice", "", "file to record the study of the choice in; empty skips it")
 	choiceSplits = flag.Int("choice-splits", 4, "random splits of each case and number of samples")
 	choiceCase   = flag.String("choice-case", "", "study one case alone")
-	choiceFirst  = flag.Int("choice-first", 1000, "seed of the first split")
+	choiceFirst  = flag.Int("choice-first", 5000, "seed of the first split")
 )
 
 // studied are the merges that are studied. Files are of the fixtures; "~0.3" adds normal noise of 0.3 of a tensor's
