@@ -48,6 +48,12 @@ func (t *wayTrials) begin() error {
 	if err != nil {
 		return err
 	}
+	if _, err := imaging.Fit(t.Given, t.field.Shape, t.field.Type.IsFloat()); err != nil {
+		return advice.Errorf(dataset.ErrData, advice.Hint(err), "input %q: %w", t.field.Name, err)
+	}
+	if !t.field.Type.IsFloat() {
+		t.Given.Scale = imaging.Bytes
+	}
 	t.channels = pipe.Channels()
 	if err := t.findGeometries(pipe.Open()); err != nil {
 		return err

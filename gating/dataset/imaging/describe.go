@@ -10,6 +10,8 @@ import (
 func (p Preprocess) String() string {
 	words := []string{p.scaling()}
 	switch r := p.Resize; {
+	case p.Crop.Share == 1:
+		words = append(words, "middle, whole shorter edge")
 	case p.Crop.Share > 0:
 		words = append(words, fmt.Sprintf("middle %.4g of the shorter edge", p.Crop.Share))
 	case r.Mode == ShortestEdge:
