@@ -62,13 +62,15 @@ type dataFlags struct {
 	label, loss, metric, output string
 	batch, threads              int
 	images                      imageFlags
+	tokenizer, text             string
+	maxLength                   int
 }
 
 func (f *dataFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringArrayVar(&f.data, "data", nil,
-		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, a folder of images or of ONNX test data "+
-			"(repeatable; see softmerge help data)")
+		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
+			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
 	addChoice(c, &f.loss, "loss", "what is made small", "auto", "cross_entropy", "mse", "bce")
 	addChoice(c, &f.metric, "metric", "what models are judged by", "auto", "accuracy", "mse", "mae", "r2")
@@ -78,6 +80,10 @@ func (f *dataFlags) add(c *cobra.Command) {
 	fs.IntVar(&f.threads, "threads", 0,
 		"`N` goroutines for kernels (default one a processor); the result does not depend on it")
 	f.images.add(c)
+	fs.StringVar(&f.tokenizer, "tokenizer", "",
+		"`FILE` tokenizer.json that text goes through (default the one beside the data or the model)")
+	fs.StringVar(&f.text, "text", "", "`KEY` of the text, or KEY1,KEY2 of two that belong together")
+	fs.IntVar(&f.maxLength, "max-length", 0, "`N` tokens at most of a text (default what tokenizer and graph allow)")
 }
 
 // Bounds that keep a mistyped number from taking all memory.
@@ -96,6 +102,7 @@ func (f *dataFlags) check() error {
 	return firstBroken([]rule{
 		{again != "", "name every file once: the same samples would be learned from and judged on",
 			fmt.Sprintf("--data %s is given twice", again)},
+		{f.maxLength < 0, "", fmt.Sprintf("--max-length %d: want 1 or more, or 0 for no bound", f.maxLength)},
 		{f.batch < 1 || f.batch > maxBatch, "", fmt.Sprintf("--batch-size %d: want 1 to %d", f.batch, maxBatch)},
 		{f.threads < 0 || f.threads > maxThreads, "",
 			fmt.Sprintf("--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -207,7 +208,8 @@ func (f *imageFlags) classNames() ([]string, error) {
 
 // openData reads data files for a model's inputs and joins them.
 func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, error) {
-	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, Classes: f.images.names}
+	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, Classes: f.images.names,
+		Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text), MaxLength: f.maxLength}
 	if f.images.how != nil {
 		o.Preprocess = f.images.how.Preprocess
 	}

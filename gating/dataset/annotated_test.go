@@ -47,7 +47,8 @@ func writeText(t *testing.T, path, text string) {
 const twoObjects = `{"info": {"images": 1}, "images": [{"id": 7, "file_name": "b.png"}, {"id": 3, "file_name": "a.png"}],
 "categories": [{"id": 9, "name": "cat"}, {"id": 2, "name": "dog"}],
 "annotations": [{"image_id": 3, "category_id": 9, "bbox": [4, 2, 8, 6], "iscrowd": 0},
-{"image_id": 3, "category_id": 2, "bbox": [0, 0, 1, 1]}, {"image_id": 7, "category_id": 2, "bbox": [0, 0, 1, 1], "iscrowd": 1}]}`
+{"image_id": 3, "category_id": 2, "bbox": [0, 0, 1, 1]}, {"image_id": 7, "category_id": 2, "bbox": [0, 0, 1, 1],
+	"iscrowd": 1}]}`
 
 // TestBoxesGoWithTheImage asks for boxes where the network sees them: scaled and cropped as the image is.
 func TestBoxesGoWithTheImage(t *testing.T) {

@@ -51,7 +51,8 @@ func findAnnotations(root string) (string, error) {
 		}
 		for _, e := range entries {
 			path := filepath.Join(folder, e.Name())
-			if !strings.HasPrefix(e.Name(), ".") && strings.EqualFold(filepath.Ext(path), ".json") && looksLikeCOCO(path) {
+			if !strings.HasPrefix(e.Name(), ".") && strings.EqualFold(filepath.Ext(path), ".json") &&
+				looksLikeCOCO(path) {
 				found = append(found, path)
 			}
 		}
@@ -177,7 +178,8 @@ func (c *cocoFile) boxes() ([][]object, error) {
 		case a.Crowd != 0:
 			continue
 		case !ok:
-			return nil, fail("list the image, or remove the annotation", "annotation %d is of image %s, which is not listed",
+			return nil, fail("list the image, or remove the annotation",
+				"annotation %d is of image %s, which is not listed",
 				i, a.Image)
 		case !known:
 			return nil, fail("list the category, or remove the annotation",

@@ -30,6 +30,14 @@ type Options struct {
 	// Sample is how many images are read at most, evenly spread over those there are; zero reads all. Other data is
 	// read whole.
 	Sample int
+	// Tokenizer is the tokenizer.json that text goes through; empty takes the one beside the data, else the one in
+	// ModelFolder.
+	Tokenizer, ModelFolder string
+	// Text are the keys of the text, or of the two texts that belong together; none takes the only one, the one called
+	// text, or a pair that is known, such as sentence1 and sentence2.
+	Text []string
+	// MaxLength is how many tokens a text may have; zero means what the tokenizer and the graph allow.
+	MaxLength int
 	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
 	MaxBytes int64
 }
@@ -41,6 +49,9 @@ type Options struct {
 //     array "lengths" says how many positions of each sample are real, along the first axis after the batch that is
 //     symbolic in the graph; samples are cut to them, and so is a label whose first axis is as long as that axis.
 //     "NAME.lengths" is for one input or the label alone.
+//   - .parquet, or a folder of such files: columns of numbers, of lists, fixed or ragged, of images as Hugging Face has
+//     them (struct{bytes, path}), of text; a folder is one data set, of which FOLDER#train names a part.
+//   - .jsonl, .ndjson: an object a line, its keys as columns of numbers, lists and text.
 //   - .npy: one array for the one input, no label.
 //   - .csv, .tsv: a header row, then one row of numbers per sample.
 //   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the
@@ -56,6 +67,9 @@ type Options struct {
 // say so, and which arrays are left. Arrays such as x_val and y_val beside x_train and y_train are parts of the
 // data: one must be chosen, by FILE#validation or by naming the label. Parts are train, validation (val, valid,
 // dev) and test.
+//
+// Text becomes input_ids, attention_mask, token_type_ids and position_ids by a tokenizer.json, as the graph's inputs
+// are named. The label "next" is then the token that follows at every position, [Ignored] where none does.
 //
 // Every array must fit its Field; see [Column] for how values are kept. All errors are of kind [ErrData].
 func Open(path string, o Options) (*Data, error) {
@@ -83,6 +97,10 @@ func OpenAll(paths []string, o Options) (*Data, error) {
 func (l *loader) open(whole string) (*Data, error) {
 	path, part := cutPart(whole)
 	l.part, l.partUsed = part, false
+	l.folder = filepath.Dir(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		l.folder = path
+	}
 	d, err := l.openKind(path)
 	if err == nil && part != "" && !l.partUsed {
 		err = fail("leave out #"+part, "data of this kind has no parts to choose from")
@@ -126,6 +144,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openPictures(path)
 	case strings.HasSuffix(name, ".parquet"):
 		return l.openParquet([]string{path})
+	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
+		return l.openJSONLines(path)
 	case strings.HasSuffix(name, ".npz"):
 		return l.openNPZ(path)
 	case strings.HasSuffix(name, ".npy"):
@@ -173,6 +193,7 @@ type loader struct {
 	budget   budget
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
+	folder   string              // where the data lies
 	classes  map[string][]string // the names of classes that the file has, by column
 	probe    bool                // nothing is read but whether there are images, see HoldsImages
 }

@@ -5,19 +5,22 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/dataset/jsonlines"
 	"github.com/softmerge/softmerge/gating/dataset/record"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
 // openRecords makes samples of the columns of a file of records: those of numbers as arrays of other files are; lists
 // that differ in length are padded, and cut again where the graph's axis is symbolic; images go through the
 // preprocessing; text through the tokenizer.
 func (l *loader) openRecords(columns []record.Column) (*Data, error) {
-	arrays, err := l.recordArrays(columns)
+	arrays, notes, err := l.textArrays(columns)
 	if err != nil {
 		return nil, err
 	}
+	arrays = append(arrays, l.recordArrays(columns, arrays != nil)...)
 	p, err := l.pick(arrays)
 	if err != nil {
 		return nil, err
@@ -26,6 +29,7 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 	if p.label != nil {
 		arrays = append(arrays, *p.label)
 	}
+	p.notes = append(notes, p.notes...)
 	d, err := l.read(p)
 	if err != nil {
 		return nil, err
@@ -55,11 +59,14 @@ func rowLengths(a named) classArray {
 	return nil
 }
 
-// recordArrays makes an array of every column.
-func (l *loader) recordArrays(columns []record.Column) ([]named, error) {
-	var arrays []named
+// recordArrays makes an array of every column; of text that is read already it makes none.
+func (l *loader) recordArrays(columns []record.Column, read bool) (arrays []named) {
 	for _, c := range columns {
 		switch c.Kind() {
+		case record.Text:
+			if !read {
+				arrays = append(arrays, named{c.Name(), otherArray{c}})
+			}
 		case record.Number:
 			arrays = append(arrays, named{c.Name(), &numberArray{column: c}})
 		case record.Image:
@@ -68,7 +75,21 @@ func (l *loader) recordArrays(columns []record.Column) ([]named, error) {
 			arrays = append(arrays, named{c.Name(), otherArray{c}})
 		}
 	}
-	return arrays, nil
+	return arrays
+}
+
+// openJSONLines reads a file with an object a line.
+func (l *loader) openJSONLines(path string) (*Data, error) {
+	f, _, err := untrusted.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	columns, err := jsonlines.Read(f, func(bytes int) error { return l.budget.take(bytes, 1) })
+	if err != nil {
+		return nil, recordError(err)
+	}
+	return l.openRecords(columns)
 }
 
 // otherArray is a column that cannot be fed.

@@ -63,7 +63,8 @@ func (m *bpe) readMerges(raw json.RawMessage) error {
 		right, okB := m.vocabulary[b]
 		id, ok := m.vocabulary[a+strings.TrimPrefix(b, m.prefix)]
 		if !okA || !okB || !ok {
-			return fail(again, "merge %d of %q and %q: one of them or what they make is not in the vocabulary", rank, a, b)
+			return fail(again, "merge %d of %q and %q: one of them or what they make is not in the vocabulary", rank,
+				a, b)
 		}
 		if _, twice := m.merges[[2]int64{left, right}]; !twice {
 			m.merges[[2]int64{left, right}] = merge{rank, id}

@@ -84,7 +84,8 @@ var normalizers = map[string]normalizer{
 }
 
 // sequence applies parts one after another.
-func sequence(list []json.RawMessage, depth int, read func(json.RawMessage, int) (normalizer, error)) (normalizer, error) {
+func sequence(list []json.RawMessage, depth int, read func(json.RawMessage, int) (normalizer, error)) (normalizer,
+	error) {
 	if depth == deepest {
 		return nil, fail(again, "sequences are nested more than %d times", deepest)
 	}

@@ -74,7 +74,8 @@ func TestTruncation(t *testing.T) {
 		{8, []string{"a a a a", "b b b b"}, "[0 1 1 0 2 2 2 0] [0 0 0 0 1 1 1 1]", true},
 	} {
 		e, err := tok.Encode(c.most, c.texts...)
-		if got := fmt.Sprint(e.IDs, " ", e.TypeIDs); err != nil || strings.ReplaceAll(got, "]  [", "] [") != c.want || e.Cut != c.cut {
+		if got := fmt.Sprint(e.IDs, " ", e.TypeIDs); err != nil || strings.ReplaceAll(got, "]  [", "] [") != c.want ||
+			e.Cut != c.cut {
 			t.Errorf("%d %q: got %s, cut %v, %v; want %s", c.most, c.texts, got, e.Cut, err, c.want)
 		}
 	}
@@ -86,8 +87,9 @@ func TestTruncation(t *testing.T) {
 // Padding comes from the file, or from the name of a token.
 func TestPadding(t *testing.T) {
 	for parts, want := range map[string]Padding{
-		`, "padding": {"direction": "Left", "pad_id": 3, "pad_type_id": 1}`: {ID: 3, TypeID: 1, Left: true, Known: true},
-		`, "added_tokens": [{"id": 12, "content": "[PAD]"}]`:                {ID: 12, Known: true},
+		`, "padding": {"direction": "Left", "pad_id": 3, "pad_type_id": 1}`: {ID: 3, TypeID: 1, Left: true,
+			Known: true},
+		`, "added_tokens": [{"id": 12, "content": "[PAD]"}]`: {ID: 12, Known: true},
 		``: {},
 	} {
 		if tok, err := Parse(words(parts)); err != nil || tok.Pad != want {
@@ -99,15 +101,16 @@ func TestPadding(t *testing.T) {
 // What is not known is named, and never taken for something like it.
 func TestRefused(t *testing.T) {
 	for parts, says := range map[string]string{
-		`, "normalizer": {"type": "Nmt"}`:                                                                           `normalizer "Nmt"`,
-		`, "pre_tokenizer": {"type": "UnicodeScripts"}`:                                                             `pre-tokenizer "UnicodeScripts"`,
-		`, "post_processor": {"type": "Other"}`:                                                                     `post-processor "Other"`,
-		`, "pre_tokenizer": {"type": "Split", "behavior": "Odd", "pattern": "a"}`:                                   `"Odd"`,
-		`, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(("}}`:                                          "pattern",
-		`, "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "odd"}`:                                         "prepend_scheme",
-		`, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AQAAAA=="}`:                               "map of characters",
-		`, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}`:             `"x"`,
-		`, "normalizer": ` + strings.Repeat(`{"type": "Sequence", "normalizers": [`, 20) + strings.Repeat(`]}`, 20): "nested",
+		`, "normalizer": {"type": "Nmt"}`:                                                               `normalizer "Nmt"`,
+		`, "pre_tokenizer": {"type": "UnicodeScripts"}`:                                                 `pre-tokenizer "UnicodeScripts"`,
+		`, "post_processor": {"type": "Other"}`:                                                         `post-processor "Other"`,
+		`, "pre_tokenizer": {"type": "Split", "behavior": "Odd", "pattern": "a"}`:                       `"Odd"`,
+		`, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(("}}`:                              "pattern",
+		`, "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "odd"}`:                             "prepend_scheme",
+		`, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AQAAAA=="}`:                   "map of characters",
+		`, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}`: `"x"`,
+		`, "normalizer": ` + strings.Repeat(`{"type": "Sequence", "normalizers": [`, 20) + strings.Repeat(`]}`,
+			20): "nested",
 	} {
 		_, err := Parse(words(parts))
 		if !errors.Is(err, ErrTokenizer) || advice.Hint(err) == "" || !strings.Contains(err.Error(), says) {
@@ -125,7 +128,8 @@ func TestRefused(t *testing.T) {
 		`{"model": {"type": "WordLevel", "vocab": {"a": -1}}}`:                        "the id -1",
 		`{"model": {"type": "Unigram", "vocab": []}}`:                                 "empty",
 	} {
-		if _, err := Parse([]byte(file)); !errors.Is(err, ErrTokenizer) || advice.Hint(err) == "" || !strings.Contains(err.Error(), says) {
+		if _, err := Parse([]byte(file)); !errors.Is(err, ErrTokenizer) || advice.Hint(err) == "" ||
+			!strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
