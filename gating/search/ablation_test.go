@@ -123,7 +123,9 @@ func ablationFamilies(t *testing.T) []ablationFamily {
 			if own := filepath.Join(f.dir, "val.npz"); exists(own) {
 				f.val, f.test = own, filepath.Join(f.dir, "test.npz")
 			}
-			list = append(list, f)
+			if !exists(filepath.Join(f.dir, "val")) { // folders of pictures
+				list = append(list, f)
+			}
 		}
 	}
 	return list
