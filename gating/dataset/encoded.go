@@ -33,8 +33,10 @@ func (a *encodedArray) settle() error {
 		return a.err
 	}
 	var images imageArray
-	source, ok := a.column.(imageSource)
-	if !ok {
+	var source imageSource
+	if direct, ok := a.column.(openable); ok {
+		source = archived{direct}
+	} else {
 		if source, a.err = spool(a.column); a.err != nil {
 			return a.err
 		}
@@ -80,6 +82,25 @@ func (a *encodedArray) ints(b *budget) ([]int64, error) {
 		return nil, err
 	}
 	return a.images.ints(b)
+}
+
+// openable is a column whose images can be opened in any order.
+type openable interface {
+	Len() int
+	OpenImage(i int) io.ReadSeeker
+	Place(i int) string
+}
+
+// archived are the images of an archive.
+type archived struct{ openable }
+
+func (a archived) name(i int) string { return a.Place(i) }
+
+func (a archived) open(i int) (io.ReadSeekCloser, error) {
+	return struct {
+		io.ReadSeeker
+		io.Closer
+	}{a.OpenImage(i), io.NopCloser(nil)}, nil
 }
 
 // spooled are encoded images in a temporary file that has no name any more.

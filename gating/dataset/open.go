@@ -52,6 +52,7 @@ type Options struct {
 //   - .parquet, or a folder of such files: columns of numbers, of lists, fixed or ragged, of images as Hugging Face has
 //     them (struct{bytes, path}), of text; a folder is one data set, of which FOLDER#train names a part.
 //   - .jsonl, .ndjson: an object a line, its keys as columns of numbers, lists and text.
+//   - .tar: samples as WebDataset has them: .jpg, .png or .webp beside .cls, .txt or .json.
 //   - .npy: one array for the one input, no label.
 //   - .csv, .tsv: a header row, then one row of numbers per sample.
 //   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the
@@ -146,6 +147,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openParquet([]string{path})
 	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
 		return l.openJSONLines(path)
+	case strings.HasSuffix(name, ".tar"):
+		return l.openTar(path)
 	case strings.HasSuffix(name, ".npz"):
 		return l.openNPZ(path)
 	case strings.HasSuffix(name, ".npy"):

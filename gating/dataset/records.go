@@ -7,6 +7,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset/jsonlines"
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/webdataset"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/untrusted"
@@ -16,6 +17,14 @@ import (
 // that differ in length are padded, and cut again where the graph's axis is symbolic; images go through the
 // preprocessing; text through the tokenizer.
 func (l *loader) openRecords(columns []record.Column) (*Data, error) {
+	if slices.ContainsFunc(columns, func(c record.Column) bool { return c.Kind() == record.Image }) {
+		if _, err := l.imageField(); l.probe && err == nil {
+			return nil, errImages
+		}
+		for i, c := range columns {
+			columns[i] = record.Thin(c, l.Sample)
+		}
+	}
 	arrays, notes, err := l.textArrays(columns)
 	if err != nil {
 		return nil, err
@@ -76,6 +85,20 @@ func (l *loader) recordArrays(columns []record.Column, read bool) (arrays []name
 		}
 	}
 	return arrays
+}
+
+// openTar reads an archive of samples.
+func (l *loader) openTar(path string) (*Data, error) {
+	f, info, err := untrusted.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	columns, err := webdataset.Read(f, info.Size(), func(bytes int) error { return l.budget.take(bytes, 1) })
+	if err != nil {
+		return nil, recordError(err)
+	}
+	return l.openRecords(columns)
 }
 
 // openJSONLines reads a file with an object a line.

@@ -1,0 +1,98 @@
+package webdataset_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/webdataset"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// archive is a tar archive of files: name, content, name, content, ...
+func archive(files ...string) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := 0; i < len(files); i += 2 {
+		w.WriteHeader(&tar.Header{Name: files[i], Size: int64(len(files[i+1])), Mode: 0o600})
+		w.Write([]byte(files[i+1]))
+	}
+	w.Close()
+	return b.Bytes()
+}
+
+func read(content []byte) ([]record.Column, error) {
+	return webdataset.Read(bytes.NewReader(content), int64(len(content)), func(int) error { return nil })
+}
+
+func show(columns []record.Column) string {
+	var out []string
+	for _, c := range columns {
+		text := fmt.Sprintf("%s %s:", c.Name(), c.Kind())
+		c.Each(func(v record.Value) error {
+			text += fmt.Sprintf(" %v%v%v%s", v.Shape, v.Ints, v.Floats, v.Bytes)
+			return nil
+		})
+		out = append(out, text)
+	}
+	return strings.Join(out, "; ")
+}
+
+func TestRead(t *testing.T) {
+	for _, c := range []struct {
+		files []string
+		want  string
+	}{
+		{[]string{"a/0.jpg", "J0", "a/0.cls", "3\n", "a/1.png", "P1", "a/1.cls", "4"},
+			"image images: [][][]J0 [][][]P1; label numbers: [][3][] [][4][]"},
+		{[]string{"0.txt", "hi", "0.json", `{"labels": [0, 1], "w": 0.5}`, "1.txt", "ho", "1.json",
+			`{"labels": [1, 1], "w": 1}`},
+			"text text: [][][]hi [][][]ho; labels numbers: [2][0 1][] [2][1 1][]; w numbers: [][][0.5] [][][1]"},
+		{[]string{"0.rgb.png", "A", "0.seg.png", "B"}, "rgb images: [][][]A; seg images: [][][]B"},
+		{[]string{"README", "x", "0.txt", "hi", "0.unknown", "?"}, "text text: [][][]hi"},
+	} {
+		columns, err := read(archive(c.files...))
+		if got := show(columns); err != nil || got != c.want {
+			t.Errorf("%q: got\n%s, %v, want\n%s", c.files, got, err, c.want)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for _, c := range []struct {
+		content []byte
+		says    string
+	}{
+		{archive(), "no samples"},
+		{[]byte("no archive, but text that is longer than nothing" + strings.Repeat(" ", 600)), "tar archive"},
+		{archive("0.jpg", "a", "0.cls", "1", "1.jpg", "b"), `"1" has no .cls`},
+		{archive("0.cls", "cat"), "no class"},
+		{archive("0.jpg", "a", "0.jpg", "b"), "two fields"},
+		{archive("0.bin", "a"), "no field"},
+		{archive("0.json", `{"a": 1, "b": 1}`, "1.json", `{"a": 1}`), `"b" is missing`},
+		{archive("0.json", `{"a": 1}`, "1.json", `{"a": 1, "b": 1}`), `"b" is not in every`},
+		{archive("0.txt", strings.Repeat("long", 400))[:1000], "longer than the archive"},
+	} {
+		_, err := read(c.content)
+		if !errors.Is(err, webdataset.ErrArchive) || advice.Hint(err) == "" || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("want %q: %v", c.says, err)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(archive("0.jpg", "a", "0.json", `{"x": [1, 2]}`, "1.jpg", "b", "1.json", `{"x": [3, 4]}`))
+	f.Add(slices.Concat(archive("0.txt", "a", "0.cls", "1")))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		columns, err := read(content)
+		if err != nil && !errors.Is(err, webdataset.ErrArchive) {
+			t.Error(err)
+		}
+		show(columns)
+	})
+}
