@@ -91,7 +91,7 @@ func (d comparison) beats(other gating.Score) bool {
 	switch {
 	case d.metric > max(tinyGain, beyondDoubt*d.metricError):
 		return true
-	case d.metric <= tinyGain && (d.metricError == 0 || d.loss <= tinyLoss*math.Abs(other.Loss)):
+	case d.sameAnswers(), d.metric <= tinyGain && d.loss <= tinyLoss*math.Abs(other.Loss):
 		return false
 	}
 	return d.chance <= mostChance && d.metric >= -d.metricError && d.loss >= -d.lossError

@@ -40,26 +40,25 @@ func (c *choice) doubt(i int) (chance float64, more int) {
 		}
 		d := c.compare(i, p)
 		chance = max(chance, d.chance)
-		if d.beats(c.candidates[p].Score) || d.metric < -tinyGain || d.loss < 0 {
-			continue
+		if !d.beats(c.candidates[p].Score) {
+			more = max(more, d.more(c.candidates[i].Score.Samples))
 		}
-		more = max(more, d.more(c.candidates[i].Score.Samples))
 	}
 	return chance, more
 }
 
-// more is how many samples more than n would probably make a difference of this size certain; 0
-// where it is so small that nobody could give so many.
+// more is how many samples more than n would probably make a difference of this size certain; 0 where more would
+// make nothing certain, or nobody could give so many.
 func (d comparison) more(n int) int {
-	if !(d.sigmas > 0) {
-		return 0
-	}
 	factor := math.Pow(decided/d.sigmas, 2)
-	if factor > mostMore {
+	if !(d.sigmas > 0) || d.sameAnswers() || d.metric < 0 || d.loss < -d.lossError || factor > mostMore {
 		return 0
 	}
-	return roundUp(max(1, int(math.Ceil((factor-1)*float64(n)))))
+	return roundUp(max(1, int(math.Ceil((max(factor, leastMore)-1)*float64(n)))))
 }
+
+// sameAnswers says whether the metric is the same on every draw.
+func (d comparison) sameAnswers() bool { return d.metric <= tinyGain && d.metricError == 0 }
 
 // roundUp rounds up to one digit and a half: nobody should take the number for exact.
 func roundUp(n int) int {
@@ -99,10 +98,12 @@ func (c *choice) notBetter(i, p int) string {
 	switch {
 	case d.metric < -tinyGain:
 		return fmt.Sprintf("%s below %s, %s", c.amount(-d.metric), c.name(p), d.word())
-	case d.loss < -tinyLoss*math.Abs(c.candidates[p].Score.Loss):
+	case d.loss < -d.lossError:
 		return "more loss than " + c.name(p)
-	case d.loss == 0 && d.metric == 0, c.replicates[i].loss == nil, d.sigmas == 0:
+	case d.sigmas == 0:
 		return "no better than " + c.name(p)
+	case d.sameAnswers():
+		return "gives the answers of " + c.name(p)
 	}
 	n := c.candidates[i].Score.Samples
 	text := fmt.Sprintf("cannot be told from %s with %d samples", c.name(p), n)

@@ -28,7 +28,7 @@ type Report struct {
 	PeakBytes      int64             `json:"peak_bytes"`
 	Seed           uint64            `json:"seed"`
 	HeldOut        int               `json:"held_out"`             // samples that judged
-	Folds          int               `json:"folds"`                // of the cross-validation; 1: one division, 0: no data
+	Folds          int               `json:"folds"`                // 1: one division, 0: no data
 	Refitted       bool              `json:"refitted"`             // the chosen model was learned again on all data
 	Objective      *ReportObjective  `json:"objective"`            // null without data
 	Data           *ReportData       `json:"data"`                 // null without data

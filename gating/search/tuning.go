@@ -20,11 +20,12 @@ const (
 	mostChance = 0.05
 
 	// decided is how many standard errors a difference must be for a verdict of mostChance four times
-	// of five: 1.645 and 0.84. mostMore is how many times the samples at hand are worth asking for. certain bounds how
-	// many standard errors a difference is taken for.
-	decided  = 2.49
-	mostMore = 50
-	certain  = 1e6
+	// of five: 1.645 and 0.84. leastMore and mostMore are how many times the samples at hand are worth asking for.
+	// certain bounds how many standard errors a difference is taken for.
+	decided   = 2.49
+	leastMore = 1.2
+	mostMore  = 50
+	certain   = 1e6
 
 	// leastReplicates and mostReplicates bound the draws of a bootstrap, resampleWork the samples that all draws have
 	// together: 0.3 s for twenty candidates. resampleStream tells their random numbers from others.
@@ -83,7 +84,8 @@ const (
 	// beyondDoubt is how many standard errors of the difference a metric must be better by to count whatever the loss.
 	beyondDoubt = 3.0
 
-	// surely is how many standard errors are beyond chance in words, and to be better than an answer that does not look.
+	// surely is how many standard errors are beyond chance in words, and to be better than an answer that does not
+	// look at the sample.
 	surely = 2.0
 
 	// tinyGain and tinyLoss are differences that are rounding: in a metric, and in a loss

@@ -64,5 +64,6 @@ func moreData(r *search.Report) string {
 		return "no candidate looks better in both loss and metric: "
 	}
 	return fmt.Sprintf("%s looks better than the best parent, as chance does in %.0f of 100 cases: about %d samples "+
-		"beside the %d would probably tell: give more data, ", closest.Name, 100**closest.P, closest.MoreSamples, r.HeldOut)
+		"beside the %d would probably tell: give more data, ", closest.Name, 100**closest.P, closest.MoreSamples,
+		r.HeldOut)
 }
