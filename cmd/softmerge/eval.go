@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 func newEval(v *terminal.Voice) *cobra.Command {
@@ -121,6 +124,10 @@ func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evalu
 	}
 	began := time.Now()
 	s, err := on.Score(ctx, m)
+	if errors.Is(err, network.ErrShape) {
+		return row, advice.Errorf(dataset.ErrData, "compare models of the same outputs; softmerge inspect shows them",
+			"it does not fit the labels: %v", err)
+	}
 	if err != nil {
 		return row, err
 	}

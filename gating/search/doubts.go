@@ -120,12 +120,12 @@ func (m *search) noBetterThanChance(context.Context) (*doubt, error) {
 		if s.Finite() && (o.Metric.Better(s.Metric, chance.Metric) || s.Loss < chance.Loss) {
 			return nil, nil
 		}
-		if o.Metric.Better(s.Metric, best) {
+		if s.Finite() && o.Metric.Better(s.Metric, best) {
 			best = s.Metric
 		}
 	}
 	if math.IsNaN(best) {
-		return nil, nil // nothing can be run: said elsewhere
+		return nil, nil // nothing can be run, or has a finite loss: said elsewhere
 	}
 	return &doubt{
 		fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, o.Metric.Name, best),

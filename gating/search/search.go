@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/softmerge/softmerge/gating"
@@ -83,7 +84,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 		return nil, err
 	}
 	m := &search{Options: o, selection: s, units: unmoved(s), plans: map[gating.Granularity]*gating.Plan{}}
-	if err := m.checkQuantised(); err != nil {
+	if err := errors.Join(m.checkQuantised(), m.checkMode()); err != nil {
 		return nil, err
 	}
 	objective, err := gating.FitObjective(s.Alignment.Models[s.Alignment.Base], d, o.Objective)
