@@ -32,12 +32,27 @@ const helpData = `--data FILE is told apart by its name:
 
   .npz               arrays by key: the graph's input names, and label, labels, y or target (or
                      --label KEY). One input and one label need no names.
+  .safetensors       arrays by key, as in .npz
   .npy               one array for the only input; no labels, so nothing can be learned
   .csv, .tsv         a header row, then a row of numbers a sample; --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
-  a folder           images in a folder a class, or ONNX test data (test_data_set_0/input_0.pb)
+  .parquet           columns of numbers, lists, text, and images as Hugging Face has them
+  .jsonl             a JSON object a line: numbers, lists, text
+  .tar               WebDataset: .jpg, .png or .webp beside .cls, .txt or .json
+  a folder           images in a folder a class, with annotations as COCO has them or with masks;
+                     Parquet files; or ONNX test data (test_data_set_0/input_0.pb)
 
 --data can be given several times: the files are joined in that order.
+
+What no name decides is decided by type and shape, if only one array fits; what was taken and what
+was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has Parquet files of
+train and test, say which part you mean: FILE#test, FOLDER#train (validation, too).
+
+Text goes through --tokenizer tokenizer.json (found beside the data or the model) into what the
+graph's inputs are named after: input_ids, attention_mask, token_type_ids, position_ids. --text KEY
+names the text, --text KEY1,KEY2 two that belong together; --max-length N bounds tokens. Lengths
+stay as they are where the axis is symbolic, rounded up to eights where there is a mask. For
+language models --label next is the token that follows, -100 where none does.
 
 Samples may differ in length along axes that are symbolic in the graph, as sentences do: give a
 file for each length, ONNX test data whose sets differ, or an .npz with padded arrays and an

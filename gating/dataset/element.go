@@ -18,7 +18,7 @@ type element struct {
 type elementCode uint8
 
 const (
-	kindFloat, kindInt, kindUint, kindBool = 0x10, 0x20, 0x30, 0x40
+	kindFloat, kindInt, kindUint, kindBool, kindBrain = 0x10, 0x20, 0x30, 0x40, 0x50
 
 	f2 elementCode = kindFloat | 2
 	f4 elementCode = kindFloat | 4
@@ -32,13 +32,15 @@ const (
 	u4 elementCode = kindUint | 4
 	u8 elementCode = kindUint | 8
 	b1 elementCode = kindBool | 1
+	// bf is bfloat16, the upper half of a float32.
+	bf elementCode = kindBrain | 2
 )
 
 var elementTypes = map[elementCode]onnx.DataType{
 	f2: onnx.Float16, f4: onnx.Float32, f8: onnx.Float64,
 	i1: onnx.Int8, i2: onnx.Int16, i4: onnx.Int32, i8: onnx.Int64,
 	u1: onnx.Uint8, u2: onnx.Uint16, u4: onnx.Uint32, u8: onnx.Uint64,
-	b1: onnx.Bool,
+	b1: onnx.Bool, bf: onnx.BFloat16,
 }
 
 func (e element) size() int { return int(e.code & 0xf) }
@@ -82,7 +84,7 @@ func (e element) ints(dst []int64, src []byte) *badValue {
 	size := e.size()
 	for i := range dst {
 		b := src[i*size:]
-		if e.code&0xf0 != kindFloat && e.code != u8 {
+		if kind := e.code & 0xf0; kind != kindFloat && kind != kindBrain && e.code != u8 {
 			dst[i] = e.integer(b)
 			continue
 		}
@@ -100,6 +102,8 @@ func (e element) real(b []byte) float64 {
 	switch e.code {
 	case f2:
 		return float64(halfToFloat(binary.LittleEndian.Uint16(b)))
+	case bf:
+		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
 	case f4:
 		return float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
 	case f8:

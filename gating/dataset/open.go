@@ -53,6 +53,7 @@ type Options struct {
 //     them (struct{bytes, path}), of text; a folder is one data set, of which FOLDER#train names a part.
 //   - .jsonl, .ndjson: an object a line, its keys as columns of numbers, lists and text.
 //   - .tar: samples as WebDataset has them: .jpg, .png or .webp beside .cls, .txt or .json.
+//   - .safetensors: arrays by key, as in .npz.
 //   - .npy: one array for the one input, no label.
 //   - .csv, .tsv: a header row, then one row of numbers per sample.
 //   - names with idx1, idx2, ... as in train-images-idx3-ubyte, or ending in .idx, with or without .gz: the
@@ -147,6 +148,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openParquet([]string{path})
 	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
 		return l.openJSONLines(path)
+	case strings.HasSuffix(name, ".safetensors"):
+		return l.openSafetensors(path)
 	case strings.HasSuffix(name, ".tar"):
 		return l.openTar(path)
 	case strings.HasSuffix(name, ".npz"):
@@ -161,8 +164,8 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openIDX(path)
 	}
 	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
-		"unknown kind of data %q: want .npz, .npy, .csv, .tsv, an IDX file, or a folder of images "+
-			"or of ONNX test data", filepath.Ext(name))
+		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
+			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(name))
 }
 
 func (l *loader) openNPZ(path string) (*Data, error) {

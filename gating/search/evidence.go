@@ -43,8 +43,12 @@ func (f *fed) better(g *fed) evidence {
 
 // paired is the mean of a-b in standard errors, 0 where nothing differs. Few samples that all differ
 // by the same are no proof: the deviation is at least that of one more sample without a difference.
+//
+// One of the two may have been fed more samples, of which those of the other are the first.
 func paired(a, b []float64) float64 {
-	n := float64(len(a) + 1)
+	both := min(len(a), len(b))
+	a, b = a[:both], b[:both]
+	n := float64(both + 1)
 	var sum, squares float64
 	for i := range a {
 		sum += a[i] - b[i]
