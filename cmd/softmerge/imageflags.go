@@ -209,7 +209,8 @@ func (f *imageFlags) classNames() ([]string, error) {
 // openData reads data files for a model's inputs and joins them.
 func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, error) {
 	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, Classes: f.images.names,
-		Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text), MaxLength: f.maxLength}
+		Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text),
+		MaxLength: f.maxLength}
 	if f.images.how != nil {
 		o.Preprocess = f.images.how.Preprocess
 	}

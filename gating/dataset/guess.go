@@ -14,8 +14,8 @@ var labelLike = regexp.MustCompile(`(?i)^(y|labels?|targets?|class|classes|categ
 	`|[_.-](y|labels?|targets?|class)$|^(y|label|target|class)[_.-]`)
 
 // spare are names of arrays that are neither samples nor labels: they number, weigh or name samples.
-var spare = regexp.MustCompile(`(?i)^(__.*__|(.*[_.-])?(weights?|ids?|idx|index|indices|uid|uuid|groups?|domains?|folds?|` +
-	`paths?|files?|filenames?|urls?|names?|mean|std|timestamps?))$`)
+var spare = regexp.MustCompile(`(?i)^(__.*__|(.*[_.-])?(weights?|ids?|idx|index|indices|uid|uuid|groups?|domains?|` +
+	`folds?|paths?|files?|filenames?|urls?|names?|mean|std|timestamps?))$`)
 
 // guess takes arrays for inputs and label that no name decides.
 type guess struct {

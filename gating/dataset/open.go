@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,7 +135,6 @@ func (l *loader) openKind(path string) (*Data, error) {
 	if !info.IsDir() && !info.Mode().IsRegular() {
 		return nil, fail("give a regular file or a folder", "this is neither a file nor a folder")
 	}
-	name := strings.ToLower(filepath.Base(path))
 	switch {
 	case info.IsDir() && isTestData(path):
 		return l.openTestData(path)
@@ -144,28 +142,32 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openFolder(path, ".parquet", l.openParquet)
 	case info.IsDir():
 		return l.openPictures(path)
-	case strings.HasSuffix(name, ".parquet"):
-		return l.openParquet([]string{path})
-	case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
-		return l.openJSONLines(path)
-	case strings.HasSuffix(name, ".safetensors"):
-		return l.openSafetensors(path)
-	case strings.HasSuffix(name, ".tar"):
-		return l.openTar(path)
-	case strings.HasSuffix(name, ".npz"):
-		return l.openNPZ(path)
-	case strings.HasSuffix(name, ".npy"):
-		return l.openNPY(path, info)
-	case strings.HasSuffix(name, ".csv"):
-		return l.openCSV(path, ',')
-	case strings.HasSuffix(name, ".tsv"):
-		return l.openCSV(path, '\t')
-	case isIDX(name):
+	}
+	name := strings.ToLower(filepath.Base(path))
+	if open := l.bySuffix()[filepath.Ext(name)]; open != nil {
+		return open(path)
+	}
+	if isIDX(name) {
 		return l.openIDX(path)
 	}
 	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
 		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
 			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(name))
+}
+
+// bySuffix are the readers of files by the ends of their names.
+func (l *loader) bySuffix() map[string]func(path string) (*Data, error) {
+	return map[string]func(path string) (*Data, error){
+		".parquet":     func(path string) (*Data, error) { return l.openParquet([]string{path}) },
+		".safetensors": l.openSafetensors,
+		".tar":         l.openTar,
+		".jsonl":       l.openJSONLines,
+		".ndjson":      l.openJSONLines,
+		".npz":         l.openNPZ,
+		".npy":         l.openNPY,
+		".csv":         func(path string) (*Data, error) { return l.openCSV(path, ',') },
+		".tsv":         func(path string) (*Data, error) { return l.openCSV(path, '\t') },
+	}
 }
 
 func (l *loader) openNPZ(path string) (*Data, error) {
@@ -181,7 +183,11 @@ func (l *loader) openNPZ(path string) (*Data, error) {
 	return l.assembleCut(arrays)
 }
 
-func (l *loader) openNPY(path string, info fs.FileInfo) (*Data, error) {
+func (l *loader) openNPY(path string) (*Data, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
 	return l.assemble([]named{{l.onlyInput("x"), npyFile(path, info.Size())}})
 }
 

@@ -36,8 +36,8 @@ func CheckOverlap(learn, held *Data) error {
 		what = fmt.Sprintf("all %d held-out samples are", count)
 	}
 	return fail("hold out samples that nothing learns on: drop them from one of the two, or leave the held-out data "+
-		"away and let a share be split off", "%s in the data to learn on as well: the first is row %d of %s and row %d "+
-		"of %s", what, to.row, to.path, from.row, from.path)
+		"away and let a share be split off", "%s in the data to learn on as well: the first is row %d of %s and "+
+		"row %d of %s", what, to.row, to.path, from.row, from.path)
 }
 
 // originOf returns where a row, numbered through all parts, was read from.

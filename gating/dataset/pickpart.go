@@ -14,8 +14,8 @@ var partNames = map[string]string{
 	"test": "test", "testing": "test",
 }
 
-// splitPart takes the word that names a part off the beginning or the end of a name: x_val, val/x and val-x are all x of
-// the part "validation". The part is empty if there is none.
+// splitPart takes the word that names a part off the beginning or the end of a name: x_val, val/x and val-x are all x
+// of the part "validation". The part is empty if there is none.
 func splitPart(name string) (part, base string) {
 	const between = "_.-/ "
 	if i := strings.LastIndexAny(name, between); i > 0 {
@@ -38,8 +38,8 @@ type filePart struct {
 	full   map[string]string
 }
 
-// pickPart finds the part of the data that is meant: the one wanted, or the one that the label wanted belongs to, or the
-// only one. It returns nil if the names of inputs decide, or no array belongs to a part.
+// pickPart finds the part of the data that is meant: the one wanted, or the one that the label wanted belongs to, or
+// the only one. It returns nil if the names of inputs decide, or no array belongs to a part.
 func pickPart(arrays []named, o Options, wanted string) (*filePart, error) {
 	if wanted == "" {
 		found, _ := findInputs(arrays, o.Inputs)

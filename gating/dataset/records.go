@@ -43,6 +43,11 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.cutRecords(d, p, arrays)
+}
+
+// cutRecords takes the padding off columns whose rows differ in length.
+func (l *loader) cutRecords(d *Data, p picked, arrays []named) (*Data, error) {
 	c := cutter{data: d, picked: p, byName: map[string]plan{}}
 	for _, a := range arrays {
 		if lengths := rowLengths(a); lengths != nil {

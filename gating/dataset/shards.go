@@ -203,8 +203,7 @@ func inFile(path string, paths []string, err error) error {
 // holds says whether a folder has a file with this suffix, itself or in folders below it.
 func holds(root, suffix string) bool {
 	found := false
-	// What cannot be read is reported by whoever reads it.
-	filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || found {
 			return filepath.SkipAll
 		}
@@ -215,5 +214,5 @@ func holds(root, suffix string) bool {
 		found = !d.IsDir() && strings.EqualFold(filepath.Ext(path), suffix)
 		return nil
 	})
-	return found
+	return err == nil && found
 }

@@ -124,7 +124,8 @@ func (t *texts) load() error {
 	}
 	if path == "" {
 		return fail("give --tokenizer tokenizer.json, or put it beside the model or the data",
-			"the file holds text (%s) and the graph wants tokens, but there is no tokenizer", quoted(columnNames(t.columns)))
+			"the file holds text (%s) and the graph wants tokens, but there is no tokenizer",
+			quoted(columnNames(t.columns)))
 	}
 	var err error
 	if t.tok, err = tokenizer.Load(path); err != nil {
@@ -308,26 +309,25 @@ func (a *tokenArray) ints(b *budget) ([]int64, error) {
 
 // fill writes one sample, whose tokens begin at a place.
 func (a *tokenArray) fill(dst []int64, e tokenizer.Encoding, begin int) {
+	n := len(e.IDs)
+	pad := map[tokenInput]int64{tokenIDs: a.tok.Pad.ID, tokenTypes: a.tok.Pad.TypeID}[a.kind]
+	if a.next {
+		pad = Ignored
+	}
 	for i := range dst {
-		at := i - begin
-		inside := at >= 0 && at < len(e.IDs)
-		switch {
-		case a.next && (!inside || at+1 >= len(e.IDs)):
-			dst[i] = Ignored
-		case a.next:
-			dst[i] = e.IDs[at+1]
+		switch at := i - begin; {
 		case a.kind == tokenPositions:
 			dst[i] = int64(max(0, at))
-		case a.kind == tokenMask && inside:
+		case at < 0 || at >= n || a.next && at+1 == n:
+			dst[i] = pad
+		case a.next:
+			dst[i] = e.IDs[at+1]
+		case a.kind == tokenMask:
 			dst[i] = 1
-		case a.kind == tokenIDs && inside:
-			dst[i] = e.IDs[at]
-		case a.kind == tokenIDs:
-			dst[i] = a.tok.Pad.ID
-		case a.kind == tokenTypes && inside:
-			dst[i] = e.TypeIDs[at]
 		case a.kind == tokenTypes:
-			dst[i] = a.tok.Pad.TypeID
+			dst[i] = e.TypeIDs[at]
+		default:
+			dst[i] = e.IDs[at]
 		}
 	}
 }

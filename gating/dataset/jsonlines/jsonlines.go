@@ -25,8 +25,8 @@ const (
 	mostKeys = 10_000
 )
 
-// Read reads all lines. take is told how many bytes they take in memory, and may refuse. A key that a line does not have
-// is an error where another line has it.
+// Read reads all lines. take is told how many bytes they take in memory, and may refuse. A key that a line does not
+// have is an error where another line has it.
 func Read(r io.Reader, take func(bytes int) error) ([]record.Column, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 64<<10), longestLine)

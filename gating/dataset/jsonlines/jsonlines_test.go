@@ -18,10 +18,13 @@ func show(columns []record.Column) string {
 	var out []string
 	for _, c := range columns {
 		text := fmt.Sprintf("%s %s %s %d:", c.Name(), c.Kind(), c.Type(), c.Lists())
-		c.Each(func(v record.Value) error {
+		err := c.Each(func(v record.Value) error {
 			text += fmt.Sprintf(" %v%v%v%s", v.Shape, v.Ints, v.Floats, v.Bytes)
 			return nil
 		})
+		if err != nil {
+			text += " " + err.Error()
+		}
 		out = append(out, text)
 	}
 	return strings.Join(out, "; ")

@@ -35,7 +35,7 @@ const again = "write or download the file again"
 type File struct {
 	// Columns are in the order of the file. Fields of a struct are columns of their own, "objects.bbox".
 	Columns []record.Column
-	// Classes are the names of the classes of columns of type ClassLabel, by column, as Hugging Face's metadata has them.
+	// Classes are the names of the classes of columns of type ClassLabel, by column, by Hugging Face's metadata.
 	Classes map[string][]string
 
 	file *os.File

@@ -24,20 +24,7 @@ func newNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	if absent(raw) {
 		return func(s string) string { return s }, nil
 	}
-	var c struct {
-		component
-		Normalizers  []json.RawMessage `json:"normalizers"`
-		Prepend      string            `json:"prepend"`
-		StripLeft    bool              `json:"strip_left"`
-		StripRight   bool              `json:"strip_right"`
-		Pattern      pattern           `json:"pattern"`
-		Content      string            `json:"content"`
-		Precompiled  []byte            `json:"precompiled_charsmap"` // base64
-		CleanText    *bool             `json:"clean_text"`
-		Chinese      *bool             `json:"handle_chinese_chars"`
-		StripAccents *bool             `json:"strip_accents"`
-		Lowercase    *bool             `json:"lowercase"`
-	}
+	var c normalizerFile
 	if err := unmarshal("normalizer", raw, &c); err != nil {
 		return nil, err
 	}
@@ -70,6 +57,22 @@ func newNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 		return simple, nil
 	}
 	return nil, unsupported("normalizer", c.Type)
+}
+
+// normalizerFile is what a file says of a normalizer.
+type normalizerFile struct {
+	component
+	Normalizers  []json.RawMessage `json:"normalizers"`
+	Prepend      string            `json:"prepend"`
+	StripLeft    bool              `json:"strip_left"`
+	StripRight   bool              `json:"strip_right"`
+	Pattern      pattern           `json:"pattern"`
+	Content      string            `json:"content"`
+	Precompiled  []byte            `json:"precompiled_charsmap"` // base64
+	CleanText    *bool             `json:"clean_text"`
+	Chinese      *bool             `json:"handle_chinese_chars"`
+	StripAccents *bool             `json:"strip_accents"`
+	Lowercase    *bool             `json:"lowercase"`
 }
 
 // normalizers are those without parameters.
@@ -179,8 +182,12 @@ func spaced(s string) string {
 }
 
 // isChinese knows the blocks of CJK ideographs that BERT takes for words of their own.
-func isChinese(r rune) bool {
-	return r >= 0x4e00 && r <= 0x9fff || r >= 0x3400 && r <= 0x4dbf || r >= 0x20000 && r <= 0x2a6df ||
-		r >= 0x2a700 && r <= 0x2b73f || r >= 0x2b740 && r <= 0x2b81f || r >= 0x2b920 && r <= 0x2ceaf ||
-		r >= 0xf900 && r <= 0xfaff || r >= 0x2f800 && r <= 0x2fa1f
+func isChinese(r rune) bool { return r >= 0x3400 && unicode.Is(chinese, r) }
+
+var chinese = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x3400, Hi: 0x4dbf, Stride: 1}, {Lo: 0x4e00, Hi: 0x9fff, Stride: 1},
+		{Lo: 0xf900, Hi: 0xfaff, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x20000, Hi: 0x2a6df, Stride: 1}, {Lo: 0x2a700, Hi: 0x2b73f, Stride: 1},
+		{Lo: 0x2b740, Hi: 0x2b81f, Stride: 1}, {Lo: 0x2b920, Hi: 0x2ceaf, Stride: 1},
+		{Lo: 0x2f800, Hi: 0x2fa1f, Stride: 1}},
 }

@@ -26,7 +26,7 @@ func (p *pattern) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*fields)(p))
 }
 
-// matcher finds a pattern in texts. Only backtracking knows the look-ahead that tokenizers use, so that time is bounded.
+// matcher finds a pattern in texts. Only backtracking knows the look-ahead that tokenizers use, so time is bounded.
 type matcher struct{ *regexp2.Regexp }
 
 // patience bounds one search in a text: patterns of real tokenizers take microseconds.

@@ -223,10 +223,8 @@ func shorten(ids *[2][]int64, most int) bool {
 	if a+b <= most {
 		return false
 	}
-	short, long := min(a, b), max(a, b)
-	if short > most {
-		long = short
-	} else {
+	short, long := min(a, b), min(a, b)
+	if short <= most {
 		long = max(short, most-short)
 	}
 	if short+long > most {

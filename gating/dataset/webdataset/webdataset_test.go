@@ -19,7 +19,9 @@ func archive(files ...string) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for i := 0; i < len(files); i += 2 {
-		w.WriteHeader(&tar.Header{Name: files[i], Size: int64(len(files[i+1])), Mode: 0o600})
+		if err := w.WriteHeader(&tar.Header{Name: files[i], Size: int64(len(files[i+1])), Mode: 0o600}); err != nil {
+			panic(err)
+		}
 		w.Write([]byte(files[i+1]))
 	}
 	w.Close()
@@ -34,10 +36,13 @@ func show(columns []record.Column) string {
 	var out []string
 	for _, c := range columns {
 		text := fmt.Sprintf("%s %s:", c.Name(), c.Kind())
-		c.Each(func(v record.Value) error {
+		err := c.Each(func(v record.Value) error {
 			text += fmt.Sprintf(" %v%v%v%s", v.Shape, v.Ints, v.Floats, v.Bytes)
 			return nil
 		})
+		if err != nil {
+			text += " " + err.Error()
+		}
 		out = append(out, text)
 	}
 	return strings.Join(out, "; ")
