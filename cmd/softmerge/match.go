@@ -25,6 +25,7 @@ not. The exit code is 4 if nothing matches, or if layers that --only names do no
 		RunE: func(_ *cobra.Command, args []string) error { return match(v, args, base, f) },
 	}
 	f.add(c.Flags())
+	completeLayers(c)
 	c.Flags().StringVar(&base, "base", "", "`FILE` among the models that gives names and order (default the first)")
 	return c
 }

@@ -63,6 +63,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.StringVarP(&f.out, "output", "o", "", "`FILE` to write")
 	f.dataFlags.add(c)
 	f.selectFlags.add(fs)
+	completeLayers(c)
 	addChoice(c, &f.method, "method", "how to look for a mixture; uniform needs no data", "soft", "greedy", "uniform")
 	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
 		"auto", "model", "module", "layer", "channel", "tensor")
