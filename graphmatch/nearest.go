@@ -22,7 +22,7 @@ func (a *Alignment) nearest(pattern string) []string {
 		if isOp {
 			names = append(names, l.ops...)
 		} else {
-			names = append(append(names, l.Name, l.Scope), flow.Components(l.Name)...)
+			names = slices.Concat(names, []string{l.Name, l.Scope}, flow.Components(l.Name), l.tags)
 		}
 	}
 	near := advice.Nearest(word, names, max(2, len(word)*2/3), maxNear)

@@ -19,7 +19,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
-	if err := v.Warn(r.Warnings); err != nil {
+	if err := v.Warn(append(r.Warnings, report.Copies(rep)...)); err != nil {
 		return err
 	}
 	rep.Warnings, rep.Notes, rep.Preprocess = v.Warned(), v.Noted(), f.images.how.Report()

@@ -18,6 +18,7 @@ import (
 )
 
 func main() {
+	exit.AbortWhenFatal()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

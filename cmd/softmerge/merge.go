@@ -20,6 +20,7 @@ import (
 // run carries a merge from flags to file.
 func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
 	began := time.Now()
+	f.strict = v.Strict
 	if err := f.check(); err != nil {
 		return err
 	}

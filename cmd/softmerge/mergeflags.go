@@ -25,7 +25,7 @@ type mergeFlags struct {
 	epochs, maxSteps, folds                                int
 	ownShare                                               bool // --holdout is given
 	seed                                                   uint64
-	dryRun, allowParent, force, anyway                     bool
+	dryRun, allowParent, force, anyway, strict             bool
 	paths                                                  []string
 }
 
@@ -124,6 +124,7 @@ func (f *mergeFlags) check() error {
 func (f *mergeFlags) rulesOfFiles() []rule {
 	none := len(f.data) == 0
 	return []rule{
+		{f.anyway && f.strict, "leave out one of them", "--anyway goes on where --strict stops"},
 		{f.out == "" && !f.dryRun, "add -o OUT.onnx", "no output file is named"},
 		{none && f.method != "uniform", "add --data FILE, or average without data: --method uniform",
 			fmt.Sprintf("--method %s learns on data and none is given", f.method)},

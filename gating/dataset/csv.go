@@ -93,7 +93,10 @@ func badCSV(err error) error {
 }
 
 func (t *table) checkNames() error {
-	numbers := 0
+	if !slices.ContainsFunc(t.names, isNoNumber) {
+		return fail("add a first row with the names of the columns, such as x0,x1,label",
+			"line 1: there are only numbers where the names of the columns belong")
+	}
 	seen := map[string]bool{}
 	for i, name := range t.names {
 		t.names[i] = strings.TrimSpace(name)
@@ -105,19 +108,17 @@ func (t *table) checkNames() error {
 			return fail("give every column a name of its own", "line 1: two columns are named %q", t.names[i])
 		}
 		seen[t.names[i]] = true
-		if _, err := strconv.ParseFloat(t.names[i], 64); err == nil {
-			numbers++
-		}
 	}
 	if len(t.names) == 1 && strings.ContainsAny(t.names[0], ";\t") {
 		return fail("separate cells by commas, or by tabs in a .tsv file", "line 1: there is only one column, %q",
 			t.names[0])
 	}
-	if numbers == len(t.names) {
-		return fail("add a first row with the names of the columns, such as x0,x1,label",
-			"line 1: there are only numbers where the names of the columns belong")
-	}
 	return nil
+}
+
+func isNoNumber(s string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	return err != nil
 }
 
 // add appends one row. in says where its cells stand.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -71,12 +73,20 @@ func Code(err error) int {
 	return Failure
 }
 
-// Guard turns a panic into an error: no user ever sees a stack trace.
+// TraceVariable is the environment variable that asks for the stack trace of an internal error.
+const TraceVariable = "SOFTMERGE_TRACE"
+
+// Guard turns a panic into an error: no user sees a stack trace who does not ask for it.
 func Guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = advice.With(fmt.Errorf("internal error: %v", r),
-				"this is a fault of softmerge: please report it with the command line")
+			trace := ""
+			if os.Getenv(TraceVariable) != "" {
+				trace = "\n" + string(debug.Stack())
+			}
+			err = advice.With(fmt.Errorf("internal error: %v%s", r, trace),
+				"this is a fault of softmerge: please report it with the command line and what it prints "+
+					"with "+TraceVariable+"=1")
 		}
 	}()
 	return f()

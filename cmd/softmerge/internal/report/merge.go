@@ -10,6 +10,7 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // Selection says which layers are going to be merged, and which that could have been are not.
@@ -64,6 +65,20 @@ func misfits(v *terminal.Voice, a *graphmatch.Alignment) {
 		}
 	}
 	reasons(v, "left out", why, layers)
+}
+
+// Copies warns of models that are given twice: they count twice in averages.
+func Copies(r *search.Report) (w advice.Warnings) {
+	first := map[string]string{}
+	for _, p := range r.Parents {
+		if other, ok := first[p.SHA256]; ok {
+			w.Addf(graphmatch.ErrAlign, "name every model once", "%s and %s are the same file, byte for byte", other,
+				p.Path)
+			continue
+		}
+		first[p.SHA256] = p.Path
+	}
+	return w
 }
 
 // Reordered says which parents' hidden units were brought into the base's order.

@@ -76,6 +76,17 @@ func TestWrote(t *testing.T) {
 	}
 }
 
+// A model given twice counts twice in an average: people want to know.
+func TestCopies(t *testing.T) {
+	r := merged()
+	for i := range r.Parents {
+		r.Parents[i].SHA256 = []string{"a", "b", "a"}[i]
+	}
+	if w := Copies(r).Texts(); len(w) != 1 || w[0] != "a/ft.onnx and b/other.onnx are the same file, byte for byte" {
+		t.Errorf("got %q", w)
+	}
+}
+
 func TestReordered(t *testing.T) {
 	r := merged()
 	r.Reordered = &search.ReportReordered{By: "weights", Units: []int{0, 64, 64}, Moved: []int{0, 60, 0},

@@ -1,0 +1,14 @@
+//go:build unix
+
+package exit
+
+import "syscall"
+
+// noCore keeps the memory of a program that aborts from being written to disk.
+func noCore() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_CORE, &limit) == nil {
+		limit.Cur = 0
+		syscall.Setrlimit(syscall.RLIMIT_CORE, &limit)
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+)
+
+// misusedCommands is what is wrong with command lines and with what is to be written.
+func misusedCommands() []chapter {
+	return []chapter{
+		{"Choosing layers", false, wrongPatterns()},
+		{"Output", false, wrongOutputs()},
+		{"Recipes", false, wrongRecipes()},
+		{"eval and match", false, wrongEvals()},
+	}
+}
+
+func wrongPatterns() []misuse {
+	with := func(flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.good(), k.mlps(), flags...) }
+	}
+	return []misuse{
+		{"--only that matches nothing", with("--only", "layer9"), isRefused, exit.Usage, []string{`"layer9"`}},
+		{"--only mistyped", with("--only", "5.wieght"), isRefused, exit.Usage, []string{"5.weight"}},
+		{"--except everything", with("--except", "*"), isRefused, exit.Usage, []string{"no layer is selected"}},
+		{"a glob that the shell expanded", with("--only", "1.weight", "3.weight"), isRefused, exit.Failure,
+			[]string{"3.weight", "no such file"}},
+		{"--base that is no model of the merge", with("--base", "other.onnx"), isRefused, exit.Usage,
+			[]string{"is not among the models"}},
+		{"a mistyped flag", with("--lables", "y"), isRefused, exit.Usage, []string{"did you mean --label?"}},
+	}
+}
+
+func wrongOutputs() []misuse {
+	return []misuse{
+		{"no -o", func(k *kitchen) []string {
+			return append([]string{"merge", "--data", k.good()}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"no output file is named"}},
+		{"-o names one of the models", func(k *kitchen) []string {
+			copied := k.model(k.mlps()[0], "m0.onnx", newerOpset)
+			return []string{"merge", copied, k.mlps()[1], "--data", k.good(), "-o", copied, "--force"}
+		}, isRefused, exit.Usage, []string{"m0.onnx"}},
+		{"-o names the data", func(k *kitchen) []string {
+			data := k.good()
+			return []string{"merge", k.mlps()[0], k.mlps()[1], "--data", data, "-o", data, "--force"}
+		}, isRefused, exit.Usage, []string{"data.npz"}},
+		{"-o names a file that is there", func(k *kitchen) []string {
+			k.file("merged.onnx", "the user's own")
+			return k.merge(k.good(), k.mlps())
+		}, isRefused, exit.Usage, []string{"--force"}},
+		{"-o names a folder", func(k *kitchen) []string {
+			k.ok(os.Mkdir(k.out(), 0o755))
+			return k.merge(k.good(), k.mlps())
+		}, isRefused, exit.Usage, []string{"not a regular file"}},
+		{"-o in a folder that is not there", func(k *kitchen) []string {
+			return append([]string{"merge", "--data", k.good(), "-o", filepath.Join(k.dir, "out", "m.onnx")},
+				k.mlps()...)
+		}, isRefused, exit.Usage, []string{"folder"}},
+		{"-o where nothing can be written", func(k *kitchen) []string {
+			if runtime.GOOS != "linux" {
+				k.Skip("needs /proc")
+			}
+			return append([]string{"merge", "--data", k.good(), "-o", "/proc/m.onnx"}, k.mlps()...)
+		}, isRefused, exit.Failure, []string{"/proc"}},
+		{"-o /dev/full", func(k *kitchen) []string {
+			if runtime.GOOS != "linux" {
+				k.Skip("needs /dev/full")
+			}
+			return append([]string{"merge", "--data", k.good(), "-o", "/dev/full"}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"/dev/full"}},
+		{"--report and -o name one file", func(k *kitchen) []string {
+			return k.merge(k.good(), k.mlps(), "--report", k.out())
+		}, isRefused, exit.Usage, []string{"--report"}},
+		{"no --data", func(k *kitchen) []string {
+			return append([]string{"merge", "-o", k.out()}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"learns on data and none is given", "--method uniform"}},
+	}
+}
+
+func wrongRecipes() []misuse {
+	return []misuse{
+		{"apply to other models than were merged", func(k *kitchen) []string {
+			recipe := k.recipe()
+			return append([]string{"apply", recipe, "-o", k.path("applied.onnx")}, k.family("mlp", 2)...)
+		}, isRefused, exit.Align, []string{"recipe"}},
+		{"apply to models in another order, of other names", func(k *kitchen) []string {
+			recipe, m := k.recipe(), k.mlps()
+			data, err := os.ReadFile(m[0])
+			k.ok(err)
+			return []string{"apply", recipe, m[2], m[1], k.file("first.onnx", string(data)),
+				"-o", k.path("applied.onnx")}
+		}, handled, exit.Done, []string{"wrote"}},
+		{"a recipe cut off", func(k *kitchen) []string {
+			recipe := k.recipe()
+			k.ok(os.Truncate(recipe, 200))
+			return append([]string{"apply", recipe, "-o", k.path("applied.onnx")}, k.mlps()...)
+		}, isRefused, exit.Invalid, []string{"gates.json"}},
+		{"a model in place of the recipe", func(k *kitchen) []string {
+			return append([]string{"apply", "-o", k.path("applied.onnx")}, k.mlps()...)
+		}, isRefused, exit.Invalid, []string{"no recipe", "give the file that softmerge merge --recipe wrote"}},
+	}
+}
+
+// recipe merges with a recipe and returns its path.
+func (k *kitchen) recipe() string {
+	path := k.path("gates.json")
+	if got := command(k.merge(k.good(), k.mlps(), "--recipe", path)...); got.code != exit.Done {
+		k.Fatal(got.stderr)
+	}
+	return path
+}
+
+func wrongEvals() []misuse {
+	return []misuse{
+		{"eval without data", func(k *kitchen) []string { return []string{"eval", k.mlps()[0]} }, isRefused, exit.Usage,
+			[]string{"no data is given"}},
+		{"eval of models with other input sizes", func(k *kitchen) []string {
+			return []string{"eval", k.mlps()[0], k.model(k.mlps()[1], "small.onnx", smallInput), "--data", k.good()}
+		}, isRefused, exit.Align, []string{"small.onnx takes"}},
+		{"eval of models whose inputs have other names", func(k *kitchen) []string {
+			return []string{"eval", k.mlps()[0], k.model(k.mlps()[1], "renamed.onnx", otherNames), "--data", k.good()}
+		}, handled, exit.Done, []string{"renamed.onnx"}},
+		{"eval of a model with another number of classes", func(k *kitchen) []string {
+			return []string{"eval", k.mlps()[0], k.model(k.mlps()[1], "nine.onnx", nineClasses), "--data", k.good()}
+		}, isRefused, exit.Data, []string{"nine.onnx"}},
+		{"match of models that do not align", func(k *kitchen) []string {
+			return []string{"match", k.mlps()[0], k.fixture("resnet/ft0.onnx")}
+		}, isRefused, exit.Align, []string{"no selected layer matches"}},
+		{"diff of a file that is no model", func(k *kitchen) []string {
+			return []string{"diff", k.mlps()[0], k.good()}
+		}, isRefused, exit.Invalid, []string{"data.npz"}},
+		{"a mistyped command", func(*kitchen) []string { return []string{"mrge"} }, isRefused, exit.Usage,
+			[]string{"did you mean merge?"}},
+	}
+}

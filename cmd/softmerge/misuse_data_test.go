@@ -1,0 +1,255 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+)
+
+const notTheirs = "the data does not seem to belong to these models"
+
+// misusedData is what is wrong with the numbers that users give.
+func misusedData() []chapter {
+	return []chapter{
+		{"Inputs scaled otherwise than in training", false, scaledInputs()},
+		{"Labels", false, wrongLabels()},
+		{"Samples", false, wrongSamples()},
+		{"Loss, metric, output", false, wrongObjectives()},
+	}
+}
+
+func scaledInputs() []misuse {
+	scaled := func(family string, change func(float32) float32) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.pixels("pixels.npz", change), k.family(family, 3)) }
+	}
+	return []misuse{
+		{"pixels of 0 to 255 for a network of 0 to 1, with BatchNormalization",
+			scaled("cnn_bn", func(v float32) float32 { return 255 * v }), isRefused, exit.Data,
+			[]string{notTheirs, "the first normalisation", "scale the data as in training"}},
+		{"the same for a network without normalisations",
+			scaled("mlp", func(v float32) float32 { return 255 * v }), isRefused, exit.Data, []string{notTheirs}},
+		{"pixels of 0 to 16, with BatchNormalization",
+			scaled("cnn_bn", func(v float32) float32 { return 16 * v }), isRefused, exit.Data,
+			[]string{notTheirs, "the first normalisation"}},
+		{"pixels of 0 to 1/255: divided twice",
+			scaled("cnn_bn", func(v float32) float32 { return v / 255 }), isRefused, exit.Data, []string{notTheirs}},
+		{"pixels of -1 to 1", scaled("cnn_bn", func(v float32) float32 { return 2*v - 1 }), isRefused, exit.Data,
+			[]string{notTheirs}},
+		{"ImageNet's mean and deviation for a network of 0 to 1",
+			scaled("cnn_bn", func(v float32) float32 { return (v - 0.449) / 0.226 }), isRefused, exit.Data,
+			[]string{notTheirs}},
+		{"white on black for a network of black on white", scaled("mlp", func(v float32) float32 { return 1 - v }),
+			isRefused, exit.Data, []string{notTheirs}},
+		{"nothing but zeros", scaled("mlp", func(float32) float32 { return 0 }), isRefused, exit.Data,
+			[]string{notTheirs, `input "input" is the same number`}},
+		{"a NaN among the inputs", func(k *kitchen) []string {
+			d := k.digits(100)
+			d.x[64*40+3] = float32(math.NaN())
+			return k.merge(k.npz("nan.npz", d), k.mlps())
+		}, isRefused, exit.Data, []string{"NaN"}},
+		{"one input of two is constant", func(k *kitchen) []string {
+			return k.merge(k.pixels("p.npz", func(float32) float32 { return 1 }), k.mlps(), "--anyway",
+				"--allow-parent")
+		}, warned, exit.Done, []string{`input "input" is the same number`}},
+		{"--anyway with --strict", func(k *kitchen) []string {
+			return k.merge(k.pixels("p.npz", func(v float32) float32 { return 255 * v }), k.mlps(), "--anyway",
+				"--strict")
+		}, isRefused, exit.Usage, []string{"--anyway goes on where --strict stops"}},
+	}
+}
+
+func wrongLabels() []misuse {
+	relabelled := func(change func(int, int64) int64) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.labels("labels.npz", change), k.mlps()) }
+	}
+	return []misuse{
+		{"labels shuffled against the samples", func(k *kitchen) []string {
+			d := k.digits(300)
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(d.y), func(i, j int) { d.y[i], d.y[j] = d.y[j], d.y[i] })
+			return k.merge(k.npz("shuffled.npz", d), k.mlps())
+		}, isRefused, exit.Data, []string{notTheirs}},
+		{"classes counted from 1", relabelled(func(_ int, y int64) int64 { return y + 1 }), isRefused, exit.Data,
+			[]string{"10", "class"}},
+		{"one class only", relabelled(func(int, int64) int64 { return 3 }), isRefused, exit.Data,
+			[]string{"all labels are of one class"}},
+		{"two classes in each other's place", relabelled(func(_ int, y int64) int64 {
+			return []int64{1, 0, 2, 3, 4, 5, 6, 7, 8, 9}[y]
+		}), isRefused, exit.Data, []string{"classes have changed places"}},
+		{"classes in another order (alphabetical)", relabelled(func(_ int, y int64) int64 {
+			return []int64{9, 4, 8, 6, 3, 2, 7, 5, 0, 1}[y]
+		}), isRefused, exit.Data, []string{notTheirs}},
+		{"samples sorted by class", func(k *kitchen) []string {
+			d, sorted := k.digits(300), digits{}
+			for y := range int64(10) {
+				for i, label := range d.y {
+					if label == y {
+						sorted.x, sorted.y = append(sorted.x, d.x[64*i:64*i+64]...), append(sorted.y, y)
+					}
+				}
+			}
+			return k.merge(k.npz("sorted.npz", sorted), k.mlps())
+		}, handled, exit.Done, []string{"<- chosen"}},
+		{"class numbers as floats", func(k *kitchen) []string {
+			d := k.digits(300)
+			return k.merge(k.arrays("floats.npz", input(d), array{"label", "<f4", []int{300}, float32s(d.y)}), k.mlps())
+		}, handled, exit.Done, []string{"of 10 classes"}},
+		{"one-hot rows", func(k *kitchen) []string {
+			d := k.digits(300)
+			hot := make([]float32, 3000)
+			for i, y := range d.y {
+				hot[10*i+int(y)] = 1
+			}
+			return k.merge(k.arrays("onehot.npz", input(d), array{"label", "<f4", []int{300, 10}, hot}), k.mlps())
+		}, handled, exit.Done, []string{"of 10 classes"}},
+		{"labels of shape [N, 1]", func(k *kitchen) []string {
+			d := k.digits(300)
+			return k.merge(k.arrays("column.npz", input(d), array{"label", "<i8", []int{300, 1}, d.y}), k.mlps())
+		}, handled, exit.Done, []string{"of 10 classes"}},
+		{"prices for a classifier", func(k *kitchen) []string {
+			d := k.digits(300)
+			prices := float32s(d.y)
+			for i := range prices {
+				prices[i] = 9.99 + prices[i]*1.5
+			}
+			return k.merge(k.arrays("prices.npz", input(d), array{"label", "<f4", []int{300}, prices}), k.mlps())
+		}, isRefused, exit.Data, []string{"fit no output"}},
+		{"no labels", func(k *kitchen) []string {
+			return k.merge(k.arrays("nolabels.npz", input(k.digits(100))), k.mlps())
+		}, isRefused, exit.Data, []string{"the data has no labels", "label, labels, y or target"}},
+		{"two arrays that may be labels", func(k *kitchen) []string {
+			d := k.digits(300)
+			other := label(d)
+			other.name = "weight"
+			other.values = make([]int64, 300)
+			return k.merge(k.arrays("spare.npz", input(d), label(d), other), k.mlps())
+		}, handled, exit.Done, []string{`label "label"`}},
+		{"fewer labels than samples", func(k *kitchen) []string {
+			d := k.digits(300)
+			return k.merge(k.arrays("few.npz", input(d), array{"label", "<i8", []int{299}, d.y[:299]}), k.mlps())
+		}, isRefused, exit.Data, []string{"299"}},
+		{"negative labels", relabelled(func(i int, y int64) int64 {
+			if i == 7 {
+				return -1
+			}
+			return y
+		}), isRefused, exit.Data, []string{"-1"}},
+		{"a wrong --label", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(100)), k.mlps(), "--label", "labell")
+		}, isRefused, exit.Data, []string{`"labell"`}},
+	}
+}
+
+func float32s(list []int64) []float32 {
+	out := make([]float32, len(list))
+	for i, v := range list {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+func wrongSamples() []misuse {
+	few := func(n int) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.npz("few.npz", k.digits(n)), k.mlps()) }
+	}
+	return []misuse{
+		{"one sample", few(1), isRefused, exit.Data, []string{"all labels are of one class"}},
+		{"two samples", few(2), isRefused, exit.NoGain, []string{"<- kept", "no merged model beats the best parent"}},
+		{"five samples", few(5), isRefused, exit.NoGain, []string{"<- kept", "give more data"}},
+		{"every sample twice", func(k *kitchen) []string {
+			d := k.digits(200)
+			return k.merge(k.npz("twice.npz", digits{append(d.x, d.x...), append(d.y, d.y...)}), k.mlps())
+		}, handled, exit.Done, []string{"<- chosen"}},
+		{"--holdout-data is --data", func(k *kitchen) []string {
+			data := k.npz("data.npz", k.digits(300))
+			return k.merge(data, k.mlps(), "--holdout-data", data)
+		}, isRefused, exit.Data, []string{"all 300 held-out samples are in the data to learn on"}},
+		{"--holdout-data is a copy of --data", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(),
+				"--holdout-data", k.npz("copy.npz", k.digits(300)))
+		}, isRefused, exit.Data, []string{"all 300 held-out samples are in the data to learn on"}},
+		{"--holdout-data has a few samples of --data", func(k *kitchen) []string {
+			d, rest := k.digits(300), k.digits(400)
+			return k.merge(k.npz("data.npz", d), k.mlps(),
+				"--holdout-data", k.npz("val.npz", digits{rest.x[64*290:], rest.y[290:]}))
+		}, isRefused, exit.Data, []string{"10 of 110 held-out samples are in the data to learn on"}},
+		{"--data names a file twice", func(k *kitchen) []string {
+			data := k.npz("data.npz", k.digits(100))
+			return k.merge(data, k.mlps(), "--data", data)
+		}, isRefused, exit.Usage, []string{"is given twice"}},
+		{"--holdout-data without labels", func(k *kitchen) []string {
+			rest := k.digits(200)
+			rest.x, rest.y = rest.x[64*100:], rest.y[100:]
+			return k.merge(k.npz("data.npz", k.digits(100)), k.mlps(),
+				"--holdout-data", k.arrays("nolabels.npz", input(rest)))
+		}, isRefused, exit.Data, []string{"no labels"}},
+		{"no samples at all", func(k *kitchen) []string {
+			return k.merge(k.arrays("none.npz", array{"input", "<f4", []int{0, 1, 8, 8}, []float32{}},
+				array{"label", "<i8", []int{0}, []int64{}}), k.mlps())
+		}, isRefused, exit.Data, []string{"the array is empty"}},
+		{"samples of another size", func(k *kitchen) []string {
+			d := k.digits(100)
+			return k.merge(k.arrays("size.npz", array{"input", "<f4", []int{100, 1, 4, 16}, d.x}, label(d)), k.mlps())
+		}, isRefused, exit.Data, []string{"[100 1 4 16]", "[N 1 8 8]"}},
+		{"channels last for a network of channels first", func(k *kitchen) []string {
+			d := k.digits(100)
+			rgb := make([]float32, 3*len(d.x))
+			models := []string{k.model(k.fixture("cnn/ft0.onnx"), "rgb0.onnx", coloured),
+				k.model(k.fixture("cnn/ft1.onnx"), "rgb1.onnx", coloured)}
+			return k.merge(k.arrays("nhwc.npz", array{"input", "<f4", []int{100, 8, 8, 3}, rgb}, label(d)), models)
+		}, isRefused, exit.Data, []string{"[100 8 8 3]", "[N 3 8 8]"}},
+		{"float64 for float32", func(k *kitchen) []string {
+			d := k.digits(300)
+			wide := make([]float64, len(d.x))
+			for i, v := range d.x {
+				wide[i] = float64(v)
+			}
+			return k.merge(k.arrays("f8.npz", array{"input", "<f8", []int{300, 1, 8, 8}, wide}, label(d)), k.mlps())
+		}, handled, exit.Done, []string{"<- chosen"}},
+		{"token ids beyond the vocabulary", func(k *kitchen) []string {
+			ids, ones, labels := make([]int64, 64*60), make([]int64, 64*60), make([]int64, 60)
+			for i := range ids {
+				ids[i], ones[i], labels[i/64] = int64(i), 1, int64(i/64%10)
+			}
+			return k.merge(k.arrays("ids.npz", array{"input_ids", "<i8", []int{60, 64}, ids},
+				array{"attention_mask", "<i8", []int{60, 64}, ones}, array{"label", "<i8", []int{60}, labels}),
+				k.family("families/bert", 2))
+		}, isRefused, exit.Invalid, []string{"index 17", "is out of range: want -17 to 16"}},
+	}
+}
+
+func wrongObjectives() []misuse {
+	with := func(flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(), flags...) }
+	}
+	return []misuse{
+		{"--metric mse for a classifier", with("--metric", "mse"), isRefused, exit.Data,
+			[]string{"metric mse does not fit loss cross_entropy"}},
+		{"--metric accuracy for numbers", func(k *kitchen) []string {
+			d := k.digits(300)
+			ten := make([]float32, 3000)
+			for i := range ten {
+				ten[i] = 5 * noise(i)
+			}
+			return k.merge(k.arrays("numbers.npz", input(d), array{"label", "<f4", []int{300, 10}, ten}), k.mlps(),
+				"--metric", "accuracy")
+		}, isRefused, exit.Data, []string{"metric accuracy does not fit"}},
+		{"--loss mse with class numbers", with("--loss", "mse"), isRefused, exit.Data, []string{"fit no output"}},
+		{"--loss bce with class numbers", with("--loss", "bce"), isRefused, exit.Data, []string{"fit no output"}},
+		{"a --model-output that is not there", with("--model-output", "probs"), isRefused, exit.Data,
+			[]string{`the model has no output "probs"`}},
+		{"a mistyped --metric", with("--metric", "acuracy"), isRefused, exit.Usage, []string{"want auto, accuracy"}},
+		{"numbers that nothing predicts, for an output of ten numbers", func(k *kitchen) []string {
+			d := k.digits(300)
+			ten := make([]float32, 3000)
+			for i := range ten {
+				ten[i] = 5 * noise(i)
+			}
+			return k.merge(k.arrays("numbers.npz", input(d), array{"label", "<f4", []int{300, 10}, ten}), k.mlps())
+		}, isRefused, exit.NoGain, []string{"<- kept"}},
+		{"--holdout 0", with("--holdout", "0"), isRefused, exit.Usage, []string{"--holdout 0: want a share"}},
+		{"--batch-size of a billion", with("--batch-size", fmt.Sprint(1<<30)), isRefused, exit.Usage,
+			[]string{"--batch-size"}},
+	}
+}
