@@ -34,6 +34,9 @@ const helpData = `--data FILE is told apart by its name:
                      --label KEY). One input and one label need no names.
   .safetensors       arrays by key, as in .npz
   .npy               one array for the only input; no labels, so nothing can be learned
+  .parquet           as Hugging Face has them, one or a folder of them: columns of numbers, lists,
+                     images or text
+  .jsonl, .ndjson    an object a line
   .csv, .tsv         a header row, then a row of numbers a sample; --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
   .parquet           columns of numbers, lists, text, and images as Hugging Face has them
@@ -63,9 +66,8 @@ are never in one batch, and every sample weighs the same. A thousand shapes is t
 merge faster than hundreds.
 
 The first axis counts samples. Integers become floats where the graph wants floats. Arrays are fed
-as they are: nothing is scaled or clipped; pixels of IDX files become 0 to 1 for a float input. A
-fifth of the samples (--holdout) is kept from learning and judges the candidates; --holdout-data
-FILE judges instead.
+as they are: nothing is scaled or clipped; pixels of IDX files become 0 to 1 for a float input.
+Who learns and who judges: softmerge help candidates.
 
 Images (PNG, JPEG, GIF, WebP, BMP, TIFF) reach the network as it was trained. What you know you
 say; the flags apply in this order:
@@ -133,4 +135,9 @@ const helpExitCodes = `  0    done
   5    an operator or type is not supported where it is needed
   6    an ONNX file or recipe is invalid
   7    the data cannot be read, or does not fit the model
-  130  interrupted; nothing is written`
+  130  interrupted; nothing is written
+  134  the Go runtime gave up, as a rule because the system has no more memory; nothing is
+       written. A smaller --batch-size takes less. On Windows the code is 2, with a stack trace
+
+With --strict a warning is an error, with the code of what it is about: 4 the models, 7 the data. With
+SOFTMERGE_TRACE=1 an internal error (code 1) prints where in the program it happened.`
