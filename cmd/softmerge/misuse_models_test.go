@@ -93,7 +93,7 @@ func unlikeModels() []misuse {
 		{"BatchNormalization in training mode", func(k *kitchen) []string {
 			models := k.family("cnn_bn", 2)
 			return k.merge(k.good(), append(models, k.model(models[0], "training.onnx", trainingMode)))
-		}, isRefused, exit.Unsupported, []string{"export for inference, after model.eval()"}},
+		}, isRefused, exit.Unsupported, []string{"was exported in training mode"}},
 		{"the same file twice", func(k *kitchen) []string {
 			m := k.mlps()[0]
 			return k.merge(k.good(), []string{m, m})

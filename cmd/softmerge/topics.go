@@ -34,13 +34,10 @@ const helpData = `--data FILE is told apart by its name:
                      --label KEY). One input and one label need no names.
   .safetensors       arrays by key, as in .npz
   .npy               one array for the only input; no labels, so nothing can be learned
-  .parquet           as Hugging Face has them, one or a folder of them: columns of numbers, lists,
-                     images or text
-  .jsonl, .ndjson    an object a line
   .csv, .tsv         a header row, then a row of numbers a sample; --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
   .parquet           columns of numbers, lists, text, and images as Hugging Face has them
-  .jsonl             a JSON object a line: numbers, lists, text
+  .jsonl, .ndjson    a JSON object a line: numbers, lists, text
   .tar               WebDataset: .jpg, .png or .webp beside .cls, .txt or .json
   a folder           images in a folder a class, with annotations as COCO has them or with masks;
                      Parquet files; or ONNX test data (test_data_set_0/input_0.pb)

@@ -98,8 +98,7 @@ func (l *lowerer) add(c *op.Call, in []*ir.Value, build op.Builder, kind op.Grad
 		return err
 	}
 	if len(specs) < len(c.Node.GetOutput()) {
-		return c.Unsupported("it names %d outputs, %d are computed: export for inference, after model.eval(), "+
-			"not for training", len(c.Node.GetOutput()), len(specs))
+		return c.Unsupported("it names %d outputs, %d are computed", len(c.Node.GetOutput()), len(specs))
 	}
 	if known, ok := operator.(op.Constant); ok {
 		return l.bindKnown(c, known.Outs, s)
