@@ -26,14 +26,20 @@ func (m Metric) Better(a, b float64) bool {
 	return a > b
 }
 
-// Tally starts counting.
-func (m Metric) Tally() Tally { return m.tally() }
+// Tally starts counting. It is nil for the metric that is the loss itself, which is added up elsewhere.
+func (m Metric) Tally() Tally {
+	if m.tally == nil {
+		return nil
+	}
+	return m.tally()
+}
 
 // Tally keeps of every sample what a metric needs, in the order in which samples are added.
 // Once all are added it may be read by several goroutines.
 type Tally interface {
-	// Add takes the outputs and the labels of further samples, which axis 0 counts.
-	Add(out, target *network.Tensor)
+	// Add takes the outputs and the labels of further samples, which axis 0 counts. Errors are of kind
+	// network.ErrShape, for labels that do not fit the output.
+	Add(out, target *network.Tensor) error
 
 	// Value is the metric over all samples, each counted as often as its weight says;
 	// nil counts each once. It is NaN where the samples that count do not define it.

@@ -2,9 +2,9 @@ package metric
 
 import "github.com/softmerge/softmerge/gating/network"
 
-// R2 is the coefficient of determination over all elements: one less the squared errors by
+// r2 is the coefficient of determination over all elements: one less the squared errors by
 // the squared deviations of the labels from their mean.
-func R2() Metric { return Metric{Name: "r2", tally: func() Tally { return &determination{} }} }
+func r2(Task) Metric { return Metric{Name: "r2", tally: func() Tally { return &determination{} }} }
 
 // determination keeps of each sample its squared errors and the moments of its labels.
 type determination struct {
@@ -20,11 +20,11 @@ type moments struct {
 }
 
 // Add takes samples.
-func (t *determination) Add(out, target *network.Tensor) {
+func (t *determination) Add(out, target *network.Tensor) error {
+	size := out.Len() / out.Shape[0]
 	for sample := range out.Shape[0] {
 		var m moments
-		from, to := elements(out, sample)
-		for i := from; i < to; i++ {
+		for i := sample * size; i < (sample+1)*size; i++ {
 			label := number(target, i)
 			m.errors += (float64(out.F[i]) - label) * (float64(out.F[i]) - label)
 			m.n++
@@ -34,6 +34,7 @@ func (t *determination) Add(out, target *network.Tensor) {
 		}
 		t.samples = append(t.samples, m)
 	}
+	return nil
 }
 
 // Value is 1 - errors/deviations; NaN or infinite where all labels are the same.
