@@ -16,7 +16,7 @@ type Confusion [][]int
 // labels belong to those. It is nil for an objective that counts no classes.
 func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model) (Confusion, error) {
 	loss, ok := e.objective.Loss.(network.CrossEntropy)
-	if !ok {
+	if !ok || !e.objective.Indexed() {
 		return nil, nil
 	}
 	f, err := e.forward(m, nil, e.batch)

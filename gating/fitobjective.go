@@ -1,8 +1,9 @@
 package gating
 
 import (
+	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
@@ -10,183 +11,139 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// fitOutput returns the objective for one output, or why there is none.
-func fitOutput(m *onnx.Model, d *dataset.Data, output string, o ObjectiveOptions) (obj Objective, why string,
-	err error) {
-	g, label, err := clearest(m, d, output, o.Loss)
+// FitObjective finds the output that the labels belong to, and the loss and metric for it. Where labels fit several
+// outputs, and none of these computes another, it asks for one.
+// Errors are of kind dataset.ErrData, network.ErrUnsupported where no output can be
+// computed, or ErrOption.
+func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective, error) {
+	o, err := o.Validate()
 	if err != nil {
-		return obj, "", err
+		return Objective{}, err
 	}
-	obj, why = fitLoss(g, label, o.Loss, unitRange(d))
-	if why != "" {
-		return obj, fmt.Sprintf("output %q is %s: %s", output, g.Outputs()[0].Spec, why), nil
+	if d.Label == nil && o.Loss != distill && o.Loss != entropy {
+		return Objective{}, noLabels()
 	}
-	obj.Output, obj.activation = output, activationOf(g)
-	obj.Metric, err = fitMetric(o.Metric, obj.Loss, classAxis(g, label))
-	return obj, "", err
-}
-
-// clearest lowers the graph for one sample, and returns its label as the loss
-// reads it. Of samples of several shapes one is taken whose shape leaves no doubt
-// about which axis counts classes, if there is one: sequences as long as there are
-// classes have two such axes, and labels of sequences of length 1 may have lost theirs.
-func clearest(m *onnx.Model, d *dataset.Data, output, loss string) (g *network.Graph, label *dataset.Column,
-	err error) {
-	f, err := (&Evaluator{data: d, objective: Objective{Output: output}}).forward(m, nil, 1)
+	c, err := candidatesFor(m, d, o)
 	if err != nil {
-		return nil, nil, err
+		return Objective{}, err
 	}
-	const tries = 3
-	axes := -1
-	for part := 0; part < min(tries, len(f.parts)) && axes != 1; part++ {
-		graph, err := f.lower(run{part, f.sizes[part]})
-		if err != nil {
-			return nil, nil, err
-		}
-		column := classLabel(graph, d, part, loss)
-		if n := len(classAxes(graph, column)); axes < 0 || axes == 0 && n > 0 || n == 1 {
-			g, label, axes = graph, column, n
-		}
+	obj, err := c.choose(m, d)
+	if err != nil {
+		return obj, err
 	}
-	return g, label, nil
+	if err := obj.readForm(m, d); err != nil {
+		return obj, err
+	}
+	return obj, obj.setMetric(o.Metric)
 }
 
-// classLabel returns the label of a part as class indices where the only output
-// of g is one row of class scores a sample and the label is one-hot or whole
-// numbers; else the label as it is. Sigmoids of the label's shape say of each class
-// by itself whether it is there.
-func classLabel(g *network.Graph, d *dataset.Data, part int, loss string) *dataset.Column {
-	label := d.Parts()[part].Label
-	shape := g.Outputs()[0].Shape
-	op, _ := g.Producer(0)
-	sigmoids := op == "Sigmoid" && len(shape) == 2 && label.Size() == shape[1]
-	wanted := loss == "cross_entropy" || loss == "auto" && !sigmoids
-	if !wanted || len(shape) != 2 || shape[1] < 2 {
-		return label
-	}
-	classes, _ := d.AsClasses(shape[1]) // a class that does not exist is Prepare's to refuse
-	for _, p := range classes.Parts() {
-		if p.Label.Ints == nil {
-			return label
-		}
-	}
-	return classes.Parts()[part].Label
+// candidates are the outputs that the labels may belong to.
+type candidates struct {
+	fitting     []Objective
+	reasons     []string // why others do not fit
+	unsupported error    // why one cannot be computed
+	misfit      error    // of labels that are no classes of an output which they fit otherwise
+	wanted      string   // the output asked for, "" for any
 }
 
-// fitLoss returns the loss for a graph's only output, or why there is none. unit says that all labels lie in [0, 1].
-func fitLoss(g *network.Graph, label *dataset.Column, loss string, unit bool) (Objective, string) {
-	o := g.Outputs()[0]
-	if !o.IsFloat() {
-		return Objective{}, "a loss needs floats"
+// candidatesFor tries every output, or the one that is asked for.
+func candidatesFor(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (candidates, error) {
+	c := candidates{wanted: o.Output}
+	for at, out := range m.Proto().GetGraph().GetOutput() {
+		if o.Output != "" && out.GetName() != o.Output {
+			continue
+		}
+		obj, why, err := fitOutput(m, d, out.GetName(), o)
+		switch {
+		case errors.Is(err, network.ErrUnsupported): // another output may do
+			c.unsupported = err
+		case err != nil:
+			return c, err
+		case why != "":
+			c.reasons = append(c.reasons, why)
+		default:
+			obj.outputAt = at
+			if _, err := obj.Prepare(d); err != nil {
+				c.misfit = err
+				continue
+			}
+			c.fitting = append(c.fitting, obj)
+		}
 	}
-	axis := classAxis(g, label)
-	elements := o.Len() / max(1, o.Shape0())
-	same := elements == label.Size()
-	if loss == "auto" {
-		loss = autoLoss(g, label, axis, same && unit)
-	}
-	op, _ := g.Producer(0)
+	return c, nil
+}
+
+// choose returns the only candidate, or the one that is clearly meant.
+func (c candidates) choose(m *onnx.Model, d *dataset.Data) (Objective, error) {
+	list := closest(c.fitting)
 	switch {
-	case loss == "cross_entropy" && axis >= 0:
-		form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[op]
-		return Objective{Loss: network.CrossEntropy{Form: form, Axis: axis}, Classes: o.Shape[axis],
-			perRow: len(o.Shape) == 2}, ""
-	case loss == "mse" && same:
-		return Objective{Loss: network.MSE{}}, ""
-	case loss == "bce" && same:
-		form := network.Logits
-		if op == "Sigmoid" {
-			form = network.Probabilities
-		}
-		return Objective{Loss: network.BCE{Form: form}}, ""
-	case loss == "cross_entropy":
-		return Objective{}, "no axis of it counts classes of integer labels"
+	case len(list) == 1:
+		return list[0], nil
+	case len(list) > 1:
+		return first(m, d, list)
+	case c.misfit != nil:
+		return Objective{}, c.misfit
+	case c.unsupported != nil:
+		return Objective{}, c.unsupported
+	case len(c.reasons) == 0:
+		return Objective{}, dataErr("run softmerge inspect to see the outputs", "the model has no output %q", c.wanted)
+	case d.Label == nil:
+		return Objective{}, dataErr("choose another --loss", "no output fits: %s", strings.Join(c.reasons, "; "))
 	}
-	return Objective{}, fmt.Sprintf("%d numbers a sample, the labels have %d", elements, label.Size())
+	return Objective{}, dataErr("check that the labels belong to this model, or choose --loss",
+		"the labels, %s a sample, fit no output: %s", sampleShape(d.Label), strings.Join(c.reasons, "; "))
 }
 
-// autoLoss chooses by the labels: class indices want cross-entropy, zeros and
-// ones for a single number or a sigmoid want bce, other numbers mse.
-func autoLoss(g *network.Graph, label *dataset.Column, axis int, unit bool) string {
-	if label.Ints != nil && axis >= 0 {
-		return "cross_entropy"
-	}
-	op, _ := g.Producer(0)
-	if unit && (label.Ints != nil || op == "Sigmoid") {
-		return "bce"
-	}
-	return "mse"
-}
+// closeness orders the kinds of answers by how much it says that labels fit them: any number may be read as a number.
+var closeness = []metric.Kind{metric.Classes, metric.Agreed, metric.Single, metric.Numbers, metric.Silent}
 
-// unitRange says whether all labels lie in [0, 1].
-func unitRange(d *dataset.Data) bool {
-	for _, p := range d.Parts() {
-		for _, v := range p.Label.Floats {
-			if !(v >= 0 && v <= 1) {
-				return false
+// closest returns those of the kind that says most.
+func closest(list []Objective) []Objective {
+	for _, kind := range closeness {
+		var of []Objective
+		for _, o := range list {
+			if o.task.Kind == kind {
+				of = append(of, o)
 			}
 		}
-		for _, v := range p.Label.Ints {
-			if v < 0 || v > 1 {
-				return false
-			}
+		if len(of) > 0 {
+			return of
 		}
 	}
-	return true
+	return nil
 }
 
-// classAxis returns the output axis that counts classes; -1 if none fits. Where
-// two do, the axis of the output's own softmax wins, then axis 1, where PyTorch has it.
-func classAxis(g *network.Graph, label *dataset.Column) int {
-	fits := classAxes(g, label)
-	_, norm := g.Producer(0)
-	switch {
-	case len(fits) == 0:
-		return -1
-	case slices.Contains(fits, norm):
-		return norm
+// first returns the output that all others are made of: of logits and their softmax the logits.
+func first(m *onnx.Model, d *dataset.Data, list []Objective) (Objective, error) {
+	var names []string
+	for _, o := range list {
+		names = append(names, o.Output)
 	}
-	return fits[0]
-}
-
-// classAxes returns the axes that may count classes: the output's shape without
-// one of them is the labels' shape.
-func classAxes(g *network.Graph, label *dataset.Column) []int {
-	if label.Ints == nil {
-		return nil
+	e := &Evaluator{data: d, objective: list[0]}
+	f, err := e.forward(m, nil, 1)
+	if err != nil {
+		return Objective{}, err
 	}
-	shape := g.Outputs()[0].Shape
-	var fits []int
-	for axis := 1; axis < len(shape); axis++ {
-		if shape[axis] > 1 && slices.Equal(slices.Delete(slices.Clone(shape[1:]), axis-1, axis), label.Shape) {
-			fits = append(fits, axis)
+	f.config.Outputs = names
+	g, err := f.lower(run{0, f.sizes[0]})
+	if err != nil {
+		return Objective{}, err
+	}
+	for i, o := range list {
+		all := true
+		for k := range list {
+			all = all && (k == i || g.SameAnswer(k, i))
+		}
+		if all {
+			return o, nil
 		}
 	}
-	return fits
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return Objective{}, dataErr("name the one they belong to with --model-output",
+		"the labels fit %d outputs: %s", len(names), strings.Join(quoted, ", "))
 }
 
-// fitMetric returns the named metric, or the one that goes with the loss.
-func fitMetric(name string, loss network.Loss, axis int) (Metric, error) {
-	if name == "auto" {
-		name = "accuracy"
-		if loss.Name() == "mse" {
-			name = "mse"
-		}
-	}
-	of, ok := metrics[name]
-	if !ok {
-		return Metric{}, optionErr("metric %q: want auto, accuracy, mse, mae or r2", name)
-	}
-	if (loss.Name() == "mse") == (name == "accuracy") {
-		return Metric{}, dataErr(fits[loss.Name()], "metric %s does not fit loss %s", name, loss.Name())
-	}
-	if b, ok := loss.(network.BCE); ok {
-		return metric.BinaryAccuracy(b.Form), nil
-	}
-	return of(axis), nil
-}
-
-// fits says which metrics count what a loss reads: classes, or numbers.
-var fits = map[string]string{
-	"cross_entropy": "use --metric accuracy", "bce": "use --metric accuracy", "mse": "use --metric mse, mae or r2",
-}
+func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, c.Shape) }

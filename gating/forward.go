@@ -201,10 +201,19 @@ func (f *forward) run(rows []int, c Coefficients) (*network.Tensor, error) {
 	return out, err
 }
 
-// target gathers the labels of rows of one shape.
+// target gathers the labels of rows of one shape, nil where there are none.
 func (f *forward) target(rows []int) *network.Tensor {
 	part, local := f.data.Locate(rows)
-	return gatherColumn(f.parts[part].Label, local)
+	return f.targetOf(part, local)
+}
+
+// targetOf gathers the labels of rows of a part.
+func (f *forward) targetOf(part int, local []int) *network.Tensor {
+	label := f.parts[part].Label
+	if label == nil {
+		return nil
+	}
+	return gatherColumn(label, local)
 }
 
 // cut returns the first rows of an output whose axis 0 counts n samples.

@@ -2,7 +2,9 @@ package gating
 
 import (
 	"errors"
+	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,7 +67,7 @@ func TestObjectiveFitsOutputAndLabels(t *testing.T) {
 		{"one-hot, mse wanted", []int64{3}, "Relu", floatLabel([]int{3}, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1), "mse",
 			network.MSE{}, "mse", 0},
 		{"soft labels", []int64{3}, "Relu", floatLabel([]int{3}, .5, .5, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1), "",
-			network.MSE{}, "mse", 0},
+			network.CrossEntropy{Axis: 1}, "accuracy", 3},
 		{"several labels of sigmoids", []int64{3}, "Sigmoid",
 			floatLabel([]int{3}, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1), "",
 			network.BCE{Form: network.Probabilities}, "accuracy", 0},
@@ -166,7 +168,7 @@ func TestObjectiveRefuses(t *testing.T) {
 			"no axis of it counts classes"},
 		{"too many numbers", floatLabel([]int{2}, 1, 2, 3, 4, 5, 6, 7, 8), "mse", "",
 			"3 numbers a sample, the labels have 2"},
-		{"metric", intLabel(nil, 0, 1, 1, 2), "", "loudness", "want auto, accuracy, mse, mae or r2"},
+		{"metric", intLabel(nil, 0, 1, 1, 2), "", "loudness", "want auto, accuracy, top5, f1"},
 	} {
 		d := gatetest.Samples(1, 4, 3)
 		d.Label = c.label
@@ -221,5 +223,180 @@ func TestMetricsMustFitTheLoss(t *testing.T) {
 	o := ObjectiveOptions{Loss: "mse", Metric: "accuracy"}
 	if _, err := FitObjective(models[0], d, o); !errors.Is(err, dataset.ErrData) {
 		t.Errorf("accuracy of numbers: %v", err)
+	}
+}
+
+// fitCase is an output and labels, and what they should be taken for.
+type fitCase struct {
+	name    string
+	shape   []int64 // of an output
+	op      string  // that computes it
+	label   *dataset.Column
+	options ObjectiveOptions
+	want    network.Loss
+	metric  string
+	classes int
+	ignored []int64
+}
+
+// model ends in the operator, over inputs of the shape.
+func (c *fitCase) model(t *testing.T) (*onnx.Model, *dataset.Data) {
+	shape := make([]int, len(c.shape))
+	for i, d := range c.shape {
+		shape[i] = int(d)
+	}
+	d := gatetest.Samples(1, 4, shape...)
+	d.Label = c.label
+	return ending(t, c.shape, c.op), d
+}
+
+// TestTasksThatPeopleHave: labels as people save them, beside the outputs that go with them.
+func TestTasksThatPeopleHave(t *testing.T) {
+	pixels := intLabel([]int{2, 2}, 0, 1, 2, 255, 0, 0, 1, 1, 2, 2, 2, 2, 255, 255, 255, 255)
+	for _, c := range []fitCase{
+		{"tokens, some ignored", []int64{2, 5}, "Neg", intLabel([]int{2}, 0, -100, 1, 2, 3, 3, -100, 0), ObjectiveOptions{},
+			network.CrossEntropy{Axis: 2}, "accuracy", 5, []int64{-100}},
+		{"pixels, void 255", []int64{3, 2, 2}, "Neg", pixels, ObjectiveOptions{}, network.CrossEntropy{Axis: 1}, "accuracy",
+			3, []int64{255}},
+		{"pixels, by IoU", []int64{3, 2, 2}, "Neg", pixels, ObjectiveOptions{Metric: "miou"},
+			network.CrossEntropy{Axis: 1}, "miou", 3, []int64{255}},
+		{"background ignored", []int64{3, 2}, "Neg", intLabel([]int{2}, 0, 1, 1, 2, 0, 0, 1, 2),
+			ObjectiveOptions{Ignore: []int64{0}}, network.CrossEntropy{Axis: 1}, "accuracy", 3, []int64{0}},
+		{"one sample unlabelled", []int64{3}, "Neg", intLabel(nil, 0, -100, 1, 2), ObjectiveOptions{},
+			network.CrossEntropy{Axis: 1}, "accuracy", 3, []int64{-100}},
+		{"soft labels of pixels", []int64{2, 1, 2}, "Neg", floatLabel([]int{2, 1, 2}, .1, .5, .9, .5, 1, 0, 0, 1, .2, .2, .8, .8,
+			0, 0, 1, 1), ObjectiveOptions{}, network.CrossEntropy{Axis: 1}, "accuracy", 2, nil},
+		{"a fully convolutional classifier", []int64{3, 1, 1}, "Neg", intLabel(nil, 0, 2, 1, 2), ObjectiveOptions{},
+			network.CrossEntropy{Axis: 1}, "accuracy", 3, nil},
+		{"several labels of logits", []int64{3}, "Neg", floatLabel([]int{3}, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1),
+			ObjectiveOptions{Metric: "f1"}, network.BCE{}, "f1", 0, nil},
+		{"several soft labels", []int64{3}, "Sigmoid", floatLabel([]int{3}, 1, .9, 0, 0, 0, .1, 0, 1, 1, 1, 1, 1),
+			ObjectiveOptions{}, network.BCE{Form: network.Probabilities}, "accuracy", 0, nil},
+		{"a mask of one class", []int64{1, 2}, "Neg", intLabel([]int{2}, 0, 1, 255, 1, 1, 0, 0, 0), ObjectiveOptions{Metric: "miou"},
+			network.BCE{}, "miou", 0, []int64{255}},
+		{"l1", []int64{2}, "Neg", floatLabel([]int{2}, 0.5, -1, 2, 7, 1, 1, 1, 1), ObjectiveOptions{Loss: "mae"},
+			network.MAE{}, "mse", 0, nil},
+		{"huber by r2", []int64{2}, "Neg", floatLabel([]int{2}, 0.5, -1, 2, 7, 1, 1, 1, 1),
+			ObjectiveOptions{Loss: "huber", HuberDelta: 0.1, Metric: "r2"}, network.Huber{Delta: 0.1}, "r2", 0, nil},
+		{"entropy", []int64{3}, "Neg", nil, ObjectiveOptions{Loss: "entropy"}, network.Entropy{Axis: 1}, "loss", 3, nil},
+		{"entropy of a sigmoid", []int64{1}, "Sigmoid", nil, ObjectiveOptions{Loss: "entropy"},
+			network.Entropy{Form: network.Probabilities, Axis: -1}, "loss", 0, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, d := c.model(t)
+			obj := gatetest.Must(FitObjective(m, d, c.options))(t)
+			if !reflect.DeepEqual(obj.Loss, c.want) || obj.Metric.Name != c.metric || obj.Classes != c.classes ||
+				!slices.Equal(obj.Ignored, c.ignored) {
+				t.Fatalf("got %#v by %s of %d classes but for %v, want %#v by %s of %d but for %v", obj.Loss, obj.Metric.Name,
+					obj.Classes, obj.Ignored, c.want, c.metric, c.classes, c.ignored)
+			}
+			whole := scoreOf(t, evaluatorOf(t, d, obj, 3), m)
+			if !whole.Finite() || math.IsNaN(whole.Metric) {
+				t.Errorf("%+v", whole)
+			}
+			again := gatetest.Must(obj.Prepare(gatetest.Must(obj.Prepare(d))(t)))(t)
+			if s := scoreOf(t, evaluatorOf(t, again, obj, 3), m); !s.Equal(whole) {
+				t.Errorf("prepared twice: %+v, once %+v", s, whole)
+			}
+		})
+	}
+}
+
+// TestEveryMetricIsCheckedAgainstTheShapes: every loss with every metric on every task either scores or is refused in words.
+// A metric of numbers on a classifier used to panic.
+func TestEveryMetricIsCheckedAgainstTheShapes(t *testing.T) {
+	scored := 0
+	for _, c := range []fitCase{
+		{name: "classifier", shape: []int64{7}, op: "Neg", label: intLabel(nil, 0, 2, 1, 2)},
+		{name: "tagger", shape: []int64{2, 7}, op: "Neg", label: intLabel([]int{2}, 0, 2, 1, 2, 6, 6, -100, 0)},
+		{name: "one score", shape: []int64{1}, op: "Neg", label: intLabel(nil, 0, 1, 1, 0)},
+		{name: "several labels", shape: []int64{3}, op: "Neg", label: intLabel([]int{3}, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 1)},
+		{name: "regression", shape: []int64{2}, op: "Neg", label: floatLabel([]int{2}, 0.5, -1, 2, 7, 1, 1, 1, 1)},
+		{name: "soft", shape: []int64{2}, op: "Neg", label: floatLabel([]int{2}, .5, .5, 0, 1, 1, 0, .2, .8)},
+		{name: "no labels", shape: []int64{3}, op: "Neg"},
+	} {
+		for _, loss := range Losses() {
+			for _, metric := range Metrics() {
+				m, d := c.model(t)
+				obj, err := FitObjective(m, d, ObjectiveOptions{Loss: loss, Metric: metric})
+				switch {
+				case err != nil && !errors.Is(err, dataset.ErrData):
+					t.Errorf("%s: loss %s, metric %s: %v", c.name, loss, metric, err)
+				case err == nil && loss != distill: // which wants other models first
+					scored++
+					scoreOf(t, evaluatorOf(t, d, obj, 3), m)
+				}
+			}
+		}
+	}
+	if scored < 50 {
+		t.Errorf("only %d combinations were scored", scored)
+	}
+}
+
+// TestProbabilitiesAreKnownByTheirNumbers: a softmax that is written out, as some exporters do, is no logits.
+func TestProbabilitiesAreKnownByTheirNumbers(t *testing.T) {
+	b := gatetest.NewBuilder()
+	b.In("x", -1, 3)
+	b.Node("Exp", "e", []string{"x"})
+	b.Node("ReduceSum", "s", []string{"e", "axes"}, gatetest.Int("keepdims", 1))
+	b.Ints(t, "axes", 1)
+	b.Node("Div", "p", []string{"e", "s"})
+	b.Out("p")
+	m := b.Model(t)
+	d := gatetest.Labelled(gatetest.Samples(1, 9, 3), 3)
+	if obj := objectiveOf(t, m, d); obj.Loss != (network.CrossEntropy{Form: network.Probabilities, Axis: 1}) {
+		t.Errorf("%#v", obj.Loss)
+	}
+	d.Label = intLabel(nil, 0, 1, 1, 0, 1, 1, 0, 0, 1)
+	for op, want := range map[string]network.Form{"HardSigmoid": network.Probabilities, "Neg": network.Logits} {
+		one := gatetest.Samples(1, 9, 1)
+		one.Label = d.Label
+		if obj := objectiveOf(t, ending(t, []int64{1}, op), one); obj.Loss != (network.BCE{Form: want}) {
+			t.Errorf("%s: %#v", op, obj.Loss)
+		}
+	}
+}
+
+// TestSeveralOutputsFit: of logits and their softmax the logits are taken, in either order; of two heads one has to be named.
+func TestSeveralOutputsFit(t *testing.T) {
+	b := gatetest.NewBuilder()
+	b.In("x", -1, 3)
+	b.Node("Neg", "logits", []string{"x"})
+	b.Node("Softmax", "probabilities", []string{"logits"}, gatetest.Int("axis", 1))
+	b.Node("Abs", "other", []string{"x"})
+	b.Node("ReduceSum", "sum", []string{"x"}, gatetest.Int("keepdims", 1)) // [1,1]: no sample axis
+	for _, name := range []string{"probabilities", "logits"} {
+		b.Out(name)
+	}
+	d := gatetest.Labelled(gatetest.Samples(1, 6, 3), 3)
+	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "logits" || obj.outputAt != 1 {
+		t.Errorf("output %q at %d", obj.Output, obj.outputAt)
+	}
+	b.Out("other")
+	m := b.Model(t)
+	_, err := FitObjective(m, d, ObjectiveOptions{})
+	if !errors.Is(err, dataset.ErrData) || !strings.Contains(err.Error(), `"probabilities", "logits", "other"`) {
+		t.Errorf("two heads: %v", err)
+	}
+	if obj := gatetest.Must(FitObjective(m, d, ObjectiveOptions{Output: "other"}))(t); obj.Output != "other" {
+		t.Errorf("output %q", obj.Output)
+	}
+}
+
+// TestLabelsThatFitByClassesComeFirst: any integer may be read as a number, so a head of one number does not count beside scores.
+func TestLabelsThatFitByClassesComeFirst(t *testing.T) {
+	b := gatetest.NewBuilder()
+	b.In("x", -1, 3)
+	b.Node("ReduceMean", "value", []string{"x"}, gatetest.Ints("axes", 1), gatetest.Int("keepdims", 1))
+	b.Node("Neg", "scores", []string{"x"})
+	b.Node("Concat", "few", []string{"value", "value"}, gatetest.Int("axis", 1)) // classes out of range
+	for _, name := range []string{"value", "few", "scores"} {
+		b.Out(name)
+	}
+	d := gatetest.Samples(1, 6, 3)
+	d.Label = intLabel(nil, 0, 2, 1, 2, 0, 1)
+	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "scores" {
+		t.Errorf("output %q", obj.Output)
 	}
 }

@@ -79,21 +79,27 @@ func TestStartOptions(t *testing.T) {
 
 // TestObjectiveOptions as TestLearnOptions.
 func TestObjectiveOptions(t *testing.T) {
-	if got := gatetest.Must(ObjectiveOptions{}.Validate())(t); got != (ObjectiveOptions{Loss: "auto", Metric: "auto"}) {
+	if got := gatetest.Must(ObjectiveOptions{}.Validate())(t); !reflect.DeepEqual(got, ObjectiveOptions{Loss: "auto", Metric: "auto",
+		HuberDelta: 1}) {
 		t.Errorf("defaults %+v", got)
 	}
-	for _, loss := range []string{"auto", "cross_entropy", "mse", "bce"} {
-		for _, metric := range []string{"auto", "accuracy", "mse", "mae", "r2"} {
-			given := ObjectiveOptions{Loss: loss, Metric: metric, Output: "y"}
-			if got := gatetest.Must(given.Validate())(t); got != given {
+	for _, loss := range Losses() {
+		for _, metric := range Metrics() {
+			given := ObjectiveOptions{Loss: loss, Metric: metric, Output: "y", HuberDelta: 2, Ignore: []int64{0}}
+			if got := gatetest.Must(given.Validate())(t); !reflect.DeepEqual(got, given) {
 				t.Errorf("%+v became %+v", given, got)
 			}
 		}
 	}
 	_, err := ObjectiveOptions{Loss: "hinge"}.Validate()
-	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, mse or bce`)
+	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, bce, mse, mae, huber, distill or entropy`)
 	_, err = ObjectiveOptions{Metric: "loudness"}.Validate()
-	wantRefused(t, "metric loudness", err, `metric "loudness": want auto, accuracy, mse, mae or r2`)
+	wantRefused(t, "metric loudness", err, `metric "loudness": want auto, accuracy, top5, f1, f1_micro, auc, `+
+		"perplexity, miou, mse, rmse, mae, r2, agreement or loss")
+	for _, delta := range []float64{-1, math.NaN(), math.Inf(1)} {
+		_, err = ObjectiveOptions{HuberDelta: delta}.Validate()
+		wantRefused(t, "huber delta", err, "huber delta")
+	}
 	d := gatetest.Labelled(gatetest.Samples(1, 4, 3), 3)
 	_, err = FitObjective(ending(t, []int64{3}, "Neg"), d, ObjectiveOptions{Loss: "hinge"})
 	wantRefused(t, "FitObjective with loss hinge", err)

@@ -37,7 +37,7 @@ func (s Score) Resampled(weights []float64) (loss, metric float64) {
 	case s.kept == nil:
 		return math.NaN(), math.NaN()
 	}
-	return s.kept.loss(weights), s.kept.tally.Value(weights)
+	return s.kept.loss(weights), s.kept.metric(weights)
 }
 
 // Losses returns one number a sample, in the order of the data's rows, whose mean is Loss: where positions of a sample
@@ -54,8 +54,11 @@ func (s Score) Losses() []float64 {
 // one label a sample. It is nil where the metric is no such mean (r2, f1, auc, ...: see Resampled) and for a
 // score that keeps no samples.
 func (s Score) Metrics() []float64 {
-	if s.kept == nil {
+	switch {
+	case s.kept == nil:
 		return nil
+	case s.kept.tally == nil:
+		return s.kept.losses()
 	}
 	return s.kept.tally.Shares()
 }
@@ -82,7 +85,7 @@ func JoinScores(scores ...Score) Score {
 		return joined
 	}
 	joined.kept = all
-	joined.Loss, joined.Metric = all.loss(nil), all.tally.Value(nil)
+	joined.Loss, joined.Metric = all.loss(nil), all.metric(nil)
 	return joined
 }
 
@@ -94,9 +97,9 @@ func MeanScore(losses, metrics []float64) Score {
 
 // record is what a score keeps of its samples.
 type record struct {
-	sums  []float64 // of each sample the loss: its mean over the positions, those that are ignored counting as 0
-	parts []float64 // of each sample the share of positions that count; nil where all do
-	tally metric.Tally
+	sums  []float64    // of each sample the loss: its mean over the positions, those that are ignored counting as 0
+	parts []float64    // of each sample the share of positions that count; nil where all do
+	tally metric.Tally // nil where the loss itself is the metric
 }
 
 // part is the share of a sample's positions that count.
@@ -123,6 +126,14 @@ func (r *record) loss(weights []float64) float64 {
 	return sum / of
 }
 
+// metric is the metric's value.
+func (r *record) metric(weights []float64) float64 {
+	if r.tally == nil {
+		return r.loss(weights)
+	}
+	return r.tally.Value(weights)
+}
+
 // losses are the sums, scaled so that their mean is the loss.
 func (r *record) losses() []float64 {
 	var of float64
@@ -138,11 +149,16 @@ func (r *record) losses() []float64 {
 
 // joined is the record of the samples of both.
 func (r *record) joined(other *record) (*record, bool) {
-	tally, ok := r.tally.Joined(other.tally)
-	if !ok {
+	out := &record{}
+	if (r.tally == nil) != (other.tally == nil) {
 		return nil, false
 	}
-	out := &record{tally: tally}
+	if r.tally != nil {
+		var ok bool
+		if out.tally, ok = r.tally.Joined(other.tally); !ok {
+			return nil, false
+		}
+	}
 	for _, from := range []*record{r, other} {
 		out.sums = append(out.sums, from.sums...)
 		for i := range from.sums {
@@ -197,8 +213,10 @@ func (s *scorer) add(out, target *network.Tensor) error {
 	if of > 0 {
 		s.batches = append(s.batches, batchLoss{sum / of, samples})
 	}
-	s.tally.Add(out, target)
-	return nil
+	if s.tally == nil {
+		return nil
+	}
+	return s.tally.Add(out, target)
 }
 
 // score returns the figures. The loss is added up batch by batch: the same batches give the same bits.
@@ -210,12 +228,15 @@ func (s *scorer) score() Score {
 	for _, b := range s.batches {
 		of += b.samples
 	}
-	result := Score{Metric: s.tally.Value(nil), Samples: len(s.sums), kept: &s.record}
+	result := Score{Samples: len(s.sums), kept: &s.record}
 	if of == 0 {
 		result.Loss = math.NaN()
 	}
 	for _, b := range s.batches {
 		result.Loss += b.mean * b.samples / of
+	}
+	if result.Metric = result.Loss; s.tally != nil {
+		result.Metric = s.tally.Value(nil)
 	}
 	return result
 }

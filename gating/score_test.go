@@ -117,7 +117,7 @@ func (half) Terms(out, target *network.Tensor, add func(sample int, loss, weight
 
 // TestScoreOfIgnoredPositions is the mean over the positions that count, of all samples together.
 func TestScoreOfIgnoredPositions(t *testing.T) {
-	s := newScorer(Objective{Loss: half{}, Metric: metric.MAE()}, 2)
+	s := newScorer(Objective{Loss: half{}, Metric: metricOf(t, "mae", metric.Numbers)}, 2)
 	out := &network.Tensor{Type: onnx.Float32, Shape: []int{2, 3}, F: []float32{9, 1, 9, 2, 9, 3}}
 	if err := s.add(out, &network.Tensor{Type: onnx.Float32, Shape: []int{2, 3}, F: make([]float32, 6)}); err != nil {
 		t.Fatal(err)
@@ -136,4 +136,14 @@ func TestScoreOfIgnoredPositions(t *testing.T) {
 	if l := score.Losses(); !near((l[0]+l[1])/2, score.Loss) {
 		t.Errorf("losses %v, want their mean to be %v", l, score.Loss)
 	}
+}
+
+// metricOf is a metric for a kind of answers.
+func metricOf(t *testing.T, name string, kind metric.Kind) Metric {
+	t.Helper()
+	m, ok := metric.Named(name, metric.Task{Kind: kind})
+	if !ok {
+		t.Fatalf("no metric %s of %s", name, kind)
+	}
+	return m
 }

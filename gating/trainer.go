@@ -102,7 +102,7 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	cost, err := c.run(values, gatherColumn(t.forward.parts[part].Label, local))
+	cost, err := c.run(values, t.forward.targetOf(part, local))
 	if err != nil {
 		return 0, t.forward.misfit(err)
 	}

@@ -49,7 +49,8 @@ type contractMerge struct {
 
 type contractObjective struct {
 	Output, Label, Loss, Metric string
-	Classes                     int `json:",omitempty"`
+	Classes                     int     `json:",omitempty"`
+	Ignored                     []int64 `json:",omitempty"`
 }
 
 type contractData struct {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -60,6 +61,8 @@ func (f *selectFlags) add(fs *pflag.FlagSet) {
 type dataFlags struct {
 	data                        []string
 	label, loss, metric, output string
+	ignore                      []int64
+	huberDelta                  float64
 	batch, threads              int
 	images                      imageFlags
 	tokenizer, text             string
@@ -72,10 +75,14 @@ func (f *dataFlags) add(c *cobra.Command) {
 		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
 			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
-	addChoice(c, &f.loss, "loss", "what is made small", "auto", "cross_entropy", "mse", "bce")
-	addChoice(c, &f.metric, "metric", "what models are judged by", "auto", "accuracy", "mse", "mae", "r2")
+	addChoice(c, &f.loss, "loss", "what is made small (see softmerge help losses)", gating.Losses()...)
+	addChoice(c, &f.metric, "metric", "what models are judged by", gating.Metrics()...)
+	fs.Int64SliceVar(&f.ignore, "ignore-index", nil,
+		"`CLASS` that says of a position that it does not count (repeatable; default -100, and 255 where "+
+			"samples have several positions and there is no such class)")
+	fs.Float64Var(&f.huberDelta, "huber-delta", 1, "`DISTANCE` beyond which the huber loss is linear")
 	fs.StringVar(&f.output, "model-output", "",
-		"`NAME` of the graph output that the loss reads (default the first that fits the labels)")
+		"`NAME` of the graph output that the loss reads (default the one that the labels fit)")
 	fs.IntVar(&f.batch, "batch-size", 64, "`N` samples a step")
 	fs.IntVar(&f.threads, "threads", 0,
 		"`N` goroutines for kernels (default one a processor); the result does not depend on it")
@@ -104,6 +111,8 @@ func (f *dataFlags) check() error {
 			fmt.Sprintf("--data %s is given twice", again)},
 		{f.maxLength < 0, "", fmt.Sprintf("--max-length %d: want 1 or more, or 0 for no bound", f.maxLength)},
 		{f.batch < 1 || f.batch > maxBatch, "", fmt.Sprintf("--batch-size %d: want 1 to %d", f.batch, maxBatch)},
+		{!(f.huberDelta >= 0 && onnx.Finite(f.huberDelta)), "",
+			fmt.Sprintf("--huber-delta %v: want a positive number", f.huberDelta)},
 		{f.threads < 0 || f.threads > maxThreads, "",
 			fmt.Sprintf("--threads %d: want 1 to %d, or 0 for one a processor", f.threads, maxThreads)},
 	})
@@ -142,5 +151,6 @@ func twice(paths []string) string {
 
 // objective is what the flags say of loss, metric and output.
 func (f *dataFlags) objective() gating.ObjectiveOptions {
-	return gating.ObjectiveOptions{Loss: f.loss, Metric: f.metric, Output: f.output}
+	return gating.ObjectiveOptions{Loss: f.loss, Metric: f.metric, Output: f.output, Ignore: f.ignore,
+		HuberDelta: f.huberDelta}
 }

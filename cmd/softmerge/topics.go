@@ -7,6 +7,7 @@ func topics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "patterns", Short: "How --only and --except choose layers", Long: helpPatterns},
 		{Use: "data", Short: "What files --data takes", Long: helpData},
+		{Use: "losses", Short: "What --loss and --metric mean, and what labels they take", Long: helpLosses},
 		{Use: "candidates", Short: "What the names in merge's table mean", Long: helpCandidates},
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
 	}
@@ -88,6 +89,27 @@ A folder's classes are numbered by the names of their folders in alphabetical or
 where all names are numbers; ImageFolder has "10" before "2", and if the models say so that order is
 taken. --classes FILE gives the names of the model's classes in order (one a line, a JSON list, or
 a config.json with id2label) and is needed where there are folders for some of them only.`
+
+const helpLosses = `--loss is what gates learn to make small, --metric what models are judged by. Both follow from the
+output and the labels unless they are named, and every run says what they are.
+
+  cross_entropy      one class of several, for a sample, a token or a pixel. Labels are class indices,
+                     one-hot rows, or probabilities of classes that add up to one. -100 does not count,
+                     nor does 255 where samples have several positions and there is no such class;
+                     --ignore-index names others.
+                     metrics: accuracy, top5, f1 (mean over classes), f1_micro, auc (each class against
+                     the rest), perplexity, miou
+  bce                things that are there or not, each by itself. Labels are 0, 1 or between.
+                     metrics: accuracy, f1, f1_micro, auc, miou
+  mse, mae, huber    numbers; huber is linear beyond --huber-delta.
+                     metrics: mse, rmse, mae, r2
+  distill            no labels: what the models answer on average is the label.
+                     metric: agreement, the share of answers that are the same
+  entropy            no labels: answers are to be certain (AdaMerging). metric: loss
+
+The output may hold logits or probabilities: the end of the graph, or the numbers, tell. The metric
+"loss" judges by the loss alone. Where labels fit several outputs, --model-output names one; of logits
+and their softmax the logits are taken.`
 
 const helpCandidates = `merge judges many models on samples that they were not learned from, and writes the best:
 

@@ -7,11 +7,11 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// CheckLabels makes sure that every label is a class index in [0, classes). It fails with ErrData, naming the first row
-// that is not, or when there is no integer label.
-func (d *Data) CheckLabels(classes int) error {
+// CheckLabels makes sure that every label is a class index in [0, classes), or one of those that are ignored. It fails
+// with ErrData, naming the first row that is not, or when there is no integer label.
+func (d *Data) CheckLabels(classes int, ignored ...int64) error {
 	for _, p := range d.Parts() {
-		if at, err := p.checkLabels(classes); err != nil && at.path != "" {
+		if at, err := p.checkLabels(classes, ignored); err != nil && at.path != "" {
 			return fmt.Errorf("%s: %w", at.path, err)
 		} else if err != nil {
 			return err
@@ -21,7 +21,7 @@ func (d *Data) CheckLabels(classes int) error {
 }
 
 // checkLabels checks the labels of samples of one shape, and says where they were read.
-func (d *Data) checkLabels(classes int) (at origin, err error) {
+func (d *Data) checkLabels(classes int, ignored []int64) (at origin, err error) {
 	at = d.origin(0)
 	if d.Label == nil {
 		return at, fail("add an array named label, or name the one to use", "there is no label")
@@ -34,13 +34,24 @@ func (d *Data) checkLabels(classes int) (at origin, err error) {
 		return at, err
 	}
 	for i, class := range d.Label.Ints {
-		if class < 0 || class >= int64(classes) {
+		if (class < 0 || class >= int64(classes)) && !slices.Contains(ignored, class) {
 			at = d.origin(i / d.Label.Size())
 			return at, fail("class indices count from 0; check that the data belongs to these models",
 				"label %q, row %d: class %d is outside of the graph's %d classes", d.Label.Name, at.row, class, classes)
 		}
 	}
 	return at, nil
+}
+
+// WithLabels returns the same data with other labels: a column for each of the Parts, of as many samples, or nil.
+func (d *Data) WithLabels(labels []*Column) *Data {
+	parts := d.Parts()
+	for i, p := range parts {
+		part := *p
+		part.Label = labels[i]
+		parts[i] = &part
+	}
+	return united(parts)
 }
 
 // AsClasses returns the same data with class indices for its label, checked as by CheckLabels. Integers stay as they

@@ -119,7 +119,11 @@ func sided(t Task) Metric {
 				if t.positive(v) == (number(target, i) > 0.5) {
 					ok = 1
 				}
-				add(i/size, ok, 1)
+				if ignored(target, i) {
+					add(i/size, 0, 0)
+				} else {
+					add(i/size, ok, 1)
+				}
 			}
 			return nil
 		}}

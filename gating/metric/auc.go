@@ -37,7 +37,11 @@ func (r *ranking) Add(out, target *network.Tensor) error {
 	if r.task.Kind == Single {
 		r.classes = out.Len() / out.Shape[0]
 		for i, v := range out.F {
-			r.keep(lowest(float64(v)), number(target, i) > 0.5)
+			score := math.NaN()
+			if !ignored(target, i) {
+				score = lowest(float64(v))
+			}
+			r.keep(score, number(target, i) > 0.5)
 		}
 		return nil
 	}

@@ -165,6 +165,9 @@ func (t Task) ofThings(out, target *network.Tensor) iter.Seq2[int, cell] {
 	return func(yield func(int, cell) bool) {
 		for i, v := range out.F {
 			k := cell{class: i % size / (size / things)}
+			if ignored(target, i) {
+				continue
+			}
 			switch label, answer := number(target, i) > 0.5, t.positive(v); {
 			case label && !answer:
 				k.hit = missed

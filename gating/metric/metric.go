@@ -69,3 +69,8 @@ func number(t *network.Tensor, i int) float64 {
 	}
 	return float64(t.I[i])
 }
+
+// ignored says whether element i of the labels does not count.
+func ignored(target *network.Tensor, i int) bool {
+	return target.I != nil && target.I[i] == network.Ignored
+}

@@ -72,3 +72,19 @@ func bytesOf(s op.Spec) int64 {
 	}
 	return 8 * int64(s.Len())
 }
+
+// SameAnswer says whether output i is output j, or a softmax or sigmoid of it: both answer the same, one as scores.
+func (g *Graph) SameAnswer(i, j int) bool {
+	a, b := g.lowered.Outputs[i].Value.Root(), g.lowered.Outputs[j].Value.Root()
+	if a == b {
+		return true
+	}
+	if a.Node == nil {
+		return false
+	}
+	switch a.Node.Op {
+	case "Softmax", "LogSoftmax", "Sigmoid":
+		return a.Node.In[0].Root() == b
+	}
+	return false
+}

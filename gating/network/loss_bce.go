@@ -6,7 +6,8 @@ import (
 	"github.com/softmerge/softmerge/gating/network/op"
 )
 
-// BCE is the mean binary cross-entropy over all elements; targets lie in [0, 1].
+// BCE is the mean binary cross-entropy over all elements, torch.nn.BCEWithLogitsLoss for logits. Targets lie in [0, 1];
+// integers may be Ignored.
 type BCE struct{ Form Form }
 
 // Name returns "bce".
@@ -21,7 +22,9 @@ func (l BCE) Terms(out, target *op.Tensor, add func(sample int, loss, weight flo
 	size := perSample(out.Len(), out)
 	for i, f := range out.F {
 		x, t := float64(f), number(target, i)
-		if l.Form == Probabilities {
+		if ignored(target, i) {
+			add(i/size, 0, 0)
+		} else if l.Form == Probabilities {
 			add(i/size, -(t*math.Log(math.Max(x, tiny)) + (1-t)*math.Log(math.Max(1-x, tiny))), 1)
 		} else {
 			add(i/size, math.Max(x, 0)-x*t+math.Log1p(math.Exp(-math.Abs(x))), 1)
@@ -35,10 +38,18 @@ func (l BCE) Gradient(out, target *op.Tensor, scale float32, dx []float32) error
 	if err := sameLen("bce", out, target); err != nil {
 		return err
 	}
-	g := float64(scale) / float64(out.Len())
+	n := out.Len()
+	for i := range out.F {
+		if ignored(target, i) {
+			n--
+		}
+	}
+	g := float64(scale) / float64(max(1, n))
 	for i, f := range out.F {
 		x, t := float64(f), number(target, i)
-		if l.Form == Probabilities {
+		if ignored(target, i) {
+			dx[i] = 0
+		} else if l.Form == Probabilities {
 			x = math.Min(math.Max(x, tiny), 1-tiny)
 			dx[i] = float32(g * (x - t) / (x * (1 - x)))
 		} else {
@@ -47,3 +58,6 @@ func (l BCE) Gradient(out, target *op.Tensor, scale float32, dx []float32) error
 	}
 	return nil
 }
+
+// ignored says whether element i of a target does not count.
+func ignored(t *op.Tensor, i int) bool { return t.I != nil && t.I[i] == Ignored }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -83,7 +84,7 @@ func allEqual[T comparable](list []T) bool {
 
 // oneClass doubts labels of a single class.
 func (m *search) oneClass(context.Context) (*doubt, error) {
-	if m.learn.Objective().Classes < 2 {
+	if !m.learn.Objective().Indexed() {
 		return nil, nil
 	}
 	seen := map[int64]bool{}
@@ -92,6 +93,7 @@ func (m *search) oneClass(context.Context) (*doubt, error) {
 			seen[v] = true
 		}
 	}
+	delete(seen, network.Ignored)
 	if len(seen) > 1 {
 		return nil, nil
 	}
@@ -107,7 +109,7 @@ func (m *search) noBetterThanChance(context.Context) (*doubt, error) {
 	var chance gating.Score
 	what := "always answering the mean"
 	switch {
-	case o.Classes > 1 && o.Metric.Name == "accuracy":
+	case o.Indexed() && o.Metric.Name == "accuracy":
 		chance, what = frequencies(m.learn.Data(), o.Classes), "always answering the most frequent class"
 		chance.Metric += surely * standardError(o.Metric, chance.Metric, chance.Samples)
 	case o.Metric.Name == "r2":
@@ -140,8 +142,10 @@ func frequencies(d *dataset.Data, classes int) gating.Score {
 	s := gating.Score{}
 	for _, p := range d.Parts() {
 		for _, v := range p.Label.Ints {
-			counts[v]++
-			s.Samples++
+			if v >= 0 { // else it does not count
+				counts[v]++
+				s.Samples++
+			}
 		}
 	}
 	for _, n := range counts {

@@ -15,6 +15,8 @@ type ReportObjective struct {
 	Loss    string `json:"loss"`
 	Metric  string `json:"metric"`
 	Classes int    `json:"classes,omitempty"` // that the output counts
+	// Ignored are labels of positions that do not count.
+	Ignored []int64 `json:"ignored,omitempty"`
 }
 
 // ReportData says what it was learned and judged on.
@@ -38,8 +40,12 @@ type ReportInput struct {
 
 // DescribeObjective describes an objective on data with labels.
 func DescribeObjective(o gating.Objective, d *dataset.Data) *ReportObjective {
-	return &ReportObjective{Output: o.Output, Label: d.Label.Name, Loss: o.Loss.Name(), Metric: o.Metric.Name,
-		Classes: o.Classes}
+	r := &ReportObjective{Output: o.Output, Loss: o.Loss.Name(), Metric: o.Metric.Name, Classes: o.Classes,
+		Ignored: o.Ignored}
+	if d.Label != nil && !o.Unlabelled() {
+		r.Label = d.Label.Name
+	}
+	return r
 }
 
 // DescribeData describes what learns, nil if nothing does, and what judges.

@@ -15,7 +15,14 @@ func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData)
 	if o.Classes > 0 {
 		classes = fmt.Sprintf(" of %d classes", o.Classes)
 	}
-	v.Say("output %q%s, label %q, loss %s, metric %s", o.Output, classes, o.Label, o.Loss, o.Metric)
+	label := "no label"
+	if o.Label != "" {
+		label = fmt.Sprintf("label %q", o.Label)
+	}
+	if len(o.Ignored) > 0 {
+		label += fmt.Sprintf(" but for %s", strings.Trim(fmt.Sprint(o.Ignored), "[]"))
+	}
+	v.Say("output %q%s, %s, loss %s, metric %s", o.Output, classes, label, o.Loss, o.Metric)
 	var inputs []string
 	for _, in := range d.Inputs {
 		text := fmt.Sprintf("%q %s%v", in.Name, in.Type, in.Shape)
