@@ -99,5 +99,5 @@ func floatLabels(c *dataset.Column) *dataset.Column {
 
 func noLabels() error {
 	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
-		"--loss distill and --loss entropy need none", "the data has no labels")
+		"--loss entropy needs none", "the data has no labels")
 }

@@ -22,12 +22,12 @@ const auto = "auto"
 
 // Losses lists the names of losses, auto first.
 func Losses() []string {
-	return []string{auto, "cross_entropy", "bce", "mse", "mae", "huber", distill, entropy}
+	return []string{auto, "cross_entropy", "bce", "mse", "mae", "huber", entropy}
 }
 
 // Losses that need no labels.
 const (
-	distill = "distill" // from the ensemble of the parents
+	distill = "distill" // from the ensemble of the parents; no option yet, as nothing computes their answers
 	entropy = "entropy" // of what the output says
 )
 

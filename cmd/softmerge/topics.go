@@ -103,9 +103,8 @@ output and the labels unless they are named, and every run says what they are.
                      metrics: accuracy, f1, f1_micro, auc, miou
   mse, mae, huber    numbers; huber is linear beyond --huber-delta.
                      metrics: mse, rmse, mae, r2
-  distill            no labels: what the models answer on average is the label.
-                     metric: agreement, the share of answers that are the same
-  entropy            no labels: answers are to be certain (AdaMerging). metric: loss
+  entropy            no labels, and nothing is judged against any: answers are to be certain
+                     (AdaMerging). metric: loss
 
 The output may hold logits or probabilities: the end of the graph, or the numbers, tell. The metric
 "loss" judges by the loss alone. Where labels fit several outputs, --model-output names one; of logits

@@ -30,6 +30,11 @@ func (m *search) checkData(ctx context.Context) error {
 	list := constantInputs(m.learn.Data())
 	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.misfed, m.noBetterThanChance,
 		m.movedClasses}
+	if m.learn.Objective().Unlabelled() { // without labels no loss tells right inputs from wrong ones
+		checks = checks[1:2]
+		m.warnings.Addf(dataset.ErrData, "give labels, or judge the result on data that has some",
+			"nothing is judged against labels: that a candidate is better says that its answers are more certain")
+	}
 	for _, check := range checks {
 		d, err := check(ctx)
 		if err != nil {

@@ -18,7 +18,7 @@ func TestOptionsDefaults(t *testing.T) {
 	l0 := got.Learn.L0
 	want := search.Options{
 		Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer, gating.ByChannel}, Init: gating.InitAuto,
-		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto"}, Permute: search.PermuteAuto,
+		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto", HuberDelta: 1}, Permute: search.PermuteAuto,
 		Learn: gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
 	}
 	if !reflect.DeepEqual(got, want) || *l0 != 0.01 {
@@ -33,7 +33,7 @@ func TestOptionsDefaults(t *testing.T) {
 func TestOptionsAreTakenAsGiven(t *testing.T) {
 	given := search.Options{
 		Granularity: []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByTensor}, Holdout: 0.9, Threads: 3,
-		Objective: gating.ObjectiveOptions{Loss: "mse", Metric: "mae", Output: "y"},
+		Objective: gating.ObjectiveOptions{Loss: "mse", Metric: "mae", Output: "y", HuberDelta: 1},
 		Learn: gating.LearnOptions{Epochs: 1, MaxSteps: 2, BatchSize: 3, Rate: 4, L0: new(0.0),
 			Combine: gating.Sum, Seed: 5},
 	}

@@ -40,8 +40,10 @@ type ReportInput struct {
 
 // DescribeObjective describes an objective on data with labels.
 func DescribeObjective(o gating.Objective, d *dataset.Data) *ReportObjective {
-	r := &ReportObjective{Output: o.Output, Loss: o.Loss.Name(), Metric: o.Metric.Name, Classes: o.Classes,
-		Ignored: o.Ignored}
+	r := &ReportObjective{Output: o.Output, Loss: o.Loss.Name(), Metric: o.Metric.Name, Classes: o.Classes}
+	if len(o.Ignored) > 0 {
+		r.Ignored = o.Ignored
+	}
 	if d.Label != nil && !o.Unlabelled() {
 		r.Label = d.Label.Name
 	}
