@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+)
+
+// tasks are merges from the files that people have: folders, archives, text with its tokenizer.
+var tasks = []struct {
+	name, val, test string
+	flags           []string // of merge and eval
+	smaller         bool     // is better
+}{
+	{name: "bert", val: "val.jsonl", test: "test.jsonl"},
+	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
+		smaller: true},
+	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},
+	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}},
+}
+
+// TestMergesOfTasks merges each task's fine-tunes from its own kind of files and asks that the merge beats every parent
+// by the task's own metric on data that nothing saw. The log is the table of fixtures/tasks.md.
+func TestMergesOfTasks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	for _, c := range tasks {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(fixtures(), "tasks", c.name)
+			models, err := filepath.Glob(filepath.Join(dir, "ft*.onnx"))
+			if err != nil || len(models) != 3 {
+				t.Fatalf("%d models: %v", len(models), err)
+			}
+			out, mean := filepath.Join(t.TempDir(), "merged.onnx"), filepath.Join(t.TempDir(), "mean.onnx")
+			runs(t, append([]string{"merge", "-q", "-o", out, "--data", filepath.Join(dir, c.val)},
+				append(c.flags, models...)...))
+			runs(t, append([]string{"merge", "-q", "-o", mean, "--method", "uniform"}, models...))
+			rows := evaluated(t, filepath.Join(dir, c.test), append(append(c.flags, models...), mean, out)...)
+			merged := *rows[len(rows)-1].Metric
+			for _, r := range rows[:len(rows)-2] {
+				if merged == *r.Metric || merged < *r.Metric != c.smaller {
+					t.Errorf("merged %.4f, %s has %.4f", merged, r.Path, *r.Metric)
+				}
+			}
+			t.Logf("| %s | %.4f %.4f %.4f | %.4f | %.4f |", c.name, *rows[0].Metric, *rows[1].Metric, *rows[2].Metric,
+				*rows[3].Metric, merged)
+		})
+	}
+}
+
+// runs runs the command, which has to succeed.
+func runs(t *testing.T, args []string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), args, &stdout, &stderr); code != 0 {
+		t.Fatalf("%v: exit code %d: %s%s", args, code, stdout.String(), stderr.String())
+	}
+}
