@@ -43,6 +43,8 @@ func layerNames(_ *cobra.Command, paths []string, begun string) ([]string, cobra
 		}
 	}
 	slices.Sort(names)
-	names = slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" || !strings.HasPrefix(s, begun) })
+	names = slices.DeleteFunc(slices.Compact(names), func(s string) bool {
+		return s == "" || !strings.HasPrefix(s, begun)
+	})
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

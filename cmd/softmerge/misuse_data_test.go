@@ -239,7 +239,7 @@ func wrongObjectives() []misuse {
 		{"--loss bce with class numbers", with("--loss", "bce"), isRefused, exit.Data, []string{"fit no output"}},
 		{"a --model-output that is not there", with("--model-output", "probs"), isRefused, exit.Data,
 			[]string{`the model has no output "probs"`}},
-		{"a mistyped --metric", with("--metric", "acuracy"), isRefused, exit.Usage, []string{"want auto, accuracy"}},
+		{"a mistyped --metric", with("--metric", "accurate"), isRefused, exit.Usage, []string{"want auto, accuracy"}},
 		{"numbers that nothing predicts, for an output of ten numbers", func(k *kitchen) []string {
 			d := k.digits(300)
 			ten := make([]float32, 3000)

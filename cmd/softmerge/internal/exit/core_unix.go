@@ -9,6 +9,6 @@ func noCore() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_CORE, &limit) == nil {
 		limit.Cur = 0
-		syscall.Setrlimit(syscall.RLIMIT_CORE, &limit)
+		_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &limit)
 	}
 }
