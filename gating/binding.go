@@ -40,12 +40,13 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 		return b, nil
 	}
 	inputAt, outputAt := e.places(m)
-	for i, c := range columns {
-		at := slices.IndexFunc(fields, func(f dataset.Field) bool { return f.Name == c.Name })
-		if !byName {
-			at = inputAt(i)
+	if byName {
+		inputAt = func(i int) int {
+			return slices.IndexFunc(fields, func(f dataset.Field) bool { return f.Name == columns[i].Name })
 		}
-		if at >= 0 && at < len(fields) && takes(c, fields[at]) {
+	}
+	for i, c := range columns {
+		if at := inputAt(i); at >= 0 && at < len(fields) && takes(c, fields[at]) {
 			b.inputs[c.Name] = fields[at].Name
 		}
 	}

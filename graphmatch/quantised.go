@@ -46,7 +46,8 @@ func QuantisedWeights(m *onnx.Model) []QuantisedWeight {
 			}
 			name := n.GetInput()[slot]
 			t := known[name]
-			if t == nil || slices.Contains([]onnx.DataType{onnx.Float32, onnx.Float64}, onnx.DataType(t.GetDataType())) {
+			if t == nil || slices.Contains([]onnx.DataType{onnx.Float32, onnx.Float64},
+				onnx.DataType(t.GetDataType())) {
 				continue
 			}
 			if elements := m.Tensor(t).Len(); elements > 1 {

@@ -42,5 +42,6 @@ func trainingNode(m *onnx.Model) (found *onnxpb.NodeProto) {
 
 // namesMore says whether a node names an output behind its first.
 func namesMore(n *onnxpb.NodeProto) bool {
-	return len(n.GetOutput()) > 1 && slices.ContainsFunc(n.GetOutput()[1:], func(name string) bool { return name != "" })
+	return len(n.GetOutput()) > 1 && slices.ContainsFunc(n.GetOutput()[1:],
+		func(name string) bool { return name != "" })
 }

@@ -132,7 +132,7 @@ func newGraph(m *onnx.Model) (*Graph, error) {
 }
 
 // Ends counts the graph's inputs without an initializer, and its outputs.
-func (g *Graph) Ends() (inputs, outputs int) { return len(g.inputs), len(g.Outputs) }
+func (f *Graph) Ends() (inputs, outputs int) { return len(f.inputs), len(f.Outputs) }
 
 // invalid is an error that says what is wrong with the file.
 func (b *builder) invalid(format string, args ...any) error {

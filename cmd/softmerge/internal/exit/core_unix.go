@@ -4,7 +4,7 @@ package exit
 
 import "syscall"
 
-// noCore keeps the memory of a program that aborts from being written to disk.
+// noCore keeps the memory of a program that aborts from being written to disk, where the system lets it.
 func noCore() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_CORE, &limit) == nil {
