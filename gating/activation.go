@@ -7,8 +7,8 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 )
 
-// activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a Sigmoid.
-// Loss and metric read the base's form, so a parent that was exported with another one is converted to it.
+// activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a
+// Sigmoid. Loss and metric read the base's form, so a parent that was exported with another one is converted to it.
 type activation struct {
 	op   string // "" where it is not known
 	axis int    // of a Softmax or LogSoftmax
@@ -29,8 +29,8 @@ func activationOf(g *network.Graph) activation {
 // least bounds probabilities away from 0 and 1 before their logarithm is taken.
 const least = 1e-12
 
-// convert turns what one activation gives into what another would have given, where the loss reads classes. Softmax of one
-// kind of scores says nothing about the sigmoids of another: those stay as they are.
+// convert turns what one activation gives into what another would have given, where the loss reads classes. Softmax of
+// one kind of scores says nothing about the sigmoids of another: those stay as they are.
 func (to activation) convert(from activation, out *network.Tensor) *network.Tensor {
 	if to.op == "" || from.op == to.op || out.F == nil {
 		return out

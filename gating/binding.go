@@ -45,11 +45,7 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 			return slices.IndexFunc(fields, func(f dataset.Field) bool { return f.Name == columns[i].Name })
 		}
 	}
-	for i, c := range columns {
-		if at := inputAt(i); at >= 0 && at < len(fields) && takes(c, fields[at]) {
-			b.inputs[c.Name] = fields[at].Name
-		}
-	}
+	b.feed(columns, fields, inputAt)
 	if err := unfed(m, columns, fields, b.inputs); err != nil {
 		return b, err
 	}
@@ -60,6 +56,15 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 		e.bound[m] = b
 	}
 	return b, nil
+}
+
+// feed lets every column feed the field at its place, where that takes it.
+func (b *binding) feed(columns []dataset.Column, fields []dataset.Field, place func(int) int) {
+	for i, c := range columns {
+		if at := place(i); at >= 0 && at < len(fields) && takes(c, fields[at]) {
+			b.inputs[c.Name] = fields[at].Name
+		}
+	}
 }
 
 // Names says which of the data's inputs a model takes for each of its own, by their names.

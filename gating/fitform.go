@@ -21,8 +21,8 @@ const (
 // scores are the operators that compute any real number, which nothing has to be read off.
 var scores = []string{"Gemm", "MatMul", "Conv", "Add", "Softmax", "LogSoftmax", "Sigmoid"}
 
-// readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same: some
-// exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
+// readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same:
+// some exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
 func (o *Objective) readForm(m *onnx.Model, d *dataset.Data) error {
 	if o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
 		return nil
@@ -101,7 +101,8 @@ func formOf(outs []*network.Tensor, axis int) network.Form {
 	return network.Logits
 }
 
-// addUp says whether what a function makes of the numbers along an axis is between 0 and 1 and adds up to one everywhere.
+// addUp says whether what a function makes of the numbers along an axis is between 0 and 1 and adds up to one
+// everywhere.
 func addUp(t *network.Tensor, axis int, of func(float64) float64) bool {
 	count, stride := t.Shape[axis], 1
 	for _, n := range t.Shape[axis+1:] {
@@ -123,8 +124,8 @@ func addUp(t *network.Tensor, axis int, of func(float64) float64) bool {
 	return true
 }
 
-// setMetric finds the metric of a name, or the one that goes with the labels. Errors are of kind dataset.ErrData, for one
-// that does not fit them.
+// setMetric finds the metric of a name, or the one that goes with the labels. Errors are of kind dataset.ErrData, for
+// one that does not fit them.
 func (o *Objective) setMetric(name string) error {
 	fitting := metric.Fitting(o.task)
 	if name == auto {

@@ -31,8 +31,8 @@ func (f *fit) unlabelled(loss string) (Objective, string) {
 	return Objective{Loss: network.Distill{Of: network.MSE{}}, task: metric.Task{Kind: metric.Silent}}, ""
 }
 
-// scoresAxis is the axis that counts classes as far as an output alone tells: that of its softmax; else axis 1 of one row a
-// sample and of images, the last of sequences. It is -1 where that has one number.
+// scoresAxis is the axis that counts classes as far as an output alone tells: that of its softmax; else axis 1 of one
+// row a sample and of images, the last of sequences. It is -1 where that has one number.
 func (f *fit) scoresAxis() int {
 	axis := f.norm
 	if axis < 0 {

@@ -98,8 +98,8 @@ func looksLikeCOCO(path string) bool {
 }
 
 // openCOCO reads the images that a file of annotations names, and their boxes as the label "boxes" [N,M,5]: for each
-// object its class, counted from 0 in the order of the categories' ids, and x1, y1, x2, y2 in pixels of what the network
-// sees. -1 for the class pads. Crowds are left out.
+// object its class, counted from 0 in the order of the categories' ids, and x1, y1, x2, y2 in pixels of what the
+// network sees. -1 for the class pads. Crowds are left out.
 func (l *loader) openCOCO(root, annotations string) (*Data, error) {
 	content, err := untrusted.Read(annotations, mostAnnotations)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // flipped, little is left. All of it shows in the weights.
 
 // alignAlike brings the parents' hidden units into one order, where they are of other starts, and returns an error of
-// kind graphmatch.ErrAlign that names the parents and layers that do not go together; a warning where the options say to
-// go on anyway. Units of parents that are alike but for a layer or two stay where they are.
+// kind graphmatch.ErrAlign that names the parents and layers that do not go together; a warning where the options say
+// to go on anyway. Units of parents that are alike but for a layer or two stay where they are.
 func (m *search) alignAlike(ctx context.Context) error {
 	names := labelsOf(m.selection.Alignment)
 	tensors := m.weights.Likeness()
