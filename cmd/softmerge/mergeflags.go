@@ -19,6 +19,7 @@ type mergeFlags struct {
 	selectFlags
 	dataFlags
 	out, base, method, granularity, combine, init, permute string
+	unseen                                                 string
 	recipe, report                                         string
 	holdoutData                                            []string
 	holdout, rate, l0                                      float64
@@ -91,6 +92,9 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	fs.BoolVar(&f.dryRun, "dry-run", false,
 		"check models, alignment and data, show what would be merged, write nothing")
 	fs.BoolVar(&f.allowParent, "allow-parent", false, "if no merge beats the best parent, write that parent")
+	addChoice(c, &f.unseen, "unseen",
+		"what becomes of layers of other outputs, which the loss cannot see, and of those shared with them",
+		"keep", "merge")
 	fs.BoolVar(&f.anyway, "anyway", false,
 		"go on where the data does not seem to belong to the models, or the models to each other")
 	fs.BoolVar(&f.force, "force", false, "overwrite existing files")
@@ -153,6 +157,7 @@ func (f *mergeFlags) options() search.Options {
 	o := search.Options{
 		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
+		Unseen: f.unseen,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
 	}

@@ -108,7 +108,10 @@ output and the labels unless they are named, and every run says what they are.
 
 The output may hold logits or probabilities: the end of the graph, or the numbers, tell. The metric
 "loss" judges by the loss alone. Where labels fit several outputs, --model-output names one; of logits
-and their softmax the logits are taken.`
+and their softmax the logits are taken.
+
+Layers that only other outputs depend on are judged by nothing. They stay the base's, and so do those that
+they share with the judged output; --unseen merge merges them all the same.`
 
 const helpCandidates = `merge judges many models on samples that they were not learned from, and writes the best:
 

@@ -9,6 +9,12 @@ import (
 // parent's weights are far from the base's. Else it is gating.PermuteNone.
 const PermuteAuto gating.Permutation = "auto"
 
+// What becomes of layers that other outputs than the judged one depend on, and nothing judges.
+const (
+	UnseenKeep  = "keep"  // they stay the base's, and so does what they share with the judged output
+	UnseenMerge = "merge" // they are merged like all others
+)
+
 // Options says how to merge. The zero value of a field means its default. Learn.Seed
 // counts for the whole merge. An empty Learn.Combine is gating.Convex, and gating.Sum is
 // tried too where hidden units were reordered.
@@ -25,6 +31,7 @@ type Options struct {
 	HeldOut     *dataset.Data           // judges in place of a share of the data
 	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
 	Anyway      bool                    // go on where the data does not seem to belong to the models
+	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it
 	Progress    func(Event)             // may be nil
 }
@@ -34,6 +41,7 @@ type Options struct {
 func (o Options) Validate() (Options, error) {
 	setDefault(&o.Method, gating.Soft)
 	setDefault(&o.Permute, PermuteAuto)
+	setDefault(&o.Unseen, UnseenKeep)
 	if len(o.Granularity) == 0 {
 		o.Granularity = []gating.Granularity{gating.ByLayer, gating.ByChannel}
 	}
@@ -72,6 +80,9 @@ func (o *Options) validateNames() error {
 		default:
 			return badOption("granularity %q: want model, module, layer, channel or tensor", g)
 		}
+	}
+	if o.Unseen != UnseenKeep && o.Unseen != UnseenMerge {
+		return badOption("unseen %q: want keep or merge", o.Unseen)
 	}
 	switch o.Permute {
 	case PermuteAuto, gating.PermuteNone, gating.PermuteWeights, gating.PermuteActivations:

@@ -91,7 +91,10 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	if err != nil {
 		return nil, err
 	}
-	if m.weights, err = gating.LoadWeights(s); err != nil {
+	if err := m.keepUnseen(objective.Output); err != nil {
+		return nil, err
+	}
+	if m.weights, err = gating.LoadWeights(m.selection); err != nil {
 		return nil, err
 	}
 	all, err := gating.NewEvaluator(d, objective, gating.EvaluatorOptions{BatchSize: o.batch(), Threads: o.Threads,

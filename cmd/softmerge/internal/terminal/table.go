@@ -14,8 +14,8 @@ const columnGap = "  "
 
 // Table prints aligned columns; the first row is the heading, and all rows have as many cells. Columns of numbers,
 // given by their headings, are aligned right. On a terminal no line is wider than it is: the last column is wrapped,
-// long names lose their middle, and what still finds no room stands on lines of its own below each row. Elsewhere every cell
-// is printed in full.
+// long names lose their middle, and what still finds no room stands on lines of its own below each row. Elsewhere every
+// cell is printed in full.
 func (v *Voice) Table(rows [][]string, numbers ...string) error {
 	rows = withoutEmptyEnd(rows)
 	for _, r := range rows {

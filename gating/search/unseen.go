@@ -1,0 +1,115 @@
+package search
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// The loss reads one output. What a merge does to the others nobody sees: a head of another task would be mixed
+// blindly, and a trunk that both share would be mixed for the one and ruined for the other.
+
+// keepUnseen leaves to the base the selected layers that the judged output does not depend on and, where there are
+// any, those that outputs with such layers depend on too, with a warning; unless the options say to merge them. That
+// nothing is left is an error of kind dataset.ErrData.
+func (m *search) keepUnseen(output string) error {
+	a := m.selection.Alignment
+	g := m.base().Proto().GetGraph()
+	seen := reaching(g, output)
+	var unseen, shared []int
+	var others []string
+	reachedByOthers := map[*onnxpb.NodeProto]bool{}
+	for _, o := range g.GetOutput() {
+		other := reaching(g, o.GetName())
+		own := slices.ContainsFunc(m.selection.Layers, func(i int) bool {
+			return stands(&a.Layers[i], a.Base, other) && !stands(&a.Layers[i], a.Base, seen)
+		})
+		if o.GetName() == output || !own {
+			continue
+		}
+		others = append(others, fmt.Sprintf("%q", o.GetName()))
+		for n := range other {
+			reachedByOthers[n] = true
+		}
+	}
+	var kept []int
+	for _, i := range m.selection.Layers {
+		switch l := &a.Layers[i]; {
+		case stands(l, a.Base, reachedByOthers) && stands(l, a.Base, seen):
+			shared = append(shared, i)
+		case stands(l, a.Base, reachedByOthers):
+			unseen = append(unseen, i)
+		default:
+			kept = append(kept, i)
+		}
+	}
+	if len(unseen) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("the loss reads output %q alone: %d layers of %s are judged by nothing, and %d are shared with "+
+		"them", output, len(unseen), strings.Join(others, " and "), len(shared))
+	switch {
+	case m.Unseen == UnseenMerge:
+		m.warnings.Addf(dataset.ErrData, "look at the other outputs of the merge before you use it", "%s: "+
+			"they are merged all the same", text)
+		return nil
+	case len(kept) == 0:
+		return advice.Errorf(dataset.ErrData, "choose the output that matters with --model-output, or merge them all "+
+			"the same with --unseen merge", "%s: nothing is left to merge", text)
+	}
+	m.warnings.Addf(dataset.ErrData, "merge them all the same with --unseen merge", "%s: they stay the base's", text)
+	m.selection = &graphmatch.Selection{Alignment: a, Layers: kept}
+	m.units = unmoved(m.selection)
+	return nil
+}
+
+// stands says whether a node that reads the layer in model j is among some; layers in functions, whose nodes stand in
+// no graph, count as seen by every output.
+func stands(l *graphmatch.Layer, j int, nodes map[*onnxpb.NodeProto]bool) bool {
+	return slices.ContainsFunc(l.Params, func(p graphmatch.Param) bool {
+		return slices.ContainsFunc(p.Uses[j].Sites, func(s onnx.Site) bool { return nodes[s.Node] })
+	})
+}
+
+// reaching returns the nodes that a value of a graph depends on, those in bodies included.
+func reaching(g *onnxpb.GraphProto, value string) map[*onnxpb.NodeProto]bool {
+	producer := map[string]*onnxpb.NodeProto{}
+	for _, n := range g.GetNode() {
+		for _, name := range n.GetOutput() {
+			producer[name] = n
+		}
+	}
+	found := map[*onnxpb.NodeProto]bool{}
+	pending := []string{value}
+	for len(pending) > 0 {
+		n := producer[pending[len(pending)-1]]
+		pending = pending[:len(pending)-1]
+		if n == nil || found[n] {
+			continue
+		}
+		for _, inner := range withBodies(n, nil) {
+			found[inner] = true
+			pending = append(pending, inner.GetInput()...)
+		}
+	}
+	return found
+}
+
+// withBodies appends a node and those in its bodies.
+func withBodies(n *onnxpb.NodeProto, list []*onnxpb.NodeProto) []*onnxpb.NodeProto {
+	list = append(list, n)
+	for _, attribute := range n.GetAttribute() {
+		for _, body := range append(attribute.GetGraphs(), attribute.GetG()) {
+			for _, inner := range body.GetNode() {
+				list = withBodies(inner, list)
+			}
+		}
+	}
+	return list
+}
