@@ -2,6 +2,7 @@ package search
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,40 +21,25 @@ import (
 // nothing is left is an error of kind dataset.ErrData.
 func (m *search) keepUnseen(output string) error {
 	a := m.selection.Alignment
-	g := m.base().Proto().GetGraph()
-	seen := reaching(g, output)
-	var unseen, shared []int
-	var others []string
-	reachedByOthers := map[*onnxpb.NodeProto]bool{}
-	for _, o := range g.GetOutput() {
-		other := reaching(g, o.GetName())
-		own := slices.ContainsFunc(m.selection.Layers, func(i int) bool {
-			return stands(&a.Layers[i], a.Base, other) && !stands(&a.Layers[i], a.Base, seen)
-		})
-		if o.GetName() == output || !own {
-			continue
-		}
-		others = append(others, fmt.Sprintf("%q", o.GetName()))
-		for n := range other {
-			reachedByOthers[n] = true
-		}
-	}
+	seen := reaching(m.base().Proto().GetGraph(), output)
+	others, theirs := m.unseenOutputs(output, seen)
 	var kept []int
+	unseen, shared := 0, 0
 	for _, i := range m.selection.Layers {
 		switch l := &a.Layers[i]; {
-		case stands(l, a.Base, reachedByOthers) && stands(l, a.Base, seen):
-			shared = append(shared, i)
-		case stands(l, a.Base, reachedByOthers):
-			unseen = append(unseen, i)
-		default:
+		case !stands(l, a.Base, theirs):
 			kept = append(kept, i)
+		case stands(l, a.Base, seen):
+			shared++
+		default:
+			unseen++
 		}
 	}
-	if len(unseen) == 0 {
+	if unseen == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("the loss reads output %q alone: %d layers of %s are judged by nothing, and %d are shared with "+
-		"them", output, len(unseen), strings.Join(others, " and "), len(shared))
+	text := fmt.Sprintf("the loss reads output %q alone: %d layers of %s are judged by nothing, and %d are shared "+
+		"with them", output, unseen, strings.Join(others, " and "), shared)
 	switch {
 	case m.Unseen == UnseenMerge:
 		m.warnings.Addf(dataset.ErrData, "look at the other outputs of the merge before you use it", "%s: "+
@@ -67,6 +53,26 @@ func (m *search) keepUnseen(output string) error {
 	m.selection = &graphmatch.Selection{Alignment: a, Layers: kept}
 	m.units = unmoved(m.selection)
 	return nil
+}
+
+// unseenOutputs names the outputs with selected layers that the judged one does not see, and returns the nodes that
+// they depend on.
+func (m *search) unseenOutputs(output string, seen map[*onnxpb.NodeProto]bool) (names []string,
+	nodes map[*onnxpb.NodeProto]bool) {
+	a := m.selection.Alignment
+	nodes = map[*onnxpb.NodeProto]bool{}
+	g := m.base().Proto().GetGraph()
+	for _, o := range g.GetOutput() {
+		other := reaching(g, o.GetName())
+		own := slices.ContainsFunc(m.selection.Layers, func(i int) bool {
+			return stands(&a.Layers[i], a.Base, other) && !stands(&a.Layers[i], a.Base, seen)
+		})
+		if o.GetName() != output && own {
+			names = append(names, fmt.Sprintf("%q", o.GetName()))
+			maps.Copy(nodes, other)
+		}
+	}
+	return names, nodes
 }
 
 // stands says whether a node that reads the layer in model j is among some; layers in functions, whose nodes stand in
