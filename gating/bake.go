@@ -24,6 +24,12 @@ func (p *Plan) bakePlain(c Coefficients) (*onnx.Model, error) {
 // bake bakes with one of two ways for BatchNormalizations.
 func (p *Plan) bake(c Coefficients, normalisation func(*baker, plannedLayer)) (*onnx.Model, error) {
 	b := &baker{plan: p, coefficients: c}
+	return b.bake(normalisation)
+}
+
+// bake bakes all layers.
+func (b *baker) bake(normalisation func(*baker, plannedLayer)) (*onnx.Model, error) {
+	p := b.plan
 	for _, l := range p.layers {
 		for i := range l.layer.Resets {
 			b.reset(l.layer, &l.layer.Resets[i])
@@ -51,6 +57,9 @@ func (b *baker) plain(l plannedLayer) {
 func (b *baker) mixed(l *graphmatch.Layer, k int) func(shares) ([]float64, error) {
 	param, repair := &l.Params[k], b.plan.repairOf(l)
 	return func(c shares) ([]float64, error) {
+		if given := b.given[l.Name+"."+param.Role]; given != nil {
+			return doubles(given), nil
+		}
 		v, err := b.mix(param, c)
 		rescale(repair, param, c.total, v)
 		return v, err
@@ -61,7 +70,8 @@ func (b *baker) mixed(l *graphmatch.Layer, k int) func(shares) ([]float64, error
 type baker struct {
 	plan         *Plan
 	coefficients Coefficients
-	taken        map[string]bool // names in the base; nil until one is needed
+	given        map[string][]float32 // values that are known, by layer and role, in place of mixed ones
+	taken        map[string]bool      // names in the base; nil until one is needed
 	edits        []onnx.Edit
 }
 
@@ -189,6 +199,9 @@ func (b *baker) affine(l plannedLayer) {
 // maps returns the mixed s and t of a BatchNormalization, in float64.
 func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err error) {
 	params := l.layer.Params
+	if s, t := b.given[l.layer.Name+".scale"], b.given[l.layer.Name+".bias"]; s != nil && t != nil {
+		return doubles(s), doubles(t), nil
+	}
 	a := b.plan.selection.Alignment
 	s, t = make([]float64, params[n.scale].Shape[0]), make([]float64, params[n.scale].Shape[0])
 	for j := range b.plan.parents() {
@@ -212,4 +225,12 @@ func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
 	return s, t, nil
+}
+
+func doubles(list []float32) []float64 {
+	out := make([]float64, len(list))
+	for i, v := range list {
+		out[i] = float64(v)
+	}
+	return out
 }

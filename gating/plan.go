@@ -155,5 +155,13 @@ func (p *Plan) Repaired() bool { return len(p.repairs) > 0 }
 // parents returns how many models are merged, J.
 func (p *Plan) parents() int { return len(p.selection.Alignment.Models) }
 
+// source returns what is mixed with the parents, nil where there is nothing.
+func (p *Plan) source() *Source {
+	if p.weights == nil { // of a recipe
+		return nil
+	}
+	return p.weights.source
+}
+
 // base returns the model that gives the graph.
 func (p *Plan) base() *onnx.Model { return p.selection.Alignment.Models[p.selection.Alignment.Base] }

@@ -37,6 +37,9 @@ type Recipe struct {
 	Statistics  []Statistics  `json:"statistics,omitempty"` // normalisation statistics measured after merging
 	Repairs     []Repair      `json:"repairs,omitempty"`    // output channels rescaled after merging
 	Orders      [][]UnitOrder `json:"orders,omitempty"`     // per parent: hidden units brought into the base's order
+	// Source is the weights of a model that was computed from the parents and mixed with them: its
+	// coefficients stand behind theirs.
+	Source []SourceTensor `json:"source,omitempty"`
 }
 
 // RecipeLayer is the coefficients of some of a layer's parameters.
@@ -62,6 +65,9 @@ func (m *Mixture) Recipe(o RecipeOptions) (*Recipe, error) {
 		Seed: o.Seed, Base: a.Base, Statistics: m.statistics, Repairs: m.plan.repairs,
 	}
 	parents := a.Models
+	if s := m.plan.source(); s != nil {
+		parents, r.Source = parents[:len(parents)-1], s.tensors
+	}
 	if o.Units != nil {
 		parents, r.Orders = o.Units.Parents, o.Units.Orders
 	}

@@ -26,6 +26,15 @@ func (r *Recipe) Mixture(a *graphmatch.Alignment) (*Mixture, error) {
 			return nil, err
 		}
 	}
+	if len(r.Source) > 0 {
+		source, err := bakeTensors(a, r.Source)
+		if err != nil {
+			return nil, err
+		}
+		if a, err = join(a, source); err != nil {
+			return nil, err
+		}
+	}
 	p, c, err := r.plan(a)
 	if err != nil {
 		return nil, err

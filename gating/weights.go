@@ -15,6 +15,7 @@ type Weights struct {
 	selection *graphmatch.Selection
 	layers    []layerWeights
 	skipped   map[*graphmatch.Layer]string // selected layers that are not mixed, and why
+	source    *Source                      // the last of the models, where it was computed from the others
 }
 
 // layerWeights is one layer's values in every parent.

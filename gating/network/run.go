@@ -20,6 +20,7 @@ type Runner struct {
 	mixed  [][]float64        // coefficients the mixtures were last computed with
 	shown  map[*ir.Node][]int // by node, the outputs of the graph that it computes; for an observer
 	show   func(output int, t *op.Tensor)
+	visit  func(*Visit) error // before nodes that read mixtures; for a visitor
 }
 
 // NewRunner plans the memory of a forward pass: values whose lives do not
@@ -103,6 +104,11 @@ func (r *Runner) Run(inputs map[string]*op.Tensor, coeffs [][]float64) (outs []*
 		c := &r.calls[i]
 		at = c.Node
 		r.bindViews(c)
+		if r.visit != nil {
+			if err := r.visits(c); err != nil {
+				return nil, err
+			}
+		}
 		if err := c.Node.Run.Forward(r.ctx, c.In, c.Out); err != nil {
 			return nil, &op.NodeError{Node: at.Name, Op: at.Op, Kind: op.ErrShape, Msg: err.Error()}
 		}

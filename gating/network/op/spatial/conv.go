@@ -15,6 +15,9 @@ var convOps = op.Family{
 // conv is Conv: inputs X [N,C,...], W [M,C/group,...] and optional B [M].
 type conv struct{ geometry *kernel.Conv }
 
+// Geometry returns the geometry of the convolution.
+func (c *conv) Geometry() *kernel.Conv { return c.geometry }
+
 // BuildConv follows Conv of opsets 1 to 22, over one to three spatial axes.
 func BuildConv(c *op.Call) (op.Operator, []op.Spec, error) {
 	g, specs, err := ConvGeometry(c)
