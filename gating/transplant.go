@@ -25,9 +25,10 @@ const (
 //	T_n = sum over parents j of w_nj pre_j(x_n),
 //
 // where w_nj is parent j's competence for sample n: softmax_j(-3 loss_nj). The map is drawn towards the mean of the
-// parents' weights by their mean competence, at which all other tensors stay. A BatchNormalization that alone reads such
-// a layer is solved as one map with it. The parents' hidden units need be in no common order. It is kin of RegMean
-// (arXiv 2212.09849), which looks at each parent's own inputs, and of layer-wise distillation.
+// parents' weights by their mean competence, at which all other tensors stay. A BatchNormalization that alone reads
+// such a layer is solved as one map with it; scales and biases of other normalisations are fitted channel by channel.
+// The parents' hidden units need be in no common order. It is kin of RegMean (arXiv 2212.09849), which looks at each
+// parent's own inputs, and of layer-wise distillation.
 //
 // The plan names the layers; the evaluator's data gives what reaches them, and competence. The result is nil where
 // no layer can be solved, or the graph takes fewer samples at once than equations need. Errors are of kind

@@ -54,7 +54,8 @@ func (l *affineLayer) outputAxis(t *network.Tensor) int {
 	return -1
 }
 
-// correct brings what a normalisation computes, channel by channel, as near to its target as another scale and bias can.
+// correct brings what a normalisation computes, channel by channel, as near to its target as another scale and bias
+// can.
 func (t *transplant) correct(l *affineLayer, to *target, v *network.Tensor) {
 	axis := l.outputAxis(v)
 	g, ok := regression.NewGrid(v, t.evaluator.data.Len(), axis)

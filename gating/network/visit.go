@@ -26,9 +26,9 @@ func (r *Runner) Mixture(param int) *op.Tensor {
 	return nil
 }
 
-// NewVisitor returns an observer (see NewObserver) that also, before each node that reads mixtures runs, calls visit once
-// for each of them; an error of visit ends the run. So weights can be found from what reaches them through the weights
-// found before, in one pass.
+// NewVisitor returns an observer (see NewObserver) that also, before each node that reads mixtures runs, calls visit
+// once for each of them; an error of visit ends the run. So weights can be found from what reaches them through the
+// weights found before, in one pass.
 func NewVisitor(g *Graph, w *kernel.Workers, visit func(*Visit) error, show func(output int, t *op.Tensor)) (*Runner,
 	error) {
 	r, err := NewObserver(g, w, show)
