@@ -19,7 +19,8 @@ func TestOptionsDefaults(t *testing.T) {
 	want := search.Options{
 		Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer, gating.ByChannel}, Init: gating.InitAuto,
 		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto", HuberDelta: 1}, Permute: search.PermuteAuto,
-		Learn: gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
+		Unseen: search.UnseenKeep,
+		Learn:  gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
 	}
 	if !reflect.DeepEqual(got, want) || *l0 != 0.01 {
 		t.Errorf("got %+v, l0 %v", got, *l0)
@@ -32,7 +33,8 @@ func TestOptionsDefaults(t *testing.T) {
 // TestOptionsAreTakenAsGiven where they are known and in range.
 func TestOptionsAreTakenAsGiven(t *testing.T) {
 	given := search.Options{
-		Granularity: []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByTensor}, Holdout: 0.9, Threads: 3,
+		Granularity: []gating.Granularity{gating.ByModel, gating.ByModule,
+			gating.ByTensor}, Holdout: 0.9, Threads: 3, Unseen: search.UnseenMerge,
 		Objective: gating.ObjectiveOptions{Loss: "mse", Metric: "mae", Output: "y", HuberDelta: 1},
 		Learn: gating.LearnOptions{Epochs: 1, MaxSteps: 2, BatchSize: 3, Rate: 4, L0: new(0.0),
 			Combine: gating.Sum, Seed: 5},
