@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -12,10 +13,11 @@ var tasks = []struct {
 	name, val, test string
 	flags           []string // of merge and eval
 	smaller         bool     // is better
+	long            bool     // takes more than a minute: for .ci/long
 }{
 	{name: "bert", val: "val.jsonl", test: "test.jsonl"},
 	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
-		smaller: true},
+		smaller: true, long: true},
 	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},
 	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}},
 }
@@ -28,6 +30,9 @@ func TestMergesOfTasks(t *testing.T) {
 	}
 	for _, c := range tasks {
 		t.Run(c.name, func(t *testing.T) {
+			if c.long && os.Getenv("SOFTMERGE_LONG") == "" {
+				t.Skip("takes minutes: set SOFTMERGE_LONG, as .ci/long does")
+			}
 			dir := filepath.Join(fixtures(), "tasks", c.name)
 			models, err := filepath.Glob(filepath.Join(dir, "ft*.onnx"))
 			if err != nil || len(models) != 3 {
