@@ -10,20 +10,24 @@ import (
 // activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a
 // Sigmoid. Loss and metric read the base's form, so a parent that was exported with another one is converted to it.
 type activation struct {
-	op   string // "" where it is not known
+	op   string // Softmax, LogSoftmax, Sigmoid or scores; "" where it is not known
 	axis int    // of a Softmax or LogSoftmax
+	last string // the operator that the graph ends in, which may be one of several that write a softmax out
 }
 
-// activationOf reads it off a graph whose only output is the objective's.
+// activationOf reads it off a graph whose only output is the objective's. It is not known where the graph ends in
+// an operator that may compute anything: then the numbers have to tell (Evaluator.activationByNumbers).
 func activationOf(g *network.Graph) activation {
 	op, axis := g.Producer(0)
-	switch op {
-	case "Softmax", "LogSoftmax":
-		return activation{op, axis}
-	case "Sigmoid":
-		return activation{op: op}
+	switch {
+	case op == "Softmax", op == "LogSoftmax":
+		return activation{op, axis, op}
+	case op == "Sigmoid":
+		return activation{op: op, last: op}
+	case slices.Contains(scores, op):
+		return activation{op: "scores", last: op}
 	}
-	return activation{op: "scores"}
+	return activation{last: op}
 }
 
 // least bounds probabilities away from 0 and 1 before their logarithm is taken.

@@ -18,39 +18,69 @@ const (
 	fewest      = 8
 )
 
-// scores are the operators that compute any real number, which nothing has to be read off.
-var scores = []string{"Gemm", "MatMul", "Conv", "Add", "Softmax", "LogSoftmax", "Sigmoid"}
+// scores are the operators that compute any real number, so that nothing has to be read off the numbers.
+var scores = []string{"Gemm", "MatMul", "Conv", "Add"}
 
 // readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same:
 // some exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
 func (o *Objective) readForm(m *onnx.Model, d *dataset.Data) error {
-	if o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
+	if o.activation.op != "" || o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
 		return nil
 	}
 	w := kernel.NewWorkers(0)
 	defer w.Close()
-	e := &Evaluator{data: d.Head(formSamples).Parts()[0], objective: *o, batch: 1, workers: w}
-	f, err := e.forward(m, nil, 1)
+	form, err := (&Evaluator{data: d, objective: *o, workers: w}).formByNumbers(m)
 	if err != nil {
 		return err
 	}
-	g, err := f.lower(run{0, f.sizes[0]})
-	if err != nil {
-		return err
+	o.setForm(form)
+	o.activation = o.activationOf(form)
+	return nil
+}
+
+// activationOf is the activation that gives numbers of a form.
+func (o *Objective) activationOf(form network.Form) activation {
+	a := activation{op: "scores", last: o.activation.last}
+	switch {
+	case form == network.LogProbabilities:
+		a.op, a.axis = "LogSoftmax", o.task.Axis
+	case form == network.Probabilities && o.task.Axis < 0:
+		a.op = "Sigmoid"
+	case form == network.Probabilities:
+		a.op, a.axis = "Softmax", o.task.Axis
 	}
-	if op, _ := g.Producer(0); slices.Contains(scores, op) {
-		return nil
+	return a
+}
+
+// activationByNumbers is that of a model whose last operator does not tell. A model that ends as the one does that the
+// objective was fitted to has the same.
+func (e *Evaluator) activationByNumbers(m *onnx.Model, last string) (activation, error) {
+	o := e.objective
+	if !o.ofClasses() || o.activation.op == "" || o.activation.last == last {
+		return o.activation, nil
+	}
+	form, err := e.formByNumbers(m)
+	return o.activationOf(form), err
+}
+
+// formByNumbers runs a model on a few samples, and tells by its output whether that holds probabilities.
+func (e *Evaluator) formByNumbers(m *onnx.Model) (network.Form, error) {
+	few := *e
+	few.data, few.batch = e.data.Head(formSamples).Parts()[0], 1
+	few.objective.activation = activation{} // the numbers as they are
+	f, err := few.forward(m, nil, 1)
+	if err != nil {
+		return 0, err
 	}
 	var outs []*network.Tensor
 	for rows := range f.data.InOrder(f.sizes...) {
 		out, err := f.run(rows, Coefficients{})
 		if err != nil {
-			return err
+			return 0, err
 		}
 		outs = append(outs, &network.Tensor{Shape: slices.Clone(out.Shape), F: slices.Clone(out.F)})
 	}
-	o.setForm(formOf(outs, o.task.Axis))
-	return nil
+	return formOf(outs, e.objective.task.Axis), nil
 }
 
 // setForm makes the loss and the metric read the output's numbers.

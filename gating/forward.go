@@ -150,7 +150,11 @@ func (f *forward) runner(r run) (*network.Runner, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		f.activation = activationOf(g)
+		if f.activation = activationOf(g); f.activation.op == "" {
+			if f.activation, err = f.evaluator.activationByNumbers(f.model, f.activation.last); err != nil {
+				return nil, 0, err
+			}
+		}
 		return network.NewRunner(g, f.config.Workers), g.Bytes(), nil
 	})
 }

@@ -358,6 +358,45 @@ func TestProbabilitiesAreKnownByTheirNumbers(t *testing.T) {
 	}
 }
 
+// TestSoftmaxHoweverWritten: models that end in a softmax, in one that is written out, and in logits have the same loss,
+// whichever of them the objective was fitted to.
+func TestSoftmaxHoweverWritten(t *testing.T) {
+	build := func(end string) *onnx.Model {
+		b := gatetest.NewBuilder()
+		b.In("x", -1, 3)
+		b.Weight(t, "w", onnx.Float32, 7, 3, 3)
+		b.Node("MatMul", "logits", []string{"x", "w"})
+		switch end {
+		case "Softmax", "LogSoftmax":
+			b.Node(end, "p", []string{"logits"}, gatetest.Int("axis", 1))
+		case "Div":
+			b.Node("Exp", "e", []string{"logits"})
+			b.Node("ReduceSum", "s", []string{"e", "axes"}, gatetest.Int("keepdims", 1))
+			b.Ints(t, "axes", 1)
+			b.Node("Div", "p", []string{"e", "s"})
+		default:
+			b.Node("Identity", "p", []string{"logits"})
+		}
+		b.Out("p")
+		return b.Model(t)
+	}
+	ends := []string{"Softmax", "LogSoftmax", "Div", "logits"}
+	d := gatetest.Labelled(gatetest.Samples(1, 20, 3), 3)
+	var want float64
+	for i, first := range ends {
+		e := evaluatorOf(t, d, objectiveOf(t, build(first), d), 8)
+		for j, other := range ends {
+			got := gatetest.Must(e.Score(t.Context(), build(other)))(t).Loss
+			if i+j == 0 {
+				want = got
+			}
+			if math.Abs(got-want) > 1e-5 {
+				t.Errorf("fitted to %s, %s has loss %g, want %g", first, other, got, want)
+			}
+		}
+	}
+}
+
 // TestSeveralOutputsFit: of logits and their softmax the logits are taken, in either order; of two heads one has to be named.
 func TestSeveralOutputsFit(t *testing.T) {
 	b := gatetest.NewBuilder()
