@@ -71,24 +71,38 @@ func FitPreprocess(ctx context.Context, models []*onnx.Model, open func(imaging.
 		if taken, err = t.refine(ctx, best); err != nil {
 			return nil, err
 		}
+		t.warnOfRivals(p, taken, list)
 	}
 	p.take(t, taken)
 	return p, nil
 }
 
+// sayIt is what to do where the models do not tell how images are preprocessed.
+const sayIt = "say it with --preprocess, or --mean, --std, --scale, --resize and --crop"
+
+// warnOfRivals warns of geometries and orders of colours that show less loss than what is taken, though not beyond
+// doubt. What is in the list has been judged before.
+func (t *wayTrials) warnOfRivals(p *Preprocessing, taken *way, list []*way) {
+	for _, w := range t.tried {
+		if w != taken && w.fed != nil && w.n >= taken.n && w.other == taken.other && w.loss < taken.loss &&
+			!slices.Contains(list, w) {
+			p.Warnings.Addf(dataset.ErrData, sayIt, "%s", t.undecided(taken, w))
+		}
+	}
+}
+
 // judge says whether the best of some ways is taken in place of the usual one, and warns where others may be as right.
 func (t *wayTrials) judge(p *Preprocessing, usual, best *way, list []*way) *way {
-	const hint = "say it with --preprocess, or --mean, --std and --scale"
 	if len(list) == 1 {
 		return usual
 	}
 	if !t.aboveChance(best) {
-		p.Warnings.Addf(dataset.ErrData, hint+"; and look whether labels and images belong to these models",
+		p.Warnings.Addf(dataset.ErrData, sayIt+"; and look whether labels and images belong to these models",
 			"no usual way to preprocess images makes the models better than chance: %s is taken", usual.name)
 		return usual
 	}
 	if best != usual && !best.better(usual.fed).clear() {
-		p.Warnings.Addf(dataset.ErrData, hint, "%s", t.undecided(usual, best))
+		p.Warnings.Addf(dataset.ErrData, sayIt, "%s", t.undecided(usual, best))
 		return usual
 	}
 	for _, w := range list {
@@ -98,7 +112,7 @@ func (t *wayTrials) judge(p *Preprocessing, usual, best *way, list []*way) *way 
 		if w.other != best.other {
 			continue // the order's own warning stays
 		}
-		p.Warnings.Addf(dataset.ErrData, hint, "%s", t.undecided(best, w))
+		p.Warnings.Addf(dataset.ErrData, sayIt, "%s", t.undecided(best, w))
 	}
 	p.order = t.images.OtherOrder() != nil && !slices.ContainsFunc(list, func(w *way) bool {
 		return w.other != best.other && w.fed != nil && w.n >= best.n && !best.better(w.fed).clear()
