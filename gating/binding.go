@@ -49,7 +49,7 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 	if err := unfed(m, columns, fields, b.inputs); err != nil {
 		return b, err
 	}
-	if at := outputAt(e.objective.outputAt); !slices.Contains(outputs, b.output) && at >= 0 && at < len(outputs) {
+	if at := outputAt(e.objective.Place()); !slices.Contains(outputs, b.output) && at >= 0 && at < len(outputs) {
 		b.output = outputs[at]
 	}
 	if e.bound != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -15,14 +16,10 @@ var ErrDiverged = errors.New("nothing could be learned")
 var ErrRecipe = errors.New("bad recipe")
 
 // ErrOption is the kind of every error that says an option is unknown or out of range.
-var ErrOption = errors.New("bad option")
+var ErrOption = option.Err
 
 func dataErr(hint, format string, args ...any) error {
 	return advice.Errorf(dataset.ErrData, hint, format, args...)
-}
-
-func optionErr(format string, args ...any) error {
-	return advice.Errorf(ErrOption, "", format, args...)
 }
 
 func recipeErr(format string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -32,12 +33,12 @@ type EvaluatorOptions struct {
 
 // Validate returns the options with defaults filled in, or an error of kind ErrOption.
 func (o EvaluatorOptions) Validate() (EvaluatorOptions, error) {
-	setDefault(&o.BatchSize, DefaultBatchSize)
+	option.Default(&o.BatchSize, DefaultBatchSize)
 	switch {
 	case o.BatchSize < 1:
-		return o, optionErr("batch size %d: want at least 1", o.BatchSize)
+		return o, option.Errorf("batch size %d: want at least 1", o.BatchSize)
 	case o.Threads < 0:
-		return o, optionErr("%d threads: want at least 1", o.Threads)
+		return o, option.Errorf("%d threads: want at least 1", o.Threads)
 	}
 	return o, nil
 }

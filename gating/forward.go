@@ -8,6 +8,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
@@ -26,7 +27,7 @@ type forward struct {
 	padded     bool              // the last run of a part is filled up, so that one lowering serves all
 	config     network.Config
 	runners    *lru[run, *network.Runner]
-	activation activation // of the graph, known once it is lowered
+	activation objective.Activation // of the graph, once it has run
 	inputs     map[string]*network.Tensor
 }
 
@@ -150,10 +151,8 @@ func (f *forward) runner(r run) (*network.Runner, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if f.activation = activationOf(g); f.activation.op == "" {
-			if f.activation, err = f.evaluator.activationByNumbers(f.model, f.activation.last); err != nil {
-				return nil, 0, err
-			}
+		if !f.activation.Known() {
+			f.activation = objective.ActivationOf(g)
 		}
 		return network.NewRunner(g, f.config.Workers), g.Bytes(), nil
 	})
@@ -182,8 +181,26 @@ func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
 	return t
 }
 
-// run computes the output for rows of one shape, and cuts off what fills a fixed batch.
+// run computes the output for rows of one shape, as the objective reads it.
 func (f *forward) run(rows []int, c Coefficients) (*network.Tensor, error) {
+	out, err := f.raw(rows, c)
+	if err != nil {
+		return nil, err
+	}
+	if o := f.evaluator.objective; !f.activation.Known() && o.Alike(f.activation) {
+		f.activation = o.Activation()
+	} else if !f.activation.Known() {
+		outs, err := f.evaluator.answers(f.model, objective.FormSamples)
+		if err != nil {
+			return nil, err
+		}
+		f.activation = o.ByNumbers(outs)
+	}
+	return f.evaluator.objective.Read(out, f.activation), nil
+}
+
+// raw computes the output for rows of one shape, and cuts off what fills a fixed batch.
+func (f *forward) raw(rows []int, c Coefficients) (*network.Tensor, error) {
 	part, local := f.data.Locate(rows)
 	inputs := f.gather(part, local)
 	n := len(rows)
@@ -198,11 +215,7 @@ func (f *forward) run(rows []int, c Coefficients) (*network.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := cut(outs[0], n, len(rows))
-	if err == nil && f.evaluator.objective.ofClasses() {
-		out = f.evaluator.objective.activation.convert(f.activation, out)
-	}
-	return out, err
+	return cut(outs[0], n, len(rows))
 }
 
 // target gathers the labels of rows of one shape, nil where there are none.

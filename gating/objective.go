@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -13,91 +15,63 @@ import (
 type Metric = metric.Metric
 
 // Objective is what is learned and what is judged.
-type Objective struct {
-	Output  string // name of the graph output
-	Loss    network.Loss
-	Metric  Metric
-	Classes int     // number of classes where the output counts them, else 0
-	Ignored []int64 // labels of positions that do not count, of those that the data has
+type Objective = objective.Objective
 
-	task       metric.Task
-	outputAt   int        // where the output is among the graph's
-	activation activation // of the output in the model that the objective was fitted to
-	perRow     bool       // classes are of whole samples, not of positions in them
-	soft       bool       // labels are probabilities of classes
+// ObjectiveOptions says what is to be learned and judged. The zero value of a field means its default.
+type ObjectiveOptions = objective.Options
+
+// FitObjective finds the output that the labels belong to, and the loss and metric for it (see objective.Fit).
+// Errors are of kind dataset.ErrData, network.ErrUnsupported where no output can be
+// computed, or ErrOption.
+func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective, error) {
+	w := kernel.NewWorkers(0)
+	defer w.Close()
+	return objective.Fit(beside{m, d, w}, d, o)
 }
 
-// ofClasses says whether the loss reads scores or probabilities of classes, in whichever form the output has them.
-func (o Objective) ofClasses() bool {
-	return o.Loss != nil && (o.Loss.Name() == "cross_entropy" || o.Loss.Name() == "bce")
+// beside is a model beside data, for an objective to be fitted to both.
+type beside struct {
+	model   *onnx.Model
+	data    *dataset.Data
+	workers *kernel.Workers
 }
 
-// Prepare returns the data with labels as the objective reads them: where the
-// output counts classes, one-hot rows and whole numbers stored as floats become
-// class indices, and labels that do not count network.Ignored. Labels that name no class of the model are
-// an error of kind dataset.ErrData. Everything else is d's own.
-func (o Objective) Prepare(d *dataset.Data) (*dataset.Data, error) {
-	switch {
-	case o.Unlabelled():
-		return d, nil
-	case d.Label == nil:
-		return nil, noLabels()
-	case o.soft:
-		return relabelled(d, floatLabels), nil
-	case o.Classes > 0 && o.perRow:
-		d, _ = d.AsClasses(o.Classes) // what is no class is found below
+// Outputs lists the graph's outputs.
+func (b beside) Outputs() []string { return outputNames(b.model) }
+
+// Lower lowers the graph for samples of a part, one if it takes one.
+func (b beside) Lower(part int, outputs ...string) (*network.Graph, error) {
+	f, err := b.evaluator(outputs[0]).forward(b.model, nil, 1)
+	if err != nil {
+		return nil, err
 	}
-	if len(o.Ignored) > 0 {
-		d = relabelled(d, o.ignoring)
-	}
-	if o.Classes == 0 {
-		return d, nil
-	}
-	return d, d.CheckLabels(o.Classes, network.Ignored)
+	f.config.Outputs = outputs
+	return f.lower(run{part, f.sizes[part]})
 }
 
-// Unlabelled says whether the objective compares nothing with labels of the data.
-func (o Objective) Unlabelled() bool {
-	return o.task.Kind == metric.Silent || o.task.Kind == metric.Agreed
+// Answers computes an output for the first samples, of those that have the first one's shape.
+func (b beside) Answers(output string, samples int) ([]*network.Tensor, error) {
+	return b.evaluator(output).answers(b.model, samples)
 }
 
-// Indexed says whether labels are class indices, network.Ignored among them.
-func (o Objective) Indexed() bool { return o.task.Kind == metric.Classes && !o.soft }
+func (b beside) evaluator(output string) *Evaluator {
+	return &Evaluator{data: b.data, objective: Objective{Output: output}, workers: b.workers}
+}
 
-// relabelled returns the data with labels that a function makes of each part's.
-func relabelled(d *dataset.Data, of func(*dataset.Column) *dataset.Column) *dataset.Data {
-	var labels []*dataset.Column
-	for _, p := range d.Parts() {
-		labels = append(labels, of(p.Label))
+// answers computes the objective's output for the first samples, of those that have the first one's shape, as the model
+// gives it.
+func (e *Evaluator) answers(m *onnx.Model, samples int) ([]*network.Tensor, error) {
+	f, err := e.over(e.data.Head(samples).Parts()[0]).forward(m, nil, 1)
+	if err != nil {
+		return nil, err
 	}
-	return d.WithLabels(labels)
-}
-
-// ignoring replaces labels that do not count.
-func (o Objective) ignoring(c *dataset.Column) *dataset.Column {
-	out := *c
-	out.Ints = slices.Clone(c.Ints)
-	for i, v := range out.Ints {
-		if slices.Contains(o.Ignored, v) {
-			out.Ints[i] = network.Ignored
+	var outs []*network.Tensor
+	for rows := range f.data.InOrder(f.sizes...) {
+		out, err := f.raw(rows, Coefficients{})
+		if err != nil {
+			return nil, err
 		}
+		outs = append(outs, &network.Tensor{Shape: slices.Clone(out.Shape), F: slices.Clone(out.F)})
 	}
-	return &out
-}
-
-// floatLabels makes floats of integers.
-func floatLabels(c *dataset.Column) *dataset.Column {
-	if c.Ints == nil {
-		return c
-	}
-	out := dataset.Column{Name: c.Name, Type: onnx.Float32, Shape: c.Shape, Floats: make([]float32, len(c.Ints))}
-	for i, v := range c.Ints {
-		out.Floats[i] = float32(v)
-	}
-	return &out
-}
-
-func noLabels() error {
-	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
-		"--loss entropy needs none", "the data has no labels")
+	return outs, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -315,8 +316,8 @@ func TestEveryMetricIsCheckedAgainstTheShapes(t *testing.T) {
 		{name: "soft", shape: []int64{2}, op: "Neg", label: floatLabel([]int{2}, .5, .5, 0, 1, 1, 0, .2, .8)},
 		{name: "no labels", shape: []int64{3}, op: "Neg"},
 	} {
-		for _, loss := range Losses() {
-			for _, metric := range Metrics() {
+		for _, loss := range objective.Losses() {
+			for _, metric := range objective.Metrics() {
 				m, d := c.model(t)
 				obj, err := FitObjective(m, d, ObjectiveOptions{Loss: loss, Metric: metric})
 				switch {
@@ -409,8 +410,8 @@ func TestSeveralOutputsFit(t *testing.T) {
 		b.Out(name)
 	}
 	d := gatetest.Labelled(gatetest.Samples(1, 6, 3), 3)
-	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "logits" || obj.outputAt != 1 {
-		t.Errorf("output %q at %d", obj.Output, obj.outputAt)
+	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "logits" || obj.Place() != 1 {
+		t.Errorf("output %q at %d", obj.Output, obj.Place())
 	}
 	b.Out("other")
 	m := b.Model(t)

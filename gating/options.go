@@ -1,6 +1,10 @@
 package gating
 
-import "math"
+import (
+	"math"
+
+	"github.com/softmerge/softmerge/gating/internal/option"
+)
 
 // Defaults of options, chosen on the fixtures. The command's flags have the same.
 const (
@@ -28,52 +32,25 @@ type LearnOptions struct {
 // Validate returns the options with defaults filled in, or an error of kind
 // ErrOption that names the field which is out of range.
 func (o LearnOptions) Validate() (LearnOptions, error) {
-	setDefault(&o.Epochs, DefaultEpochs)
-	setDefault(&o.MaxSteps, DefaultMaxSteps)
-	setDefault(&o.BatchSize, DefaultBatchSize)
-	setDefault(&o.Rate, DefaultRate)
-	setDefault(&o.Combine, Convex)
+	option.Default(&o.Epochs, DefaultEpochs)
+	option.Default(&o.MaxSteps, DefaultMaxSteps)
+	option.Default(&o.BatchSize, DefaultBatchSize)
+	option.Default(&o.Rate, DefaultRate)
+	option.Default(&o.Combine, Convex)
 	if o.L0 == nil {
 		o.L0 = new(DefaultL0)
 	}
 	switch {
 	case o.Epochs < 0:
-		return o, optionErr("%d epochs: want at least 1", o.Epochs)
+		return o, option.Errorf("%d epochs: want at least 1", o.Epochs)
 	case o.MaxSteps < 0:
-		return o, optionErr("at most %d steps: want at least 1", o.MaxSteps)
+		return o, option.Errorf("at most %d steps: want at least 1", o.MaxSteps)
 	case o.BatchSize < 0:
-		return o, optionErr("batch size %d: want at least 1", o.BatchSize)
+		return o, option.Errorf("batch size %d: want at least 1", o.BatchSize)
 	case !(o.Rate > 0) || math.IsInf(o.Rate, 0):
-		return o, optionErr("learning rate %v: want a positive number", o.Rate)
+		return o, option.Errorf("learning rate %v: want a positive number", o.Rate)
 	case !(*o.L0 >= 0) || math.IsInf(*o.L0, 0):
-		return o, optionErr("l0 weight %v: want a number of at least 0", *o.L0)
+		return o, option.Errorf("l0 weight %v: want a number of at least 0", *o.L0)
 	}
-	return o, oneOf("combine", o.Combine, Convex, Sum)
-}
-
-// setDefault replaces the zero value.
-func setDefault[T comparable](v *T, def T) {
-	var zero T
-	if *v == zero {
-		*v = def
-	}
-}
-
-// oneOf is an error of kind ErrOption unless the value is one of those known.
-func oneOf[T ~string](what string, value T, known ...T) error {
-	text := ""
-	for i, k := range known {
-		if value == k {
-			return nil
-		}
-		switch {
-		case i == 0:
-		case i == len(known)-1:
-			text += " or "
-		default:
-			text += ", "
-		}
-		text += string(k)
-	}
-	return optionErr("%s %q: want %s", what, value, text)
+	return o, option.OneOf("combine", o.Combine, Convex, Sum)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/objective"
 )
 
 // wantRefused fails unless the error is of kind ErrOption and names what is wrong.
@@ -83,8 +84,8 @@ func TestObjectiveOptions(t *testing.T) {
 		HuberDelta: 1}) {
 		t.Errorf("defaults %+v", got)
 	}
-	for _, loss := range Losses() {
-		for _, metric := range Metrics() {
+	for _, loss := range objective.Losses() {
+		for _, metric := range objective.Metrics() {
 			given := ObjectiveOptions{Loss: loss, Metric: metric, Output: "y", HuberDelta: 2, Ignore: []int64{0}}
 			if got := gatetest.Must(given.Validate())(t); !reflect.DeepEqual(got, given) {
 				t.Errorf("%+v became %+v", given, got)

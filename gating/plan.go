@@ -3,6 +3,7 @@ package gating
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -91,7 +92,7 @@ func (g Granularity) groupOf(l *layerWeights, param int) (name string, units int
 		}
 		return l.layer.Name + " " + l.layer.Params[param].Role, 1, nil
 	}
-	return "", 0, optionErr("granularity %q: want model, module, layer, channel or tensor", g)
+	return "", 0, option.Errorf("granularity %q: want model, module, layer, channel or tensor", g)
 }
 
 // Granularity returns which weights share a gate.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/graphmatch/random"
 )
 
@@ -50,8 +51,8 @@ type StartOptions struct {
 
 // Validate returns the options with defaults filled in, or an error of kind ErrOption.
 func (o StartOptions) Validate() (StartOptions, error) {
-	setDefault(&o.Init, InitAuto)
-	return o, oneOf("init", o.Init, InitAuto, InitLosses, InitOpen)
+	option.Default(&o.Init, InitAuto)
+	return o, option.OneOf("init", o.Init, InitAuto, InitLosses, InitOpen)
 }
 
 // NewStart returns where learning starts from: a softmax of the parents' losses on the

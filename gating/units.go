@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -53,12 +54,12 @@ type UnitOptions struct {
 
 // Validate returns the options with defaults filled in, or an error of kind ErrOption.
 func (o UnitOptions) Validate() (UnitOptions, error) {
-	setDefault(&o.By, PermuteNone)
-	setDefault(&o.Searches, 3)
+	option.Default(&o.By, PermuteNone)
+	option.Default(&o.Searches, 3)
 	if o.Searches < 0 {
-		return o, optionErr("%d searches: want at least 1", o.Searches)
+		return o, option.Errorf("%d searches: want at least 1", o.Searches)
 	}
-	return o, oneOf("permutation", o.By, PermuteNone, PermuteWeights, PermuteActivations)
+	return o, option.OneOf("permutation", o.By, PermuteNone, PermuteWeights, PermuteActivations)
 }
 
 // AlignUnits brings the parents' hidden units into the base's order. Activations are

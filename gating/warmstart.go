@@ -2,6 +2,7 @@ package gating
 
 import (
 	"context"
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"math"
 	"slices"
 )
@@ -33,10 +34,10 @@ type WarmStartOptions struct {
 func NewWarmStart(ctx context.Context, p *Plan, e *Evaluator, r *Repairer, losses []float64,
 	o WarmStartOptions) (*WarmStart, error) {
 	if len(o.Ways) == 0 || o.From < 0 || o.From >= p.parents() {
-		return nil, optionErr("a warm start from parent %d of %d on %d ways", o.From, p.parents(), len(o.Ways))
+		return nil, option.Errorf("a warm start from parent %d of %d on %d ways", o.From, p.parents(), len(o.Ways))
 	}
 	if at := slices.IndexFunc(o.Ways, func(w float64) bool { return !(w >= 0 && w <= 1) }); at >= 0 {
-		return nil, optionErr("a warm start %v of the way to the average: want 0 to 1", o.Ways[at])
+		return nil, option.Errorf("a warm start %v of the way to the average: want 0 to 1", o.Ways[at])
 	}
 	least := &WarmStart{p, o.From, o.Ways[0], math.Inf(1), losses}
 	for _, way := range o.Ways {

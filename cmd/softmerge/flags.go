@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -75,8 +76,8 @@ func (f *dataFlags) add(c *cobra.Command) {
 		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
 			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
-	addChoice(c, &f.loss, "loss", "what is made small (see softmerge help losses)", gating.Losses()...)
-	addChoice(c, &f.metric, "metric", "what models are judged by", gating.Metrics()...)
+	addChoice(c, &f.loss, "loss", "what is made small (see softmerge help losses)", objective.Losses()...)
+	addChoice(c, &f.metric, "metric", "what models are judged by", objective.Metrics()...)
 	fs.Int64SliceVar(&f.ignore, "ignore-index", nil,
 		"`CLASS` that says of a position that it does not count (repeatable; default -100, and 255 where "+
 			"samples have several positions and there is no such class)")

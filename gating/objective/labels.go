@@ -1,4 +1,4 @@
-package gating
+package objective
 
 import (
 	"math"

@@ -1,4 +1,4 @@
-package gating
+package objective
 
 import (
 	"fmt"
@@ -7,13 +7,12 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/onnx"
 )
 
 // fitOutput returns the objective for one output, but its metric, or why there is none.
-func fitOutput(m *onnx.Model, d *dataset.Data, output string, o ObjectiveOptions) (obj Objective, why string,
+func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Objective, why string,
 	err error) {
-	g, label, err := clearest(m, d, output, o.Loss)
+	g, label, err := clearest(n, d, output, o.Loss)
 	if err != nil {
 		return obj, "", err
 	}
@@ -23,7 +22,7 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output string, o ObjectiveOptions
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, f.out, why), nil
 	}
-	obj.Output, obj.activation = output, activationOf(g)
+	obj.Output, obj.activation = output, ActivationOf(g)
 	return obj, "", nil
 }
 
@@ -31,22 +30,18 @@ func fitOutput(m *onnx.Model, d *dataset.Data, output string, o ObjectiveOptions
 // reads it. Of samples of several shapes one is taken whose shape leaves no doubt
 // about which axis counts classes, if there is one: sequences as long as there are
 // classes have two such axes, and labels of sequences of length 1 may have lost theirs.
-func clearest(m *onnx.Model, d *dataset.Data, output, loss string) (g *network.Graph, label *dataset.Column,
+func clearest(n Network, d *dataset.Data, output, loss string) (g *network.Graph, label *dataset.Column,
 	err error) {
-	f, err := (&Evaluator{data: d, objective: Objective{Output: output}}).forward(m, nil, 1)
-	if err != nil {
-		return nil, nil, err
-	}
 	const tries = 3
 	axes := -1
-	for part := 0; part < min(tries, len(f.parts)) && axes != 1; part++ {
-		graph, err := f.lower(run{part, f.sizes[part]})
+	for part := 0; part < min(tries, len(d.Parts())) && axes != 1; part++ {
+		graph, err := n.Lower(part, output)
 		if err != nil {
 			return nil, nil, err
 		}
 		column := classLabel(graph, d, part, loss)
-		if n := len(classAxes(graph, column)); axes < 0 || axes == 0 && n > 0 || n == 1 {
-			g, label, axes = graph, column, n
+		if k := len(classAxes(graph, column)); axes < 0 || axes == 0 && k > 0 || k == 1 {
+			g, label, axes = graph, column, k
 		}
 	}
 	return g, label, nil
@@ -82,7 +77,7 @@ type fit struct {
 	norm    int             // the axis of its softmax, -1 if it is none
 	label   *dataset.Column // as the loss reads it
 	data    *dataset.Data
-	options ObjectiveOptions
+	options Options
 }
 
 // objective returns the loss and what it is about, or why there is none.

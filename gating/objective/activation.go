@@ -1,4 +1,4 @@
-package gating
+package objective
 
 import (
 	"math"
@@ -7,51 +7,62 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 )
 
-// activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a
+// Activation is what the objective's output is computed by: scores end in a layer, probabilities in a Softmax or a
 // Sigmoid. Loss and metric read the base's form, so a parent that was exported with another one is converted to it.
-type activation struct {
+type Activation struct {
 	op   string // Softmax, LogSoftmax, Sigmoid or scores; "" where it is not known
 	axis int    // of a Softmax or LogSoftmax
 	last string // the operator that the graph ends in, which may be one of several that write a softmax out
 }
 
-// activationOf reads it off a graph whose only output is the objective's. It is not known where the graph ends in
-// an operator that may compute anything: then the numbers have to tell (Evaluator.activationByNumbers).
-func activationOf(g *network.Graph) activation {
+// ActivationOf reads it off a graph whose only output is the objective's. It is not known where the graph ends in
+// an operator that may compute anything: then the numbers have to tell (Objective.ByNumbers).
+func ActivationOf(g *network.Graph) Activation {
 	op, axis := g.Producer(0)
 	switch {
 	case op == "Softmax", op == "LogSoftmax":
-		return activation{op, axis, op}
+		return Activation{op, axis, op}
 	case op == "Sigmoid":
-		return activation{op: op, last: op}
+		return Activation{op: op, last: op}
 	case slices.Contains(scores, op):
-		return activation{op: "scores", last: op}
+		return Activation{op: "scores", last: op}
 	}
-	return activation{last: op}
+	return Activation{last: op}
 }
 
 // least bounds probabilities away from 0 and 1 before their logarithm is taken.
 const least = 1e-12
 
-// convert turns what one activation gives into what another would have given, where the loss reads classes. Softmax of
-// one kind of scores says nothing about the sigmoids of another: those stay as they are.
-func (to activation) convert(from activation, out *network.Tensor) *network.Tensor {
-	if to.op == "" || from.op == to.op || out.F == nil {
+// Known says whether it is known.
+func (a Activation) Known() bool { return a.op != "" }
+
+// Read turns an output that another activation gave into what the objective's would have given, where the loss reads
+// classes. Softmax of one kind of scores says nothing about the sigmoids of another: those stay as they are.
+func (o Objective) Read(out *network.Tensor, from Activation) *network.Tensor {
+	if !o.ofClasses() {
+		return out
+	}
+	return o.activation.convert(from, out)
+}
+
+// convert turns what one activation gives into what another would have given.
+func (a Activation) convert(from Activation, out *network.Tensor) *network.Tensor {
+	if a.op == "" || from.op == a.op || out.F == nil {
 		return out
 	}
 	t := &network.Tensor{Type: out.Type, Shape: out.Shape, F: slices.Clone(out.F)}
 	switch {
-	case from.op == "Sigmoid" && to.op == "scores":
+	case from.op == "Sigmoid" && a.op == "scores":
 		mapAll(t.F, func(p float64) float64 { return math.Log(max(p, least)) - math.Log(max(1-p, least)) })
-	case from.op == "scores" && to.op == "Sigmoid":
+	case from.op == "scores" && a.op == "Sigmoid":
 		mapAll(t.F, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })
-	case from.op == "Sigmoid" || to.op == "Sigmoid":
+	case from.op == "Sigmoid" || a.op == "Sigmoid":
 	case from.op == "Softmax": // the logarithms of probabilities are scores, too
 		mapAll(t.F, func(p float64) float64 { return math.Log(max(p, least)) })
-	case to.op == "Softmax":
-		alongAxis(t, to.axis, func(x, top, sum float64) float64 { return math.Exp(x-top) / sum })
-	case to.op == "LogSoftmax":
-		alongAxis(t, to.axis, func(x, top, sum float64) float64 { return x - top - math.Log(sum) })
+	case a.op == "Softmax":
+		alongAxis(t, a.axis, func(x, top, sum float64) float64 { return math.Exp(x-top) / sum })
+	case a.op == "LogSoftmax":
+		alongAxis(t, a.axis, func(x, top, sum float64) float64 { return x - top - math.Log(sum) })
 	}
 	return t
 }

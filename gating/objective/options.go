@@ -1,13 +1,14 @@
-package gating
+package objective
 
 import (
 	"math"
 
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/gating/metric"
 )
 
-// ObjectiveOptions says what is to be learned and judged. The zero value of a field means its default.
-type ObjectiveOptions struct {
+// Options says what is to be learned and judged. The zero value of a field means its default.
+type Options struct {
 	Loss       string  // one of Losses; default auto
 	Metric     string  // one of Metrics; default auto
 	Output     string  // graph output that the loss reads; default the only float output that fits the labels
@@ -35,15 +36,15 @@ const (
 func Metrics() []string { return append([]string{auto}, metric.Names()...) }
 
 // Validate returns the options with defaults filled in, or an error of kind ErrOption.
-func (o ObjectiveOptions) Validate() (ObjectiveOptions, error) {
-	setDefault(&o.Loss, auto)
-	setDefault(&o.Metric, auto)
-	setDefault(&o.HuberDelta, 1)
+func (o Options) Validate() (Options, error) {
+	option.Default(&o.Loss, auto)
+	option.Default(&o.Metric, auto)
+	option.Default(&o.HuberDelta, 1)
 	if !(o.HuberDelta > 0) || math.IsInf(o.HuberDelta, 0) {
-		return o, optionErr("huber delta %v: want a positive number", o.HuberDelta)
+		return o, option.Errorf("huber delta %v: want a positive number", o.HuberDelta)
 	}
-	if err := oneOf("loss", o.Loss, Losses()...); err != nil {
+	if err := option.OneOf("loss", o.Loss, Losses()...); err != nil {
 		return o, err
 	}
-	return o, oneOf("metric", o.Metric, Metrics()...)
+	return o, option.OneOf("metric", o.Metric, Metrics()...)
 }

@@ -1,46 +1,42 @@
-package gating
+package objective
 
 import (
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/kernel"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/onnx"
 )
 
-// formSamples is how many samples tell what an output's numbers are, and fewest how many numbers of single things.
-const (
-	formSamples = 8
-	fewest      = 8
-)
+// FormSamples is how many samples tell what an output's numbers are.
+const FormSamples = 8
+
+// fewest is how many numbers of single things tell.
+const fewest = 8
 
 // scores are the operators that compute any real number, so that nothing has to be read off the numbers.
 var scores = []string{"Gemm", "MatMul", "Conv", "Add"}
 
 // readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same:
 // some exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
-func (o *Objective) readForm(m *onnx.Model, d *dataset.Data) error {
-	if o.activation.op != "" || o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
+func (o *Objective) readForm(n Network) error {
+	if o.activation.Known() || o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
 		return nil
 	}
-	w := kernel.NewWorkers(0)
-	defer w.Close()
-	form, err := (&Evaluator{data: d, objective: *o, workers: w}).formByNumbers(m)
+	outs, err := n.Answers(o.Output, FormSamples)
 	if err != nil {
 		return err
 	}
+	form := formOf(outs, o.task.Axis)
 	o.setForm(form)
 	o.activation = o.activationOf(form)
 	return nil
 }
 
 // activationOf is the activation that gives numbers of a form.
-func (o *Objective) activationOf(form network.Form) activation {
-	a := activation{op: "scores", last: o.activation.last}
+func (o *Objective) activationOf(form network.Form) Activation {
+	a := Activation{op: "scores", last: o.activation.last}
 	switch {
 	case form == network.LogProbabilities:
 		a.op, a.axis = "LogSoftmax", o.task.Axis
@@ -52,35 +48,18 @@ func (o *Objective) activationOf(form network.Form) activation {
 	return a
 }
 
-// activationByNumbers is that of a model whose last operator does not tell. A model that ends as the one does that the
-// objective was fitted to has the same.
-func (e *Evaluator) activationByNumbers(m *onnx.Model, last string) (activation, error) {
-	o := e.objective
-	if !o.ofClasses() || o.activation.op == "" || o.activation.last == last {
-		return o.activation, nil
-	}
-	form, err := e.formByNumbers(m)
-	return o.activationOf(form), err
+// Alike says whether a model's output is computed by what computes that of the model that the objective was fitted to,
+// or nothing depends on it: then its activation is the objective's. Else its numbers tell it, see ByNumbers.
+func (o Objective) Alike(a Activation) bool {
+	return !o.ofClasses() || !o.activation.Known() || o.activation.last == a.last
 }
 
-// formByNumbers runs a model on a few samples, and tells by its output whether that holds probabilities.
-func (e *Evaluator) formByNumbers(m *onnx.Model) (network.Form, error) {
-	few := *e
-	few.data, few.batch = e.data.Head(formSamples).Parts()[0], 1
-	few.objective.activation = activation{} // the numbers as they are
-	f, err := few.forward(m, nil, 1)
-	if err != nil {
-		return 0, err
-	}
-	var outs []*network.Tensor
-	for rows := range f.data.InOrder(f.sizes...) {
-		out, err := f.run(rows, Coefficients{})
-		if err != nil {
-			return 0, err
-		}
-		outs = append(outs, &network.Tensor{Shape: slices.Clone(out.Shape), F: slices.Clone(out.F)})
-	}
-	return formOf(outs, e.objective.task.Axis), nil
+// Activation is that of the model that the objective was fitted to.
+func (o Objective) Activation() Activation { return o.activation }
+
+// ByNumbers tells by a model's outputs on a few samples what they were computed by.
+func (o Objective) ByNumbers(outs []*network.Tensor) Activation {
+	return o.activationOf(formOf(outs, o.task.Axis))
 }
 
 // setForm makes the loss and the metric read the output's numbers.

@@ -1,4 +1,4 @@
-package gating
+package objective
 
 import (
 	"github.com/softmerge/softmerge/gating/metric"

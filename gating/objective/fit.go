@@ -1,4 +1,4 @@
-package gating
+package objective
 
 import (
 	"errors"
@@ -8,14 +8,23 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/onnx"
 )
 
-// FitObjective finds the output that the labels belong to, and the loss and metric for it. Where labels fit several
+// Network is a model beside data, as far as finding an objective has to run it.
+type Network interface {
+	// Outputs lists the graph's outputs.
+	Outputs() []string
+	// Lower lowers the graph for a few samples of one of the data's parts, with some of its outputs.
+	Lower(part int, outputs ...string) (*network.Graph, error)
+	// Answers computes an output for the first samples, a few at a time.
+	Answers(output string, samples int) ([]*network.Tensor, error)
+}
+
+// Fit finds the output that the labels belong to, and the loss and metric for it. Where labels fit several
 // outputs, and none of these computes another, it asks for one.
 // Errors are of kind dataset.ErrData, network.ErrUnsupported where no output can be
-// computed, or ErrOption.
-func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective, error) {
+// computed, or those of bad options.
+func Fit(n Network, d *dataset.Data, o Options) (Objective, error) {
 	o, err := o.Validate()
 	if err != nil {
 		return Objective{}, err
@@ -23,15 +32,15 @@ func FitObjective(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (Objective
 	if d.Label == nil && o.Loss != distill && o.Loss != entropy {
 		return Objective{}, noLabels()
 	}
-	c, err := candidatesFor(m, d, o)
+	c, err := candidatesFor(n, d, o)
 	if err != nil {
 		return Objective{}, err
 	}
-	obj, err := c.choose(m, d)
+	obj, err := c.choose(n, d)
 	if err != nil {
 		return obj, err
 	}
-	if err := obj.readForm(m, d); err != nil {
+	if err := obj.readForm(n); err != nil {
 		return obj, err
 	}
 	return obj, obj.setMetric(o.Metric)
@@ -47,13 +56,13 @@ type candidates struct {
 }
 
 // candidatesFor tries every output, or the one that is asked for.
-func candidatesFor(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (candidates, error) {
+func candidatesFor(n Network, d *dataset.Data, o Options) (candidates, error) {
 	c := candidates{wanted: o.Output}
-	for at, out := range m.Proto().GetGraph().GetOutput() {
-		if o.Output != "" && out.GetName() != o.Output {
+	for at, out := range n.Outputs() {
+		if o.Output != "" && out != o.Output {
 			continue
 		}
-		obj, why, err := fitOutput(m, d, out.GetName(), o)
+		obj, why, err := fitOutput(n, d, out, o)
 		switch {
 		case errors.Is(err, network.ErrUnsupported): // another output may do
 			c.unsupported = err
@@ -74,13 +83,13 @@ func candidatesFor(m *onnx.Model, d *dataset.Data, o ObjectiveOptions) (candidat
 }
 
 // choose returns the only candidate, or the one that is clearly meant.
-func (c candidates) choose(m *onnx.Model, d *dataset.Data) (Objective, error) {
+func (c candidates) choose(n Network, d *dataset.Data) (Objective, error) {
 	list := closest(c.fitting)
 	switch {
 	case len(list) == 1:
 		return list[0], nil
 	case len(list) > 1:
-		return first(m, d, list)
+		return first(n, list)
 	case c.misfit != nil:
 		return Objective{}, c.misfit
 	case c.unsupported != nil:
@@ -114,18 +123,12 @@ func closest(list []Objective) []Objective {
 }
 
 // first returns the output that all others are made of: of logits and their softmax the logits.
-func first(m *onnx.Model, d *dataset.Data, list []Objective) (Objective, error) {
+func first(n Network, list []Objective) (Objective, error) {
 	var names []string
 	for _, o := range list {
 		names = append(names, o.Output)
 	}
-	e := &Evaluator{data: d, objective: list[0]}
-	f, err := e.forward(m, nil, 1)
-	if err != nil {
-		return Objective{}, err
-	}
-	f.config.Outputs = names
-	g, err := f.lower(run{0, f.sizes[0]})
+	g, err := n.Lower(0, names...)
 	if err != nil {
 		return Objective{}, err
 	}
