@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -58,6 +59,19 @@ func quantised(list []*onnx.Model) (warnings advice.Warnings) {
 			warnings.Addf(graphmatch.ErrAlign, "merge the models that were quantised, and quantise the result",
 				"%s is quantised: softmerge does not mix its %d quantised weights, such as %q", m.Path(), len(w),
 				w[0].Tensor)
+		}
+	}
+	return warnings
+}
+
+// largelyUnmatched is the share of a model's weights above which that nothing matches them is worth a warning.
+const largelyUnmatched = 0.1
+
+// unmatched warns of models of whose weights a large share matches nothing: what is merged is not what they are.
+func unmatched(list []graphmatch.Coverage) (warnings advice.Warnings) {
+	for _, c := range list {
+		if c.UnmatchedShare > largelyUnmatched {
+			warnings.Addf(graphmatch.ErrAlign, "softmerge match and softmerge diff show what differs", "%s", report.Unmatched(c))
 		}
 	}
 	return warnings

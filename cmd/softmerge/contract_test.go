@@ -26,6 +26,7 @@ type contractMerge struct {
 	Candidates     []contractCandidate
 	Chosen         string
 	Layers         []contractMerged
+	Weights        contractWeights
 	Steps          int
 	Seconds        float64
 	SecondsPerStep float64 `json:"seconds_per_step"`
@@ -45,6 +46,16 @@ type contractMerge struct {
 		CosineBefore []float64 `json:"cosine_before"`
 		CosineAfter  []float64 `json:"cosine_after"`
 	} `json:",omitempty"`
+}
+
+type contractWeights struct {
+	Total, Merged, Identical, Kept int
+	MergedShare                    float64 `json:"merged_share"`
+	KeptWhy                        []struct {
+		Why     string
+		Weights int
+		Share   float64
+	} `json:"kept_why"`
 }
 
 type contractObjective struct {
@@ -127,7 +138,17 @@ type contractTensor struct {
 type contractMatch struct {
 	Layers             []contractMatched
 	Matched, Unmatched int
+	Weights            []contractCoverage
 	Warnings           []string
+}
+
+type contractCoverage struct {
+	Path             string
+	Tensors, Weights int
+	UnmatchedTensors int      `json:"unmatched_tensors"`
+	UnmatchedWeights int      `json:"unmatched_weights"`
+	UnmatchedShare   float64  `json:"unmatched_share"`
+	Largest          []string `json:"largest_unmatched,omitempty"`
 }
 
 type contractMatched struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -45,18 +46,12 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	if err != nil {
 		return err
 	}
-	if err := v.Warn(quantised(list)); err != nil {
+	coverage, err := s.Alignment.Coverage()
+	if err != nil {
 		return err
 	}
 	t := report.Chosen(s)
-	if v.JSON {
-		if err := v.Object(struct {
-			graphmatch.Table
-			Warnings []string `json:"warnings"`
-		}{t, v.Warned()}); err != nil {
-			return err
-		}
-	} else if err := report.Match(v, t); err != nil {
+	if err := sayMatch(v, t, list, coverage); err != nil {
 		return err
 	}
 	switch {
@@ -66,6 +61,25 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 		return s.Strict()
 	}
 	return nil
+}
+
+// sayMatch prints the table and the warnings.
+func sayMatch(v *terminal.Voice, t graphmatch.Table, list []*onnx.Model, coverage []graphmatch.Coverage) error {
+	warnings := quantised(list)
+	if t.Matched > 0 { // else it is an error
+		warnings = append(warnings, unmatched(coverage)...)
+	}
+	if err := v.Warn(warnings); err != nil {
+		return err
+	}
+	if !v.JSON {
+		return report.Match(v, t, coverage)
+	}
+	return v.Object(struct {
+		graphmatch.Table
+		Weights  []graphmatch.Coverage `json:"weights"`
+		Warnings []string              `json:"warnings"`
+	}{t, coverage, v.Warned()})
 }
 
 // errNothingMatches is the answer when no selected layer matches in all models.

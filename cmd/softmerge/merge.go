@@ -67,7 +67,14 @@ func (f *mergeFlags) selection(v *terminal.Voice, list []*onnx.Model, base int) 
 		return nil, err
 	}
 	report.Selection(v, s)
-	return s, nil
+	if len(f.only)+len(f.except) > 0 { // the user has said which
+		return s, nil
+	}
+	coverage, err := s.Alignment.Coverage()
+	if err != nil {
+		return nil, err
+	}
+	return s, v.Warn(unmatched(coverage))
 }
 
 // open reads the data files that are named.

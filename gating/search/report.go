@@ -22,6 +22,7 @@ type Report struct {
 	Candidates     []ReportCandidate `json:"candidates"`
 	Chosen         string            `json:"chosen"`
 	Layers         []ReportLayer     `json:"layers"`
+	Weights        *ReportWeights    `json:"weights"`
 	Steps          int               `json:"steps"`
 	Seconds        float64           `json:"seconds"`
 	SecondsPerStep float64           `json:"seconds_per_step"`
@@ -95,8 +96,8 @@ const (
 )
 
 // Report describes the result.
-func (r *Result) Report() (*Report, error) {
-	rep := &Report{
+func (r *Result) Report() (rep *Report, err error) {
+	rep = &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
 		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
 		Objective: r.objective, Data: r.data, Notes: []string{}, Folds: r.Folds, Refitted: r.Refitted,
@@ -121,6 +122,9 @@ func (r *Result) Report() (*Report, error) {
 		rep.Candidates = append(rep.Candidates, r.Candidates[i].report(rep.Parents))
 	}
 	rep.Layers = r.layers(rep.Parents)
+	if rep.Weights, err = r.countWeights(); err != nil {
+		return nil, err
+	}
 	rep.Reordered = reordered(r.Units)
 	return rep, nil
 }
@@ -198,6 +202,8 @@ func (r *Result) layers(parents []ReportParent) []ReportLayer {
 		switch skipped := r.weights.Skipped(layer); {
 		case layer.Status == graphmatch.Mismatch || layer.Status == graphmatch.Missing:
 			l.Status, l.Reason = "mismatch", layer.Reason
+		case r.unseen[layer.Name]:
+			l.Reason = "not seen by the loss"
 		case !selected[layer]:
 			l.Reason = "not selected"
 		case layer.Status == graphmatch.Identical:

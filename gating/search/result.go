@@ -35,6 +35,7 @@ type Result struct {
 	objective  *ReportObjective
 	data       *ReportData
 	weights    *gating.Weights
+	unseen     map[string]bool // selected layers that the loss does not see, by name
 	options    Options
 }
 
@@ -65,7 +66,7 @@ func (m *search) result(ctx context.Context, chosen *Candidate) (*Result, error)
 func (m *search) bareResult(chosen *Candidate) *Result {
 	return &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
 		Learning: m.learningFor, Units: m.units, Warnings: m.warnings, Folds: m.folds, Refitted: m.refitted,
-		objective: m.objective, data: m.data, weights: m.weights, options: m.Options}
+		objective: m.objective, data: m.data, weights: m.weights, unseen: m.unseen, options: m.Options}
 }
 
 // withoutGates is the result where no selected layer can be mixed: fine if all are identical.

@@ -38,6 +38,7 @@ type search struct {
 	split       fold                  // what learns and judges where there is one division
 	unjudged    []error               // by parent, why it cannot be run; nil where it can
 	weights     *gating.Weights
+	unseen      map[string]bool // names of selected layers that stay the base's, as the loss does not see them
 	plans       map[gating.Granularity]*gating.Plan
 	candidates  []Candidate
 	refitted    bool         // the chosen candidate was learned again on all data

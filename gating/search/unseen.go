@@ -50,6 +50,10 @@ func (m *search) keepUnseen(output string) error {
 			"the same with --unseen merge", "%s: nothing is left to merge", text)
 	}
 	m.warnings.Addf(dataset.ErrData, "merge them all the same with --unseen merge", "%s: they stay the base's", text)
+	m.unseen = map[string]bool{}
+	for _, i := range m.selection.Layers {
+		m.unseen[a.Layers[i].Name] = !slices.Contains(kept, i)
+	}
 	m.selection = &graphmatch.Selection{Alignment: a, Layers: kept}
 	m.units = unmoved(m.selection)
 	return nil

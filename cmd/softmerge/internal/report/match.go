@@ -39,8 +39,8 @@ func reasoned(l graphmatch.TableRow, cells ...string) [][]string {
 	return rows
 }
 
-// Match prints the table of layers.
-func Match(v *terminal.Voice, t graphmatch.Table) error {
+// Match prints the table of layers, and of each model the weights that nothing matches.
+func Match(v *terminal.Voice, t graphmatch.Table, weights []graphmatch.Coverage) error {
 	rows := [][]string{{"layer", "operator", "status", "tensors", "reason"}}
 	for _, l := range t.Layers {
 		tensors := ""
@@ -55,5 +55,27 @@ func Match(v *terminal.Voice, t graphmatch.Table) error {
 	if err := v.Table(rows); err != nil {
 		return err
 	}
-	return v.Line("%d matched, %d unmatched", t.Matched, t.Unmatched)
+	if err := v.Line("%d matched, %d unmatched", t.Matched, t.Unmatched); err != nil {
+		return err
+	}
+	for _, c := range weights {
+		if c.UnmatchedTensors == 0 {
+			continue
+		}
+		if err := v.Line("%s", Unmatched(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unmatched says how many of a model's weights nothing matches.
+func Unmatched(c graphmatch.Coverage) string {
+	more := ""
+	if c.UnmatchedTensors > len(c.Largest) {
+		more = ", ..."
+	}
+	return fmt.Sprintf("%s: %d of %d weights (%.3g %%) match nothing: %s, %s%s", c.Label,
+		c.UnmatchedWeights, c.Weights, 100*c.UnmatchedShare, terminal.Counted(c.UnmatchedTensors, "tensor"),
+		strings.Join(c.Largest, ", "), more)
 }

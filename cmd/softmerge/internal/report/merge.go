@@ -211,6 +211,9 @@ func Wrote(v *terminal.Voice, r *search.Report, size int64) {
 		what += "; judged so, then learned again on all data"
 	}
 	v.Say("wrote %s (%s): %s", r.Output, terminal.Bytes(size), what)
+	if c.Parent == "" && r.Weights != nil {
+		v.Say("%s", r.Weights.Text())
+	}
 }
 
 // Rehearsal prints what a dry run would merge.

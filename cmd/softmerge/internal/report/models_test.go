@@ -171,7 +171,7 @@ func TestMatch(t *testing.T) {
 	if len(chosen.Layers) != 1 || chosen.Matched != 1 || chosen.Unmatched != 0 {
 		t.Errorf("one layer of %d is chosen: %+v", len(s.Layers), chosen)
 	}
-	out, _ := spoken(t, func(v *terminal.Voice) error { return Match(v, Chosen(s)) })
+	out, _ := spoken(t, func(v *terminal.Voice) error { return Match(v, Chosen(s), nil) })
 	if lines := strings.Split(out, "\n"); len(lines) != len(s.Layers)+3 ||
 		!strings.HasPrefix(lines[0], "layer  operator  status") ||
 		lines[len(lines)-2] != "3 matched, 0 unmatched" {
@@ -185,7 +185,7 @@ func TestMatchOfMismatches(t *testing.T) {
 		{Name: "fc", Op: "Gemm", Status: graphmatch.Mismatch, Reason: "weight: b has 3; bias: b has 4"},
 		{Name: "conv", Op: "Conv", Status: graphmatch.Matched, Reason: "folded in b; unfolded to match"},
 	}
-	out, _ := spoken(t, func(v *terminal.Voice) error { return Match(v, graphmatch.Table{Layers: layers}) })
+	out, _ := spoken(t, func(v *terminal.Voice) error { return Match(v, graphmatch.Table{Layers: layers}, nil) })
 	want := `layer  operator  status    tensors  reason
 fc     Gemm      mismatch           weight: b has 3
                                     bias: b has 4
