@@ -25,11 +25,14 @@ func (l *loader) openCSV(path string, comma rune) (*Data, error) {
 }
 
 func (l *loader) readCSV(r io.Reader, comma rune) (*Data, error) {
-	t, err := readTable(r, comma, &l.budget)
+	t, err := readTable(r, comma, l.Options, &l.budget)
 	if err != nil {
 		return nil, err
 	}
 	p, err := t.pick(l.Options)
+	if err == nil {
+		err = l.findGroup(t.each(), "")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -38,13 +41,15 @@ func (l *loader) readCSV(r io.Reader, comma rune) (*Data, error) {
 
 // table is a CSV file in memory.
 type table struct {
-	names []string
-	cells []float64 // row after row
-	lines []int     // the line that each row begins on, counted from 1
-	whole []bool    // which columns hold integers only
+	names   []string
+	cells   []float64 // row after row
+	lines   []int     // the line that each row begins on, counted from 1
+	whole   []bool    // which columns hold integers only
+	groupAt int       // the column that names groups, which may hold text; -1 for none
+	groups  []string  // its cells, as they are written
 }
 
-func readTable(r io.Reader, comma rune, b *budget) (*table, error) {
+func readTable(r io.Reader, comma rune, o Options, b *budget) (*table, error) {
 	in := csv.NewReader(skipByteOrderMark(r))
 	in.Comma, in.TrimLeadingSpace, in.ReuseRecord = comma, true, true
 	head, err := in.Read()
@@ -54,6 +59,13 @@ func readTable(r io.Reader, comma rune, b *budget) (*table, error) {
 	t := &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, len(head))}
 	if err := t.checkNames(); err != nil {
 		return nil, err
+	}
+	t.groupAt = -1
+	if !o.groupIsLabel() {
+		t.groupAt = slices.Index(t.names, o.Group)
+	}
+	if t.groupAt < 0 && o.Group != "" && o.Group != GroupByFile && !slices.Contains(t.names, o.Group) {
+		return nil, noGroup(o.Group, t.names)
 	}
 	for {
 		record, err := in.Read()
@@ -65,6 +77,11 @@ func readTable(r io.Reader, comma rune, b *budget) (*table, error) {
 		}
 		if err := b.take(len(record)+1, 8); err != nil {
 			return nil, err
+		}
+		if t.groupAt >= 0 {
+			if err := b.take(len(record[t.groupAt]), 1); err != nil {
+				return nil, err
+			}
 		}
 		if err := t.add(record, in); err != nil {
 			return nil, err
@@ -125,6 +142,10 @@ func isNoNumber(s string) bool {
 func (t *table) add(record []string, in *csv.Reader) error {
 	for i, text := range record {
 		text = strings.TrimSpace(text)
+		if i == t.groupAt {
+			t.groups, t.cells = append(t.groups, strings.Clone(text)), append(t.cells, 0)
+			continue
+		}
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil || !onnx.Finite(v) {
 			line, column := in.FieldPos(i)
@@ -145,6 +166,19 @@ func (t *table) add(record []string, in *csv.Reader) error {
 type columns struct {
 	*table
 	which []int
+}
+
+// texts reads the column that names groups.
+func (c columns) texts(b *budget, visit func(string) error) error {
+	if c.which[0] != c.groupAt {
+		return arrayGroups(numbersOnly{c}, nil)(b, visit)
+	}
+	for _, text := range c.groups {
+		if err := visit(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c columns) header() (onnx.DataType, []int, error) {

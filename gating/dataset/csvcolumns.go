@@ -19,6 +19,9 @@ func (t *table) pick(o Options) (picked, error) {
 	}
 	groups := make([][]int, len(fields))
 	taken := make([]bool, len(t.names))
+	if t.groupAt >= 0 {
+		taken[t.groupAt] = true
+	}
 	for i, f := range fields {
 		group, err := t.group(f.Name, fields)
 		if err != nil {

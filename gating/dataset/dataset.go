@@ -65,6 +65,7 @@ type Data struct {
 	path    string      // where it was read from, for messages; may be empty
 	origins []origin    // where each row was read from; nil if row i is row i of path
 	folders *classNames // of samples in folders; nil for others
+	groups  *groups     // that samples are reported by; nil for none
 }
 
 // origin is the place of a sample in a file.

@@ -34,6 +34,7 @@ func (l *loader) openImages(path string) (*Data, error) {
 		return nil, err
 	}
 	list.thin(l.Sample)
+	l.classes = map[string][]string{"label": list.names.names}
 	images, err := newImageArray(field, l.Preprocess, list.files)
 	if err != nil {
 		return nil, err

@@ -47,9 +47,9 @@ func Join(list ...*Data) (*Data, error) {
 			byShape[key] = append(byShape[key], p)
 		}
 	}
-	parts := make([]*Data, len(keys))
+	parts, names := make([]*Data, len(keys)), joinedNames(list)
 	for i, key := range keys {
-		parts[i] = concatenated(byShape[key])
+		parts[i] = concatenated(byShape[key], names)
 	}
 	joined, err := sorted(parts)
 	if err != nil {
@@ -87,6 +87,9 @@ func (d *Data) matches(other *Data) error {
 	if err := d.sameClasses(other); err != nil {
 		return err
 	}
+	if (d.groups == nil) != (other.groups == nil) {
+		return fail("read both with the same groups", "only one of %s and %s has groups", d.path, other.path)
+	}
 	columns := d.columns()
 	for i, want := range other.columns() {
 		got := columns[i]
@@ -106,9 +109,15 @@ func (d *Data) inputNames() []string {
 	return list
 }
 
-// concatenated joins data of one shape.
-func concatenated(list []*Data) *Data {
+// concatenated joins data of one shape, in groups of these names.
+func concatenated(list []*Data, names []string) *Data {
 	out := &Data{path: list[0].path, folders: list[0].folders}
+	if names != nil {
+		out.groups = &groups{names: names}
+		for _, d := range list {
+			out.groups.of = append(out.groups.of, d.groups.renamed(names).of...)
+		}
+	}
 	for i := range list[0].Inputs {
 		out.Inputs = append(out.Inputs, concatenatedColumn(list, func(d *Data) *Column { return &d.Inputs[i] }))
 	}

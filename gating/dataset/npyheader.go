@@ -14,6 +14,7 @@ import (
 // missing or the keys come in another order, allocates what the shape asks for before it sees a byte, and takes a
 // negative length for none.
 type npyHeader struct {
+	descr       string // the type as NumPy writes it
 	element     element
 	shape       []int
 	count       int // elements in all
@@ -79,7 +80,8 @@ func parseNPYHeader(text string) (h npyHeader, err error) {
 			// A list of fields: nothing after it needs to be understood.
 			return h, refuseType("a structured type (records)", "save every field as an array of its own")
 		case key == "descr":
-			h.element, h.refusal = parseDescr(s.quoted())
+			h.descr = s.quoted()
+			h.element, h.refusal = parseDescr(h.descr)
 		case key == "fortran_order":
 			h.columnMajor = s.boolean()
 		case key == "shape":

@@ -57,6 +57,10 @@ func (l *loader) openTestData(path string) (*Data, error) {
 		}
 		p, err := l.pickTestData(in, out)
 		if err == nil {
+			l.group = nil
+			err = l.findGroup(slices.Concat(in, out), "")
+		}
+		if err == nil {
 			list[i], err = l.read(p)
 		}
 		if err != nil {

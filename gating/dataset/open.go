@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
@@ -21,6 +22,10 @@ type Options struct {
 	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label,
 	// labels, y or target, whichever comes first in this list.
 	Label string
+	// Group is the key of an array, column or output with one whole number or one text a sample, by which results
+	// are reported in parts, see [Data.Groups]. It may be the label, but no input: networks never see it.
+	// GroupByFile stands for the file or folder that a sample was read from. Empty means no groups.
+	Group string
 	// Preprocess says what becomes of images before the network sees them. Data without images does not look at it.
 	Preprocess imaging.Preprocess
 	// Classes are the names of the classes of folders, by number. When there are none, folders are numbered by their
@@ -83,6 +88,10 @@ func OpenAll(paths []string, o Options) (*Data, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
+	if slices.ContainsFunc(o.Inputs, func(f Field) bool { return f.Name == o.Group }) {
+		return nil, fail("save the groups under a name of their own",
+			"samples cannot be grouped by %q, which is an input of the model", o.Group)
+	}
 	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
 	list := make([]*Data, len(paths))
 	for i, path := range paths {
@@ -91,13 +100,16 @@ func OpenAll(paths []string, o Options) (*Data, error) {
 			return nil, err
 		}
 	}
+	if o.Group == GroupByFile {
+		groupByFile(list, paths)
+	}
 	return Join(list...)
 }
 
 // open reads one file or folder, or the part of it that is named after #.
 func (l *loader) open(whole string) (*Data, error) {
 	path, part := cutPart(whole)
-	l.part, l.partUsed = part, false
+	l.part, l.partUsed, l.group, l.classes = part, false, nil, nil
 	l.folder = filepath.Dir(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		l.folder = path
@@ -207,13 +219,18 @@ type loader struct {
 	partUsed bool
 	folder   string              // where the data lies
 	classes  map[string][]string // the names of classes that the file has, by column
+	group    groupSource         // where the groups of samples are, nil before they are found
 	probe    bool                // nothing is read but whether there are images, see HoldsImages
 }
 
 // pick finds the inputs and the label of the part wanted.
 func (l *loader) pick(arrays []named) (picked, error) {
 	l.partUsed = true
-	return pick(arrays, l.Options, l.part)
+	p, err := pick(l.withoutGroups(arrays), l.Options, l.part)
+	if err != nil {
+		return p, err
+	}
+	return p, l.findGroup(arrays, p.part)
 }
 
 // assemble gives every input its array by name and reads them.
@@ -245,7 +262,7 @@ func (l *loader) read(p picked) (*Data, error) {
 			d.Inputs = append(d.Inputs, c.Column)
 		}
 	}
-	return d, nil
+	return d, l.readGroups(d)
 }
 
 func planAll(p picked) ([]plan, error) {

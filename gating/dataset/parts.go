@@ -119,6 +119,7 @@ func (d *Data) selectOwn(rows []int) *Data {
 			out.origins = append(out.origins, d.origins[row])
 		}
 	}
+	out.groups = d.groups.rows(rows)
 	return out
 }
 
@@ -146,6 +147,9 @@ func (d *Data) headOwn(n int) *Data {
 	})
 	if d.origins != nil {
 		out.origins = d.origins[:n:n]
+	}
+	if d.groups != nil {
+		out.groups = &groups{d.groups.of[:n:n], d.groups.names}
 	}
 	return out
 }

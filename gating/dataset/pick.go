@@ -13,6 +13,7 @@ type picked struct {
 	fields []Field
 	inputs []named // as many as fields
 	label  *named
+	part   string   // of the data, which the names of arrays tell; empty where they tell none
 	notes  []string // what was taken though nothing named it, and what was left
 }
 

@@ -148,6 +148,7 @@ func (p *filePart) pick(o Options) (picked, error) {
 	if err != nil {
 		return picked, err
 	}
+	picked.part = p.name
 	var taken []string
 	for i, a := range picked.inputs {
 		picked.inputs[i].name = p.full[a.name]

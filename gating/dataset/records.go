@@ -25,6 +25,10 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 			columns[i] = record.Thin(c, l.Sample)
 		}
 	}
+	columns, err := l.takeGroupColumn(columns)
+	if err != nil {
+		return nil, err
+	}
 	arrays, notes, err := l.textArrays(columns)
 	if err != nil {
 		return nil, err
