@@ -62,13 +62,15 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 	obj := e.first.Objective()
 	result.Objective, result.Data = search.DescribeObjective(obj, e.data), search.DescribeData(nil, e.data)
 	report.Judging(v, result.Objective, result.Data)
+	var scored []search.Scored
 	for _, m := range list {
-		row, err := e.model(ctx, m)
+		row, s, err := e.model(ctx, m)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.Path(), err)
 		}
-		result.Models = append(result.Models, row)
+		result.Models, scored = append(result.Models, row), append(scored, search.Scored{Name: m.Path(), Score: s})
 	}
+	result.Groups = search.DescribeGroups(e.data, scored)
 	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.Loss.Name(), v.Warned()
 	result.Notes, result.Preprocess = v.Noted(), f.images.how.Report()
 	return result.Print(v)
@@ -102,19 +104,19 @@ func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluatio
 }
 
 // model scores a model on the first one's data. One that does not take it gets the data read for itself.
-func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evaluated, err error) {
+func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evaluated, s gating.Score, err error) {
 	on := e.first
 	names, misfit := on.Names(m)
 	if misfit != nil {
 		data, err := e.flags.openData(m, e.flags.data)
 		if err != nil {
-			return row, misfit
+			return row, s, misfit
 		}
 		if on, err = on.On(data); err != nil {
-			return row, err
+			return row, s, err
 		}
 		if names, err = on.Names(m); err != nil {
-			return row, misfit
+			return row, s, misfit
 		}
 	}
 	for _, in := range gating.Fields(m) {
@@ -123,13 +125,14 @@ func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evalu
 		}
 	}
 	began := time.Now()
-	s, err := on.Score(ctx, m)
+	s, err = on.Score(ctx, m)
 	if errors.Is(err, network.ErrShape) {
-		return row, advice.Errorf(dataset.ErrData, "compare models of the same outputs; softmerge inspect shows them",
+		return row, s, advice.Errorf(dataset.ErrData,
+			"compare models of the same outputs; softmerge inspect shows them",
 			"it does not fit the labels: %v", err)
 	}
 	if err != nil {
-		return row, err
+		return row, s, err
 	}
-	return report.NewEvaluated(m.Path(), s, time.Since(began)), nil
+	return report.NewEvaluated(m.Path(), s, time.Since(began)), s, nil
 }

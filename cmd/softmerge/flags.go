@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/spf13/cobra"
@@ -62,6 +63,7 @@ func (f *selectFlags) add(fs *pflag.FlagSet) {
 type dataFlags struct {
 	data                        []string
 	label, loss, metric, output string
+	group                       string
 	ignore                      []int64
 	huberDelta                  float64
 	batch, threads              int
@@ -76,6 +78,9 @@ func (f *dataFlags) add(c *cobra.Command) {
 		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
 			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
 	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
+	fs.StringVar(&f.group, "group", "",
+		"`KEY` of numbers or names by which results are reported in parts, such as domains; "+
+			dataset.GroupByFile+" for the files that samples are from")
 	addChoice(c, &f.loss, "loss", "what is made small (see softmerge help losses)", objective.Losses()...)
 	addChoice(c, &f.metric, "metric", "what models are judged by", objective.Metrics()...)
 	fs.Int64SliceVar(&f.ignore, "ignore-index", nil,
@@ -110,6 +115,7 @@ func (f *dataFlags) check() error {
 	return firstBroken([]rule{
 		{again != "", "name every file once: the same samples would be learned from and judged on",
 			fmt.Sprintf("--data %s is given twice", again)},
+		{f.group != "" && len(f.data) == 0, "add --data FILE", "--group is given, but no data to divide"},
 		{f.maxLength < 0, "", fmt.Sprintf("--max-length %d: want 1 or more, or 0 for no bound", f.maxLength)},
 		{f.batch < 1 || f.batch > maxBatch, "", fmt.Sprintf("--batch-size %d: want 1 to %d", f.batch, maxBatch)},
 		{!(f.huberDelta >= 0 && onnx.Finite(f.huberDelta)), "",

@@ -16,6 +16,7 @@ func misusedData() []chapter {
 		{"Inputs scaled otherwise than in training", false, scaledInputs()},
 		{"Labels", false, wrongLabels()},
 		{"Samples", false, wrongSamples()},
+		{"Groups", false, wrongGroups()},
 		{"Loss, metric, output", false, wrongObjectives()},
 	}
 }
@@ -147,6 +148,42 @@ func float32s(list []int64) []float32 {
 		out[i] = float32(v)
 	}
 	return out
+}
+
+func wrongGroups() []misuse {
+	by := func(key string, groups ...array) func(*kitchen) []string {
+		return func(k *kitchen) []string {
+			d := k.digits(300)
+			return k.merge(k.arrays("groups.npz", append(groups, input(d), label(d))...), k.mlps(), "--group", key)
+		}
+	}
+	numbers := make([]int64, 300)
+	for i := range numbers {
+		numbers[i] = int64(i % 3)
+	}
+	return []misuse{
+		{"groups beside the samples", by("domain", array{"domain", "<i8", []int{300}, numbers}), handled, exit.Done,
+			[]string{"<- chosen", "group", "difference"}},
+		{"groups that are the labels", by("label"), handled, exit.Done, []string{"<- chosen", "difference"}},
+		{"a group that the data has not", by("domians", array{"domain", "<i8", []int{300}, numbers}), isRefused,
+			exit.Data, []string{`no group "domians"`, `did you mean "domain"`}},
+		{"groups that are an input", by("input"), isRefused, exit.Data, []string{"an input of the model"}},
+		{"groups that are measurements", by("age", array{"age", "<f4", []int{300}, k300()}), isRefused, exit.Data,
+			[]string{"whole numbers or text"}},
+		{"fewer groups than samples", by("domain", array{"domain", "<i8", []int{200}, numbers[:200]}), isRefused,
+			exit.Data, []string{"200 groups for 300 samples"}},
+		{"groups without data", func(k *kitchen) []string { return k.uniform(k.mlps(), "--group", "domain") },
+			isRefused, exit.Usage, []string{"no data to divide"}},
+	}
+}
+
+// k300 are 300 numbers that are not whole.
+func k300() []float32 {
+	list := make([]float32, 300)
+	for i := range list {
+		list[i] = float32(i) + .5
+	}
+	return list
 }
 
 func wrongSamples() []misuse {

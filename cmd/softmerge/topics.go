@@ -63,6 +63,13 @@ for each position; "NAME.lengths" cuts one input or the label alone. Samples of 
 are never in one batch, and every sample weighs the same. A thousand shapes is the most; dozens
 merge faster than hundreds.
 
+--group KEY names one whole number or one text a sample, such as its domain, that no network sees
+(text in .npz is an array of NumPy's str, no object). merge and eval then show the metric of every
+group beside the whole: of the best parent, the merge and where another parent is better. Each class
+by itself is --group label, and --group @file has a group for each --data. Nothing is chosen by it,
+but a merge that is worse than the best parent on a group, by more than chance in any of the groups
+(McNemar's exact test, or the standard error; 5 % divided by the number of groups), is warned of.
+
 The first axis counts samples. Integers become floats where the graph wants floats. Arrays are fed
 as they are: nothing is scaled or clipped; pixels of IDX files become 0 to 1 for a float input.
 Who learns and who judges: softmerge help candidates.
@@ -160,5 +167,6 @@ const helpExitCodes = `  0    done
   134  the Go runtime gave up, as a rule because the system has no more memory; nothing is
        written. A smaller --batch-size takes less. On Windows the code is 2, with a stack trace
 
-With --strict a warning is an error, with the code of what it is about: 4 the models, 7 the data. With
+With --strict a warning is an error, with the code of what it is about: 3 a merge that is worse on a
+group, 4 the models, 7 the data. With
 SOFTMERGE_TRACE=1 an internal error (code 1) prints where in the program it happened.`

@@ -204,8 +204,9 @@ func arrayGroups(a array, classes []string) groupSource {
 		if err := p.fill(b); err != nil {
 			return err
 		}
-		ints, ok := p.Ints, true
+		ints := p.Ints
 		if ints == nil {
+			var ok bool
 			if ints, ok = p.wholeNumbers(); !ok {
 				return fail("save whole numbers or text", "it holds %s: want whole numbers or text", p.Type)
 			}

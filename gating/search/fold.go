@@ -83,6 +83,8 @@ func (m *search) judge(ctx context.Context) error {
 		if err := m.enter(ctx, whole, i); err != nil {
 			return err
 		}
+		m.grouped.names = m.heldOut.Data().GroupNames()
+		m.grouped.of = append(m.grouped.of, m.heldOut.Data().Groups()...)
 		if err := m.judgeParents(ctx); err != nil {
 			return err
 		}

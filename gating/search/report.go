@@ -33,11 +33,13 @@ type Report struct {
 	Refitted       bool              `json:"refitted"`             // the chosen model was learned again on all data
 	Objective      *ReportObjective  `json:"objective"`            // null without data
 	Data           *ReportData       `json:"data"`                 // null without data
+	Groups         []ReportGroup     `json:"groups,omitempty"`     // of the samples that judged, where they have any
 	Warnings       []string          `json:"warnings"`             // what the user should know before using the result
 	Notes          []string          `json:"notes"`                // what was taken without being named
 	Preprocess     *ReportPreprocess `json:"preprocess,omitempty"` // what becomes of images; the caller's to fill in
 	Identical      bool              `json:"identical,omitempty"`
 	Reordered      *ReportReordered  `json:"reordered,omitempty"` // absent where hidden units stayed where they were
+	smaller        bool
 }
 
 // ReportReordered says how hidden units came into the base's order. The lists have one entry a parent.
@@ -100,7 +102,8 @@ func (r *Result) Report() (rep *Report, err error) {
 	rep = &Report{
 		Method: r.options.Method, Metric: r.Objective.Metric.Name, Chosen: r.Chosen.Name,
 		Steps: r.Steps, Seed: r.options.Learn.Seed, Identical: r.Identical, Warnings: r.Warnings.Texts(),
-		Objective: r.objective, Data: r.data, Notes: []string{}, Folds: r.Folds, Refitted: r.Refitted,
+		Objective: r.objective, Data: r.data, Groups: r.groups, Notes: []string{}, Folds: r.Folds,
+		smaller: r.Objective.Metric.Smaller, Refitted: r.Refitted,
 	}
 	if r.Objective.Loss != nil {
 		rep.LossName = r.Objective.Loss.Name()
@@ -128,6 +131,9 @@ func (r *Result) Report() (rep *Report, err error) {
 	rep.Reordered = reordered(r.Units)
 	return rep, nil
 }
+
+// SmallerIsBetter says whether a smaller metric is better.
+func (r *Report) SmallerIsBetter() bool { return r.smaller }
 
 // ChosenCandidate returns the candidate that was chosen.
 func (r *Report) ChosenCandidate() *ReportCandidate {

@@ -34,6 +34,7 @@ type Result struct {
 	written    gating.Score    // of the chosen model on it
 	objective  *ReportObjective
 	data       *ReportData
+	groups     []ReportGroup
 	weights    *gating.Weights
 	unseen     map[string]bool // selected layers that the loss does not see, by name
 	options    Options
@@ -66,7 +67,8 @@ func (m *search) result(ctx context.Context, chosen *Candidate) (*Result, error)
 func (m *search) bareResult(chosen *Candidate) *Result {
 	return &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
 		Learning: m.learningFor, Units: m.units, Warnings: m.warnings, Folds: m.folds, Refitted: m.refitted,
-		objective: m.objective, data: m.data, weights: m.weights, unseen: m.unseen, options: m.Options}
+		objective: m.objective, data: m.data, groups: m.groupTable, weights: m.weights, unseen: m.unseen,
+		options: m.Options}
 }
 
 // withoutGates is the result where no selected layer can be mixed: fine if all are identical.

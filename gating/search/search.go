@@ -41,6 +41,8 @@ type search struct {
 	unseen      map[string]bool // names of selected layers that stay the base's, as the loss does not see them
 	plans       map[gating.Granularity]*gating.Plan
 	candidates  []Candidate
+	grouped     grouping // which group every sample is in that judged
+	groupTable  []ReportGroup
 	refitted    bool         // the chosen candidate was learned again on all data
 	written     gating.Score // of that model on all data
 	steps       int
@@ -72,6 +74,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	}
 	c.explain(chosen)
 	chosen.Chosen = true
+	m.groupTable = m.groups(c, chosen)
 	if err := m.refit(ctx, chosen); err != nil {
 		return nil, err
 	}

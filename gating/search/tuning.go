@@ -34,6 +34,12 @@ const (
 	resampleWork    = 2_000_000
 	resampleStream  = 0x626f6f74
 
+	// mostGroupChance is how likely chance alone may make any group of the data look worse for a warning of it, all
+	// groups together; mostGroupWork is how many samples the draws of all groups may have together where the metric is
+	// no mean: some 5 s.
+	mostGroupChance = 0.05
+	mostGroupWork   = 500_000_000
+
 	// leastBatch is the least number of samples a forward pass takes at once: fewer only cost time.
 	leastBatch = 64
 

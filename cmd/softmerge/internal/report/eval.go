@@ -16,6 +16,7 @@ type Evaluation struct {
 	LossName   string                   `json:"loss_name"`
 	Objective  *search.ReportObjective  `json:"objective"`
 	Data       *search.ReportData       `json:"data"`
+	Groups     []search.ReportGroup     `json:"groups,omitempty"` // where the samples have any
 	Warnings   []string                 `json:"warnings"`
 	Notes      []string                 `json:"notes"`                // what was taken without being named
 	Preprocess *search.ReportPreprocess `json:"preprocess,omitempty"` // what becomes of images
@@ -51,5 +52,12 @@ func (e *Evaluation) Print(v *terminal.Voice) error {
 		rows = append(rows, []string{m.Path, terminal.Figure(m.Loss), terminal.Figure(m.Metric),
 			fmt.Sprint(m.Samples), fmt.Sprintf("%.2f", m.Seconds), m.Reason})
 	}
-	return v.Table(rows, e.LossName, e.Metric, "samples", "seconds")
+	if err := v.Table(rows, e.LossName, e.Metric, "samples", "seconds"); err != nil {
+		return err
+	}
+	var paths []string
+	for _, m := range e.Models {
+		paths = append(paths, m.Path)
+	}
+	return groupTable(v, e.Groups, shortPaths(paths))
 }

@@ -16,6 +16,7 @@ type failure struct {
 	Hint       string                   `json:"hint"`
 	Code       int                      `json:"code"`
 	Candidates []search.ReportCandidate `json:"candidates,omitempty"` // if the merge got as far as judging them
+	Groups     []search.ReportGroup     `json:"groups,omitempty"`
 }
 
 // Failure says that a command failed and returns its exit code.
@@ -25,7 +26,7 @@ func Failure(v *terminal.Voice, err error) int {
 	if v.JSON {
 		f := failure{Error: err.Error(), Hint: advice.Hint(err), Code: code}
 		if j := (*judgedError)(nil); errors.As(err, &j) {
-			f.Candidates = j.candidates
+			f.Candidates, f.Groups = j.candidates, j.groups
 		}
 		v.Object(f)
 	}
@@ -35,6 +36,7 @@ func Failure(v *terminal.Voice, err error) int {
 // judgedError is an error after candidates were judged: scripts want to see them too.
 type judgedError struct {
 	candidates []search.ReportCandidate
+	groups     []search.ReportGroup
 	error
 }
 
@@ -43,7 +45,7 @@ func (e *judgedError) Unwrap() error { return e.error }
 
 // NoGain is the error that no candidate of a merge beat the best parent.
 func NoGain(r *search.Report) error {
-	return &judgedError{r.Candidates, advice.With(
+	return &judgedError{r.Candidates, r.Groups, advice.With(
 		fmt.Errorf("%w, %s, on the held-out data; nothing written", search.ErrNoGain, r.ChosenCandidate().Parent),
 		moreData(r)+"merge fine-tunes of one start, choose layers with --only, "+
 			"or take the parent with --allow-parent",

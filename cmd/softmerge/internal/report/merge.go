@@ -162,7 +162,10 @@ func candidates(v *terminal.Voice, r *search.Report, mark string) error {
 		}
 		rows = append(rows, append(row, note))
 	}
-	return v.Table(rows, r.LossName, r.Metric, standardError)
+	if err := v.Table(rows, r.LossName, r.Metric, standardError); err != nil {
+		return err
+	}
+	return groups(v, r)
 }
 
 // standardError is the heading of the metric's standard errors.
