@@ -44,7 +44,7 @@ func (f *imageFlags) add(c *cobra.Command) {
 		"`SIZE` of images: the shorter edge (256), height x width (256x320), squash or none")
 	fs.StringVar(&f.crop, "crop", "", "`SIZE` of the middle that is cut out: an edge (224) or height x width")
 	addChoice(c, &f.interpolation, "interpolation", "how images are resized", "bilinear", "bicubic", "nearest", "box",
-		"hamming", "lanczos")
+		"hamming", "lanczos", "aliased")
 	addChoice(c, &f.layout, "layout", "where the network has its channels", "auto", "nchw", "nhwc")
 	fs.BoolVar(&f.bgr, "bgr", false, "give channels as blue, green, red; --mean and --std are in that order too")
 	fs.StringVar(&f.classes, "classes", "",
@@ -173,9 +173,9 @@ func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.M
 	if f.images.names, err = f.images.classNames(); err != nil {
 		return err
 	}
-	o.Classes, o.Sample = f.images.names, imageSample
-	open := func(p imaging.Preprocess) (*dataset.Data, error) {
-		o.Preprocess = p
+	o.Classes = f.images.names
+	open := func(p imaging.Preprocess, most int) (*dataset.Data, error) {
+		o.Preprocess, o.Sample = p, most
 		return dataset.OpenAll(with, o)
 	}
 	f.images.how, err = search.FitPreprocess(ctx, models, open, search.PreprocessOptions{Given: given,
@@ -186,9 +186,6 @@ func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.M
 	v.Note(f.images.how.Notes...)
 	return v.Warn(f.images.how.Warnings)
 }
-
-// imageSample is how many images of a folder the ways to preprocess are tried on.
-const imageSample = 512
 
 // classNames reads --classes.
 func (f *imageFlags) classNames() ([]string, error) {

@@ -81,14 +81,17 @@ say; the flags apply in this order:
                      imagenet (the middle 224 of 256, mean and deviation), 0..1, 0..255, -1..1,
                      caffe (blue green red, less the mean), mnist. Other flags override parts of it
   --resize SIZE      256 is the shorter edge, 256x320 height x width, squash the network's size,
-                     none; --interpolation as Pillow's, antialiased
+                     none; --interpolation as Pillow's, antialiased, or aliased: the bilinear of
+                     TensorFlow, OpenCV and torchvision's tensors
   --crop SIZE        the middle, 224 or 224x288; black where the image is smaller
   --scale 1/255      what 0 to 255 is multiplied by, or the range it becomes: 0..1, -1..1
   --mean, --std      taken off, and divided by: 0.485,0.456,0.406
   --bgr, --layout    the order of colours; where the channels are, if the graph does not say
 
-What you do not say is found by running the models on up to 512 of the images under each of these
-conventions, and the one under which they are clearly better is taken and named. Where they do not
+What you do not say is found by running the models on 64 to 512 of the images, and named: first under
+each of these conventions, then with the image squashed or its middle cut out (0.7 to all of the
+shorter edge) and other interpolations. A usual way is taken unless another is better by two standard
+errors; what may be as right is named, with a warning where it looks better. Where the models do not
 tell, images are squashed to 0..1, with a warning. Networks that take integers get 0 to 255.
 The rotation that cameras note is ignored, and transparency is dropped, as torchvision's ImageFolder does.
 

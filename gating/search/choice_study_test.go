@@ -22,6 +22,8 @@ import (
 // choice names the file that TestChoiceStudy records its table in:
 //
 //	go test ./gating/search -run TestChoiceStudy -timeout 4h -args -choice "$PWD/fixtures/choice.md"
+//
+// .ci/long does so in a folder of its own.
 var (
 	choiceFile   = flag.String("choice", "", "file to record the study of the choice in; empty skips it")
 	choiceSplits = flag.Int("choice-splits", 4, "random splits of each case and number of samples")
@@ -99,6 +101,9 @@ func TestChoiceStudy(t *testing.T) {
 	}
 	if err := os.WriteFile(*choiceFile, fmt.Appendf(nil, choiceText, sizes.String(), table.String()), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	if v := all["halves"]; *choiceCase == "" && (50*v.worse > v.splits || 20*v.missed > v.splits) {
+		t.Errorf("of %d splits %d are worse, want at most 2 %%; %d missed, want at most 5 %%", v.splits, v.worse, v.missed)
 	}
 }
 

@@ -122,23 +122,28 @@ func (m *search) compareFeeds(ctx context.Context, e *gating.Evaluator, input in
 }
 
 // bestParents are at most n parents, those of least loss first.
-func (m *search) bestParents(n int) []*onnx.Model {
-	order := make([]int, len(m.scores))
+func (m *search) bestParents(n int) (list []*onnx.Model) {
+	order := byLoss(m.scores)
+	for _, j := range order[:min(n, len(order))] {
+		list = append(list, m.units.Parents[j])
+	}
+	return list
+}
+
+// byLoss are the places of scores, those of least loss first, without a finite one last.
+func byLoss(scores []gating.Score) []int {
+	order := make([]int, len(scores))
 	for j := range order {
 		order[j] = j
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := m.scores[a], m.scores[b]
+		x, y := scores[a], scores[b]
 		if x.Finite() != y.Finite() {
 			return map[bool]int{true: -1, false: 1}[x.Finite()]
 		}
 		return cmp.Compare(x.Loss, y.Loss)
 	})
-	var list []*onnx.Model
-	for _, j := range order[:min(n, len(order))] {
-		list = append(list, m.units.Parents[j])
-	}
-	return list
+	return order
 }
 
 // scoresOf scores models; what cannot be run has NaN.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -42,16 +43,17 @@ type TriedPreprocess struct {
 
 // FitPreprocess finds how images have to be preprocessed for models, by running the models on a few hundred samples
 // under the usual conventions: pixels of 0..1, 0..255, -1..1, ImageNet's and MNIST's mean and deviation, Caffe's blue,
-// green, red; the image squashed to the network's size, or its middle cut out. The one under which the better half of
-// the models is better beyond doubt is taken; where none is, it is 0..1 squashed, with a warning. What the options give
-// is kept. Where classes may be numbered in two orders the order is found likewise. The same samples give the same
-// answer.
+// green, red. The one under which the better half of the models is better beyond doubt is taken; where none is, it is
+// 0..1, with a warning. Then images are squashed to the network's size, or more or less of their middle is cut out, by
+// several interpolations: a usual way is taken unless the models are better with another, and what may be as right is
+// named. What the options give is kept. Where classes may be numbered in two orders the order is found likewise. The
+// same samples give the same answer.
 //
-// The first model gives the graph. open reads labelled samples with images preprocessed as it is told; a few
-// hundred are enough (dataset.Options.Sample). Errors are those of open, of kind dataset.ErrData where the graph
+// The first model gives the graph. open reads labelled samples with images preprocessed as it is told, at most so many
+// of them, always the same (dataset.Options.Sample). Errors are those of open, of kind dataset.ErrData where the graph
 // takes no images, or of gating.FitObjective.
-func FitPreprocess(ctx context.Context, models []*onnx.Model, open func(imaging.Preprocess) (*dataset.Data, error),
-	o PreprocessOptions) (*Preprocessing, error) {
+func FitPreprocess(ctx context.Context, models []*onnx.Model,
+	open func(p imaging.Preprocess, most int) (*dataset.Data, error), o PreprocessOptions) (*Preprocessing, error) {
 	t := &wayTrials{PreprocessOptions: o, models: models, open: open}
 	if err := t.begin(); err != nil {
 		return nil, err
@@ -62,16 +64,17 @@ func FitPreprocess(ctx context.Context, models []*onnx.Model, open func(imaging.
 		p.take(t, list[0])
 		return p, nil
 	}
-	best, err := t.contest(ctx, list)
+	best, _, err := t.contest(ctx, list)
 	if err != nil {
 		return nil, err
 	}
 	taken := t.judge(p, list[0], best, list)
 	if taken == best && t.aboveChance(best) {
-		if taken, err = t.refine(ctx, best); err != nil {
+		var left []*way
+		if taken, left, err = t.refine(ctx, best); err != nil {
 			return nil, err
 		}
-		t.warnOfRivals(p, taken, list)
+		t.warnOfRivals(p, taken, left)
 	}
 	p.take(t, taken)
 	return p, nil
@@ -80,15 +83,30 @@ func FitPreprocess(ctx context.Context, models []*onnx.Model, open func(imaging.
 // sayIt is what to do where the models do not tell how images are preprocessed.
 const sayIt = "say it with --preprocess, or --mean, --std, --scale, --resize and --crop"
 
-// warnOfRivals warns of geometries and orders of colours that show less loss than what is taken, though not beyond
-// doubt. What is in the list has been judged before.
-func (t *wayTrials) warnOfRivals(p *Preprocessing, taken *way, list []*way) {
-	for _, w := range t.tried {
-		if w != taken && w.fed != nil && w.n >= taken.n && w.other == taken.other && w.loss < taken.loss &&
-			!slices.Contains(list, w) {
-			p.Warnings.Addf(dataset.ErrData, sayIt, "%s", t.undecided(taken, w))
-		}
+// warnOfRivals warns of geometries with which the models seem better than with what is taken, though not beyond doubt,
+// and notes those that may be as right.
+func (t *wayTrials) warnOfRivals(p *Preprocessing, taken *way, left []*way) {
+	rivals := slices.DeleteFunc(slices.Clone(left), func(w *way) bool {
+		return w == taken || w.fed == nil || w.sameAs(taken) || taken.better(w.fed).clear()
+	})
+	slices.SortStableFunc(rivals, func(a, b *way) int { return cmp.Compare(a.loss, b.loss) })
+	t.rivals = rivals
+	named := slices.DeleteFunc(slices.Clone(rivals), func(w *way) bool {
+		return w.better(taken.fed).loss <= alikeErrors && !t.usually(w)
+	})
+	if len(named) == 0 {
+		return
 	}
+	text := t.undecided(taken, named[0])
+	for _, w := range named[1:min(len(named), mostNamed)] {
+		text += fmt.Sprintf("; %s (%s)", w.name, t.figures(w))
+	}
+	p.Warnings.Addf(dataset.ErrData, sayIt, "%s", text)
+}
+
+// sameAs says that every sample has the same loss: where all images are square, squashing them is no other way.
+func (w *way) sameAs(other *way) bool {
+	return other.fed != nil && slices.Equal(w.losses, other.losses)
 }
 
 // judge says whether the best of some ways is taken in place of the usual one, and warns where others may be as right.
@@ -155,13 +173,29 @@ func (p *Preprocessing) take(t *wayTrials, taken *way) {
 	p.Notes = append(p.Notes, note)
 }
 
-// runnersUp names the best of the other ways.
+// runnersUp names the ways that may be as right, or else the best of the others.
 func (t *wayTrials) runnersUp(taken *way) string {
+	if len(t.rivals) > 0 {
+		return "; much the same: " + t.names(t.rivals)
+	}
 	others := slices.DeleteFunc(slices.Clone(t.tried), func(w *way) bool { return w == taken || w.fed == nil })
 	slices.SortStableFunc(others, func(a, b *way) int { return cmp.Compare(a.loss, b.loss) })
 	text := ""
 	for _, w := range others[:min(len(others), 2)] {
 		text += fmt.Sprintf("; %s: %s", w.name, t.figures(w))
+	}
+	return text
+}
+
+// names lists a few ways, by what differs in them.
+func (t *wayTrials) names(list []*way) string {
+	var names []string
+	for _, w := range list[:min(len(list), mostNamed)] {
+		names = append(names, w.Geometry())
+	}
+	text := strings.Join(names, "; ")
+	if more := len(list) - len(names); more > 0 {
+		text += fmt.Sprintf("; %d more", more)
 	}
 	return text
 }

@@ -75,9 +75,9 @@ func decoded(t *testing.T, m *onnx.Model) *onnxpb.ModelProto {
 }
 
 // openPictures reads the folder of pictures as it is told.
-func openPictures(t *testing.T, m *onnx.Model) func(imaging.Preprocess) (*dataset.Data, error) {
-	return func(p imaging.Preprocess) (*dataset.Data, error) {
-		return dataset.Open(gatetest.Path(t, "pictures", "val"), dataset.Options{Inputs: gating.Fields(m), Preprocess: p})
+func openPictures(t *testing.T, m *onnx.Model) func(imaging.Preprocess, int) (*dataset.Data, error) {
+	return func(p imaging.Preprocess, most int) (*dataset.Data, error) {
+		return dataset.Open(gatetest.Path(t, "pictures", "val"), dataset.Options{Inputs: gating.Fields(m), Preprocess: p, Sample: most})
 	}
 }
 
@@ -100,7 +100,7 @@ func TestEveryConventionIsFound(t *testing.T) {
 			if got, want := p.String(), c.String(); got != want || p.BGR != c.BGR || len(p.Warnings) > 0 {
 				t.Errorf("got %s, want %s; warnings %v", got, want, p.Warnings)
 			}
-			d := p.Settle(gatetest.Must(openPictures(t, list[0])(p.Preprocess))(t))
+			d := p.Settle(gatetest.Must(openPictures(t, list[0])(p.Preprocess, 0))(t))
 			if len(d.Warnings) > 0 || d.ClassNames()[2] != "2" {
 				t.Errorf("classes %v, warnings %v", d.ClassNames(), d.Warnings)
 			}
@@ -136,7 +136,7 @@ func TestTheOrderOfClassesIsFound(t *testing.T) {
 		list = append(list, gatetest.Must(onnx.Parse(gatetest.Must(proto.Marshal(g))(t), ""))(t))
 	}
 	p := gatetest.Must(search.FitPreprocess(t.Context(), list, openPictures(t, list[0]), search.PreprocessOptions{}))(t)
-	d := p.Settle(gatetest.Must(openPictures(t, list[0])(p.Preprocess))(t))
+	d := p.Settle(gatetest.Must(openPictures(t, list[0])(p.Preprocess, 0))(t))
 	if len(d.Warnings) > 0 || !p.OtherOrder || d.ClassNames()[2] != "10" {
 		t.Errorf("classes %v, warnings %v", d.ClassNames(), d.Warnings)
 	}

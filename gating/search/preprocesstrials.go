@@ -15,31 +15,36 @@ import (
 // way is one way to feed images to models, and how the models do with it.
 type way struct {
 	imaging.Preprocess
-	name  string
-	other bool // classes are in the other order
-	*fed       // nil where no model has a finite loss
-	n     int  // samples
+	name   string
+	other  bool           // classes are in the other order
+	*fed                  // nil where no model has a finite loss
+	n      int            // samples it was run on last
+	runs   map[int]*fed   // by how many samples
+	scores []gating.Score // of every model that was asked last
 }
 
 // wayTrials feeds the same images to models in several ways.
 type wayTrials struct {
 	PreprocessOptions
 	models     []*onnx.Model
-	open       func(imaging.Preprocess) (*dataset.Data, error)
+	judges     []*onnx.Model // those that are asked; nil for all
+	open       func(p imaging.Preprocess, most int) (*dataset.Data, error)
 	field      dataset.Field // the input that takes images
 	at         int           // which of the inputs that is
 	channels   int
-	geometries []geometry    // that can be read, the usual one first
-	read       geometry      // of the images read last
-	images     *dataset.Data // read last: pixels of 0..255 in an order that is drawn
+	geometries []geometry    // that are tried first, the usual one before the others
+	shares     []float64     // of the shorter edge that may be kept, from all to least
+	all, few   pixels        // as many as the last round wants, and as the first does
+	images     *dataset.Data // read first
 	evaluator  *gating.Evaluator
 	tried      []*way
+	rivals     []*way // that may be as right as what is taken, those of least loss first
 }
 
-// geometry is how images are resized and cropped.
-type geometry struct {
-	resize imaging.Resize
-	crop   imaging.Crop
+// pixels are images read with a geometry: of 0 to 255, in an order that is drawn.
+type pixels struct {
+	geometry
+	images *dataset.Data
 }
 
 // begin finds what the graph takes, reads images and fits the objective.
@@ -55,7 +60,10 @@ func (t *wayTrials) begin() error {
 		t.Given.Scale = imaging.Bytes
 	}
 	t.channels = pipe.Channels()
-	if err := t.findGeometries(pipe.Open()); err != nil {
+	if err := t.findGeometries(pipe); err != nil {
+		return err
+	}
+	if t.images, err = t.read(t.geometries[0], sampleRounds[len(sampleRounds)-1]); err != nil {
 		return err
 	}
 	d, err := t.feed(t.images, t.way(t.geometries[0], imaging.Preprocess{}))
@@ -96,54 +104,41 @@ func (t *wayTrials) close() {
 	}
 }
 
-// findGeometries lists what may become of the size of images: nothing where all have the graph's, else squashed, or the
-// middle cut out.
-func (t *wayTrials) findGeometries(open bool) error {
-	if t.Given.Resize != (imaging.Resize{}) || t.Given.Crop != (imaging.Crop{}) {
-		t.geometries = []geometry{{t.Given.Resize, t.Given.Crop}}
-		return t.pixels(t.geometries[0])
+// read returns the first n images with a geometry. Few are read alone, as most geometries are tried on no more.
+func (t *wayTrials) read(g geometry, n int) (*dataset.Data, error) {
+	cache, most := &t.all, sampleRounds[len(sampleRounds)-1]
+	if n <= sampleRounds[0] {
+		cache, most = &t.few, sampleRounds[0]
 	}
-	keep := geometry{resize: imaging.Resize{Mode: imaging.Keep}}
-	if t.pixels(keep) == nil {
-		t.geometries = []geometry{keep}
-		return nil
+	if cache.images != nil && cache.geometry == g {
+		return cache.images.Head(min(n, cache.images.Len())), nil
 	}
-	squash := geometry{}
-	if open {
-		squash.resize = imaging.Resize{Height: openSize, Width: openSize}
-	}
-	t.geometries = []geometry{squash}
-	for _, share := range cropShares {
-		t.geometries = append(t.geometries, geometry{crop: imaging.Crop{Share: share}})
-	}
-	return t.pixels(squash)
-}
-
-// pixels reads images with a geometry, unless they are those read last.
-func (t *wayTrials) pixels(g geometry) error {
-	if t.images != nil && t.read == g {
-		return nil
-	}
-	p := imaging.Preprocess{Resize: g.resize, Crop: g.crop, Interpolation: t.Given.Interpolation,
-		Layout: t.Given.Layout,
-		Scale:  imaging.Bytes}
-	d, err := t.open(p)
+	d, err := t.open(imaging.Preprocess{Resize: g.resize, Crop: g.crop, Interpolation: g.interpolation,
+		Layout: t.Given.Layout, Scale: imaging.Bytes}, most)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rows := make([]int, d.Len())
 	for i := range rows {
 		rows[i] = i
 	}
 	random.New(0, 0).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-	t.images, t.read = d.Select(rows[:min(len(rows), sampleRounds[len(sampleRounds)-1])]), g
-	return nil
+	*cache = pixels{g, d.Select(rows[:min(len(rows), most)])}
+	return cache.images.Head(min(n, cache.images.Len())), nil
+}
+
+// rounds are how many samples ways are run on, of those there are.
+func (t *wayTrials) rounds() (list []int) {
+	for _, n := range sampleRounds {
+		list = append(list, min(n, t.images.Len()))
+	}
+	return slices.Compact(list)
 }
 
 // way is a geometry and a scaling, named.
 func (t *wayTrials) way(g geometry, s imaging.Preprocess) *way {
 	w := &way{Preprocess: s}
-	w.Resize, w.Crop, w.Interpolation, w.Layout = g.resize, g.crop, t.Given.Interpolation, t.Given.Layout
+	w.Resize, w.Crop, w.Interpolation, w.Layout = g.resize, g.crop, g.interpolation, t.Given.Layout
 	w.name = w.Preprocess.String()
 	return w
 }
@@ -179,26 +174,25 @@ func reversed(list []float64) []float64 {
 	return list
 }
 
-// contest runs all ways on more and more samples, without those that are clearly worse than the best, and
-// returns the best: the first of equal ones.
-func (t *wayTrials) contest(ctx context.Context, list []*way) (best *way, err error) {
+// contest runs all ways on more and more samples, without those that are clearly worse than the best, and returns the
+// best, the first of equal ones, and those that were not worse to the end.
+func (t *wayTrials) contest(ctx context.Context, list []*way) (best *way, left []*way, err error) {
 	list = slices.Clone(list)
-	for round, n := range sampleRounds {
+	for _, n := range t.rounds() {
 		for _, w := range list {
 			if err := t.run(ctx, w, n); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		best = leader(list)
-		last := round == len(sampleRounds)-1 || n >= t.images.Len()
 		list = slices.DeleteFunc(list, func(w *way) bool {
 			return w != best && (w.fed == nil || best.fed != nil && best.better(w.fed).loss >= dropErrors)
 		})
-		if last || len(list) == 1 {
+		if len(list) == 1 {
 			break
 		}
 	}
-	return best, nil
+	return best, list, nil
 }
 
 // leader is the way of least damped loss.
@@ -222,84 +216,53 @@ func (t *wayTrials) scaled() bool {
 	return t.Given.Scale != 0 || t.Given.Offset != 0 || t.Given.Mean != nil || t.Given.Std != nil
 }
 
-// refine tries the other order of colours with the scaling that is right, and then other geometries.
-func (t *wayTrials) refine(ctx context.Context, best *way) (*way, error) {
-	if t.turns() {
-		turned := best.Preprocess
-		turned.BGR, turned.Mean, turned.Std = !best.BGR, reversed(best.Mean), reversed(best.Std)
-		var err error
-		if best, err = t.duel(ctx, best, t.way(t.geometries[0], turned)); err != nil {
-			return nil, err
-		}
-	}
-	for _, g := range t.geometries[1:] {
-		var err error
-		if best, err = t.duel(ctx, best, t.way(g, best.Preprocess)); err != nil {
-			return nil, err
-		}
-	}
-	return best, nil
-}
-
-// duel returns another way if it is clearly better than the best so far, on as many samples as it takes to tell.
-func (t *wayTrials) duel(ctx context.Context, best, w *way) (*way, error) {
-	w.other = best.other
-	for _, n := range sampleRounds {
-		if n < best.n && n < t.images.Len() {
-			continue
-		}
-		for _, each := range []*way{best, w} {
-			if err := t.run(ctx, each, n); err != nil {
-				return nil, err
-			}
-		}
-		switch {
-		case w.fed == nil || best.better(w.fed).loss >= dropErrors:
-			return best, nil
-		case w.better(best.fed).clear():
-			return w, nil
-		}
-	}
-	return best, nil
-}
-
-// run scores all models with a way on the first n images. Models that cannot be run do not count.
+// run scores the models with a way on the first n images. Models that cannot be run do not count.
 func (t *wayTrials) run(ctx context.Context, w *way, n int) error {
-	n = min(n, t.images.Len())
-	if w.n == n {
+	if len(w.runs) == 0 {
+		w.runs = map[int]*fed{}
+		if !slices.Contains(t.tried, w) {
+			t.tried = append(t.tried, w)
+		}
+	}
+	if f, ok := w.runs[n]; ok {
+		w.n, w.fed = n, f
 		return nil
 	}
-	if w.n == 0 {
-		t.tried = append(t.tried, w)
-	}
-	w.n, w.fed = n, nil
-	if err := t.pixels(geometry{w.Resize, w.Crop}); err != nil {
+	images, err := t.read(w.geometry(), n)
+	if err != nil {
 		return err
 	}
-	images := t.images
 	if w.other {
 		images = images.OtherOrder()
 	}
-	d, err := t.feed(images.Head(n), w)
+	scores, err := t.scores(ctx, w, images)
 	if err != nil {
 		return err
+	}
+	smaller := t.evaluator.Objective().Metric.Smaller
+	w.n, w.scores, w.fed = n, scores, bestHalf(scores, smaller)
+	if t.judges != nil {
+		w.fed = bestOf(scores, len(scores), smaller)
+	}
+	w.runs[n] = w.fed
+	return nil
+}
+
+// scores are those of the models that are asked, NaN where one cannot be run.
+func (t *wayTrials) scores(ctx context.Context, w *way, images *dataset.Data) ([]gating.Score, error) {
+	d, err := t.feed(images, w)
+	if err != nil {
+		return nil, err
 	}
 	e, err := t.evaluator.On(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var scores []gating.Score
-	for _, m := range t.models {
-		s, err := e.Score(ctx, m)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			scores = append(scores, s)
-		}
+	models := t.judges
+	if models == nil {
+		models = t.models
 	}
-	w.fed = bestHalf(scores, t.evaluator.Objective().Metric.Smaller)
-	return nil
+	return scoresOf(ctx, e, models)
 }
 
 // feed turns the pixels of images into what a way makes of them. Inputs of integers stay pixels.

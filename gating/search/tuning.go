@@ -1,5 +1,7 @@
 package search
 
+import "github.com/softmerge/softmerge/gating/dataset/imaging"
+
 // Every constant of the search's heuristics. Constants of the method itself (the hard
 // concrete distribution, where gates start, screening) stand with their formulas in
 // package gating.
@@ -124,15 +126,26 @@ const (
 	misfedGain    = 0.07
 	misfedLoss    = 0.5
 
+	// coarse is how many of cropShares are tried first, usualShares how many of them most networks are trained with.
+	// The usual geometry is taken unless another is better by usualErrors standard errors, and where one is by more
+	// than alikeErrors that is a warning; mostNamed is how many rivals are named.
+	coarse      = 3
+	usualShares = 2
+	usualErrors = 2.0
+	alikeErrors = 1.0
+	mostNamed   = 4
+
 	// openSize is the size of images where neither they nor the graph have one.
 	openSize = 224
 )
 
 // sampleRounds are how many samples the ways to feed images are run on: all on few, and what is left on more.
-// cropShares are how much of the shorter edge is cut out: 224 of 256, or all.
+// cropShares are how much of the shorter edge is cut out, as timm's crop_pct and torchvision's presets have it, of
+// which every coarse one is tried, and then the neighbours of the best; interpolations are what is tried with the best.
 // misfedRounds are the same for the ways that arrays may be wrong.
 var (
-	misfedRounds = []int{64, 512}
-	sampleRounds = []int{64, 256, 512}
-	cropShares   = []float64{0.875, 1}
+	misfedRounds   = []int{64, 512}
+	sampleRounds   = []int{64, 256, 512}
+	cropShares     = []float64{0.875, 1, 0.75, 0.9, 0.95, 0.966, 0.925, 0.85, 0.8, 0.7}
+	interpolations = []imaging.Interpolation{imaging.Bicubic, imaging.Nearest, imaging.Aliased}
 )

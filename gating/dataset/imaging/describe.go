@@ -8,7 +8,13 @@ import (
 
 // String says in a few words what is done, such as "imagenet, shorter edge to 256, middle 224x224, bicubic".
 func (p Preprocess) String() string {
-	words := []string{p.scaling()}
+	return strings.Join(append([]string{p.scaling()}, p.geometry()...), ", ")
+}
+
+// Geometry says in a few words how an image is resized and cropped, such as "shorter edge to 256, middle 224x224".
+func (p Preprocess) Geometry() string { return strings.Join(p.geometry(), ", ") }
+
+func (p Preprocess) geometry() (words []string) {
 	switch r := p.Resize; {
 	case p.Crop.Share == 1:
 		words = append(words, "middle, whole shorter edge")
@@ -33,7 +39,7 @@ func (p Preprocess) String() string {
 	if p.Interpolation != Bilinear && p.Interpolation != "" && p.Resize.Mode != Keep {
 		words = append(words, string(p.Interpolation))
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 // scaling says what becomes of bytes: by the name that is known for it, else in numbers.

@@ -13,24 +13,30 @@ const (
 	Hamming  Interpolation = "hamming"
 	Bicubic  Interpolation = "bicubic"
 	Lanczos  Interpolation = "lanczos"
+
+	// Aliased is what TensorFlow, OpenCV and torchvision (of tensors) call bilinear: between two neighbours, however
+	// much an image shrinks. It is not rounded as they do: it differs by at most 1 of 255.
+	Aliased Interpolation = "aliased"
 )
 
 // Interpolations lists all names.
-var Interpolations = []Interpolation{Bilinear, Bicubic, Nearest, Box, Hamming, Lanczos}
+var Interpolations = []Interpolation{Bilinear, Bicubic, Nearest, Box, Hamming, Lanczos, Aliased}
 
 // filter is a kernel and how far from 0 it reaches.
 type filter struct {
-	reach float64
-	at    func(x float64) float64
+	reach   float64
+	at      func(x float64) float64
+	aliased bool // as wide as that when an image shrinks
 }
 
 // filters are those of Pillow's Resample.c. Nearest is none: it picks.
 var filters = map[Interpolation]filter{
-	Box:      {0.5, box},
-	Bilinear: {1, triangle},
-	Hamming:  {1, hamming},
-	Bicubic:  {2, cubic},
-	Lanczos:  {3, lanczos},
+	Box:      {reach: 0.5, at: box},
+	Bilinear: {reach: 1, at: triangle},
+	Hamming:  {reach: 1, at: hamming},
+	Bicubic:  {reach: 2, at: cubic},
+	Lanczos:  {reach: 3, at: lanczos},
+	Aliased:  {reach: 1, at: triangle, aliased: true},
 }
 
 func box(x float64) float64 {
@@ -97,6 +103,9 @@ const precision = 32 - 8 - 2
 func (f filter) taps(source, target, from, to int) []taps {
 	scale := float64(source) / float64(target)
 	wide := max(scale, 1) // an image that shrinks is averaged
+	if f.aliased {
+		wide = 1
+	}
 	reach := f.reach * wide
 	out := make([]taps, to-from)
 	weights := []float64{}

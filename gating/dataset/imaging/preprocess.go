@@ -67,7 +67,8 @@ func (p Preprocess) Validate() (Preprocess, error) {
 	}
 	switch {
 	case !slices.Contains(Interpolations, p.Interpolation):
-		return p, fail("want bilinear, bicubic, nearest, box, hamming or lanczos", "interpolation %q is not known",
+		return p, fail("want bilinear, bicubic, nearest, box, hamming, lanczos or aliased",
+			"interpolation %q is not known",
 			p.Interpolation)
 	case !slices.Contains([]Layout{AutoLayout, ChannelsFirst, ChannelsLast}, p.Layout):
 		return p, fail("want auto, nchw or nhwc", "layout %q is not known", p.Layout)
