@@ -34,9 +34,10 @@ type Recipe struct {
 	Base        int           `json:"base"`    // index in Parents
 	Parents     []string      `json:"parents"` // sha256 of each parent, in the order of the coefficients
 	Layers      []RecipeLayer `json:"layers"`
-	Statistics  []Statistics  `json:"statistics,omitempty"` // normalisation statistics measured after merging
-	Repairs     []Repair      `json:"repairs,omitempty"`    // output channels rescaled after merging
-	Orders      [][]UnitOrder `json:"orders,omitempty"`     // per parent: hidden units brought into the base's order
+	Dequantised bool          `json:"dequantised,omitempty"` // parents that are quantised are made float first
+	Statistics  []Statistics  `json:"statistics,omitempty"`  // normalisation statistics measured after merging
+	Repairs     []Repair      `json:"repairs,omitempty"`     // output channels rescaled after merging
+	Orders      [][]UnitOrder `json:"orders,omitempty"`      // per parent: hidden units brought into the base's order
 	// Source is the weights of a model that was computed from the parents and mixed with them: its
 	// coefficients stand behind theirs.
 	Source []SourceTensor `json:"source,omitempty"`
@@ -55,6 +56,8 @@ type RecipeOptions struct {
 	Chosen string         // its name among the candidates
 	Seed   uint64         // of everything random
 	Units  *UnitAlignment // how hidden units came into one order; nil where they stayed where they were
+
+	Dequantised bool // parents that are quantised were made float first
 }
 
 // Recipe returns the recipe that bakes the mixture again.
@@ -62,7 +65,7 @@ func (m *Mixture) Recipe(o RecipeOptions) (*Recipe, error) {
 	a := m.plan.selection.Alignment
 	r := &Recipe{
 		Version: RecipeVersion, Method: o.Method, Chosen: o.Chosen, Granularity: m.plan.granularity,
-		Seed: o.Seed, Base: a.Base, Statistics: m.statistics, Repairs: m.plan.repairs,
+		Seed: o.Seed, Base: a.Base, Dequantised: o.Dequantised, Statistics: m.statistics, Repairs: m.plan.repairs,
 	}
 	parents := a.Models
 	if s := m.plan.source(); s != nil {

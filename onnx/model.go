@@ -24,6 +24,7 @@ type Model struct {
 // source is the file behind a model and all views of it.
 type source struct {
 	path string // as given to Open; empty when parsed from memory
+	sum  string // of the file that a rewritten model stands for; empty for others
 	dir  string // where external data is looked for; empty forbids it
 	file *mapping
 	scan

@@ -52,13 +52,13 @@ func withoutWeights(list []*onnx.Model) error {
 		"softmerge inspect shows what is in a file")
 }
 
-// quantised warns of models whose weights cannot be mixed.
+// quantised warns of models that store weights as integers.
 func quantised(list []*onnx.Model) (warnings advice.Warnings) {
 	for _, m := range list {
 		if w := graphmatch.QuantisedWeights(m); len(w) > 0 {
-			warnings.Addf(graphmatch.ErrAlign, "merge the models that were quantised, and quantise the result",
-				"%s is quantised: softmerge does not mix its %d quantised weights, such as %q", m.Path(), len(w),
-				w[0].Tensor)
+			const hint = "models in QDQ form are merged in float; for others merge those that were quantised"
+			warnings.Addf(graphmatch.ErrAlign, hint, "%s is quantised: %d tensors are integers, such as %q", m.Path(),
+				len(w), w[0].Tensor)
 		}
 	}
 	return warnings
@@ -71,7 +71,8 @@ const largelyUnmatched = 0.1
 func unmatched(list []graphmatch.Coverage) (warnings advice.Warnings) {
 	for _, c := range list {
 		if c.UnmatchedShare > largelyUnmatched {
-			warnings.Addf(graphmatch.ErrAlign, "softmerge match and softmerge diff show what differs", "%s", report.Unmatched(c))
+			warnings.Addf(graphmatch.ErrAlign, "softmerge match and softmerge diff show what differs", "%s",
+				report.Unmatched(c))
 		}
 	}
 	return warnings

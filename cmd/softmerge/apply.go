@@ -52,6 +52,13 @@ func apply(ctx context.Context, v *terminal.Voice, recipe string, paths []string
 		return err
 	}
 	defer closeAll()
+	if r.Dequantised {
+		d, err := dequantise(v, list, 0, selectFlags{})
+		if err != nil {
+			return err
+		}
+		list = d.Models
+	}
 	m, err := bake(r, list)
 	if err != nil {
 		return err

@@ -17,16 +17,21 @@ import (
 // dropped or added is noticed. Fields with omitempty may be absent.
 
 type contractMerge struct {
-	Output         string
-	SHA256         string
-	Parents        []contractParent
-	Method         string
-	Metric         string
-	LossName       string `json:"loss_name"`
-	Candidates     []contractCandidate
-	Chosen         string
-	Layers         []contractMerged
-	Weights        contractWeights
+	Output      string
+	SHA256      string
+	Parents     []contractParent
+	Method      string
+	Metric      string
+	LossName    string `json:"loss_name"`
+	Candidates  []contractCandidate
+	Chosen      string
+	Layers      []contractMerged
+	Weights     contractWeights
+	Dequantised []struct {
+		Parent, Tensors, Weights, Clips int
+		Metric                          *float64
+		QuantisedMetric                 *float64 `json:"quantised_metric"`
+	} `json:",omitempty"`
 	Steps          int
 	Seconds        float64
 	SecondsPerStep float64 `json:"seconds_per_step"`

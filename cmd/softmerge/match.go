@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
@@ -9,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/qdq"
 )
 
 func newMatch(v *terminal.Voice) *cobra.Command {
@@ -42,6 +45,17 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 		return err
 	}
 	defer closeAll()
+	d, err := dequantise(v, list, b, f)
+	switch {
+	case errors.Is(err, qdq.ErrForm):
+		if err := v.Warn(advice.Warnings{err}); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		list = d.Models
+	}
 	s, err := align(list, b, f)
 	if err != nil {
 		return err

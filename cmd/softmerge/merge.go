@@ -33,6 +33,10 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
 		return err
 	}
 	defer closeAll()
+	if f.dequantised, err = dequantise(v, list, base, f.selectFlags); err != nil {
+		return err
+	}
+	list = f.dequantised.Models
 	s, err := f.selection(v, list, base)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type mergeFlags struct {
 	seed                                                   uint64
 	dryRun, allowParent, force, anyway, strict             bool
 	paths                                                  []string
+	dequantised                                            *search.Dequantised // how the models came by their form
 }
 
 func newMerge(v *terminal.Voice) *cobra.Command {
@@ -157,7 +158,7 @@ func (f *mergeFlags) options() search.Options {
 	o := search.Options{
 		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
-		Unseen: f.unseen,
+		Unseen: f.unseen, Dequantised: f.dequantised,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Seed: f.seed},
 	}

@@ -79,14 +79,21 @@ func unlikeModels() []misuse {
 			handled, ok, []string{"<- chosen"}},
 		{"a quantised model beside a float one", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "quantised.onnx", quantisedMLP)
-		}), isRefused, exit.Align, []string{"quanti"}},
+		}), warned, ok, []string{"quantised.onnx is quantised and merged in float", "<- chosen"}},
 		{"quantised models alone", func(k *kitchen) []string {
 			var list []string
 			for i, m := range k.mlps() {
 				list = append(list, k.model(m, []string{"q0.onnx", "q1.onnx", "q2.onnx"}[i], quantisedMLP))
 			}
 			return k.merge(k.good(), list)
-		}, isRefused, exit.Unsupported, []string{"is quantised"}},
+		}, warned, ok, []string{"q0.onnx, q1.onnx, q2.onnx are quantised and merged in float", "<- chosen"}},
+		{"quantised models from which the quantiser dropped the activations", func(k *kitchen) []string {
+			return k.merge(k.good(), []string{k.mlps()[0], k.fixture("unlike/quantised/relu1.onnx"),
+				k.fixture("unlike/quantised/relu2.onnx")})
+		}, warned, ok, []string{"around activations a Clip to the same range", "<- chosen"}},
+		{"a model that quantize_dynamic wrote", beside(func(k *kitchen) string {
+			return k.model(k.mlps()[2], "dynamic.onnx", dynamicMLP)
+		}), isRefused, exit.Unsupported, []string{"operators that compute with integers", "quantize_dynamic on the result"}},
 		{"one model ends in softmax, the others in logits", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "softmax.onnx", softmaxAtTheEnd)
 		}), handled, ok, []string{"<- chosen"}},
@@ -149,12 +156,17 @@ func brokenParents() []misuse {
 			[]string{"no model, parent or merged, has a finite loss"}},
 		{"one untrained model", beside(func(_ string, i int, _ float32) float32 { return noise(i) / 8 }), handled, ok,
 			[]string{"<- chosen"}},
-		{"nothing but untrained models", all(func(_ string, i int, w float32) float32 { return noise(i+int(1e4*w)) / 8 }),
+		{"nothing but untrained models", all(func(_ string, i int,
+			w float32) float32 {
+			return noise(i+int(1e4*w)) / 8
+		}),
 			isRefused, exit.Data, []string{notTheirs}},
-		{"one layer's sign is flipped", beside(in("3.weight", func(_ int, w float32) float32 { return -w })), handled, ok,
+		{"one layer's sign is flipped", beside(in("3.weight", func(_ int, w float32) float32 { return -w })), handled,
+			ok,
 			[]string{"<- chosen"}},
 		{"one layer is a million times too large",
-			beside(in("3.weight", func(_ int, w float32) float32 { return 1e6 * w })), handled, ok, []string{"<- chosen"}},
+			beside(in("3.weight",
+				func(_ int, w float32) float32 { return 1e6 * w })), handled, ok, []string{"<- chosen"}},
 		{"one layer is zero", beside(in("3.weight", func(int, float32) float32 { return 0 })), handled, ok,
 			[]string{"<- chosen"}},
 		{"a good model and two bad ones", func(k *kitchen) []string {
@@ -189,11 +201,13 @@ func blindAverages() []misuse {
 			return k.uniform([]string{k.mlps()[0], flipped})
 		}, isRefused, exit.Align, []string{"has its sign flipped in flipped.onnx"}},
 		{"an untrained model", func(k *kitchen) []string {
-			random := k.weights(k.mlps()[1], "random.onnx", func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
+			random := k.weights(k.mlps()[1], "random.onnx",
+				func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
 			return k.uniform([]string{k.mlps()[0], random})
 		}, isRefused, exit.Align, []string{"they are not fine-tunes of one start"}},
 		{"the same with --anyway", func(k *kitchen) []string {
-			random := k.weights(k.mlps()[1], "random.onnx", func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
+			random := k.weights(k.mlps()[1], "random.onnx",
+				func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
 			return k.uniform([]string{k.mlps()[0], random}, "--anyway")
 		}, warned, exit.Done, []string{"they are not fine-tunes of one start"}},
 	}

@@ -137,10 +137,55 @@ func quantisedMLP(m *onnxpb.ModelProto) {
 			t.RawData = append(t.RawData, byte(int8(math.Round(float64(v/largest*127)))))
 		}
 		m.Graph.Initializer = append(m.Graph.Initializer, scale, zero)
-		node := &onnxpb.NodeProto{Name: proto.String(name + "_DequantizeLinear"), OpType: proto.String("DequantizeLinear"),
-			Input: []string{name + "_quantized", name + "_scale", name + "_zero_point"}, Output: []string{name}}
+		node := &onnxpb.NodeProto{Name: proto.String(name + "_DequantizeLinear"),
+			OpType: proto.String("DequantizeLinear"),
+			Input:  []string{name + "_quantized", name + "_scale", name + "_zero_point"}, Output: []string{name}}
 		m.Graph.Node = append([]*onnxpb.NodeProto{node}, m.Graph.Node...)
 	}
+}
+
+// dynamicMLP lets an MLP's layers compute with integers, as onnxruntime's quantize_dynamic does.
+func dynamicMLP(m *onnxpb.ModelProto) {
+	newerOpset(m)
+	var nodes []*onnxpb.NodeProto
+	for _, n := range m.Graph.Node {
+		if n.GetOpType() != "Gemm" {
+			nodes = append(nodes, n)
+			continue
+		}
+		x, name := n.Input[0], n.GetName()
+		w := tensorOf(m, n.Input[1])
+		values, rows := floatsOf(w), int(w.Dims[0])
+		w.DataType, w.RawData, w.Dims = proto.Int32(int32(onnx.Int8)), nil, []int64{w.Dims[1], w.Dims[0]}
+		for i := range values { // turned, by one scale for all
+			v := values[i%rows*(len(values)/rows)+i/rows]
+			w.RawData = append(w.RawData, byte(int8(math.Round(float64(64*v)))))
+		}
+		scale := &onnxpb.TensorProto{Name: proto.String(name + "_scale"), DataType: proto.Int32(int32(onnx.Float32)),
+			RawData: make([]byte, 4)}
+		setFloats(scale, []float32{1. / 64})
+		m.Graph.Initializer = append(m.Graph.Initializer, scale)
+		for _, step := range []struct {
+			op      string
+			in, out []string
+		}{
+			{"DynamicQuantizeLinear", []string{x}, []string{name + "_q", name + "_s", name + "_z"}},
+			{"MatMulInteger", []string{name + "_q", n.Input[1], name + "_z"}, []string{name + "_product"}},
+			{"Cast", []string{name + "_product"}, []string{name + "_float"}},
+			{"Mul", []string{name + "_s", name + "_scale"}, []string{name + "_scales"}},
+			{"Mul", []string{name + "_float", name + "_scales"}, []string{name + "_scaled"}},
+			{"Add", []string{name + "_scaled", n.Input[2]}, n.Output},
+		} {
+			node := &onnxpb.NodeProto{Name: proto.String(step.out[0] + "_node"), OpType: proto.String(step.op),
+				Input: step.in, Output: step.out}
+			if step.op == "Cast" {
+				node.Attribute = append(node.Attribute, &onnxpb.AttributeProto{Name: proto.String("to"),
+					Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(int64(onnx.Float32))})
+			}
+			nodes = append(nodes, node)
+		}
+	}
+	m.Graph.Node = nodes
 }
 
 // softmaxAtTheEnd puts a softmax before the output.

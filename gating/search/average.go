@@ -22,6 +22,7 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	if err := m.checkQuantised(); err != nil {
 		return nil, err
 	}
+	m.describeDequantised()
 	if m.weights, err = gating.LoadWeights(s); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	Holdout     float64                 // share of the data that judges without folds; default DefaultHoldout
 	HeldOut     *dataset.Data           // judges in place of a share of the data
 	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
+	Dequantised *Dequantised            // how the models came by their form, where some were quantised; may be nil
 	Anyway      bool                    // go on where the data does not seem to belong to the models
 	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it

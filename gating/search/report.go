@@ -13,16 +13,19 @@ import (
 // Report is a merge as scripts read it: the JSON that "softmerge merge --json"
 // prints. Output, its sha256 and peak bytes are the caller's to fill in.
 type Report struct {
-	Output         string            `json:"output"`
-	SHA256         string            `json:"sha256"`
-	Parents        []ReportParent    `json:"parents"`
-	Method         gating.Method     `json:"method"`
-	Metric         string            `json:"metric"`
-	LossName       string            `json:"loss_name"`
-	Candidates     []ReportCandidate `json:"candidates"`
-	Chosen         string            `json:"chosen"`
-	Layers         []ReportLayer     `json:"layers"`
-	Weights        *ReportWeights    `json:"weights"`
+	Output     string            `json:"output"`
+	SHA256     string            `json:"sha256"`
+	Parents    []ReportParent    `json:"parents"`
+	Method     gating.Method     `json:"method"`
+	Metric     string            `json:"metric"`
+	LossName   string            `json:"loss_name"`
+	Candidates []ReportCandidate `json:"candidates"`
+	Chosen     string            `json:"chosen"`
+	Layers     []ReportLayer     `json:"layers"`
+	Weights    *ReportWeights    `json:"weights"`
+	// Dequantised are the parents that were quantised; absent where none was.
+	Dequantised []ReportDequantised `json:"dequantised,omitempty"`
+
 	Steps          int               `json:"steps"`
 	Seconds        float64           `json:"seconds"`
 	SecondsPerStep float64           `json:"seconds_per_step"`
@@ -128,7 +131,7 @@ func (r *Result) Report() (rep *Report, err error) {
 	if rep.Weights, err = r.countWeights(); err != nil {
 		return nil, err
 	}
-	rep.Reordered = reordered(r.Units)
+	rep.Reordered, rep.Dequantised = reordered(r.Units), r.dequantised
 	return rep, nil
 }
 

@@ -19,25 +19,26 @@ var ErrNoGain = errors.New("no merged model beats the best parent")
 
 // Result is a finished merge.
 type Result struct {
-	Selection  *graphmatch.Selection // of parents whose hidden units are in the base's order
-	Objective  gating.Objective
-	Candidates []Candidate
-	Chosen     *Candidate
-	Steps      int
-	Learning   time.Duration // time spent in gating.Learn
-	Identical  bool          // every selected layer is identical: the base is the result
-	Folds      int           // of the cross-validation that judged; 1 where the data was divided once, 0 without data
-	Refitted   bool          // the chosen candidate was learned again on all data after it was judged
-	Held       *dataset.Data // what a written file is verified on; nil without data
-	Units      *gating.UnitAlignment
-	Warnings   advice.Warnings // what the user should know before using the result
-	written    gating.Score    // of the chosen model on it
-	objective  *ReportObjective
-	data       *ReportData
-	groups     []ReportGroup
-	weights    *gating.Weights
-	unseen     map[string]bool // selected layers that the loss does not see, by name
-	options    Options
+	Selection   *graphmatch.Selection // of parents whose hidden units are in the base's order
+	Objective   gating.Objective
+	Candidates  []Candidate
+	Chosen      *Candidate
+	Steps       int
+	Learning    time.Duration // time spent in gating.Learn
+	Identical   bool          // every selected layer is identical: the base is the result
+	Folds       int           // of the cross-validation that judged; 1 where the data was divided once, 0 without data
+	Refitted    bool          // the chosen candidate was learned again on all data after it was judged
+	Held        *dataset.Data // what a written file is verified on; nil without data
+	Units       *gating.UnitAlignment
+	Warnings    advice.Warnings // what the user should know before using the result
+	written     gating.Score    // of the chosen model on it
+	objective   *ReportObjective
+	data        *ReportData
+	groups      []ReportGroup
+	weights     *gating.Weights
+	dequantised []ReportDequantised
+	unseen      map[string]bool // selected layers that the loss does not see, by name
+	options     Options
 }
 
 // result gathers what was found.
@@ -68,7 +69,7 @@ func (m *search) bareResult(chosen *Candidate) *Result {
 	return &Result{Selection: m.selection, Candidates: m.candidates, Chosen: chosen, Steps: m.steps,
 		Learning: m.learningFor, Units: m.units, Warnings: m.warnings, Folds: m.folds, Refitted: m.refitted,
 		objective: m.objective, data: m.data, groups: m.groupTable, weights: m.weights, unseen: m.unseen,
-		options: m.Options}
+		dequantised: m.dequantised, options: m.Options}
 }
 
 // withoutGates is the result where no selected layer can be mixed: fine if all are identical.
@@ -102,6 +103,7 @@ func (r *Result) Recipe() (*gating.Recipe, error) {
 	}
 	return r.Chosen.Mixture.Recipe(gating.RecipeOptions{
 		Method: r.options.Method, Chosen: r.Chosen.Name, Seed: r.options.Learn.Seed, Units: r.Units,
+		Dequantised: len(r.dequantised) > 0,
 	})
 }
 

@@ -33,6 +33,7 @@ type search struct {
 	objective   *ReportObjective      // what is learned and judged
 	data        *ReportData           // and on what
 	warnings    advice.Warnings       // what the user should know
+	dequantised []ReportDequantised   // parents that were quantised
 	foreign     bool                  // the data's statistics are far from every parent's
 	folds       int                   // into how many the data is divided
 	split       fold                  // what learns and judges where there is one division
@@ -62,7 +63,8 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	for _, step := range []func(context.Context) error{m.scoreParents, m.checkData, m.alignUnits, m.judge} {
+	for _, step := range []func(context.Context) error{m.scoreParents, m.judgeOriginals, m.checkData, m.alignUnits,
+		m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

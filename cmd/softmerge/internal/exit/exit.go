@@ -15,6 +15,7 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/qdq"
 )
 
 // Exit codes are a contract: scripts rely on them. "softmerge help exit-codes" says it to users.
@@ -54,6 +55,7 @@ var kinds = []struct {
 	{search.ErrNoGain, NoGain},
 	{graphmatch.ErrAlign, Align},
 	{network.ErrUnsupported, Unsupported},
+	{qdq.ErrForm, Unsupported},
 	{dataset.ErrData, Data},
 	{onnx.ErrInvalid, Invalid},
 	{network.ErrShape, Invalid},
