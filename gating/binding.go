@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // binding says under which names a graph takes the data's inputs and gives the
-// objective's output. Exporters number names anew in every session, so a parent may
+// objective's outputs. Exporters number names anew in every session, so a parent may
 // call by other names what the base has.
 type binding struct {
-	inputs map[string]string // the graph's name of each of the data's inputs that it takes
-	output string
+	inputs  map[string]string // the graph's name of each of the data's inputs that it takes
+	outputs []string          // of the objective's outputs, in their order
 }
 
 // bind finds a model's names. Names decide where the model has all of the data's, or the
@@ -31,9 +32,14 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 	}
 	columns, fields := e.data.Parts()[0].Inputs, Fields(m)
 	outputs := outputNames(m)
-	b := binding{map[string]string{}, e.objective.Output}
+	b := binding{inputs: map[string]string{}}
+	missing := false
+	for _, s := range e.objective.Sources() {
+		b.outputs = append(b.outputs, s.Name)
+		missing = missing || !slices.Contains(outputs, s.Name)
+	}
 	byName := feeds(columns, fields)
-	if byName && (e.base == nil || m == e.base || slices.Contains(outputs, b.output)) {
+	if byName && (e.base == nil || m == e.base || !missing) {
 		for _, c := range columns {
 			b.inputs[c.Name] = c.Name
 		}
@@ -49,9 +55,7 @@ func (e *Evaluator) bind(m *onnx.Model) (binding, error) {
 	if err := unfed(m, columns, fields, b.inputs); err != nil {
 		return b, err
 	}
-	if at := outputAt(e.objective.Place()); !slices.Contains(outputs, b.output) && at >= 0 && at < len(outputs) {
-		b.output = outputs[at]
-	}
+	b.read(outputs, e.objective.Sources(), outputAt)
 	if e.bound != nil {
 		e.bound[m] = b
 	}
@@ -63,6 +67,15 @@ func (b *binding) feed(columns []dataset.Column, fields []dataset.Field, place f
 	for i, c := range columns {
 		if at := place(i); at >= 0 && at < len(fields) && takes(c, fields[at]) {
 			b.inputs[c.Name] = fields[at].Name
+		}
+	}
+}
+
+// read finds by their places those of the objective's outputs that the model does not have by name.
+func (b *binding) read(outputs []string, sources []objective.Source, place func(int) int) {
+	for i, s := range sources {
+		if at := place(s.At); !slices.Contains(outputs, s.Name) && at >= 0 && at < len(outputs) {
+			b.outputs[i] = outputs[at]
 		}
 	}
 }

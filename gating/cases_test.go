@@ -7,6 +7,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -84,7 +85,7 @@ func scoreOf(t testing.TB, e *Evaluator, m *onnx.Model) Score {
 
 // unlabelled computes an output over data that has no labels, in one thread.
 func unlabelled(d *dataset.Data, output string, batch int) *Evaluator {
-	return &Evaluator{data: d, objective: Objective{Output: output}, batch: batch}
+	return &Evaluator{data: d, objective: reading(output), batch: batch}
 }
 
 // upTo is the slice 0, 1, ..., n-1.
@@ -98,12 +99,17 @@ func between(from, to int) (list []int) {
 	return list
 }
 
+// reading is an objective that reads an output and compares it with nothing.
+func reading(output string) Objective {
+	return Objective{Heads: []objective.Head{{Output: output, Weight: 1}}}
+}
+
 // logits computes an output for all samples of the data; the plan may be nil.
 func logits(t testing.TB, m *onnx.Model, d *dataset.Data, p *Plan, c Coefficients) []float32 {
 	t.Helper()
 	e := unlabelled(d, m.Proto().GetGraph().GetOutput()[0].GetName(), d.Len())
 	f := gatetest.Must(e.forward(m, p, d.Len()))(t)
-	return slices.Clone(gatetest.Must(f.run(upTo(d.Len()), c))(t).F)
+	return slices.Clone(gatetest.Must(f.run(upTo(d.Len()), c))(t)[0].F)
 }
 
 // ungated computes the output of a model as it is.

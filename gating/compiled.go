@@ -20,7 +20,13 @@ func (t *trainer) lowered(r run) (*network.Program, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := network.NewProgram(graph, 0, t.loss, t.forward.config.Workers)
+	o := t.forward.evaluator.objective
+	var heads []network.Head
+	for i, outputs := range o.Outputs() {
+		h := o.Heads[i]
+		heads = append(heads, network.Head{Outputs: outputs, Read: h.Reader(), Loss: h.Loss, Weight: h.Weight})
+	}
+	p, err := network.NewProgram(graph, heads, t.forward.config.Workers)
 	return p, graph.Bytes(), err
 }
 
@@ -45,18 +51,18 @@ func (c *compiled) build(list []*gates, lambda float64) error {
 		logAlphas[i] = p.Parameter(fmt.Sprintf("log_alpha %d", i), g.value)
 		coeffs[i] = g.coefficients(p, logAlphas[i])
 	}
-	loss, err := c.network.Build(p, coeffs)
+	losses, err := c.network.Build(p, coeffs)
 	if err != nil {
 		return err
 	}
 	l0 := penalty{list, lambda}.apply(p, logAlphas)
-	c.machine, err = p.Compile([]*tape.Vector{loss, l0}, logAlphas...)
+	c.machine, err = p.Compile(append(losses, l0), logAlphas...)
 	return err
 }
 
 // run computes cost and gradients of a batch, given what comes before the first gate.
-func (c *compiled) run(values []*network.Tensor, target *network.Tensor) (float64, error) {
-	c.network.Set(values, target)
+func (c *compiled) run(values []*network.Tensor, targets []*network.Tensor) (float64, error) {
+	c.network.Set(values, targets...)
 	return c.machine.Run()
 }
 

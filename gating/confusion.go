@@ -12,31 +12,32 @@ import (
 // class of the largest score.
 type Confusion [][]int
 
-// Confusion counts a model's answers over all samples, or over all positions where
-// labels belong to those. It is nil for an objective that counts no classes.
-func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model) (Confusion, error) {
-	loss, ok := e.objective.Loss.(network.CrossEntropy)
-	if !ok || !e.objective.Indexed() {
+// Confusion counts a model's answers by one of the objective's heads over all samples, or over all positions where
+// labels belong to those. It is nil for a head that counts no classes.
+func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model, head int) (Confusion, error) {
+	h := e.objective.Heads[head]
+	loss, ok := h.Loss.(network.CrossEntropy)
+	if !ok || !h.Indexed() {
 		return nil, nil
 	}
 	f, err := e.forward(m, nil, e.batch)
 	if err != nil {
 		return nil, err
 	}
-	c := make(Confusion, e.objective.Classes)
+	c := make(Confusion, h.Classes)
 	for i := range c {
-		c[i] = make([]int, e.objective.Classes)
+		c[i] = make([]int, h.Classes)
 	}
 	f.evenOut()
 	for rows := range f.data.InOrder(f.sizes...) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		out, err := f.run(rows, Coefficients{})
+		outs, err := f.run(rows, Coefficients{})
 		if err != nil {
 			return nil, err
 		}
-		for label, answer := range metric.Answers(out, f.target(rows), loss.Axis) {
+		for label, answer := range metric.Answers(outs[head], f.targets(rows)[head], loss.Axis) {
 			if answer >= 0 {
 				c[label][answer]++
 			}

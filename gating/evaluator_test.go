@@ -64,7 +64,7 @@ func TestDerivedEvaluatorsShareThreads(t *testing.T) {
 	for name, derived := range map[string]*Evaluator{"On": on, "Head": head, "Split, learn": learn,
 		"Split, judge": judge} {
 		if derived.workers != e.workers || derived.batch != e.batch ||
-			derived.Objective().Output != e.Objective().Output {
+			derived.Objective().Only().Output != e.Objective().Only().Output {
 			t.Errorf("%s: threads or batch size of its own", name)
 		}
 	}

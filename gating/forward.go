@@ -13,22 +13,22 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// forward runs a model, or a plan's network, over batches of a data set. It
+// forward computes a model's outputs, or those of a plan's network, over batches of a data set. It
 // lowers the graph once for every shape of samples and number of them that comes up.
 type forward struct {
-	evaluator  *Evaluator
-	model      *onnx.Model
-	parts      []*dataset.Data // of data, one a shape
-	data       *dataset.Data
-	names      map[string]string // the graph's, of the data's inputs
-	batch      int               // samples a run, at most
-	sizes      []int             // samples a run of each part
-	fixed      bool              // the graph was exported for exactly batch samples
-	padded     bool              // the last run of a part is filled up, so that one lowering serves all
-	config     network.Config
-	runners    *lru[run, *network.Runner]
-	activation objective.Activation // of the graph, once it has run
-	inputs     map[string]*network.Tensor
+	evaluator   *Evaluator
+	model       *onnx.Model
+	parts       []*dataset.Data // of data, one a shape
+	data        *dataset.Data
+	names       map[string]string // the graph's, of the data's inputs
+	batch       int               // samples a run, at most
+	sizes       []int             // samples a run of each part
+	fixed       bool              // the graph was exported for exactly batch samples
+	padded      bool              // the last run of a part is filled up, so that one lowering serves all
+	config      network.Config
+	runners     *lru[run, *network.Runner]
+	activations []objective.Activation // of the graph, by head, once it has run
+	inputs      map[string]*network.Tensor
 }
 
 // run is what a graph is lowered for: the shape of samples of a part of the data, and a number of them.
@@ -72,7 +72,7 @@ func (e *Evaluator) bareForward(m *onnx.Model, batch int) (*forward, error) {
 	}
 	return &forward{
 		evaluator: e, model: m, data: e.data, parts: e.data.Parts(), batch: batch, names: b.inputs,
-		config:  network.Config{Workers: e.workers, Outputs: []string{b.output}},
+		config:  network.Config{Workers: e.workers, Outputs: b.outputs},
 		runners: newLRU[run, *network.Runner](nil), inputs: map[string]*network.Tensor{},
 	}, nil
 }
@@ -151,8 +151,10 @@ func (f *forward) runner(r run) (*network.Runner, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if !f.activation.Known() {
-			f.activation = objective.ActivationOf(g)
+		if f.activations == nil {
+			for _, outputs := range f.evaluator.objective.Outputs() {
+				f.activations = append(f.activations, objective.ActivationOf(g, outputs[0]))
+			}
 		}
 		return network.NewRunner(g, f.config.Workers), g.Bytes(), nil
 	})
@@ -181,26 +183,49 @@ func gatherColumn(c *dataset.Column, rows []int) *network.Tensor {
 	return t
 }
 
-// run computes the output for rows of one shape, as the objective reads it.
-func (f *forward) run(rows []int, c Coefficients) (*network.Tensor, error) {
-	out, err := f.raw(rows, c)
+// run computes the outputs for rows of one shape, as each head of the objective reads them.
+func (f *forward) run(rows []int, c Coefficients) ([]*network.Tensor, error) {
+	outs, err := f.raw(rows, c)
 	if err != nil {
 		return nil, err
 	}
-	if o := f.evaluator.objective; !f.activation.Known() && o.Alike(f.activation) {
-		f.activation = o.Activation()
-	} else if !f.activation.Known() {
-		outs, err := f.evaluator.answers(f.model, objective.FormSamples)
+	o := f.evaluator.objective
+	read := make([]*network.Tensor, len(o.Heads))
+	for i, outputs := range o.Outputs() {
+		from, err := f.activationOf(i, outputs[0])
 		if err != nil {
 			return nil, err
 		}
-		f.activation = o.ByNumbers(outs)
+		var own []*network.Tensor
+		for _, k := range outputs {
+			own = append(own, outs[k])
+		}
+		if read[i], err = o.Heads[i].Read(own, from); err != nil {
+			return nil, err
+		}
 	}
-	return f.evaluator.objective.Read(out, f.activation), nil
+	return read, nil
 }
 
-// raw computes the output for rows of one shape, and cuts off what fills a fixed batch.
-func (f *forward) raw(rows []int, c Coefficients) (*network.Tensor, error) {
+// activationOf is what a head's output is computed by. Where the graph does not tell, a few samples do, once.
+func (f *forward) activationOf(head, output int) (objective.Activation, error) {
+	a := &f.activations[head]
+	switch h := f.evaluator.objective.Heads[head]; {
+	case a.Known():
+	case h.Alike(*a):
+		*a = h.Activation()
+	default:
+		outs, err := f.evaluator.answers(f.model, objective.FormSamples)
+		if err != nil {
+			return *a, err
+		}
+		*a = h.ByNumbers(outs[output])
+	}
+	return *a, nil
+}
+
+// raw computes the objective's outputs for rows of one shape, and cuts off what fills a fixed batch.
+func (f *forward) raw(rows []int, c Coefficients) ([]*network.Tensor, error) {
 	part, local := f.data.Locate(rows)
 	inputs := f.gather(part, local)
 	n := len(rows)
@@ -215,22 +240,29 @@ func (f *forward) raw(rows []int, c Coefficients) (*network.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cut(outs[0], n, len(rows))
-}
-
-// target gathers the labels of rows of one shape, nil where there are none.
-func (f *forward) target(rows []int) *network.Tensor {
-	part, local := f.data.Locate(rows)
-	return f.targetOf(part, local)
-}
-
-// targetOf gathers the labels of rows of a part.
-func (f *forward) targetOf(part int, local []int) *network.Tensor {
-	label := f.parts[part].Label
-	if label == nil {
-		return nil
+	for i := range outs {
+		if outs[i], err = cut(outs[i], n, len(rows)); err != nil {
+			return nil, err
+		}
 	}
-	return gatherColumn(label, local)
+	return outs, nil
+}
+
+// targets gathers the labels of rows of one shape, one for each head; nil where there are none.
+func (f *forward) targets(rows []int) []*network.Tensor {
+	part, local := f.data.Locate(rows)
+	return f.targetsOf(part, local)
+}
+
+// targetsOf gathers the labels of rows of a part.
+func (f *forward) targetsOf(part int, local []int) []*network.Tensor {
+	list := make([]*network.Tensor, len(f.evaluator.objective.Heads))
+	for i := range list {
+		if label := f.parts[part].LabelAt(i); label != nil {
+			list[i] = gatherColumn(label, local)
+		}
+	}
+	return list
 }
 
 // cut returns the first rows of an output whose axis 0 counts n samples.
@@ -267,11 +299,11 @@ func (f *forward) score(ctx context.Context, c Coefficients) (Score, error) {
 		if err := ctx.Err(); err != nil {
 			return Score{}, err
 		}
-		out, err := f.run(rows, c)
+		outs, err := f.run(rows, c)
 		if err != nil {
 			return Score{}, err
 		}
-		if err := s.add(out, f.target(rows)); err != nil {
+		if err := s.add(outs, f.targets(rows)); err != nil {
 			return Score{}, f.misfit(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -103,7 +104,7 @@ func TestFirstStepFails(t *testing.T) {
 	}
 	d.Label = &dataset.Column{Name: "y", Type: onnx.Float32, Shape: []int{4}, Floats: make([]float32, 32)}
 	p := planOf(t, []*onnx.Model{net(1), net(2)}, ByLayer)
-	e := evaluatorOf(t, d, Objective{Output: "y", Loss: network.MSE{}}, 8)
+	e := evaluatorOf(t, d, Objective{Heads: []objective.Head{{Output: "y", Loss: network.MSE{}, Weight: 1}}}, 8)
 	_, err := Learn(t.Context(), Start{p, LogAlpha{numbersOf(p, []float64{1, 1})}}, e, quick())
 	if err == nil || !strings.Contains(err.Error(), "GatherElements") {
 		t.Errorf("got %v", err)

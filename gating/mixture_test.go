@@ -45,7 +45,7 @@ func TestNothingToRecalibrate(t *testing.T) {
 	if n := len(normNodes(models[0])); n != 1 {
 		t.Fatalf("%d normalisations, want 1", n)
 	}
-	e := evaluatorOf(t, gatetest.Labelled(gatetest.Samples(1, 8, 3), 3), Objective{Output: "y"}, 8)
+	e := evaluatorOf(t, gatetest.Labelled(gatetest.Samples(1, 8, 3), 3), reading("y"), 8)
 	if again := gatetest.Must(m.Recalibrate(t.Context(), e))(t); again != m {
 		t.Error("statistics of one sample at a time were measured")
 	}

@@ -20,6 +20,9 @@ type Objective = objective.Objective
 // ObjectiveOptions says what is to be learned and judged. The zero value of a field means its default.
 type ObjectiveOptions = objective.Options
 
+// OutputOptions says what is to be learned and judged of one of several outputs.
+type OutputOptions = objective.OutputOptions
+
 // FitObjective finds the output that the labels belong to, and the loss and metric for it (see objective.Fit).
 // Errors are of kind dataset.ErrData, network.ErrUnsupported where no output can be
 // computed, or ErrOption.
@@ -41,37 +44,46 @@ func (b beside) Outputs() []string { return outputNames(b.model) }
 
 // Lower lowers the graph for samples of a part, one if it takes one.
 func (b beside) Lower(part int, outputs ...string) (*network.Graph, error) {
-	f, err := b.evaluator(outputs[0]).forward(b.model, nil, 1)
+	f, err := b.evaluator(outputs...).forward(b.model, nil, 1)
 	if err != nil {
 		return nil, err
 	}
-	f.config.Outputs = outputs
 	return f.lower(run{part, f.sizes[part]})
 }
 
 // Answers computes an output for the first samples, of those that have the first one's shape.
 func (b beside) Answers(output string, samples int) ([]*network.Tensor, error) {
-	return b.evaluator(output).answers(b.model, samples)
+	list, err := b.evaluator(output).answers(b.model, samples)
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
 }
 
-func (b beside) evaluator(output string) *Evaluator {
-	return &Evaluator{data: b.data, objective: Objective{Output: output}, workers: b.workers}
+func (b beside) evaluator(outputs ...string) *Evaluator {
+	e := &Evaluator{data: b.data, workers: b.workers}
+	for _, name := range outputs {
+		e.objective.Heads = append(e.objective.Heads, objective.Head{Output: name})
+	}
+	return e
 }
 
-// answers computes the objective's output for the first samples, of those that have the first one's shape, as the model
-// gives it.
-func (e *Evaluator) answers(m *onnx.Model, samples int) ([]*network.Tensor, error) {
+// answers computes the objective's outputs for the first samples, of those that have the first one's shape, as the
+// model gives them: for each output a tensor a run.
+func (e *Evaluator) answers(m *onnx.Model, samples int) ([][]*network.Tensor, error) {
 	f, err := e.over(e.data.Head(samples).Parts()[0]).forward(m, nil, 1)
 	if err != nil {
 		return nil, err
 	}
-	var outs []*network.Tensor
+	list := make([][]*network.Tensor, len(f.config.Outputs))
 	for rows := range f.data.InOrder(f.sizes...) {
-		out, err := f.raw(rows, Coefficients{})
+		outs, err := f.raw(rows, Coefficients{})
 		if err != nil {
 			return nil, err
 		}
-		outs = append(outs, &network.Tensor{Shape: slices.Clone(out.Shape), F: slices.Clone(out.F)})
+		for i, out := range outs {
+			list[i] = append(list[i], &network.Tensor{Shape: slices.Clone(out.Shape), F: slices.Clone(out.F)})
+		}
 	}
-	return outs, nil
+	return list, nil
 }

@@ -95,8 +95,8 @@ func TestObjectiveFitsOutputAndLabels(t *testing.T) {
 			d.Label = c.label
 			m := ending(t, c.shape, c.op)
 			obj := gatetest.Must(FitObjective(m, d, ObjectiveOptions{Loss: c.loss}))(t)
-			if !reflect.DeepEqual(obj.Loss, c.want) || obj.Metric.Name != c.metric || obj.Classes != c.classes {
-				t.Fatalf("got %#v by %s of %d classes, want %#v by %s of %d", obj.Loss, obj.Metric.Name, obj.Classes,
+			if !reflect.DeepEqual(obj.Only().Loss, c.want) || obj.Metric.Name != c.metric || obj.Only().Classes != c.classes {
+				t.Fatalf("got %#v by %s of %d classes, want %#v by %s of %d", obj.Only().Loss, obj.Metric.Name, obj.Only().Classes,
 					c.want, c.metric, c.classes)
 			}
 			if s := scoreOf(t, evaluatorOf(t, d, obj, 3), m); !s.Finite() {
@@ -137,8 +137,8 @@ func TestObjectiveTakesAnotherOutput(t *testing.T) {
 	}
 	m := b.Model(t)
 	d := gatetest.Labelled(gatetest.Samples(1, 6, 3), 3)
-	if obj := objectiveOf(t, m, d); obj.Output != "scores" {
-		t.Errorf("output %q, want scores", obj.Output)
+	if obj := objectiveOf(t, m, d); obj.Only().Output != "scores" {
+		t.Errorf("output %q, want scores", obj.Only().Output)
 	}
 	if _, err := FitObjective(m, d, ObjectiveOptions{Output: "strange"}); !errors.Is(err, network.ErrUnsupported) ||
 		!strings.Contains(err.Error(), "strange") {
@@ -182,7 +182,7 @@ func TestObjectiveRefuses(t *testing.T) {
 		}
 	}
 	d := gatetest.Samples(1, 4, 3)
-	if _, err := (Objective{}).Prepare(d); !errors.Is(err, dataset.ErrData) {
+	if _, err := (Objective{Heads: []objective.Head{{}}}).Prepare(d); !errors.Is(err, dataset.ErrData) {
 		t.Errorf("data without labels: %v", err)
 	}
 }
@@ -202,8 +202,8 @@ func TestAxisOfClassesIsClear(t *testing.T) {
 			t.Fatalf("the first part has length %d, want %d", n, common)
 		}
 		obj := objectiveOf(t, m, d)
-		if obj.Classes != 3 || obj.Loss.(network.CrossEntropy).Axis != 2 {
-			t.Errorf("length %d: %d classes along axis %d", common, obj.Classes, obj.Loss.(network.CrossEntropy).Axis)
+		if obj.Only().Classes != 3 || obj.Only().Loss.(network.CrossEntropy).Axis != 2 {
+			t.Errorf("length %d: %d classes along axis %d", common, obj.Only().Classes, obj.Only().Loss.(network.CrossEntropy).Axis)
 		}
 		scoreOf(t, evaluatorOf(t, d, obj, 64), m)
 	}
@@ -286,10 +286,10 @@ func TestTasksThatPeopleHave(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m, d := c.model(t)
 			obj := gatetest.Must(FitObjective(m, d, c.options))(t)
-			if !reflect.DeepEqual(obj.Loss, c.want) || obj.Metric.Name != c.metric || obj.Classes != c.classes ||
-				!slices.Equal(obj.Ignored, c.ignored) {
-				t.Fatalf("got %#v by %s of %d classes but for %v, want %#v by %s of %d but for %v", obj.Loss, obj.Metric.Name,
-					obj.Classes, obj.Ignored, c.want, c.metric, c.classes, c.ignored)
+			if !reflect.DeepEqual(obj.Only().Loss, c.want) || obj.Metric.Name != c.metric || obj.Only().Classes != c.classes ||
+				!slices.Equal(obj.Only().Ignored, c.ignored) {
+				t.Fatalf("got %#v by %s of %d classes but for %v, want %#v by %s of %d but for %v", obj.Only().Loss, obj.Metric.Name,
+					obj.Only().Classes, obj.Only().Ignored, c.want, c.metric, c.classes, c.ignored)
 			}
 			whole := scoreOf(t, evaluatorOf(t, d, obj, 3), m)
 			if !whole.Finite() || math.IsNaN(whole.Metric) {
@@ -346,15 +346,15 @@ func TestProbabilitiesAreKnownByTheirNumbers(t *testing.T) {
 	b.Out("p")
 	m := b.Model(t)
 	d := gatetest.Labelled(gatetest.Samples(1, 9, 3), 3)
-	if obj := objectiveOf(t, m, d); obj.Loss != (network.CrossEntropy{Form: network.Probabilities, Axis: 1}) {
-		t.Errorf("%#v", obj.Loss)
+	if obj := objectiveOf(t, m, d); obj.Only().Loss != (network.CrossEntropy{Form: network.Probabilities, Axis: 1}) {
+		t.Errorf("%#v", obj.Only().Loss)
 	}
 	d.Label = intLabel(nil, 0, 1, 1, 0, 1, 1, 0, 0, 1)
 	for op, want := range map[string]network.Form{"HardSigmoid": network.Probabilities, "Neg": network.Logits} {
 		one := gatetest.Samples(1, 9, 1)
 		one.Label = d.Label
-		if obj := objectiveOf(t, ending(t, []int64{1}, op), one); obj.Loss != (network.BCE{Form: want}) {
-			t.Errorf("%s: %#v", op, obj.Loss)
+		if obj := objectiveOf(t, ending(t, []int64{1}, op), one); obj.Only().Loss != (network.BCE{Form: want}) {
+			t.Errorf("%s: %#v", op, obj.Only().Loss)
 		}
 	}
 }
@@ -410,8 +410,8 @@ func TestSeveralOutputsFit(t *testing.T) {
 		b.Out(name)
 	}
 	d := gatetest.Labelled(gatetest.Samples(1, 6, 3), 3)
-	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "logits" || obj.Place() != 1 {
-		t.Errorf("output %q at %d", obj.Output, obj.Place())
+	if obj := objectiveOf(t, b.Model(t), d); obj.Only().Output != "logits" || obj.Only().Sources()[0].At != 1 {
+		t.Errorf("output %q at %d", obj.Only().Output, obj.Only().Sources()[0].At)
 	}
 	b.Out("other")
 	m := b.Model(t)
@@ -419,8 +419,8 @@ func TestSeveralOutputsFit(t *testing.T) {
 	if !errors.Is(err, dataset.ErrData) || !strings.Contains(err.Error(), `"probabilities", "logits", "other"`) {
 		t.Errorf("two heads: %v", err)
 	}
-	if obj := gatetest.Must(FitObjective(m, d, ObjectiveOptions{Output: "other"}))(t); obj.Output != "other" {
-		t.Errorf("output %q", obj.Output)
+	if obj := gatetest.Must(FitObjective(m, d, ObjectiveOptions{Output: "other"}))(t); obj.Only().Output != "other" {
+		t.Errorf("output %q", obj.Only().Output)
 	}
 }
 
@@ -436,7 +436,7 @@ func TestLabelsThatFitByClassesComeFirst(t *testing.T) {
 	}
 	d := gatetest.Samples(1, 6, 3)
 	d.Label = intLabel(nil, 0, 2, 1, 2, 0, 1)
-	if obj := objectiveOf(t, b.Model(t), d); obj.Output != "scores" {
-		t.Errorf("output %q", obj.Output)
+	if obj := objectiveOf(t, b.Model(t), d); obj.Only().Output != "scores" {
+		t.Errorf("output %q", obj.Only().Output)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -117,12 +118,13 @@ func (half) Terms(out, target *network.Tensor, add func(sample int, loss, weight
 
 // TestScoreOfIgnoredPositions is the mean over the positions that count, of all samples together.
 func TestScoreOfIgnoredPositions(t *testing.T) {
-	s := newScorer(Objective{Loss: half{}, Metric: metricOf(t, "mae", metric.Numbers)}, 2)
+	s := newHeadScorer(objective.Head{Loss: half{}, Metric: metricOf(t, "mae", metric.Numbers)}, 2)
 	out := &network.Tensor{Type: onnx.Float32, Shape: []int{2, 3}, F: []float32{9, 1, 9, 2, 9, 3}}
 	if err := s.add(out, &network.Tensor{Type: onnx.Float32, Shape: []int{2, 3}, F: make([]float32, 6)}); err != nil {
 		t.Fatal(err)
 	}
-	score := s.score()
+	own := s.score()
+	score := Score{Loss: own.Loss, kept: &record{heads: []headRecord{s.headRecord}, weights: []float64{1}}}
 	if want := (1.0 + 4 + 9) / 3; !near(score.Loss, want) {
 		t.Errorf("loss %v, want %v", score.Loss, want)
 	}

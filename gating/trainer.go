@@ -3,7 +3,6 @@ package gating
 import (
 	"math"
 
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -13,7 +12,6 @@ import (
 type trainer struct {
 	forward  *forward
 	plan     *Plan
-	loss     network.Loss
 	l0       float64
 	gates    []*gates
 	programs *lru[int, *compiled] // by part of the data
@@ -33,7 +31,7 @@ func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer
 		return nil, err
 	}
 	t := &trainer{
-		forward: f, plan: p, loss: e.objective.Loss, l0: *o.L0, programs: newLRU[int]((*compiled).close),
+		forward: f, plan: p, l0: *o.L0, programs: newLRU[int]((*compiled).close),
 		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes,
 		samples: f.batch, solver: tape.NewAdam(o.Rate),
 	}
@@ -102,7 +100,7 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	cost, err := c.run(values, t.forward.targetOf(part, local))
+	cost, err := c.run(values, t.forward.targetsOf(part, local))
 	if err != nil {
 		return 0, t.forward.misfit(err)
 	}

@@ -310,7 +310,7 @@ func (e *Evaluator) competence(ctx context.Context, models []*onnx.Model) ([][]f
 			scale = s.Loss
 		}
 	}
-	if e.objective.Classes > 0 || !onnx.Finite(scale) || scale <= 0 {
+	if e.objective.Only().Classes > 0 || !onnx.Finite(scale) || scale <= 0 {
 		scale = 1
 	}
 	out := make([][]float64, e.data.Len())

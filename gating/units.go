@@ -160,7 +160,11 @@ func (e *Evaluator) firstOutput(m *onnx.Model) (*network.Tensor, error) {
 	for r := range rows {
 		rows[r] = min(r, first.data.Len()-1)
 	}
-	return f.run(rows, Coefficients{})
+	outs, err := f.run(rows, Coefficients{})
+	if err != nil {
+		return nil, err
+	}
+	return outs[0], nil
 }
 
 // permutationMatrix scores exactly the pairs of an order; a nil order is the identity.

@@ -71,7 +71,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) e
 		result.Models, scored = append(result.Models, row), append(scored, search.Scored{Name: m.Path(), Score: s})
 	}
 	result.Groups = search.DescribeGroups(e.data, scored)
-	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.Loss.Name(), v.Warned()
+	result.Metric, result.LossName, result.Warnings = obj.Metric.Name, obj.LossName(), v.Warned()
 	result.Notes, result.Preprocess = v.Noted(), f.images.how.Report()
 	return result.Print(v)
 }

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
-	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -61,15 +59,13 @@ func (f *selectFlags) add(fs *pflag.FlagSet) {
 
 // dataFlags are the flags that say what to learn and judge on.
 type dataFlags struct {
-	data                        []string
-	label, loss, metric, output string
-	group                       string
-	ignore                      []int64
-	huberDelta                  float64
-	batch, threads              int
-	images                      imageFlags
-	tokenizer, text             string
-	maxLength                   int
+	outputFlags
+	data            []string
+	batch, threads  int
+	group           string
+	images          imageFlags
+	tokenizer, text string
+	maxLength       int
 }
 
 func (f *dataFlags) add(c *cobra.Command) {
@@ -77,18 +73,10 @@ func (f *dataFlags) add(c *cobra.Command) {
 	fs.StringArrayVar(&f.data, "data", nil,
 		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
 			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
-	fs.StringVar(&f.label, "label", "", "`KEY` of the labels (default label, labels, y or target)")
+	f.outputFlags.add(c)
 	fs.StringVar(&f.group, "group", "",
 		"`KEY` of numbers or names by which results are reported in parts, such as domains; "+
 			dataset.GroupByFile+" for the files that samples are from")
-	addChoice(c, &f.loss, "loss", "what is made small (see softmerge help losses)", objective.Losses()...)
-	addChoice(c, &f.metric, "metric", "what models are judged by", objective.Metrics()...)
-	fs.Int64SliceVar(&f.ignore, "ignore-index", nil,
-		"`CLASS` that says of a position that it does not count (repeatable; default -100, and 255 where "+
-			"samples have several positions and there is no such class)")
-	fs.Float64Var(&f.huberDelta, "huber-delta", 1, "`DISTANCE` beyond which the huber loss is linear")
-	fs.StringVar(&f.output, "model-output", "",
-		"`NAME` of the graph output that the loss reads (default the one that the labels fit)")
 	fs.IntVar(&f.batch, "batch-size", 64, "`N` samples a step")
 	fs.IntVar(&f.threads, "threads", 0,
 		"`N` goroutines for kernels (default one a processor); the result does not depend on it")
@@ -110,6 +98,9 @@ func (f *dataFlags) check() error {
 	f.data = named(f.data)
 	again := twice(f.data)
 	if err := f.images.check(); err != nil {
+		return err
+	}
+	if err := f.settle(); err != nil {
 		return err
 	}
 	return firstBroken([]rule{
@@ -154,10 +145,4 @@ func twice(paths []string) string {
 		}
 	}
 	return ""
-}
-
-// objective is what the flags say of loss, metric and output.
-func (f *dataFlags) objective() gating.ObjectiveOptions {
-	return gating.ObjectiveOptions{Loss: f.loss, Metric: f.metric, Output: f.output, Ignore: f.ignore,
-		HuberDelta: f.huberDelta}
 }

@@ -157,7 +157,7 @@ func (f *imageFlags) override(p *imaging.Preprocess) error {
 
 // fit finds how images are preprocessed, if the data has any, and says so; the first model gives the graph.
 func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.Model, more ...string) error {
-	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, Group: f.group}
+	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, More: f.more, Group: f.group}
 	with := slices.DeleteFunc(slices.Concat(f.data, more), func(p string) bool { return !dataset.HoldsImages(p, o) })
 	if len(with) == 0 {
 		if len(f.images.given) > 0 && len(f.data) > 0 {
@@ -205,8 +205,8 @@ func (f *imageFlags) classNames() ([]string, error) {
 
 // openData reads data files for a model's inputs and joins them.
 func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, error) {
-	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, Group: f.group, Classes: f.images.names,
-		Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text),
+	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, More: f.more, Group: f.group,
+		Classes: f.images.names, Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text),
 		MaxLength: f.maxLength}
 	if f.images.how != nil {
 		o.Preprocess = f.images.how.Preprocess

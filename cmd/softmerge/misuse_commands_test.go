@@ -14,6 +14,7 @@ func misusedCommands() []chapter {
 		{"Choosing layers", false, wrongPatterns()},
 		{"Output", false, wrongOutputs()},
 		{"Recipes", false, wrongRecipes()},
+		{"Several outputs", false, wrongHeads()},
 		{"eval and match", false, wrongEvals()},
 	}
 }
@@ -31,6 +32,35 @@ func wrongPatterns() []misuse {
 		{"--base that is no model of the merge", with("--base", "other.onnx"), isRefused, exit.Usage,
 			[]string{"is not among the models"}},
 		{"a mistyped flag", with("--lables", "y"), isRefused, exit.Usage, []string{"did you mean --label?"}},
+	}
+}
+
+func wrongHeads() []misuse {
+	with := func(flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string {
+			return k.merge(k.fixture("tasks/heads/val.npz"), k.family("tasks/heads", 3), flags...)
+		}
+	}
+	digit, middle := "--label=digit=kind", "--label=middle=at"
+	return []misuse{
+		{"a label for an output that does not exist", with(digit, "--label=midle=at"), isRefused, exit.Data,
+			[]string{`the model has no output "midle"`, "middle"}},
+		{"two labels for one output", with(digit, "--label=digit=at"), isRefused, exit.Usage,
+			[]string{`output "digit" has two labels`}},
+		{"two labels and no word of their outputs", with("--label=kind", "--label=at"), isRefused, exit.Usage,
+			[]string{"name the output of each"}},
+		{"a label that the data has not", with(digit, "--label=middle=centre"), isRefused, exit.Data,
+			[]string{`there is no label "centre"`}},
+		{"the labels of two outputs taken for each other", with("--label=digit=at", "--label=middle=kind"), isRefused,
+			exit.Data, []string{`output "digit"`, "the labels have 2"}},
+		{"a metric of classes for numbers", with(digit, middle, "--metric=middle=accuracy"), isRefused, exit.Data,
+			[]string{`output "middle": metric accuracy does not fit`}},
+		{"a weight for an output without a label", with("--label=digit=kind", "--loss-weight=middle=2"), isRefused,
+			exit.Usage, []string{`output "middle" has no label`}},
+		{"a negative weight", with(digit, middle, "--loss-weight=middle=-1"), isRefused, exit.Usage,
+			[]string{"want a positive number"}},
+		{"a label for one of two outputs", with(digit, "--allow-parent"), warned, exit.Done,
+			[]string{"layers of \"middle\" are judged by nothing"}},
 	}
 }
 

@@ -19,6 +19,8 @@ var tasks = []struct {
 	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
 		smaller: true, long: true},
 	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},
+	{name: "heads", val: "val.npz", test: "test.npz", flags: []string{"--label", "digit=kind", "--label", "middle=at"},
+		smaller: true},
 	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}},
 }
 
@@ -47,6 +49,11 @@ func TestMergesOfTasks(t *testing.T) {
 			for _, r := range rows[:len(rows)-2] {
 				if merged == *r.Metric || merged < *r.Metric != c.smaller {
 					t.Errorf("merged %.4f, %s has %.4f", merged, r.Path, *r.Metric)
+				}
+				for i, o := range rows[len(rows)-1].Outputs {
+					if *o.Loss >= *r.Outputs[i].Loss {
+						t.Errorf("output %d: merged has loss %.4f, %s %.4f", i, *o.Loss, r.Path, *r.Outputs[i].Loss)
+					}
 				}
 			}
 			t.Logf("| %s | %.4f %.4f %.4f | %.4f | %.4f |", c.name, *rows[0].Metric, *rows[1].Metric, *rows[2].Metric,

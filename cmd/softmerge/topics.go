@@ -120,6 +120,11 @@ The output may hold logits or probabilities: the end of the graph, or the number
 "loss" judges by the loss alone. Where labels fit several outputs, --model-output names one; of logits
 and their softmax the logits are taken.
 
+Several outputs are learned and judged at once where each has its label: --label OUTPUT=KEY for each,
+and --loss OUTPUT=WORD, --metric OUTPUT=WORD, --loss-weight OUTPUT=NUMBER where the default is not what
+you want. The losses are added up by their weights, models are judged by the sum, and the metric of each
+output is shown. A merge with a smaller sum that is worse than a parent at one output is warned of.
+
 Layers that only other outputs depend on are judged by nothing. They stay the base's, and so do those that
 they share with the judged output; --unseen merge merges them all the same.`
 

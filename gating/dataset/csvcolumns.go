@@ -30,7 +30,7 @@ func (t *table) pick(o Options) (picked, error) {
 		groups[i] = group
 		mark(taken, group)
 	}
-	label, err := pickLabel(t.each(), taken, o.Label)
+	labels, err := pickLabels(t.each(), taken, o)
 	if err != nil {
 		return picked{}, err
 	}
@@ -39,10 +39,10 @@ func (t *table) pick(o Options) (picked, error) {
 			return picked{}, err
 		}
 	}
-	return t.choose(fields, groups, label)
+	return t.choose(fields, groups, labels)
 }
 
-func (t *table) choose(fields []Field, groups [][]int, label int) (picked, error) {
+func (t *table) choose(fields []Field, groups [][]int, labels []int) (picked, error) {
 	p := picked{fields: fields}
 	for i, f := range fields {
 		if len(groups[i]) == 0 {
@@ -52,8 +52,8 @@ func (t *table) choose(fields []Field, groups [][]int, label int) (picked, error
 		}
 		p.inputs = append(p.inputs, named{f.Name, columns{t, groups[i]}})
 	}
-	if label >= 0 {
-		p.label = &named{t.names[label], columns{t, []int{label}}}
+	for _, at := range labels {
+		p.labels = append(p.labels, named{t.names[at], columns{t, []int{at}}})
 	}
 	return p, nil
 }

@@ -64,11 +64,7 @@ func (d *Data) shortened(rows []int, cuts []cut) bool {
 func (d *Data) cutRows(rows []int, cuts []cut) *Data {
 	out := d.selectOwn(rows)
 	for _, c := range cuts {
-		column := out.Label
-		if c.column < len(out.Inputs) {
-			column = &out.Inputs[c.column]
-		}
-		column.shorten(c.axis, int(c.lengths[rows[0]]))
+		out.column(c.column).shorten(c.axis, int(c.lengths[rows[0]]))
 	}
 	for _, row := range rows {
 		out.origins = append(out.origins, origin{row: row})

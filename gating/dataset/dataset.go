@@ -56,6 +56,8 @@ type Data struct {
 	// Label is nil when the file has none. A floating point label keeps its shape; an integer label of shape [N,1] is
 	// read as [N].
 	Label *Column
+	// More are further labels, in the order of Options.More.
+	More []Column
 	// Warnings are what the user should know of how the files were read, of kind [ErrData].
 	Warnings advice.Warnings
 	// Notes say what the user did not name: which arrays were taken for inputs and label, and which were left.

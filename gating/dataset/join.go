@@ -125,6 +125,9 @@ func concatenated(list []*Data, names []string) *Data {
 		label := concatenatedColumn(list, func(d *Data) *Column { return d.Label })
 		out.Label = &label
 	}
+	for i := range list[0].More {
+		out.More = append(out.More, concatenatedColumn(list, func(d *Data) *Column { return &d.More[i] }))
+	}
 	for _, d := range list {
 		for row := range d.own() {
 			out.origins = append(out.origins, d.origin(row))

@@ -43,12 +43,49 @@ func (d *Data) checkLabels(classes int, ignored []int64) (at origin, err error) 
 	return at, nil
 }
 
-// WithLabels returns the same data with other labels: a column for each of the Parts, of as many samples, or nil.
+// Labels is the number of labels.
+func (d *Data) Labels() int {
+	if d.Label == nil {
+		return 0
+	}
+	return 1 + len(d.More)
+}
+
+// LabelAt returns a label of the samples of the first shape, nil if there are not so many.
+func (d *Data) LabelAt(i int) *Column {
+	switch {
+	case i >= d.Labels():
+		return nil
+	case i == 0:
+		return d.Label
+	}
+	return &d.More[i-1]
+}
+
+// OnlyLabel returns the same data with one of its labels.
+func (d *Data) OnlyLabel(i int) *Data {
+	return d.eachPart(func(p *Data, _ int) { p.Label, p.More = p.LabelAt(i), nil })
+}
+
+// WithLabels returns the same data with another label: a column for each of the Parts, of as many samples, or nil.
 func (d *Data) WithLabels(labels []*Column) *Data {
+	return d.eachPart(func(p *Data, at int) { p.Label = labels[at] })
+}
+
+// WithMore returns the same data with another further label, from 0 on: a column for each of the Parts.
+func (d *Data) WithMore(i int, labels []*Column) *Data {
+	return d.eachPart(func(p *Data, at int) {
+		p.More = slices.Clone(p.More)
+		p.More[i] = *labels[at]
+	})
+}
+
+// eachPart returns the same data with its parts changed; change gets a copy of each, and its place.
+func (d *Data) eachPart(change func(p *Data, at int)) *Data {
 	parts := d.Parts()
 	for i, p := range parts {
 		part := *p
-		part.Label = labels[i]
+		change(&part, i)
 		parts[i] = &part
 	}
 	return united(parts)

@@ -39,7 +39,8 @@ func (l *loader) assembleCut(arrays []named) (*Data, error) {
 // samples; without a graph nothing is symbolic and all arrays are.
 func (l *loader) takeLengths(arrays []named) (samples, lengths []named) {
 	for _, a := range arrays {
-		asked := a.name == l.Label || slices.ContainsFunc(l.Inputs, func(f Field) bool { return f.Name == a.name })
+		asked := a.name == l.Label || slices.Contains(l.More, a.name) ||
+			slices.ContainsFunc(l.Inputs, func(f Field) bool { return f.Name == a.name })
 		if len(l.Inputs) > 0 && !asked && (a.name == lengthsKey || strings.HasSuffix(a.name, "."+lengthsKey)) {
 			lengths = append(lengths, a)
 		} else {
@@ -98,10 +99,7 @@ func (c *cutter) known() []string {
 	for _, f := range c.picked.fields {
 		list = append(list, f.Name)
 	}
-	if c.picked.label != nil {
-		list = append(list, c.picked.label.name)
-	}
-	return list
+	return append(list, names(c.picked.labels)...)
 }
 
 func (c *cutter) knows(name string) bool { return slices.Contains(c.known(), name) }
@@ -124,28 +122,30 @@ func (c *cutter) plan() error {
 	if all, ok := c.byName[""]; ok && len(c.cuts) == 0 {
 		return notSymbolic(all.Name, c.picked.fields...)
 	}
-	return c.planLabel()
+	for i := range c.picked.labels {
+		if err := c.planLabel(len(c.data.Inputs) + i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// planLabel cuts a label for each position as the input that it belongs to.
-func (c *cutter) planLabel() error {
-	label := c.data.Label
-	if label == nil {
-		return nil
-	}
+// planLabel cuts a label, a column of the data, for each position as the input that it belongs to.
+func (c *cutter) planLabel(column int) error {
+	label := &c.data.columns()[column]
 	lengths, own := c.byName[label.Name]
 	switch {
 	case own && len(label.Shape) == 0:
 		return fail("leave it out", "%q: the label %q has one number a sample, nothing to cut", lengths.Name,
 			label.Name)
 	case own:
-		return c.use(&lengths, len(c.data.Inputs), 0)
+		return c.use(&lengths, column, 0)
 	case len(label.Shape) == 0:
 		return nil
 	}
 	for _, of := range c.cuts {
-		if c.data.Inputs[of.column].Shape[of.axis] == label.Shape[0] {
-			c.cuts = append(c.cuts, cut{len(c.data.Inputs), 0, of.lengths})
+		if of.column < len(c.data.Inputs) && c.data.Inputs[of.column].Shape[of.axis] == label.Shape[0] {
+			c.cuts = append(c.cuts, cut{column, 0, of.lengths})
 			return nil
 		}
 	}

@@ -99,15 +99,22 @@ func (l *loader) pickTestData(inputs, outputs []named) (picked, error) {
 	if byName, ok := inOrderOf(p.fields, inputs); ok {
 		p.inputs = byName
 	}
-	for i := range outputs {
-		key := outputs[i].name
-		if l.Label == "" && i == 0 || l.Label != "" && (key == l.Label || fmt.Sprintf("output_%d", i) == l.Label) {
-			p.label = &outputs[i]
-		}
+	if l.Label == "" {
+		p.labels = outputs[:min(1, len(outputs))]
+		return p, nil
 	}
-	if l.Label != "" && p.label == nil {
-		return p, fail(didYouMean(l.Label, names(outputs), "name one of these as the label"),
-			"there is no label %q; the outputs are %s", l.Label, quoted(names(outputs)))
+	for _, key := range append([]string{l.Label}, l.More...) {
+		at := -1
+		for i := range outputs {
+			if outputs[i].name == key || fmt.Sprintf("output_%d", i) == key {
+				at = i
+			}
+		}
+		if at < 0 {
+			return p, fail(didYouMean(key, names(outputs), "name one of these as the label"),
+				"there is no label %q; the outputs are %s", key, quoted(names(outputs)))
+		}
+		p.labels = append(p.labels, outputs[at])
 	}
 	return p, nil
 }

@@ -22,6 +22,8 @@ type Options struct {
 	// Label is the key of the label: an array, a CSV column, an output of ONNX test data. Empty means label,
 	// labels, y or target, whichever comes first in this list.
 	Label string
+	// More are the keys of further labels, where a model has several outputs to judge.
+	More []string
 	// Group is the key of an array, column or output with one whole number or one text a sample, by which results
 	// are reported in parts, see [Data.Groups]. It may be the label, but no input: networks never see it.
 	// GroupByFile stands for the file or folder that a sample was read from. Empty means no groups.
@@ -256,10 +258,13 @@ func (l *loader) read(p picked) (*Data, error) {
 		if err := c.fill(&l.budget); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.role, c.Name, err)
 		}
-		if c.role == "label" {
-			d.Label = &c.Column
-		} else {
+		switch {
+		case c.role != "label":
 			d.Inputs = append(d.Inputs, c.Column)
+		case d.Label == nil:
+			d.Label = &c.Column
+		default:
+			d.More = append(d.More, c.Column)
 		}
 	}
 	return d, l.readGroups(d)
@@ -274,10 +279,10 @@ func planAll(p picked) ([]plan, error) {
 		}
 		plans = append(plans, c)
 	}
-	if p.label != nil {
-		c, err := planLabel(*p.label)
+	for _, a := range p.labels {
+		c, err := planLabel(a)
 		if err != nil {
-			return nil, fmt.Errorf("label %q: %w", p.label.name, err)
+			return nil, fmt.Errorf("label %q: %w", a.name, err)
 		}
 		plans = append(plans, c)
 	}

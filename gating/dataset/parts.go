@@ -154,7 +154,7 @@ func (d *Data) headOwn(n int) *Data {
 	return out
 }
 
-// each applies change to every column of the first shape, the label included.
+// each applies change to every column of the first shape, the labels included.
 func (d *Data) each(change func(Column) Column) *Data {
 	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders}
 	for i, c := range d.Inputs {
@@ -163,6 +163,9 @@ func (d *Data) each(change func(Column) Column) *Data {
 	if d.Label != nil {
 		label := change(*d.Label)
 		out.Label = &label
+	}
+	for _, c := range d.More {
+		out.More = append(out.More, change(c))
 	}
 	return out
 }
@@ -180,12 +183,24 @@ func (d *Data) WithFloats(input int, change func(Column) []float32) *Data {
 	return united(parts)
 }
 
-// columns returns the columns of the first shape, the label last.
+// column returns a column of the first shape by its place in columns.
+func (d *Data) column(at int) *Column {
+	n := len(d.Inputs)
+	switch {
+	case at < n:
+		return &d.Inputs[at]
+	case at == n:
+		return d.Label
+	}
+	return &d.More[at-n-1]
+}
+
+// columns returns the columns of the first shape, the labels last.
 func (d *Data) columns() []Column {
 	if d.Label == nil {
 		return d.Inputs
 	}
-	return append(d.Inputs[:len(d.Inputs):len(d.Inputs)], *d.Label)
+	return append(append(d.Inputs[:len(d.Inputs):len(d.Inputs)], *d.Label), d.More...)
 }
 
 // shapeKey is equal for data of equal shapes.

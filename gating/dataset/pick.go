@@ -8,11 +8,11 @@ import (
 // labelKeys are the names a label is known by when none is given, best first.
 var labelKeys = []string{"label", "labels", "y", "target"}
 
-// picked says which array is which input, and which is the label.
+// picked says which array is which input, and which are labels.
 type picked struct {
 	fields []Field
-	inputs []named // as many as fields
-	label  *named
+	inputs []named  // as many as fields
+	labels []named  // in the order in which they were named; none if there is none
 	part   string   // of the data, which the names of arrays tell; empty where they tell none
 	notes  []string // what was taken though nothing named it, and what was left
 }
@@ -23,11 +23,11 @@ type picked struct {
 func pick(arrays []named, o Options, part string) (picked, error) {
 	if len(o.Inputs) == 0 && part == "" {
 		taken := make([]bool, len(arrays))
-		label, err := pickLabel(arrays, taken, o.Label)
+		labels, err := pickLabels(arrays, taken, o)
 		if err != nil {
 			return picked{}, err
 		}
-		return pickAll(arrays, label)
+		return pickAll(arrays, labels)
 	}
 	of, err := pickPart(arrays, o, part)
 	if err != nil {
@@ -42,23 +42,29 @@ func pick(arrays []named, o Options, part string) (picked, error) {
 // pickNamed finds inputs and label among arrays of one part.
 func pickNamed(arrays []named, o Options) (picked, error) {
 	found, taken := findInputs(arrays, o.Inputs)
-	label, err := pickLabel(arrays, taken, o.Label)
+	labels, err := pickLabels(arrays, taken, o)
 	if err != nil {
 		return picked{}, err
 	}
-	if label < 0 && byPosition(arrays, found) {
+	if len(labels) == 0 && byPosition(arrays, found) {
 		for i := range found {
 			found[i], taken[i] = i, true
 		}
 	}
-	g := guess{arrays: arrays, options: o, found: found, taken: taken, label: label}
+	g := guess{arrays: arrays, options: o, found: found, taken: taken, label: -1}
+	if len(labels) > 0 {
+		g.label = labels[0]
+	}
 	if err := g.inputs(); err != nil {
 		return picked{}, err
 	}
 	if err := g.pickLabel(); err != nil {
 		return picked{}, err
 	}
-	p := choose(arrays, o.Inputs, found, g.label)
+	if len(labels) == 0 && g.label >= 0 {
+		labels = []int{g.label}
+	}
+	p := choose(arrays, o.Inputs, found, labels)
 	p.notes = g.notes()
 	return p, nil
 }
@@ -73,6 +79,22 @@ func findInputs(arrays []named, inputs []Field) (found []int, taken []bool) {
 		}
 	}
 	return found, taken
+}
+
+// pickLabels returns the indices of the labels that are named, none if none is, and marks them as taken.
+func pickLabels(arrays []named, taken []bool, o Options) ([]int, error) {
+	at, err := pickLabel(arrays, taken, o.Label)
+	if err != nil || at < 0 {
+		return nil, err
+	}
+	list := []int{at}
+	for _, key := range o.More {
+		if at, err = pickLabel(arrays, taken, key); err != nil {
+			return nil, err
+		}
+		list = append(list, at)
+	}
+	return list, nil
 }
 
 // pickLabel returns the index of the label, -1 when none is named, and marks it as taken.
@@ -120,29 +142,29 @@ func untaken(taken []bool) []int {
 	return rest
 }
 
-// pickAll takes every array but the label as an input of its own.
-func pickAll(arrays []named, label int) (picked, error) {
+// pickAll takes every array but the labels as an input of its own.
+func pickAll(arrays []named, labels []int) (picked, error) {
 	var fields []Field
 	var found []int
 	for i, a := range arrays {
-		if i != label {
+		if !slices.Contains(labels, i) {
 			fields, found = append(fields, Field{Name: a.name}), append(found, i)
 		}
 	}
 	if len(fields) == 0 {
 		return picked{}, fail("add the samples under the name of the graph's input",
-			"the file holds only the label %q", arrays[label].name)
+			"the file holds only the label %q", arrays[labels[0]].name)
 	}
-	return choose(arrays, fields, found, label), nil
+	return choose(arrays, fields, found, labels), nil
 }
 
-func choose(arrays []named, fields []Field, found []int, label int) picked {
+func choose(arrays []named, fields []Field, found, labels []int) picked {
 	p := picked{fields: fields}
 	for _, at := range found {
 		p.inputs = append(p.inputs, arrays[at])
 	}
-	if label >= 0 {
-		p.label = &arrays[label]
+	for _, at := range labels {
+		p.labels = append(p.labels, arrays[at])
 	}
 	return p
 }

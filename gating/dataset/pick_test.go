@@ -44,8 +44,8 @@ func TestPick(t *testing.T) {
 				t.Errorf("inputs are %v, want %v", got, c.want)
 			}
 			got := "-"
-			if p.label != nil {
-				got = p.label.name
+			if len(p.labels) > 0 {
+				got = p.labels[0].name
 			}
 			if got != c.wantLabel {
 				t.Errorf("label is %q, want %q", got, c.wantLabel)

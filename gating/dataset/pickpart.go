@@ -132,14 +132,25 @@ func severalParts(parts map[string]*filePart, arrays []named) error {
 		"the file has several parts of data: %s", strings.Join(list, ", "))
 }
 
+// own is a key as the part's arrays are called: without the part's name, if it has it.
+func (p *filePart) own(key string) string {
+	if _, base := splitPart(key); p.full[base] == key {
+		return base
+	}
+	return key
+}
+
 // pick finds inputs and label among the arrays of the part.
 func (p *filePart) pick(o Options) (picked, error) {
-	if _, base := splitPart(o.Label); p.full[base] == o.Label {
-		o.Label = base
+	o.Label = p.own(o.Label)
+	more := make([]string, len(o.More))
+	for i, key := range o.More {
+		more[i] = p.own(key)
 	}
+	o.More = more
 	if len(o.Inputs) == 0 {
 		for _, a := range p.arrays {
-			if !slices.Contains(labelKeys, a.name) && a.name != o.Label {
+			if !slices.Contains(labelKeys, a.name) && a.name != o.Label && !slices.Contains(o.More, a.name) {
 				o.Inputs = append(o.Inputs, Field{Name: a.name})
 			}
 		}
@@ -154,9 +165,9 @@ func (p *filePart) pick(o Options) (picked, error) {
 		picked.inputs[i].name = p.full[a.name]
 		taken = append(taken, p.full[a.name])
 	}
-	if picked.label != nil {
-		picked.label = &named{p.full[picked.label.name], picked.label.array}
-		taken = append(taken, picked.label.name)
+	for i, a := range picked.labels {
+		picked.labels[i].name = p.full[a.name]
+		taken = append(taken, p.full[a.name])
 	}
 	picked.notes = append([]string{fmt.Sprintf("the part %q is taken: %s", p.name, quoted(taken))}, picked.notes...)
 	return picked, nil

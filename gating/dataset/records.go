@@ -38,10 +38,7 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays = slices.Clone(p.inputs)
-	if p.label != nil {
-		arrays = append(arrays, *p.label)
-	}
+	arrays = slices.Concat(p.inputs, p.labels)
 	p.notes = append(notes, p.notes...)
 	d, err := l.read(p)
 	if err != nil {

@@ -65,7 +65,7 @@ type texts struct {
 func (l *loader) textArrays(columns []record.Column) ([]named, []string, error) {
 	t := texts{loader: l, fixed: -1}
 	for _, c := range columns {
-		if c.Kind() == record.Text && c.Name() != l.Label {
+		if c.Kind() == record.Text && c.Name() != l.Label && !slices.Contains(l.More, c.Name()) {
 			t.columns = append(t.columns, c)
 		}
 	}
@@ -257,7 +257,7 @@ func (t *texts) arrays() (list []named) {
 	for i, f := range t.Inputs {
 		list = append(list, named{f.Name, &tokenArray{texts: t, kind: t.kinds[i]}})
 	}
-	if t.Label == NextToken {
+	if t.Label == NextToken || slices.Contains(t.More, NextToken) {
 		list = append(list, named{NextToken, &tokenArray{texts: t, next: true}})
 	}
 	return list

@@ -76,7 +76,10 @@ func agreement(t Task) Metric {
 }
 
 // loss is the loss itself as the figure to judge by.
-func loss(Task) Metric { return Metric{Name: "loss", Smaller: true} }
+func loss(Task) Metric { return Loss() }
+
+// Loss is the loss itself, or the sum of several, as the figure to judge by.
+func Loss() Metric { return Metric{Name: "loss", Smaller: true} }
 
 // Names lists every metric.
 func Names() []string {

@@ -123,7 +123,7 @@ func stepOf(t *testing.T, g *Graph, output int, inputs map[string]*op.Tensor,
 	t.Helper()
 	target := op.NewTensor(g.Outputs()[output].Spec)
 	optest.Fill(target.F, 99)
-	p, err := NewProgram(g, output, MSE{}, nil)
+	p, err := NewProgram(g, HeadOf(output, MSE{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func compiled(t *testing.T, p *Program, coeffs [][]float64) *tape.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := on.Compile([]*tape.Vector{loss}, leaves...)
+	m, err := on.Compile(loss, leaves...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestOnlyWhatFollowsTheGateIsInTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewProgram(lowered, 0, MSE{}, nil)
+	p, err := NewProgram(lowered, HeadOf(0, MSE{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestUngatedOutputIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewProgram(lowered, 1, MSE{}, nil); err == nil || !strings.Contains(err.Error(), `"z"`) {
+	if _, err := NewProgram(lowered, HeadOf(1, MSE{}), nil); err == nil || !strings.Contains(err.Error(), `"z"`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func Example() {
 		return
 	}
 	fmt.Println("output", graph.Outputs()[0].Spec)
-	program, err := network.NewProgram(graph, 0, network.CrossEntropy{Axis: 1}, nil)
+	program, err := network.NewProgram(graph, network.HeadOf(0, network.CrossEntropy{Axis: 1}), nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -79,7 +79,7 @@ func step(program *network.Program, batch int) (loss float64, gradient []float32
 	if err != nil {
 		return 0, nil, err
 	}
-	m, err := on.Compile([]*tape.Vector{cost}, c)
+	m, err := on.Compile(cost, c)
 	if err != nil {
 		return 0, nil, err
 	}

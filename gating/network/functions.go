@@ -20,9 +20,6 @@ type binding struct {
 // always says that gradients flow everywhere.
 func always(_, _ int) bool { return true }
 
-// readInputs is what gradients read that follow from the inputs alone.
-func readInputs(_, _ int) tape.Reads { return tape.Reads{In: []int{0}} }
-
 // readNothing is what linear gradients read.
 func readNothing(_, _ int) tape.Reads { return tape.Reads{} }
 
@@ -176,25 +173,4 @@ func (f *nodeFunction) Backward(step uint64, i, k int, in, out []tape.Data, dy, 
 		return fmt.Errorf("node %q (%s): gradient: %w", f.n.Name, f.n.Op, err)
 	}
 	return nil
-}
-
-// lossFunction is the loss of the output against the target.
-type lossFunction struct{ p *Program }
-
-// output is the output's elements as a tensor.
-func (f *lossFunction) output(elements []float32) *op.Tensor {
-	s := f.p.output.Spec
-	return &op.Tensor{Type: s.Type, Shape: s.Shape, F: elements}
-}
-
-// Forward computes the loss.
-func (f *lossFunction) Forward(_ uint64, in, out []tape.Data) error {
-	l, err := Mean(f.p.loss, f.output(in[0].F), f.p.target)
-	out[0].F[0] = float32(l)
-	return err
-}
-
-// Backward computes its gradient.
-func (f *lossFunction) Backward(_ uint64, _, _ int, in, _ []tape.Data, dy, dx []float32) error {
-	return f.p.loss.Gradient(f.output(in[0].F), f.p.target, dy[0], dx)
 }

@@ -31,7 +31,7 @@ func chainProgram(t *testing.T, n int, functions ...string) *tape.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewProgram(lowered, 0, MSE{}, nil)
+	p, err := NewProgram(lowered, HeadOf(0, MSE{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func TestMovementInProgram(t *testing.T) {
 	optest.Fill(target.F, 9)
 	at := []float32{0.3, 0.6}
 
-	p, err := NewProgram(lowered, 0, MSE{}, nil)
+	p, err := NewProgram(lowered, HeadOf(0, MSE{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

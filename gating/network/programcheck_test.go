@@ -91,7 +91,7 @@ func outputGradient(g *Graph, output int, data map[string]*op.Tensor,
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	p, err := NewProgram(g, output, MSE{}, nil)
+	p, err := NewProgram(g, HeadOf(output, MSE{}), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func outputGradient(g *Graph, output int, data map[string]*op.Tensor,
 	if err != nil {
 		return nil, err
 	}
-	m, err := program.Compile([]*tape.Vector{loss}, leaves...)
+	m, err := program.Compile(loss, leaves...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func outputGradient(g *Graph, output int, data map[string]*op.Tensor,
 
 // flows says which mixtures a gradient flows to from the program's output.
 func flows(p *Program) map[int]bool {
-	on := map[*ir.Value]bool{p.output.Root(): true}
+	on := map[*ir.Value]bool{p.heads[0].values[0].Root(): true}
 	for i := len(p.graph.Nodes) - 1; i >= 0; i-- {
 		n := p.graph.Nodes[i]
 		if n.Zero || !slices.ContainsFunc(n.Out, func(v *ir.Value) bool { return v != nil && v.Grad && on[v] }) {

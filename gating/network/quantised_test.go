@@ -198,7 +198,7 @@ func TestQuantisedRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		_, err = NewProgram(g, 0, MSE{}, nil)
+		_, err = NewProgram(g, HeadOf(0, MSE{}), nil)
 		expectQuantised(t, name, err)
 	}
 	for _, operator := range []string{"com.microsoft.QLinearSoftmax", "com.microsoft.MatMulNBits",

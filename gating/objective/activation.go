@@ -15,10 +15,10 @@ type Activation struct {
 	last string // the operator that the graph ends in, which may be one of several that write a softmax out
 }
 
-// ActivationOf reads it off a graph whose only output is the objective's. It is not known where the graph ends in
-// an operator that may compute anything: then the numbers have to tell (Objective.ByNumbers).
-func ActivationOf(g *network.Graph) Activation {
-	op, axis := g.Producer(0)
+// ActivationOf reads it off an output of a graph. It is not known where the graph ends in
+// an operator that may compute anything: then the numbers have to tell (Head.ByNumbers).
+func ActivationOf(g *network.Graph, output int) Activation {
+	op, axis := g.Producer(output)
 	switch {
 	case op == "Softmax", op == "LogSoftmax":
 		return Activation{op, axis, op}
@@ -35,15 +35,6 @@ const least = 1e-12
 
 // Known says whether it is known.
 func (a Activation) Known() bool { return a.op != "" }
-
-// Read turns an output that another activation gave into what the objective's would have given, where the loss reads
-// classes. Softmax of one kind of scores says nothing about the sigmoids of another: those stay as they are.
-func (o Objective) Read(out *network.Tensor, from Activation) *network.Tensor {
-	if !o.ofClasses() {
-		return out
-	}
-	return o.activation.convert(from, out)
-}
 
 // convert turns what one activation gives into what another would have given.
 func (a Activation) convert(from Activation, out *network.Tensor) *network.Tensor {

@@ -21,7 +21,7 @@ type Network interface {
 }
 
 // Fit finds the output that the labels belong to, and the loss and metric for it. Where labels fit several
-// outputs, and none of these computes another, it asks for one.
+// outputs, and none of these computes another, it asks for one. Several labels name their outputs.
 // Errors are of kind dataset.ErrData, network.ErrUnsupported where no output can be
 // computed, or those of bad options.
 func Fit(n Network, d *dataset.Data, o Options) (Objective, error) {
@@ -29,26 +29,57 @@ func Fit(n Network, d *dataset.Data, o Options) (Objective, error) {
 	if err != nil {
 		return Objective{}, err
 	}
+	if len(o.Of) > 1 {
+		return fitSeveral(n, d, o)
+	}
+	if len(o.Of) == 1 {
+		o = o.of(0)
+	}
+	h, err := fitHead(n, d, o)
+	return Objective{[]Head{h}, h.Metric}, err
+}
+
+// fitSeveral fits a head to each label.
+func fitSeveral(n Network, d *dataset.Data, o Options) (Objective, error) {
+	obj := Objective{Metric: metric.Loss()}
+	if d.Labels() != len(o.Of) {
+		return obj, dataErr("name as many labels as outputs", "the data has %d labels for %d outputs", d.Labels(),
+			len(o.Of))
+	}
+	for i, of := range o.Of {
+		h, err := fitHead(n, d.OnlyLabel(i), o.of(i))
+		if err != nil {
+			return Objective{}, fmt.Errorf("output %q: %w", of.Output, err)
+		}
+		h.Weight = of.Weight
+		obj.Heads = append(obj.Heads, h)
+	}
+	return obj, nil
+}
+
+// fitHead finds the head for the only label.
+func fitHead(n Network, d *dataset.Data, o Options) (Head, error) {
 	if d.Label == nil && o.Loss != distill && o.Loss != entropy {
-		return Objective{}, noLabels()
+		return Head{}, noLabels()
 	}
 	c, err := candidatesFor(n, d, o)
 	if err != nil {
-		return Objective{}, err
+		return Head{}, err
 	}
-	obj, err := c.choose(n, d)
+	h, err := c.choose(n, d)
 	if err != nil {
-		return obj, err
+		return h, err
 	}
-	if err := obj.readForm(n); err != nil {
-		return obj, err
+	h.Weight = 1
+	if err := h.readForm(n); err != nil {
+		return h, err
 	}
-	return obj, obj.setMetric(o.Metric)
+	return h, h.setMetric(o.Metric)
 }
 
 // candidates are the outputs that the labels may belong to.
 type candidates struct {
-	fitting     []Objective
+	fitting     []Head
 	reasons     []string // why others do not fit
 	unsupported error    // why one cannot be computed
 	misfit      error    // of labels that are no classes of an output which they fit otherwise
@@ -72,7 +103,7 @@ func candidatesFor(n Network, d *dataset.Data, o Options) (candidates, error) {
 			c.reasons = append(c.reasons, why)
 		default:
 			obj.outputAt = at
-			if _, err := obj.Prepare(d); err != nil {
+			if _, err := obj.prepare(d); err != nil {
 				c.misfit = err
 				continue
 			}
@@ -83,7 +114,7 @@ func candidatesFor(n Network, d *dataset.Data, o Options) (candidates, error) {
 }
 
 // choose returns the only candidate, or the one that is clearly meant.
-func (c candidates) choose(n Network, d *dataset.Data) (Objective, error) {
+func (c candidates) choose(n Network, d *dataset.Data) (Head, error) {
 	list := closest(c.fitting)
 	switch {
 	case len(list) == 1:
@@ -91,15 +122,16 @@ func (c candidates) choose(n Network, d *dataset.Data) (Objective, error) {
 	case len(list) > 1:
 		return first(n, list)
 	case c.misfit != nil:
-		return Objective{}, c.misfit
+		return Head{}, c.misfit
 	case c.unsupported != nil:
-		return Objective{}, c.unsupported
+		return Head{}, c.unsupported
 	case len(c.reasons) == 0:
-		return Objective{}, dataErr("run softmerge inspect to see the outputs", "the model has no output %q", c.wanted)
+		return Head{}, dataErr("name one of "+orList(quotedAll(n.Outputs()))+"; softmerge inspect shows them",
+			"the model has no output %q", c.wanted)
 	case d.Label == nil:
-		return Objective{}, dataErr("choose another --loss", "no output fits: %s", strings.Join(c.reasons, "; "))
+		return Head{}, dataErr("choose another --loss", "no output fits: %s", strings.Join(c.reasons, "; "))
 	}
-	return Objective{}, dataErr("check that the labels belong to this model, or choose --loss",
+	return Head{}, dataErr("check that the labels belong to this model, or choose --loss",
 		"the labels, %s a sample, fit no output: %s", sampleShape(d.Label), strings.Join(c.reasons, "; "))
 }
 
@@ -107,9 +139,9 @@ func (c candidates) choose(n Network, d *dataset.Data) (Objective, error) {
 var closeness = []metric.Kind{metric.Classes, metric.Agreed, metric.Single, metric.Numbers, metric.Silent}
 
 // closest returns those of the kind that says most.
-func closest(list []Objective) []Objective {
+func closest(list []Head) []Head {
 	for _, kind := range closeness {
-		var of []Objective
+		var of []Head
 		for _, o := range list {
 			if o.task.Kind == kind {
 				of = append(of, o)
@@ -123,14 +155,14 @@ func closest(list []Objective) []Objective {
 }
 
 // first returns the output that all others are made of: of logits and their softmax the logits.
-func first(n Network, list []Objective) (Objective, error) {
+func first(n Network, list []Head) (Head, error) {
 	var names []string
 	for _, o := range list {
 		names = append(names, o.Output)
 	}
 	g, err := n.Lower(0, names...)
 	if err != nil {
-		return Objective{}, err
+		return Head{}, err
 	}
 	for i, o := range list {
 		all := true
@@ -141,12 +173,17 @@ func first(n Network, list []Objective) (Objective, error) {
 			return o, nil
 		}
 	}
+	return Head{}, dataErr("name the one they belong to with --model-output",
+		"the labels fit %d outputs: %s", len(names), strings.Join(quotedAll(names), ", "))
+}
+
+// quotedAll quotes names.
+func quotedAll(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
 		quoted[i] = fmt.Sprintf("%q", name)
 	}
-	return Objective{}, dataErr("name the one they belong to with --model-output",
-		"the labels fit %d outputs: %s", len(names), strings.Join(quoted, ", "))
+	return quoted
 }
 
 func sampleShape(c *dataset.Column) string { return fmt.Sprintf("%s%v", c.Type, c.Shape) }

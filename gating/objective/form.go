@@ -20,52 +20,52 @@ var scores = []string{"Gemm", "MatMul", "Conv", "Add"}
 
 // readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same:
 // some exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
-func (o *Objective) readForm(n Network) error {
-	if o.activation.Known() || o.task.Form != network.Logits || o.task.Kind == metric.Numbers {
+func (h *Head) readForm(n Network) error {
+	if h.activation.Known() || h.task.Form != network.Logits || h.task.Kind == metric.Numbers {
 		return nil
 	}
-	outs, err := n.Answers(o.Output, FormSamples)
+	outs, err := n.Answers(h.Output, FormSamples)
 	if err != nil {
 		return err
 	}
-	form := formOf(outs, o.task.Axis)
-	o.setForm(form)
-	o.activation = o.activationOf(form)
+	form := formOf(outs, h.task.Axis)
+	h.setForm(form)
+	h.activation = h.activationOf(form)
 	return nil
 }
 
 // activationOf is the activation that gives numbers of a form.
-func (o *Objective) activationOf(form network.Form) Activation {
-	a := Activation{op: "scores", last: o.activation.last}
+func (h *Head) activationOf(form network.Form) Activation {
+	a := Activation{op: "scores", last: h.activation.last}
 	switch {
 	case form == network.LogProbabilities:
-		a.op, a.axis = "LogSoftmax", o.task.Axis
-	case form == network.Probabilities && o.task.Axis < 0:
+		a.op, a.axis = "LogSoftmax", h.task.Axis
+	case form == network.Probabilities && h.task.Axis < 0:
 		a.op = "Sigmoid"
 	case form == network.Probabilities:
-		a.op, a.axis = "Softmax", o.task.Axis
+		a.op, a.axis = "Softmax", h.task.Axis
 	}
 	return a
 }
 
 // Alike says whether a model's output is computed by what computes that of the model that the objective was fitted to,
 // or nothing depends on it: then its activation is the objective's. Else its numbers tell it, see ByNumbers.
-func (o Objective) Alike(a Activation) bool {
-	return !o.ofClasses() || !o.activation.Known() || o.activation.last == a.last
+func (h Head) Alike(a Activation) bool {
+	return !h.ofClasses() || !h.activation.Known() || h.activation.last == a.last
 }
 
 // Activation is that of the model that the objective was fitted to.
-func (o Objective) Activation() Activation { return o.activation }
+func (h Head) Activation() Activation { return h.activation }
 
 // ByNumbers tells by a model's outputs on a few samples what they were computed by.
-func (o Objective) ByNumbers(outs []*network.Tensor) Activation {
-	return o.activationOf(formOf(outs, o.task.Axis))
+func (h Head) ByNumbers(outs []*network.Tensor) Activation {
+	return h.activationOf(formOf(outs, h.task.Axis))
 }
 
 // setForm makes the loss and the metric read the output's numbers.
-func (o *Objective) setForm(form network.Form) {
-	o.task.Form = form
-	o.Loss = withForm(o.Loss, form)
+func (h *Head) setForm(form network.Form) {
+	h.task.Form = form
+	h.Loss = withForm(h.Loss, form)
 }
 
 func withForm(l network.Loss, form network.Form) network.Loss {
@@ -135,17 +135,17 @@ func addUp(t *network.Tensor, axis int, of func(float64) float64) bool {
 
 // setMetric finds the metric of a name, or the one that goes with the labels. Errors are of kind dataset.ErrData, for
 // one that does not fit them.
-func (o *Objective) setMetric(name string) error {
-	fitting := metric.Fitting(o.task)
+func (h *Head) setMetric(name string) error {
+	fitting := metric.Fitting(h.task)
 	if name == auto {
 		name = fitting[0]
 	}
-	m, ok := metric.Named(name, o.task)
+	m, ok := metric.Named(name, h.task)
 	if !ok {
-		return dataErr("use --metric "+orList(fitting), "metric %s does not fit loss %s of %s", name, o.Loss.Name(),
-			o.task.Kind)
+		return dataErr("use --metric "+orList(fitting), "metric %s does not fit loss %s of %s", name, h.Loss.Name(),
+			h.task.Kind)
 	}
-	o.Metric = m
+	h.Metric = m
 	return nil
 }
 

@@ -14,11 +14,11 @@ var noClass = []int64{network.Ignored, 255}
 
 // ignored lists the labels of the data that do not count for an objective of class indices. A whole sample
 // labelled 255 is more likely one of too many classes.
-func (f *fit) ignored(o Objective) []int64 {
+func (f *fit) ignored(h Head) []int64 {
 	list := f.options.Ignore
 	if list == nil {
 		list = slices.DeleteFunc(slices.Clone(noClass), func(v int64) bool {
-			return v >= 0 && (v < int64(o.Classes) || o.perRow)
+			return v >= 0 && (v < int64(h.Classes) || h.perRow)
 		})
 	}
 	return present(f.data, list)

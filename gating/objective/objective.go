@@ -2,107 +2,98 @@ package objective
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
-	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// Objective is what is learned and what is judged.
+// Objective is what is learned and what is judged: the losses of its heads, added up.
 type Objective struct {
-	Output  string // name of the graph output
-	Loss    network.Loss
-	Metric  metric.Metric
-	Classes int     // number of classes where the output counts them, else 0
-	Ignored []int64 // labels of positions that do not count, of those that the data has
-
-	task       metric.Task
-	outputAt   int        // where the output is among the graph's
-	activation Activation // of the output in the model that the objective was fitted to
-	perRow     bool       // classes are of whole samples, not of positions in them
-	soft       bool       // labels are probabilities of classes
+	// Heads read one label of the data each, in its order.
+	Heads []Head
+	// Metric is what models are judged by: the only head's, of several heads the sum of their losses.
+	Metric metric.Metric
 }
 
-// Place is where the output is among the graph's.
-func (o Objective) Place() int { return o.outputAt }
-
-// ofClasses says whether the loss reads scores or probabilities of classes, in whichever form the output has them.
-func (o Objective) ofClasses() bool {
-	return o.Loss != nil && (o.Loss.Name() == "cross_entropy" || o.Loss.Name() == "bce")
+// Source is an output of the graph that a head reads.
+type Source struct {
+	Name string
+	At   int // its place among the graph's outputs
 }
 
-// Prepare returns the data with labels as the objective reads them: where the
-// output counts classes, one-hot rows and whole numbers stored as floats become
-// class indices, and labels that do not count network.Ignored. Labels that name no class of the model are
-// an error of kind dataset.ErrData. Everything else is d's own.
-func (o Objective) Prepare(d *dataset.Data) (*dataset.Data, error) {
-	switch {
-	case o.Unlabelled():
-		return d, nil
-	case d.Label == nil:
-		return nil, noLabels()
-	case o.soft:
-		return relabelled(d, floatLabels), nil
-	case o.Classes > 0 && o.perRow:
-		d, _ = d.AsClasses(o.Classes) // what is no class is found below
+// Only is the only head; where there are several, one of nothing.
+func (o Objective) Only() Head {
+	if len(o.Heads) != 1 {
+		return Head{}
 	}
-	if len(o.Ignored) > 0 {
-		d = relabelled(d, o.ignoring)
+	return o.Heads[0]
+}
+
+// Sources lists the outputs that heads read, each once.
+func (o Objective) Sources() []Source {
+	var list []Source
+	for _, h := range o.Heads {
+		for _, s := range h.Sources() {
+			if !slices.Contains(list, s) {
+				list = append(list, s)
+			}
+		}
 	}
-	if o.Classes == 0 {
-		return d, nil
+	return list
+}
+
+// Outputs are each head's outputs, as places in Sources.
+func (o Objective) Outputs() [][]int {
+	sources, list := o.Sources(), make([][]int, len(o.Heads))
+	for i, h := range o.Heads {
+		for _, s := range h.Sources() {
+			list[i] = append(list[i], slices.Index(sources, s))
+		}
 	}
-	return d, d.CheckLabels(o.Classes, network.Ignored)
+	return list
+}
+
+// LossName names the losses that are added up, "" where there is none.
+func (o Objective) LossName() string {
+	var names []string
+	for _, h := range o.Heads {
+		names = append(names, h.Loss.Name())
+	}
+	return strings.Join(names, "+")
 }
 
 // Unlabelled says whether the objective compares nothing with labels of the data.
 func (o Objective) Unlabelled() bool {
-	return o.task.Kind == metric.Silent || o.task.Kind == metric.Agreed
+	return !slices.ContainsFunc(o.Heads, func(h Head) bool { return !h.Unlabelled() })
 }
 
-// Indexed says whether labels are class indices, network.Ignored among them.
-func (o Objective) Indexed() bool { return o.task.Kind == metric.Classes && !o.soft }
-
-// relabelled returns the data with labels that a function makes of each part's.
-func relabelled(d *dataset.Data, of func(*dataset.Column) *dataset.Column) *dataset.Data {
-	var labels []*dataset.Column
-	for _, p := range d.Parts() {
-		labels = append(labels, of(p.Label))
+// Prepare returns the data with labels as the heads read them: where an
+// output counts classes, one-hot rows and whole numbers stored as floats become
+// class indices, and labels that do not count network.Ignored. Labels that name no class of the model are
+// an error of kind dataset.ErrData. Everything else is d's own.
+func (o Objective) Prepare(d *dataset.Data) (*dataset.Data, error) {
+	if len(o.Heads) == 1 {
+		return o.Heads[0].prepare(d)
 	}
-	return d.WithLabels(labels)
-}
-
-// ignoring replaces labels that do not count.
-func (o Objective) ignoring(c *dataset.Column) *dataset.Column {
-	out := *c
-	out.Ints = slices.Clone(c.Ints)
-	for i, v := range out.Ints {
-		if slices.Contains(o.Ignored, v) {
-			out.Ints[i] = network.Ignored
+	out := d
+	for i, h := range o.Heads {
+		if d.LabelAt(i) == nil {
+			return nil, noLabels()
+		}
+		one, err := h.prepare(d.OnlyLabel(i))
+		if err != nil {
+			return nil, err
+		}
+		var labels []*dataset.Column
+		for _, p := range one.Parts() {
+			labels = append(labels, p.Label)
+		}
+		if i == 0 {
+			out = out.WithLabels(labels)
+		} else {
+			out = out.WithMore(i-1, labels)
 		}
 	}
-	return &out
-}
-
-// floatLabels makes floats of integers.
-func floatLabels(c *dataset.Column) *dataset.Column {
-	if c.Ints == nil {
-		return c
-	}
-	out := dataset.Column{Name: c.Name, Type: onnx.Float32, Shape: c.Shape, Floats: make([]float32, len(c.Ints))}
-	for i, v := range c.Ints {
-		out.Floats[i] = float32(v)
-	}
-	return &out
-}
-
-func dataErr(hint, format string, args ...any) error {
-	return advice.Errorf(dataset.ErrData, hint, format, args...)
-}
-
-func noLabels() error {
-	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
-		"--loss entropy needs none", "the data has no labels")
+	return out, nil
 }

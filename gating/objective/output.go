@@ -10,7 +10,7 @@ import (
 )
 
 // fitOutput returns the objective for one output, but its metric, or why there is none.
-func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Objective, why string,
+func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Head, why string,
 	err error) {
 	g, label, err := clearest(n, d, output, o.Loss)
 	if err != nil {
@@ -22,7 +22,7 @@ func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Object
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, f.out, why), nil
 	}
-	obj.Output, obj.activation = output, ActivationOf(g)
+	obj.Output, obj.activation = output, ActivationOf(g, 0)
 	return obj, "", nil
 }
 
@@ -81,9 +81,9 @@ type fit struct {
 }
 
 // objective returns the loss and what it is about, or why there is none.
-func (f *fit) objective() (Objective, string) {
+func (f *fit) objective() (Head, string) {
 	if !f.out.IsFloat() {
-		return Objective{}, "a loss needs floats"
+		return Head{}, "a loss needs floats"
 	}
 	loss := f.options.Loss
 	if loss == distill || loss == entropy {
@@ -119,17 +119,17 @@ func (f *fit) auto() string {
 }
 
 // crossEntropy is the objective of class indices, or of probabilities of classes.
-func (f *fit) crossEntropy() (Objective, string) {
+func (f *fit) crossEntropy() (Head, string) {
 	axis, soft := f.classAxis(), false
 	if axis < 0 {
 		axis, soft = f.softAxis(), true
 	}
 	switch {
 	case axis < 0 && f.elements() == f.label.Size():
-		return Objective{}, "no axis of it counts classes of integer labels, and the labels are no probabilities " +
+		return Head{}, "no axis of it counts classes of integer labels, and the labels are no probabilities " +
 			"that add up to one (several labels at once want --loss bce)"
 	case axis < 0:
-		return Objective{}, "no axis of it counts classes of integer labels"
+		return Head{}, "no axis of it counts classes of integer labels"
 	}
 	o := f.ofClasses(axis)
 	o.Loss = network.CrossEntropy{Form: o.task.Form, Axis: axis}
@@ -141,25 +141,25 @@ func (f *fit) crossEntropy() (Objective, string) {
 }
 
 // ofClasses is an objective of classes along an axis.
-func (f *fit) ofClasses(axis int) Objective {
+func (f *fit) ofClasses(axis int) Head {
 	classes := f.out.Shape[axis]
 	form := map[string]network.Form{"Softmax": network.Probabilities, "LogSoftmax": network.LogProbabilities}[f.op]
 	perRow := f.elements() == classes && len(f.data.Parts()) == 1
-	return Objective{Classes: classes, perRow: perRow, task: metric.Task{Kind: metric.Classes, Form: form, Axis: axis,
+	return Head{Classes: classes, perRow: perRow, task: metric.Task{Kind: metric.Classes, Form: form, Axis: axis,
 		Classes: classes, Positions: !perRow}}
 }
 
 // singles is the objective of things that are there or not, each by itself.
-func (f *fit) singles() (Objective, string) {
+func (f *fit) singles() (Head, string) {
 	if f.elements() != f.label.Size() {
-		return Objective{}, f.sizes()
+		return Head{}, f.sizes()
 	}
 	r := f.labelRange()
 	if !r.unit {
-		return Objective{}, "bce wants labels from 0 to 1" + r.hint
+		return Head{}, "bce wants labels from 0 to 1" + r.hint
 	}
 	t := f.ofThings()
-	return Objective{Loss: network.BCE{Form: t.Form}, task: t, Ignored: r.ignored}, ""
+	return Head{Loss: network.BCE{Form: t.Form}, task: t, Ignored: r.ignored}, ""
 }
 
 // ofThings is a task of single things.
@@ -173,11 +173,11 @@ func (f *fit) ofThings() metric.Task {
 }
 
 // numbers is the objective of numbers, by a loss of their differences.
-func (f *fit) numbers(loss string) (Objective, string) {
+func (f *fit) numbers(loss string) (Head, string) {
 	if f.elements() != f.label.Size() {
-		return Objective{}, f.sizes()
+		return Head{}, f.sizes()
 	}
-	o := Objective{Loss: network.MSE{}, task: metric.Task{Kind: metric.Numbers}}
+	o := Head{Loss: network.MSE{}, task: metric.Task{Kind: metric.Numbers}}
 	switch loss {
 	case "mae":
 		o.Loss = network.MAE{}

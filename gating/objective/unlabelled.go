@@ -6,12 +6,12 @@ import (
 )
 
 // unlabelled is an objective without labels: the shape of the output alone tells what it answers.
-func (f *fit) unlabelled(loss string) (Objective, string) {
+func (f *fit) unlabelled(loss string) (Head, string) {
 	axis := f.scoresAxis()
 	sigmoid := f.op == "Sigmoid"
 	switch {
 	case len(f.out.Shape) == 0:
-		return Objective{}, "it has no sample axis"
+		return Head{}, "it has no sample axis"
 	case axis >= 0 && !sigmoid:
 		o := f.ofClasses(axis)
 		o.task.Kind, o.Loss = metric.Agreed, network.Distill{Of: network.CrossEntropy{Form: o.task.Form, Axis: axis}}
@@ -20,15 +20,15 @@ func (f *fit) unlabelled(loss string) (Objective, string) {
 		}
 		return o, ""
 	case loss == entropy:
-		o := Objective{task: f.ofThings()}
+		o := Head{task: f.ofThings()}
 		o.task.Kind, o.Loss = metric.Silent, network.Entropy{Form: o.task.Form, Axis: -1}
 		return o, ""
 	case sigmoid:
-		o := Objective{task: f.ofThings()}
+		o := Head{task: f.ofThings()}
 		o.task.Kind, o.Loss = metric.Agreed, network.Distill{Of: network.BCE{Form: o.task.Form}}
 		return o, ""
 	}
-	return Objective{Loss: network.Distill{Of: network.MSE{}}, task: metric.Task{Kind: metric.Silent}}, ""
+	return Head{Loss: network.Distill{Of: network.MSE{}}, task: metric.Task{Kind: metric.Silent}}, ""
 }
 
 // scoresAxis is the axis that counts classes as far as an output alone tells: that of its softmax; else axis 1 of one

@@ -10,6 +10,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -89,20 +90,32 @@ func allEqual[T comparable](list []T) bool {
 
 // oneClass doubts labels of a single class.
 func (m *search) oneClass(context.Context) (*doubt, error) {
-	if !m.learn.Objective().Indexed() {
-		return nil, nil
-	}
-	seen := map[int64]bool{}
-	for _, p := range m.learn.Data().Parts() {
-		for _, v := range p.Label.Ints {
-			seen[v] = true
+	o := m.learn.Objective()
+	for i, h := range o.Heads {
+		if !h.Indexed() {
+			continue
+		}
+		seen := map[int64]bool{}
+		for _, p := range m.learn.Data().Parts() {
+			for _, v := range p.LabelAt(i).Ints {
+				seen[v] = true
+			}
+		}
+		delete(seen, network.Ignored)
+		if len(seen) <= 1 {
+			return &doubt{"all labels are of one class" + ofHead(o, i),
+				"give data of all classes, in random order"}, nil
 		}
 	}
-	delete(seen, network.Ignored)
-	if len(seen) > 1 {
-		return nil, nil
+	return nil, nil
+}
+
+// ofHead names a head where there are several.
+func ofHead(o gating.Objective, i int) string {
+	if len(o.Heads) == 1 {
+		return ""
 	}
-	return &doubt{"all labels are of one class", "give data of all classes, in random order"}, nil
+	return fmt.Sprintf(" at output %q", o.Heads[i].Output)
 }
 
 // noBetterThanChance doubts data on which every parent is no better than an answer that
@@ -111,42 +124,57 @@ func (m *search) oneClass(context.Context) (*doubt, error) {
 // classes alone are no reason to doubt: good models then have little more accuracy, but less loss.
 func (m *search) noBetterThanChance(context.Context) (*doubt, error) {
 	o := m.learn.Objective()
+	for i, h := range o.Heads {
+		if d := m.headByChance(h, i); d != nil {
+			d.what += ofHead(o, i)
+			return d, nil
+		}
+	}
+	return nil, nil
+}
+
+// headByChance doubts the labels of one head.
+func (m *search) headByChance(h objective.Head, i int) *doubt {
 	var chance gating.Score
 	what := "always answering the mean"
 	switch {
-	case o.Indexed() && o.Metric.Name == "accuracy":
-		chance, what = frequencies(m.learn.Data(), o.Classes), "always answering the most frequent class"
-		chance.Metric += surely * standardError(o.Metric, chance.Metric, chance.Samples)
-	case o.Metric.Name == "r2":
+	case h.Indexed() && h.Metric.Name == "accuracy":
+		chance, what = frequencies(m.learn.Data(), i, h.Classes), "always answering the most frequent class"
+		chance.Metric += surely * standardError(h.Metric, chance.Metric, chance.Samples)
+	case h.Metric.Name == "r2":
 		chance.Loss = math.Inf(-1)
 	default:
-		return nil, nil
+		return nil
 	}
 	best := math.NaN()
 	for _, s := range m.scores {
-		if s.Finite() && (o.Metric.Better(s.Metric, chance.Metric) || s.Loss < chance.Loss) {
-			return nil, nil
+		if !s.Finite() {
+			continue
 		}
-		if s.Finite() && o.Metric.Better(s.Metric, best) {
-			best = s.Metric
+		own := s.Heads[i]
+		if h.Metric.Better(own.Metric, chance.Metric) || own.Loss < chance.Loss {
+			return nil
+		}
+		if h.Metric.Better(own.Metric, best) {
+			best = own.Metric
 		}
 	}
 	if math.IsNaN(best) {
-		return nil, nil // nothing can be run, or has a finite loss: said elsewhere
+		return nil // nothing can be run, or has a finite loss: said elsewhere
 	}
 	return &doubt{
-		fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, o.Metric.Name, best),
+		fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best),
 		"check scaling, layout and order of classes with softmerge eval: the models should show the figures you know",
-	}, nil
+	}
 }
 
-// frequencies is the score of answering the frequencies of the classes: the most frequent
+// frequencies is the score of answering the frequencies of the classes of a label: the most frequent
 // one's share as accuracy, the entropy as loss.
-func frequencies(d *dataset.Data, classes int) gating.Score {
+func frequencies(d *dataset.Data, label, classes int) gating.Score {
 	counts := make([]int, classes)
 	s := gating.Score{}
 	for _, p := range d.Parts() {
-		for _, v := range p.Label.Ints {
+		for _, v := range p.LabelAt(label).Ints {
 			if v >= 0 { // else it does not count
 				counts[v]++
 				s.Samples++
@@ -164,19 +192,35 @@ func frequencies(d *dataset.Data, classes int) gating.Score {
 
 // movedClasses doubts labels where the models agree that two or more classes have changed places.
 func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
-	if m.learn.Objective().Classes > movedMost {
-		return nil, nil
-	}
 	some, err := m.sampled(movedSamples)
 	if err != nil {
 		return nil, err
 	}
+	o := m.learn.Objective()
+	for i, h := range o.Heads {
+		if h.Classes > movedMost {
+			continue
+		}
+		d, err := m.movedOf(ctx, some, i)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			d.what += ofHead(o, i)
+			return d, nil
+		}
+	}
+	return nil, nil
+}
+
+// movedOf doubts the labels of one head.
+func (m *search) movedOf(ctx context.Context, some *gating.Evaluator, head int) (*doubt, error) {
 	var total gating.Confusion
 	for j, model := range m.units.Parents {
 		if !m.scores[j].Finite() {
 			continue
 		}
-		c, err := some.Confusion(ctx, model)
+		c, err := some.Confusion(ctx, model, head)
 		if err != nil || c == nil {
 			return nil, err
 		}

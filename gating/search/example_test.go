@@ -66,7 +66,7 @@ func mergeInto(out string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("learns %s, judged by %s\n", result.Objective.Loss.Name(), result.Objective.Metric.Name)
+	fmt.Printf("learns %s, judged by %s\n", result.Objective.LossName(), result.Objective.Metric.Name)
 	fmt.Println("a merge was chosen:", result.Gained())
 	if !result.Gained() { // the best parent stays what it is
 		return search.ErrNoGain

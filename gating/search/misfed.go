@@ -170,11 +170,11 @@ type feedJudge struct {
 
 // chance is the score of answering the frequencies of the classes.
 func (m *search) chance(e *gating.Evaluator) gating.Score {
-	o := e.Objective()
+	o := e.Objective().Only()
 	if o.Classes < 2 || o.Metric.Name != "accuracy" {
 		return gating.Score{}
 	}
-	return frequencies(e.Data(), o.Classes)
+	return frequencies(e.Data(), 0, o.Classes)
 }
 
 // knows says whether a model is better than chance.

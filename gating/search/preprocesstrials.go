@@ -288,14 +288,14 @@ func (t *wayTrials) feed(images *dataset.Data, w *way) (*dataset.Data, error) {
 
 // aboveChance says whether a way makes the models better than answering the frequencies of the classes.
 func (t *wayTrials) aboveChance(w *way) bool {
-	o := t.evaluator.Objective()
+	o := t.evaluator.Objective().Only()
 	if w.fed == nil || o.Classes < 2 || o.Metric.Name != "accuracy" {
 		return w.fed != nil
 	}
-	d, err := o.Prepare(t.images)
+	d, err := t.evaluator.Objective().Prepare(t.images)
 	if err != nil {
 		return false
 	}
-	chance := frequencies(d, o.Classes)
+	chance := frequencies(d, 0, o.Classes)
 	return w.loss < chance.Loss || w.metric > chance.Metric+surely*standardError(o.Metric, chance.Metric, w.n)
 }

@@ -73,8 +73,10 @@ type ReportCandidate struct {
 	// P is how likely chance alone makes a merged candidate look better than the best parent.
 	P           *float64 `json:"p,omitempty"`
 	MoreSamples int      `json:"more_samples,omitempty"` // that would probably decide whether it is better
-	Chosen      bool     `json:"chosen"`
-	Reason      string   `json:"reason,omitempty"` // why it was not chosen, or could not be evaluated
+	// Outputs are loss and metric of each output, where several are judged; loss and metric are then their sum.
+	Outputs []ReportHead `json:"outputs,omitempty"`
+	Chosen  bool         `json:"chosen"`
+	Reason  string       `json:"reason,omitempty"` // why it was not chosen, or could not be evaluated
 }
 
 // ReportLayer says what became of a layer.
@@ -108,9 +110,7 @@ func (r *Result) Report() (rep *Report, err error) {
 		Objective: r.objective, Data: r.data, Groups: r.groups, Notes: []string{}, Folds: r.Folds,
 		smaller: r.Objective.Metric.Smaller, Refitted: r.Refitted,
 	}
-	if r.Objective.Loss != nil {
-		rep.LossName = r.Objective.Loss.Name()
-	}
+	rep.LossName = r.Objective.LossName()
 	if r.Held != nil {
 		rep.HeldOut = r.Chosen.Score.Samples
 	}
@@ -150,6 +150,7 @@ func (c *Candidate) report(parents []ReportParent) ReportCandidate {
 		Name: c.Name, Trial: c.Trial, Loss: Number(c.Score.Loss), Metric: Number(c.Score.Metric), Chosen: c.Chosen,
 		Reason: c.Reason, MoreSamples: c.More,
 	}
+	rc.Outputs = HeadFigures(c.Score)
 	if c.Error > 0 {
 		rc.StandardError = Number(c.Error)
 	}

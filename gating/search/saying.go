@@ -2,9 +2,11 @@ package search
 
 import (
 	"math"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -17,6 +19,33 @@ type ReportObjective struct {
 	Classes int    `json:"classes,omitempty"` // that the output counts
 	// Ignored are labels of positions that do not count.
 	Ignored []int64 `json:"ignored,omitempty"`
+	// Outputs say it of each, where there are several. Names are then joined by a plus, and the metric is the sum of
+	// the losses.
+	Outputs []ReportOutput `json:"outputs,omitempty"`
+}
+
+// ReportOutput is what was learned and judged of one of several outputs.
+type ReportOutput struct {
+	ReportObjective
+	Weight float64 `json:"weight"` // of its loss
+}
+
+// ReportHead is how good a model is by one of several outputs. Loss and metric are null where they are not finite.
+type ReportHead struct {
+	Loss   *float64 `json:"loss"`
+	Metric *float64 `json:"metric"`
+}
+
+// HeadFigures are the figures of each output, nil where there is one.
+func HeadFigures(s gating.Score) []ReportHead {
+	if len(s.Heads) < 2 {
+		return nil
+	}
+	var list []ReportHead
+	for _, h := range s.Heads {
+		list = append(list, ReportHead{Number(h.Loss), Number(h.Metric)})
+	}
+	return list
 }
 
 // ReportData says what it was learned and judged on.
@@ -40,12 +69,28 @@ type ReportInput struct {
 
 // DescribeObjective describes an objective on data with labels.
 func DescribeObjective(o gating.Objective, d *dataset.Data) *ReportObjective {
-	r := &ReportObjective{Output: o.Output, Loss: o.Loss.Name(), Metric: o.Metric.Name, Classes: o.Classes}
-	if len(o.Ignored) > 0 {
-		r.Ignored = o.Ignored
+	if len(o.Heads) == 1 {
+		return describeHead(o.Heads[0], d.Label)
 	}
-	if d.Label != nil && !o.Unlabelled() {
-		r.Label = d.Label.Name
+	r := &ReportObjective{Loss: o.LossName(), Metric: o.Metric.Name}
+	var outputs, labels []string
+	for i, h := range o.Heads {
+		of := ReportOutput{*describeHead(h, d.LabelAt(i)), h.Weight}
+		r.Outputs = append(r.Outputs, of)
+		outputs, labels = append(outputs, of.Output), append(labels, of.Label)
+	}
+	r.Output, r.Label = strings.Join(outputs, "+"), strings.Join(labels, "+")
+	return r
+}
+
+// describeHead describes one head of an objective.
+func describeHead(h objective.Head, label *dataset.Column) *ReportObjective {
+	r := &ReportObjective{Output: h.Output, Loss: h.Loss.Name(), Metric: h.Metric.Name, Classes: h.Classes}
+	if len(h.Ignored) > 0 {
+		r.Ignored = h.Ignored
+	}
+	if label != nil && !h.Unlabelled() {
+		r.Label = label.Name
 	}
 	return r
 }

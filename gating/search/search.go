@@ -77,6 +77,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	c.explain(chosen)
 	chosen.Chosen = true
 	m.groupTable = m.groups(c, chosen)
+	m.warnOfWorseHeads(c, chosen)
 	if err := m.refit(ctx, chosen); err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	if err != nil {
 		return nil, err
 	}
-	if err := m.keepUnseen(objective.Output); err != nil {
+	if err := m.keepUnseen(objective.Sources()); err != nil {
 		return nil, err
 	}
 	if m.weights, err = gating.LoadWeights(m.selection); err != nil {

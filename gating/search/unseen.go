@@ -7,22 +7,23 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// The loss reads one output. What a merge does to the others nobody sees: a head of another task would be mixed
-// blindly, and a trunk that both share would be mixed for the one and ruined for the other.
+// The loss reads one output, or a few. What a merge does to the others nobody sees: a head of another task would be
+// mixed blindly, and a trunk that both share would be mixed for the one and ruined for the other.
 
-// keepUnseen leaves to the base the selected layers that the judged output does not depend on and, where there are
+// keepUnseen leaves to the base the selected layers that no judged output depends on and, where there are
 // any, those that outputs with such layers depend on too, with a warning; unless the options say to merge them. That
 // nothing is left is an error of kind dataset.ErrData.
-func (m *search) keepUnseen(output string) error {
+func (m *search) keepUnseen(judged []objective.Source) error {
 	a := m.selection.Alignment
-	seen := reaching(m.base().Proto().GetGraph(), output)
-	others, theirs := m.unseenOutputs(output, seen)
+	outputs, quoted, seen := m.seenBy(judged)
+	others, theirs := m.unseenOutputs(outputs, seen)
 	var kept []int
 	unseen, shared := 0, 0
 	for _, i := range m.selection.Layers {
@@ -38,8 +39,8 @@ func (m *search) keepUnseen(output string) error {
 	if unseen == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("the loss reads output %q alone: %d layers of %s are judged by nothing, and %d are shared "+
-		"with them", output, unseen, strings.Join(others, " and "), shared)
+	text := fmt.Sprintf("the loss reads output %s alone: %d layers of %s are judged by nothing, and %d are shared "+
+		"with them", strings.Join(quoted, " and "), unseen, strings.Join(others, " and "), shared)
 	switch {
 	case m.Unseen == UnseenMerge:
 		m.warnings.Addf(dataset.ErrData, "look at the other outputs of the merge before you use it", "%s: "+
@@ -49,7 +50,8 @@ func (m *search) keepUnseen(output string) error {
 		return advice.Errorf(dataset.ErrData, "choose the output that matters with --model-output, or merge them all "+
 			"the same with --unseen merge", "%s: nothing is left to merge", text)
 	}
-	m.warnings.Addf(dataset.ErrData, "merge them all the same with --unseen merge", "%s: they stay the base's", text)
+	m.warnings.Addf(dataset.ErrData, "give labels of theirs too (--label OUTPUT=KEY), or merge them all the same "+
+		"with --unseen merge", "%s: they stay the base's", text)
 	m.unseen = map[string]bool{}
 	for _, i := range m.selection.Layers {
 		m.unseen[a.Layers[i].Name] = !slices.Contains(kept, i)
@@ -59,9 +61,19 @@ func (m *search) keepUnseen(output string) error {
 	return nil
 }
 
-// unseenOutputs names the outputs with selected layers that the judged one does not see, and returns the nodes that
+// seenBy names outputs, as they are and quoted, and returns the nodes that they depend on.
+func (m *search) seenBy(list []objective.Source) (names, quoted []string, seen map[*onnxpb.NodeProto]bool) {
+	seen = map[*onnxpb.NodeProto]bool{}
+	for _, s := range list {
+		maps.Copy(seen, reaching(m.base().Proto().GetGraph(), s.Name))
+		names, quoted = append(names, s.Name), append(quoted, fmt.Sprintf("%q", s.Name))
+	}
+	return names, quoted, seen
+}
+
+// unseenOutputs names the outputs with selected layers that the judged ones do not see, and returns the nodes that
 // they depend on.
-func (m *search) unseenOutputs(output string, seen map[*onnxpb.NodeProto]bool) (names []string,
+func (m *search) unseenOutputs(judged []string, seen map[*onnxpb.NodeProto]bool) (names []string,
 	nodes map[*onnxpb.NodeProto]bool) {
 	a := m.selection.Alignment
 	nodes = map[*onnxpb.NodeProto]bool{}
@@ -71,7 +83,7 @@ func (m *search) unseenOutputs(output string, seen map[*onnxpb.NodeProto]bool) (
 		own := slices.ContainsFunc(m.selection.Layers, func(i int) bool {
 			return stands(&a.Layers[i], a.Base, other) && !stands(&a.Layers[i], a.Base, seen)
 		})
-		if o.GetName() != output && own {
+		if !slices.Contains(judged, o.GetName()) && own {
 			names = append(names, fmt.Sprintf("%q", o.GetName()))
 			maps.Copy(nodes, other)
 		}

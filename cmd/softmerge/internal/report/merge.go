@@ -145,7 +145,8 @@ func candidates(v *terminal.Voice, r *search.Report, mark string) error {
 		return v.Line("%s of %d models; without data nothing is judged", r.Chosen, len(r.Parents))
 	}
 	judged(v, r)
-	rows := [][]string{{"candidate", r.LossName, r.Metric}}
+	figures := figureNames(r.LossName, r.Metric, r.Objective)
+	rows := [][]string{append([]string{"candidate"}, figures...)}
 	known := slices.ContainsFunc(r.Candidates, func(c search.ReportCandidate) bool { return c.StandardError != nil })
 	if known {
 		rows[0] = append(rows[0], standardError)
@@ -156,13 +157,16 @@ func candidates(v *terminal.Voice, r *search.Report, mark string) error {
 		if c.Chosen {
 			note = mark
 		}
-		row := []string{candidateName(r, c), terminal.Figure(c.Loss), terminal.Figure(c.Metric)}
+		row := append([]string{candidateName(r, c)}, figuresOf(c.Loss, c.Metric, c.Outputs)...)
+		for len(row) <= len(figures) {
+			row = append(row, terminal.Figure(nil))
+		}
 		if known {
 			row = append(row, terminal.Figure(c.StandardError))
 		}
 		rows = append(rows, append(row, note))
 	}
-	if err := v.Table(rows, r.LossName, r.Metric, standardError); err != nil {
+	if err := v.Table(rows, append(figures, standardError)...); err != nil {
 		return err
 	}
 	return groups(v, r)

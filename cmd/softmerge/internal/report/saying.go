@@ -11,6 +11,25 @@ import (
 // Judging says what models are judged by, and on what: people see at once that another output, loss or scale was
 // taken than the one they mean.
 func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData) {
+	outputs := []search.ReportOutput{{ReportObjective: *o}}
+	if len(o.Outputs) > 0 {
+		outputs = o.Outputs
+	}
+	for _, of := range outputs {
+		text := outputText(&of.ReportObjective)
+		if of.Weight != 0 && of.Weight != 1 {
+			text += fmt.Sprintf(", weight %.4g", of.Weight)
+		}
+		v.Say("%s", text)
+	}
+	if len(outputs) > 1 {
+		v.Say("models are judged by the sum of these losses")
+	}
+	v.Say("%s", inputsText(d))
+}
+
+// outputText says what is judged of an output.
+func outputText(o *search.ReportObjective) string {
 	classes := ""
 	if o.Classes > 0 {
 		classes = fmt.Sprintf(" of %d classes", o.Classes)
@@ -22,7 +41,11 @@ func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData)
 	if len(o.Ignored) > 0 {
 		label += fmt.Sprintf(" but for %s", strings.Trim(fmt.Sprint(o.Ignored), "[]"))
 	}
-	v.Say("output %q%s, %s, loss %s, metric %s", o.Output, classes, label, o.Loss, o.Metric)
+	return fmt.Sprintf("output %q%s, %s, loss %s, metric %s", o.Output, classes, label, o.Loss, o.Metric)
+}
+
+// inputsText says what learns and judges.
+func inputsText(d *search.ReportData) string {
 	var inputs []string
 	for _, in := range d.Inputs {
 		text := fmt.Sprintf("%q %s%v", in.Name, in.Type, in.Shape)
@@ -43,5 +66,5 @@ func Judging(v *terminal.Voice, o *search.ReportObjective, d *search.ReportData)
 		counts = fmt.Sprintf("%s to learn from and judge on, in %d folds", terminal.Counted(d.Samples, "sample"),
 			d.Folds)
 	}
-	v.Say("%s: %s %s", counts, what, strings.Join(inputs, ", "))
+	return fmt.Sprintf("%s: %s %s", counts, what, strings.Join(inputs, ", "))
 }

@@ -1,0 +1,122 @@
+package objective
+
+import (
+	"slices"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/metric"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// Head is what is learned and judged of one output.
+type Head struct {
+	Output  string // name of the graph output
+	Loss    network.Loss
+	Metric  metric.Metric
+	Weight  float64 // of the loss beside those of other heads
+	Classes int     // number of classes where the output counts them, else 0
+	Ignored []int64 // labels of positions that do not count, of those that the data has
+
+	task       metric.Task
+	outputAt   int        // where the output is among the graph's
+	activation Activation // of the output in the model that the objective was fitted to
+	perRow     bool       // classes are of whole samples, not of positions in them
+	soft       bool       // labels are probabilities of classes
+}
+
+// Sources lists the outputs that the head reads.
+func (h Head) Sources() []Source { return []Source{{h.Output, h.outputAt}} }
+
+// Reader makes what the loss reads of the head's outputs; nil where that is the only output as it is.
+func (h Head) Reader() network.Reader { return nil }
+
+// Read makes what the loss reads of the head's outputs. Where that is classes, it turns what another activation gave
+// into what the head's would have given. Softmax of one kind of scores says nothing about the sigmoids of another:
+// those stay as they are. Errors are of kind network.ErrShape.
+func (h Head) Read(outs []*network.Tensor, from Activation) (*network.Tensor, error) {
+	if r := h.Reader(); r != nil {
+		return r.Read(outs)
+	}
+	if !h.ofClasses() {
+		return outs[0], nil
+	}
+	return h.activation.convert(from, outs[0]), nil
+}
+
+// ofClasses says whether the loss reads scores or probabilities of classes, in whichever form the output has them.
+func (h Head) ofClasses() bool {
+	return h.Loss != nil && (h.Loss.Name() == "cross_entropy" || h.Loss.Name() == "bce")
+}
+
+// prepare returns the data with labels as the head reads them.
+func (h Head) prepare(d *dataset.Data) (*dataset.Data, error) {
+	switch {
+	case h.Unlabelled():
+		return d, nil
+	case d.Label == nil:
+		return nil, noLabels()
+	case h.soft:
+		return relabelled(d, floatLabels), nil
+	case h.Classes > 0 && h.perRow:
+		d, _ = d.AsClasses(h.Classes) // what is no class is found below
+	}
+	if len(h.Ignored) > 0 {
+		d = relabelled(d, h.ignoring)
+	}
+	if h.Classes == 0 {
+		return d, nil
+	}
+	return d, d.CheckLabels(h.Classes, network.Ignored)
+}
+
+// Unlabelled says whether the head compares nothing with labels of the data.
+func (h Head) Unlabelled() bool {
+	return h.task.Kind == metric.Silent || h.task.Kind == metric.Agreed
+}
+
+// Indexed says whether labels are class indices, network.Ignored among them.
+func (h Head) Indexed() bool { return h.task.Kind == metric.Classes && !h.soft }
+
+// relabelled returns the data with labels that a function makes of each part's.
+func relabelled(d *dataset.Data, of func(*dataset.Column) *dataset.Column) *dataset.Data {
+	var labels []*dataset.Column
+	for _, p := range d.Parts() {
+		labels = append(labels, of(p.Label))
+	}
+	return d.WithLabels(labels)
+}
+
+// ignoring replaces labels that do not count.
+func (h Head) ignoring(c *dataset.Column) *dataset.Column {
+	out := *c
+	out.Ints = slices.Clone(c.Ints)
+	for i, v := range out.Ints {
+		if slices.Contains(h.Ignored, v) {
+			out.Ints[i] = network.Ignored
+		}
+	}
+	return &out
+}
+
+// floatLabels makes floats of integers.
+func floatLabels(c *dataset.Column) *dataset.Column {
+	if c.Ints == nil {
+		return c
+	}
+	out := dataset.Column{Name: c.Name, Type: onnx.Float32, Shape: c.Shape, Floats: make([]float32, len(c.Ints))}
+	for i, v := range c.Ints {
+		out.Floats[i] = float32(v)
+	}
+	return &out
+}
+
+func dataErr(hint, format string, args ...any) error {
+	return advice.Errorf(dataset.ErrData, hint, format, args...)
+}
+
+func noLabels() error {
+	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
+		"--loss entropy needs none", "the data has no labels")
+}
