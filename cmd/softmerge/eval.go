@@ -44,7 +44,8 @@ follows from the first model and the labels, or from --loss and --metric. Nothin
 }
 
 // eval prints every model's loss and metric; the first model decides what they are, and how the data is read.
-func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) error {
+func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) (err error) {
+	defer dataset.Guard(&err)()
 	list, closeAll, err := source.Models(paths)
 	if err != nil {
 		return err

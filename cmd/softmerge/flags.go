@@ -66,6 +66,7 @@ type dataFlags struct {
 	images          imageFlags
 	tokenizer, text string
 	maxLength       int
+	memory, disk    int64 // for data, in bytes; -1 where nothing is said
 }
 
 func (f *dataFlags) add(c *cobra.Command) {
@@ -84,6 +85,12 @@ func (f *dataFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.tokenizer, "tokenizer", "",
 		"`FILE` tokenizer.json that text goes through (default the one beside the data or the model)")
 	fs.StringVar(&f.text, "text", "", "`KEY` of the text, or KEY1,KEY2 of two that belong together")
+	f.memory, f.disk = -1, -1
+	fs.Var(size{&f.memory}, "data-memory",
+		"memory for data at most, such as 8G; what does not fit is used from disk (default half of what there is, "+
+			"8G at most)")
+	fs.Var(size{&f.disk}, "data-disk",
+		"disk for that at most, in the folder for temporary files (TMPDIR); 0 for none (default 1T)")
 	fs.IntVar(&f.maxLength, "max-length", 0, "`N` tokens at most of a text (default what tokenizer and graph allow)")
 }
 
@@ -107,6 +114,7 @@ func (f *dataFlags) check() error {
 		{again != "", "name every file once: the same samples would be learned from and judged on",
 			fmt.Sprintf("--data %s is given twice", again)},
 		{f.group != "" && len(f.data) == 0, "add --data FILE", "--group is given, but no data to divide"},
+		{f.memory == 0, "", "--data-memory 0: want more than nothing"},
 		{f.maxLength < 0, "", fmt.Sprintf("--max-length %d: want 1 or more, or 0 for no bound", f.maxLength)},
 		{f.batch < 1 || f.batch > maxBatch, "", fmt.Sprintf("--batch-size %d: want 1 to %d", f.batch, maxBatch)},
 		{!(f.huberDelta >= 0 && onnx.Finite(f.huberDelta)), "",

@@ -157,7 +157,8 @@ func (f *imageFlags) override(p *imaging.Preprocess) error {
 
 // fit finds how images are preprocessed, if the data has any, and says so; the first model gives the graph.
 func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.Model, more ...string) error {
-	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, More: f.more, Group: f.group}
+	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, More: f.more, Group: f.group,
+		MaxBytes: f.memory, MaxDisk: f.mostDisk()}
 	with := slices.DeleteFunc(slices.Concat(f.data, more), func(p string) bool { return !dataset.HoldsImages(p, o) })
 	if len(with) == 0 {
 		if len(f.images.given) > 0 && len(f.data) > 0 {
@@ -203,11 +204,22 @@ func (f *imageFlags) classNames() ([]string, error) {
 	return names, nil
 }
 
+// mostDisk is what --data-disk says, as the options of package dataset do.
+func (f *dataFlags) mostDisk() int64 {
+	switch f.disk {
+	case -1:
+		return 0
+	case 0:
+		return -1
+	}
+	return f.disk
+}
+
 // openData reads data files for a model's inputs and joins them.
 func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, error) {
 	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, More: f.more, Group: f.group,
 		Classes: f.images.names, Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text),
-		MaxLength: f.maxLength}
+		MaxLength: f.maxLength, MaxBytes: f.memory, MaxDisk: f.mostDisk()}
 	if f.images.how != nil {
 		o.Preprocess = f.images.how.Preprocess
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // run carries a merge from flags to file.
-func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) error {
+func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
+	defer dataset.Guard(&err)()
 	began := time.Now()
 	f.strict = v.Strict
 	if err := f.check(); err != nil {

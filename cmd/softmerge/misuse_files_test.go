@@ -122,6 +122,15 @@ func wrongTables() []misuse {
 		}
 	}
 	return []misuse{
+		{"data larger than --data-memory", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(), "--data-memory", "20K")
+		}, handled, exit.Done, []string{"they are on disk, in temporary files", "<- chosen"}},
+		{"data larger than --data-memory, and no disk for it", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(), "--data-memory", "20K", "--data-disk", "0")
+		}, isRefused, exit.Data, []string{"do not fit in the 20480 bytes allowed for data", "--data-memory"}},
+		{"--data-memory that is no size", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(), "--data-memory", "plenty")
+		}, isRefused, exit.Usage, []string{"500M, 8G or 1T"}},
 		{"CSV with a missing value", edited(func(s string) string {
 			return strings.Replace(s, "0,0,", "0,,", 1)
 		}), isRefused, exit.Data, []string{"data.csv"}},

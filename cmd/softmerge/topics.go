@@ -45,6 +45,13 @@ const helpData = `--data FILE is told apart by its name:
 
 --data can be given several times: the files are joined in that order.
 
+Data may be larger than memory. Beyond --data-memory arrays are used from disk: .npy and
+.safetensors of the graph's type where they lie, all else in temporary files without names (TMPDIR;
+--data-disk bounds them, and the last twentieth of a disk is left alone). A share that is held out,
+and each fold, is a copy: three times the data is what disk must have. Text, JSON lines and the
+.json, .txt and .npy of archives are read in memory and have to fit. Not on Windows: there data must
+fit in memory.
+
 What no name decides is decided by type and shape, if only one array fits; what was taken and what
 was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has Parquet files of
 train and test, say which part you mean: FILE#test, FOLDER#train (validation, too).

@@ -1,6 +1,9 @@
 package dataset
 
-import "github.com/softmerge/softmerge/onnx"
+import (
+	"github.com/softmerge/softmerge/gating/dataset/spill"
+	"github.com/softmerge/softmerge/onnx"
+)
 
 // array is one block of numbers in a file. Its header is known without its values having been read.
 type array interface {
@@ -8,8 +11,8 @@ type array interface {
 	header() (onnx.DataType, []int, error)
 	// floats and ints read all values, row-major. A value that cannot be had in the type is a *badValue whose index is
 	// row-major as well.
-	floats(*budget) ([]float32, error)
-	ints(*budget) ([]int64, error)
+	floats(*spill.Store) ([]float32, error)
+	ints(*spill.Store) ([]int64, error)
 }
 
 // named is an array under the name that its file gives it.

@@ -106,7 +106,7 @@ func BenchmarkCut(b *testing.B) {
 	b.SetBytes(8 * samples * padded)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := d.cut([]cut{{0, 0, lengths}}, &budget{most: DefaultMaxBytes}); err != nil {
+		if _, err := d.cut([]cut{{0, 0, lengths}}); err != nil {
 			b.Fatal(err)
 		}
 	}

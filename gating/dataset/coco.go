@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -235,18 +236,21 @@ func (a boxArray) header() (onnx.DataType, []int, error) {
 	return onnx.Float32, []int{len(a.objects), most, len(object{})}, nil
 }
 
-func (a boxArray) ints(*budget) ([]int64, error) { return nil, fail("", "boxes are no whole numbers") }
+func (a boxArray) ints(*spill.Store) ([]int64, error) {
+	return nil, fail("", "boxes are no whole numbers")
+}
 
-func (a boxArray) floats(b *budget) ([]float32, error) {
+func (a boxArray) floats(b *spill.Store) ([]float32, error) {
 	_, shape, _ := a.header()
 	count, err := countElements(shape)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.take(count, 4); err != nil {
-		return nil, err
+	out, err := spill.Array[float32](b, count)
+	if err != nil {
+		return nil, storeError(err)
 	}
-	out := make([]float32, 0, count)
+	out = out[:0]
 	for i, list := range a.objects {
 		var place imaging.Placement
 		err := a.images.read(i, func(r io.ReadSeeker) (err error) {

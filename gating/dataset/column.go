@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -49,7 +50,7 @@ func planLabel(a named) (plan, error) {
 }
 
 // fill reads the values and checks each.
-func (p *plan) fill(b *budget) (err error) {
+func (p *plan) fill(b *spill.Store) (err error) {
 	switch {
 	case p.Type.IsFloat():
 		p.Floats, err = p.array.floats(b)

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -25,10 +27,11 @@ func (l *loader) openCSV(path string, comma rune) (*Data, error) {
 }
 
 func (l *loader) readCSV(r io.Reader, comma rune) (*Data, error) {
-	t, err := readTable(r, comma, l.Options, &l.budget)
+	t, err := readTable(r, comma, l.Options, l.store)
 	if err != nil {
 		return nil, err
 	}
+	defer t.cells.free()
 	p, err := t.pick(l.Options)
 	if err == nil {
 		err = l.findGroup(t.each(), "")
@@ -42,21 +45,71 @@ func (l *loader) readCSV(r io.Reader, comma rune) (*Data, error) {
 // table is a CSV file in memory.
 type table struct {
 	names   []string
-	cells   []float64 // row after row
-	lines   []int     // the line that each row begins on, counted from 1
-	whole   []bool    // which columns hold integers only
-	groupAt int       // the column that names groups, which may hold text; -1 for none
-	groups  []string  // its cells, as they are written
+	cells   cells
+	rows    int
+	whole   []bool   // which columns hold integers only
+	groupAt int      // the column that names groups, which may hold text; -1 for none
+	groups  []string // its cells, as they are written
 }
 
-func readTable(r io.Reader, comma rune, o Options, b *budget) (*table, error) {
+// cells are the rows of a table, in blocks of which each may be on disk. The last number of a row is the line that it
+// begins on, counted from 1.
+type cells struct {
+	store  *spill.Store
+	width  int
+	blocks [][]float64
+}
+
+// Blocks grow from so many rows on, as far as so many cells.
+const leastBlock, mostBlock = 64, 1 << 20
+
+// add returns room for one more row.
+func (c *cells) add() ([]float64, error) {
+	last := len(c.blocks) - 1
+	if last < 0 || len(c.blocks[last]) == cap(c.blocks[last]) {
+		size := leastBlock * c.width
+		if last >= 0 {
+			size = min(2*len(c.blocks[last]), max(mostBlock/c.width, 1)*c.width)
+		}
+		block, err := spill.Array[float64](c.store, size)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		c.blocks, last = append(c.blocks, block[:0:size]), last+1
+	}
+	at := len(c.blocks[last])
+	c.blocks[last] = c.blocks[last][:at+c.width]
+	return c.blocks[last][at:], nil
+}
+
+// each yields the rows.
+func (c *cells) each() iter.Seq[[]float64] {
+	return func(yield func([]float64) bool) {
+		for _, block := range c.blocks {
+			for row := range slices.Chunk(block, c.width) {
+				if !yield(row) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *cells) free() {
+	for _, block := range c.blocks {
+		spill.Free(c.store, block)
+	}
+}
+
+func readTable(r io.Reader, comma rune, o Options, b *spill.Store) (*table, error) {
 	in := csv.NewReader(skipByteOrderMark(r))
 	in.Comma, in.TrimLeadingSpace, in.ReuseRecord = comma, true, true
 	head, err := in.Read()
 	if err != nil {
 		return nil, badCSV(err)
 	}
-	t := &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, len(head))}
+	t := &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, len(head)),
+		cells: cells{store: b, width: len(head) + 1}}
 	if err := t.checkNames(); err != nil {
 		return nil, err
 	}
@@ -75,11 +128,8 @@ func readTable(r io.Reader, comma rune, o Options, b *budget) (*table, error) {
 		if err != nil {
 			return nil, badCSV(err)
 		}
-		if err := b.take(len(record)+1, 8); err != nil {
-			return nil, err
-		}
 		if t.groupAt >= 0 {
-			if err := b.take(len(record[t.groupAt]), 1); err != nil {
+			if err := storeError(b.Take(int64(len(record[t.groupAt])))); err != nil {
 				return nil, err
 			}
 		}
@@ -140,10 +190,14 @@ func isNoNumber(s string) bool {
 
 // add appends one row. in says where its cells stand.
 func (t *table) add(record []string, in *csv.Reader) error {
+	row, err := t.cells.add()
+	if err != nil {
+		return err
+	}
 	for i, text := range record {
 		text = strings.TrimSpace(text)
 		if i == t.groupAt {
-			t.groups, t.cells = append(t.groups, strings.Clone(text)), append(t.cells, 0)
+			t.groups = append(t.groups, strings.Clone(text))
 			continue
 		}
 		v, err := strconv.ParseFloat(text, 64)
@@ -155,10 +209,11 @@ func (t *table) add(record []string, in *csv.Reader) error {
 		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
 			t.whole[i] = false
 		}
-		t.cells = append(t.cells, v)
+		row[i] = v
 	}
 	line, _ := in.FieldPos(0)
-	t.lines = append(t.lines, line)
+	row[len(record)] = float64(line)
+	t.rows++
 	return nil
 }
 
@@ -169,7 +224,7 @@ type columns struct {
 }
 
 // texts reads the column that names groups.
-func (c columns) texts(b *budget, visit func(string) error) error {
+func (c columns) texts(b *spill.Store, visit func(string) error) error {
 	if c.which[0] != c.groupAt {
 		return arrayGroups(numbersOnly{c}, nil)(b, visit)
 	}
@@ -188,36 +243,37 @@ func (c columns) header() (onnx.DataType, []int, error) {
 			typ = onnx.Float64
 		}
 	}
-	return typ, []int{len(c.lines), len(c.which)}, nil
+	return typ, []int{c.rows, len(c.which)}, nil
 }
 
-func (c columns) floats(b *budget) ([]float32, error) {
-	if err := b.take(len(c.lines)*len(c.which), 4); err != nil {
-		return nil, err
+func (c columns) floats(b *spill.Store) ([]float32, error) {
+	out, err := spill.Array[float32](b, c.rows*len(c.which))
+	if err != nil {
+		return nil, storeError(err)
 	}
-	out := make([]float32, 0, len(c.lines)*len(c.which))
-	for row := range c.lines {
+	out = out[:0]
+	for row := range c.cells.each() {
 		for _, i := range c.which {
-			out = append(out, float32(c.cells[row*len(c.names)+i]))
+			out = append(out, float32(row[i]))
 		}
 	}
 	return out, nil
 }
 
-func (c columns) ints(b *budget) ([]int64, error) {
-	if err := b.take(len(c.lines)*len(c.which), 8); err != nil {
-		return nil, err
+func (c columns) ints(b *spill.Store) ([]int64, error) {
+	out, err := spill.Array[int64](b, c.rows*len(c.which))
+	if err != nil {
+		return nil, storeError(err)
 	}
 	// Cells were read as float64, which holds integers up to here exactly.
 	const exact = 1 << 53
-	out := make([]int64, 0, len(c.lines)*len(c.which))
-	for row, line := range c.lines {
+	out = out[:0]
+	for row := range c.cells.each() {
 		for _, i := range c.which {
-			v, ok := wholeNumber(c.cells[row*len(c.names)+i])
+			v, ok := wholeNumber(row[i])
 			if !ok || v > exact || v < -exact {
 				return nil, fail("the graph's input wants integers up to 2^53",
-					"line %d, column %q: %v is not such an integer", line, c.names[i],
-					fmt.Sprint(c.cells[row*len(c.names)+i]))
+					"line %.0f, column %q: %v is not such an integer", row[len(row)-1], c.names[i], fmt.Sprint(row[i]))
 			}
 			out = append(out, v)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -113,7 +114,7 @@ var badTables = map[string]struct {
 		Options{Inputs: []Field{{Name: "in", Type: onnx.Int64}}}, []string{`line 3`}},
 	"wrong width": {"a,b,c,y\n1,2,3,0\n", Options{Inputs: []Field{{Name: "in", Shape: []int{-1, 2}}}},
 		[]string{"[1 3] does not fit the graph's [N 2]"}},
-	"too much": {"a\n1\n2\n3\n", Options{MaxBytes: 40}, []string{"40 bytes allowed"}},
+	"too much": {"a\n1\n2\n3\n", Options{MaxBytes: 40, MaxDisk: -1}, []string{"40 bytes allowed"}},
 }
 
 func TestCSVRefused(t *testing.T) {
@@ -132,7 +133,7 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, inputs := range [][]Field{nil, {{Name: "a", Type: onnx.Float32}}, {{Name: "a", Type: onnx.Int32},
 			{Name: "b", Type: onnx.Float32}}} {
-			l := &loader{Options: Options{Inputs: inputs}, budget: budget{most: 1 << 20}}
+			l := &loader{Options: Options{Inputs: inputs}, store: spill.New(1<<20, 0)}
 			d, err := l.readCSV(strings.NewReader(text), ',')
 			if err != nil {
 				wantRefusal(t, err)

@@ -1,12 +1,15 @@
 package dataset
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 )
 
 // cut returns the samples without their padding, those of one shape together.
-func (d *Data) cut(cuts []cut, b *budget) (*Data, error) {
+func (d *Data) cut(cuts []cut) (*Data, error) {
 	groups := cutGroups(d.Len(), cuts)
 	if len(groups) == 1 && !d.shortened(groups[0], cuts) {
 		return d, nil
@@ -14,17 +17,15 @@ func (d *Data) cut(cuts []cut, b *budget) (*Data, error) {
 	if err := checkShapes(len(groups)); err != nil {
 		return nil, err
 	}
-	// While samples are copied there are two of each; the padded ones go then.
-	for _, c := range d.columns() {
-		if err := b.take(len(c.Floats)+len(c.Ints), c.width()); err != nil {
-			return nil, err
-		}
-		defer b.giveBack(len(c.Floats)+len(c.Ints), c.width())
-	}
 	parts := make([]*Data, len(groups))
 	for i, rows := range groups {
-		parts[i] = d.cutRows(rows, cuts)
+		part, err := d.cutRows(rows, cuts)
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = part
 	}
+	d.free() // the padded samples
 	out, err := sorted(parts)
 	if err == nil {
 		out.Warnings, out.Notes = d.Warnings, d.Notes
@@ -61,42 +62,56 @@ func (d *Data) shortened(rows []int, cuts []cut) bool {
 }
 
 // cutRows returns rows that are cut to the same lengths.
-func (d *Data) cutRows(rows []int, cuts []cut) *Data {
-	out := d.selectOwn(rows)
-	for _, c := range cuts {
-		out.column(c.column).shorten(c.axis, int(c.lengths[rows[0]]))
-	}
+func (d *Data) cutRows(rows []int, cuts []cut) (*Data, error) {
+	var failed error
+	at := -1
+	out := d.each(func(c Column) Column {
+		at++
+		axis, length := -1, 0
+		for _, of := range cuts {
+			if of.column == at {
+				axis, length = of.axis, int(of.lengths[rows[0]])
+			}
+		}
+		out, err := c.cut(rows, axis, length, d.store)
+		failed = cmp.Or(failed, err)
+		return out
+	})
 	for _, row := range rows {
 		out.origins = append(out.origins, origin{row: row})
 	}
-	return out
+	out.groups = d.groups.rows(rows)
+	return out, failed
 }
 
-// shorten keeps the first n positions along an axis of every sample.
-func (c *Column) shorten(axis, n int) {
-	inner := product(c.Shape[axis+1:])
-	from, to := c.Shape[axis]*inner, n*inner
-	c.Shape = slices.Clone(c.Shape)
-	c.Shape[axis] = n
-	c.Floats, c.Ints = shortened(c.Floats, from, to), shortened(c.Ints, from, to)
-}
-
-// shortened keeps the first to values of every from.
-func shortened[T any](values []T, from, to int) []T {
-	if values == nil {
-		return nil
+// cut returns the given rows with the first n positions along an axis of every sample, with all if the axis is -1.
+func (c *Column) cut(rows []int, axis, n int, s *spill.Store) (out Column, err error) {
+	out = Column{Name: c.Name, Type: c.Type, Shape: slices.Clone(c.Shape)}
+	from, to := c.Size(), c.Size()
+	if axis >= 0 {
+		out.Shape[axis] = n
+		inner := product(c.Shape[axis+1:])
+		from, to = c.Shape[axis]*inner, n*inner
 	}
-	out := make([]T, 0, len(values)/from*to)
-	for at := 0; at < len(values); at += from {
-		out = append(out, values[at:at+to]...)
-	}
-	return out
-}
-
-// width is the size of one value in memory.
-func (c *Column) width() int {
 	if c.Floats != nil {
-		return 4
+		out.Floats, err = cutValues(c.Floats, rows, c.Size(), from, to, s)
+	} else {
+		out.Ints, err = cutValues(c.Ints, rows, c.Size(), from, to, s)
 	}
-	return 8
+	return out, storeError(err)
+}
+
+// cutValues keeps, of rows of a size, the first to values of every from.
+func cutValues[T spill.Number](values []T, rows []int, size, from, to int, s *spill.Store) ([]T, error) {
+	out, err := spill.Array[T](s, len(rows)*(size/from*to))
+	if err != nil {
+		return nil, err
+	}
+	rest := out
+	for _, row := range rows {
+		for at := row * size; at < (row+1)*size; at += from {
+			rest = rest[copy(rest, values[at:at+to]):]
+		}
+	}
+	return out, nil
 }

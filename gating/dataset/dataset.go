@@ -12,13 +12,15 @@
 //   - Values are read straight into the type the graph wants. Any number may become a float, the nearest
 //     float32; a float becomes an integer only when it is one; an integer must be in the range of its type.
 //     Nothing wraps or is clipped.
-//   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand, and
-//     [Options.MaxBytes] bounds what is kept in memory.
+//   - Files are untrusted. No size that a file declares is believed before it is compared with the bytes at hand.
+//     [Options.MaxBytes] bounds what is kept in memory and [Options.MaxDisk] what does not fit there, see package
+//     spill.
 //   - Every refusal is of kind [ErrData], says which file, array, row and column, and has a Hint that says what to do.
 //   - The same file, seed and arguments give the same samples in the same order on every machine.
 package dataset
 
 import (
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
@@ -63,11 +65,12 @@ type Data struct {
 	// Notes say what the user did not name: which arrays were taken for inputs and label, and which were left.
 	Notes []string
 
-	others  []*Data     // samples of other shapes, each of one shape; their rows follow
-	path    string      // where it was read from, for messages; may be empty
-	origins []origin    // where each row was read from; nil if row i is row i of path
-	folders *classNames // of samples in folders; nil for others
-	groups  *groups     // that samples are reported by; nil for none
+	others  []*Data      // samples of other shapes, each of one shape; their rows follow
+	store   *spill.Store // where the arrays are and copies of them go; nil for what was not read
+	path    string       // where it was read from, for messages; may be empty
+	origins []origin     // where each row was read from; nil if row i is row i of path
+	folders *classNames  // of samples in folders; nil for others
+	groups  *groups      // that samples are reported by; nil for none
 }
 
 // origin is the place of a sample in a file.

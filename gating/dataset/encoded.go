@@ -8,6 +8,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -37,7 +38,7 @@ func (a *encodedArray) settle() error {
 	if direct, ok := a.column.(openable); ok {
 		source = archived{direct}
 	} else {
-		if source, a.err = spool(a.column); a.err != nil {
+		if source, a.err = spool(a.column, a.loader.store); a.err != nil {
 			return a.err
 		}
 	}
@@ -70,14 +71,14 @@ func (a *encodedArray) header() (onnx.DataType, []int, error) {
 	return a.images.header()
 }
 
-func (a *encodedArray) floats(b *budget) ([]float32, error) {
+func (a *encodedArray) floats(b *spill.Store) ([]float32, error) {
 	if err := a.settle(); err != nil {
 		return nil, err
 	}
 	return a.images.floats(b)
 }
 
-func (a *encodedArray) ints(b *budget) ([]int64, error) {
+func (a *encodedArray) ints(b *spill.Store) ([]int64, error) {
 	if err := a.settle(); err != nil {
 		return nil, err
 	}
@@ -103,37 +104,45 @@ func (a archived) open(i int) (io.ReadSeekCloser, error) {
 	}{a.OpenImage(i), io.NopCloser(nil)}, nil
 }
 
-// spooled are encoded images in a temporary file that has no name any more.
+// spooled are encoded images in a temporary file, or in memory where there is to be none.
 type spooled struct {
-	column string
-	file   *os.File
-	ends   []int64 // where image i ends
+	column  string
+	content io.ReaderAt
+	ends    []int64 // where image i ends
 }
 
-// mostSpooled bounds how many bytes of encoded images are copied to the temporary folder: 256 GiB.
-const mostSpooled = 256 << 30
-
-// spool copies the images of a column to a temporary file, from which they can be read in any order. It goes when the
-// last reader of it is collected.
-func spool(c record.Column) (*spooled, error) {
-	f, err := os.CreateTemp("", "softmerge-*")
-	if err != nil {
-		return nil, unreadable(err)
+// spool copies the images of a column to where they can be read from in any order. A file goes when the last reader of
+// it is collected.
+func spool(c record.Column, store *spill.Store) (*spooled, error) {
+	s := &spooled{column: c.Name()}
+	var f *os.File
+	var err error
+	write, take := func([]byte) error { return nil }, store.TakeDisk
+	if store.HasDisk() {
+		if f, err = spill.Create(); err != nil {
+			return nil, storeError(err)
+		}
+		s.content = f
+		write = func(image []byte) error { _, err := f.Write(image); return err }
+	} else {
+		var inMemory []byte
+		take = store.Take
+		write = func(image []byte) error { inMemory = append(inMemory, image...); return nil }
+		defer func() { s.content = bytes.NewReader(inMemory) }()
 	}
-	// Where open files can be removed this leaves nothing behind, however the program ends.
-	os.Remove(f.Name())
-	s := &spooled{column: c.Name(), file: f}
 	end := int64(0)
 	err = c.Each(func(v record.Value) error {
-		if end += int64(len(v.Bytes)); end > mostSpooled {
-			return fail("use fewer samples", "the images have more than %d bytes", int64(mostSpooled))
-		}
+		end += int64(len(v.Bytes))
 		s.ends = append(s.ends, end)
-		_, err := f.Write(v.Bytes)
-		return err
+		if err := take(int64(len(v.Bytes))); err != nil {
+			return storeError(err)
+		}
+		return write(v.Bytes)
 	})
 	if err != nil {
-		f.Close()
+		if f != nil {
+			f.Close()
+		}
 		return nil, recordError(err)
 	}
 	return s, nil
@@ -148,7 +157,7 @@ func (s *spooled) open(i int) (io.ReadSeekCloser, error) {
 		from = s.ends[i-1]
 	}
 	content := make([]byte, s.ends[i]-from)
-	if _, err := s.file.ReadAt(content, from); err != nil {
+	if _, err := s.content.ReadAt(content, from); err != nil {
 		return nil, unreadable(err)
 	}
 	return unclosed{bytes.NewReader(content)}, nil

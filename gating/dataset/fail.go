@@ -31,6 +31,14 @@ func unreadable(err error) error {
 	return fail(hint, "%w", err)
 }
 
+// storeError makes an error of kind ErrData of one of the package that keeps arrays.
+func storeError(err error) error {
+	if err == nil || errors.Is(err, ErrData) {
+		return err
+	}
+	return fail(advice.Hint(err), "%w", err)
+}
+
 // cutShort tells a file that ends too early from other reading errors.
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -30,7 +30,7 @@ func (d *Data) Fold(i, k int, seed uint64) (train, held *Data, err error) {
 			parts[0] = append(parts[0], row)
 		}
 	}
-	return d.Select(parts[0]), d.Select(parts[1]), nil
+	return d.divided(parts)
 }
 
 // folds returns the part that each row is in, equal rows in that of the first of them.

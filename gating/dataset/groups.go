@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 )
 
 // GroupByFile is the key of groups for samples that are told apart by the file or folder they were read from.
@@ -102,7 +103,7 @@ func sortedNames(names []string) []string {
 }
 
 // groupSource calls visit with the name of every sample's group.
-type groupSource func(b *budget, visit func(name string) error) error
+type groupSource func(b *spill.Store, visit func(name string) error) error
 
 // readGroups gives samples that were just read, all of one shape, the groups that the loader has found.
 func (l *loader) readGroups(d *Data) error {
@@ -114,7 +115,7 @@ func (l *loader) readGroups(d *Data) error {
 			"data of this kind has nothing called %q that samples could be grouped by", l.Group)
 	}
 	g, number := &groups{}, map[string]int{}
-	err := l.group(&l.budget, func(name string) error {
+	err := l.group(l.store, func(name string) error {
 		at, known := number[name]
 		switch {
 		case known:
@@ -129,7 +130,7 @@ func (l *loader) readGroups(d *Data) error {
 			number[name], g.names = at, append(g.names, name)
 		}
 		g.of = append(g.of, at)
-		return l.budget.take(1, 8)
+		return l.take(8)
 	})
 	if err == nil && len(g.of) != d.own() {
 		err = fail("give every sample one group, in the same order", "there are %d groups for %d samples", len(g.of),
@@ -189,11 +190,11 @@ func noGroup(key string, have []string) error {
 // arrayGroups reads one name or whole number a sample; classes are the names of numbers, where there are any.
 func arrayGroups(a array, classes []string) groupSource {
 	if t, ok := a.(interface {
-		texts(*budget, func(string) error) error
+		texts(*spill.Store, func(string) error) error
 	}); ok {
 		return t.texts
 	}
-	return func(b *budget, visit func(string) error) error {
+	return func(b *spill.Store, visit func(string) error) error {
 		p, err := planLabel(named{"", a})
 		if err != nil {
 			return err
@@ -249,7 +250,7 @@ func columnGroups(c record.Column, classes []string) groupSource {
 	if c.Kind() != record.Text {
 		return arrayGroups(&numberArray{column: c}, classes)
 	}
-	return func(_ *budget, visit func(string) error) error {
+	return func(_ *spill.Store, visit func(string) error) error {
 		return recordError(c.Each(func(v record.Value) error { return visit(string(v.Bytes)) }))
 	}
 }

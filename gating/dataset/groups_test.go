@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 )
 
 // groupText writes the name of every sample's group, part after part.
@@ -239,7 +241,7 @@ func FuzzGroups(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var list []string
-		err := arrayGroups(inMemory(data), nil)(&budget{most: 1 << 20}, func(s string) error {
+		err := arrayGroups(inMemory(data), nil)(spill.New(1<<20, 0), func(s string) error {
 			list = append(list, s)
 			return nil
 		})

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -59,12 +60,9 @@ func (a idxArray) header() (typ onnx.DataType, shape []int, err error) {
 	return typ, shape, err
 }
 
-func (a idxArray) floats(b *budget) (values []float32, err error) {
+func (a idxArray) floats(b *spill.Store) (values []float32, err error) {
 	err = a.with(func(p payload, shape []int) error {
-		if err := b.take(p.count, 4); err != nil {
-			return err
-		}
-		values, err = p.readFloats()
+		values, err = p.readFloats(b)
 		if a.image && p.code == u1 && len(shape) > 1 {
 			scalePixels(values)
 		}
@@ -73,12 +71,9 @@ func (a idxArray) floats(b *budget) (values []float32, err error) {
 	return values, err
 }
 
-func (a idxArray) ints(b *budget) (values []int64, err error) {
+func (a idxArray) ints(b *spill.Store) (values []int64, err error) {
 	err = a.with(func(p payload, _ []int) error {
-		if err := b.take(p.count, 8); err != nil {
-			return err
-		}
-		values, err = p.readInts()
+		values, err = p.readInts(b)
 		return err
 	})
 	return values, err

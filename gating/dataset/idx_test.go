@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -127,7 +128,7 @@ func TestIDXRefused(t *testing.T) {
 			wantRefusal(t, err, c.file, c.says)
 		})
 	}
-	_, err := Open(store(t, "x.idx", idxOf(8, []uint32{1000}, make([]uint8, 1000))), Options{MaxBytes: 7999})
+	_, err := Open(store(t, "x.idx", idxOf(8, []uint32{1000}, make([]uint8, 1000))), Options{MaxBytes: 7999, MaxDisk: -1})
 	wantRefusal(t, err, "7999 bytes allowed")
 }
 
@@ -139,7 +140,7 @@ func FuzzIDX(f *testing.F) {
 			if p.count > 1<<20 {
 				return nil
 			}
-			values, err := p.readFloats()
+			values, err := p.readFloats(spill.New(1<<20, 0))
 			if err == nil && len(values) != product(shape) {
 				t.Fatalf("%d values for shape %v", len(values), shape)
 			}

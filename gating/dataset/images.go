@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"cmp"
 	"errors"
 	"image"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/untrusted"
@@ -81,7 +81,7 @@ func HoldsImages(path string, o Options) bool {
 	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) || isIDX(name) {
 		return false
 	}
-	l := &loader{Options: o, probe: true, budget: budget{most: cmp.Or(o.MaxBytes, DefaultMaxBytes)}}
+	l := &loader{Options: o, probe: true, store: newStore(o)}
 	_, err := l.open(path)
 	return errors.Is(err, errImages)
 }
@@ -229,32 +229,33 @@ func (a imageArray) header() (onnx.DataType, []int, error) {
 	return onnx.Uint8, append([]int{a.Len()}, a.pipe.Shape()...), nil
 }
 
-func (a imageArray) floats(b *budget) ([]float32, error) {
-	return readImages(a, b, 4, a.pipe.Floats)
+func (a imageArray) floats(b *spill.Store) ([]float32, error) {
+	return readImages(a, b, a.pipe.Floats)
 }
 
-func (a imageArray) ints(b *budget) ([]int64, error) {
-	return readImages(a, b, 8, a.pipe.Ints)
+func (a imageArray) ints(b *spill.Store) ([]int64, error) {
+	return readImages(a, b, a.pipe.Ints)
 }
 
-// readImages decodes all images as numbers of the given size, several at a time. Of several bad images the first is
-// named.
-func readImages[T any](a imageArray, b *budget, size int, decode func([]T, io.ReadSeeker) error) ([]T, error) {
+// readImages decodes all images, several at a time. Of several bad images the first is named.
+func readImages[T spill.Number](a imageArray, b *spill.Store, decode func([]T, io.ReadSeeker) error) ([]T, error) {
 	count, err := countElements(append([]int{a.Len()}, a.pipe.Shape()...))
 	if err != nil {
 		return nil, err
 	}
-	if err := b.take(count, size); err != nil {
-		return nil, err
+	out, err := spill.Array[T](b, count)
+	if err != nil {
+		return nil, storeError(err)
 	}
-	per, out := a.pipe.Len(), make([]T, count)
+	per := a.pipe.Len()
 	errs := make([]error, a.Len())
 	var g errgroup.Group
 	g.SetLimit(4)
 	for i := range a.Len() {
-		g.Go(func() error {
-			errs[i] = a.read(i, func(r io.ReadSeeker) error { return decode(out[i*per:(i+1)*per], r) })
-			return errs[i]
+		g.Go(func() (err error) {
+			defer func() { errs[i] = err }()
+			defer Guard(&err)()
+			return a.read(i, func(r io.ReadSeeker) error { return decode(out[i*per:(i+1)*per], r) })
 		})
 	}
 	if g.Wait() != nil {

@@ -49,7 +49,11 @@ func Join(list ...*Data) (*Data, error) {
 	}
 	parts, names := make([]*Data, len(keys)), joinedNames(list)
 	for i, key := range keys {
-		parts[i] = concatenated(byShape[key], names)
+		whole, err := concatenated(byShape[key], names)
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = whole
 	}
 	joined, err := sorted(parts)
 	if err != nil {
@@ -110,47 +114,46 @@ func (d *Data) inputNames() []string {
 }
 
 // concatenated joins data of one shape, in groups of these names.
-func concatenated(list []*Data, names []string) *Data {
-	out := &Data{path: list[0].path, folders: list[0].folders}
+func concatenated(list []*Data, names []string) (*Data, error) {
+	var failed error
+	at := -1
+	out := list[0].each(func(Column) Column {
+		at++
+		c, err := concatenatedColumn(list, at)
+		failed = cmp.Or(failed, err)
+		return c
+	})
+	if failed != nil {
+		return nil, failed
+	}
 	if names != nil {
 		out.groups = &groups{names: names}
 		for _, d := range list {
 			out.groups.of = append(out.groups.of, d.groups.renamed(names).of...)
 		}
 	}
-	for i := range list[0].Inputs {
-		out.Inputs = append(out.Inputs, concatenatedColumn(list, func(d *Data) *Column { return &d.Inputs[i] }))
-	}
-	if list[0].Label != nil {
-		label := concatenatedColumn(list, func(d *Data) *Column { return d.Label })
-		out.Label = &label
-	}
-	for i := range list[0].More {
-		out.More = append(out.More, concatenatedColumn(list, func(d *Data) *Column { return &d.More[i] }))
-	}
 	for _, d := range list {
 		for row := range d.own() {
 			out.origins = append(out.origins, d.origin(row))
 		}
 	}
-	return out
+	return out, nil
 }
 
-func concatenatedColumn(list []*Data, column func(*Data) *Column) Column {
-	first := column(list[0])
-	out := Column{Name: first.Name, Type: first.Type, Shape: first.Shape}
-	n := 0
+// concatenatedColumn joins the columns at one place.
+func concatenatedColumn(list []*Data, at int) (Column, error) {
+	samples := 0
 	for _, d := range list {
-		n += d.own() * first.Size()
+		samples += d.own()
 	}
-	if first.Floats != nil {
-		out.Floats = make([]float32, 0, n)
-	} else {
-		out.Ints = make([]int64, 0, n)
+	out, err := list[0].column(at).empty(samples, list[0].store)
+	if err != nil {
+		return out, err
 	}
+	floats, ints := out.Floats, out.Ints
 	for _, d := range list {
-		out.Floats = append(out.Floats, column(d).Floats...)
-		out.Ints = append(out.Ints, column(d).Ints...)
+		floats = floats[copy(floats, d.column(at).Floats):]
+		ints = ints[copy(ints, d.column(at).Ints):]
 	}
-	return out
+	return out, nil
 }

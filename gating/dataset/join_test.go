@@ -66,7 +66,7 @@ func TestOpenAllRefused(t *testing.T) {
 		{[]string{short, "none.npz"}, o, []string{"none.npz: no such file"}},
 		{[]string{short, long}, Options{Inputs: []Field{{Name: "ids", Type: onnx.Int64, Shape: []int{-1, 2}}}},
 			[]string{"long.npz", "[1 3]", "[N 2]"}},
-		{[]string{short, short}, Options{Inputs: o.Inputs, MaxBytes: 40}, []string{"40 bytes allowed"}},
+		{[]string{short, short}, Options{Inputs: o.Inputs, MaxBytes: 40, MaxDisk: -1}, []string{"40 bytes allowed"}},
 		{[]string{short, other}, Options{}, []string{"other.npz has the inputs \"x\"", "short.npz has \"ids\""}},
 	} {
 		_, err := OpenAll(c.paths, c.o)

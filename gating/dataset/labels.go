@@ -67,6 +67,29 @@ func (d *Data) OnlyLabel(i int) *Data {
 	return d.eachPart(func(p *Data, _ int) { p.Label, p.More = p.LabelAt(i), nil })
 }
 
+// ReplaceLabels returns the same data with one integer in place of several in its label. It fails with ErrData where
+// there is no room for them.
+func (d *Data) ReplaceLabels(of []int64, by int64) (*Data, error) {
+	var failed error
+	out := d.eachPart(func(p *Data, _ int) {
+		if p.Label == nil || p.Label.Ints == nil || failed != nil {
+			return
+		}
+		label, err := p.Label.empty(p.own(), p.store)
+		if failed = err; err != nil {
+			return
+		}
+		for at, v := range p.Label.Ints {
+			if slices.Contains(of, v) {
+				v = by
+			}
+			label.Ints[at] = v
+		}
+		p.Label = &label
+	})
+	return out, failed
+}
+
 // WithLabels returns the same data with another label: a column for each of the Parts, of as many samples, or nil.
 func (d *Data) WithLabels(labels []*Column) *Data {
 	return d.eachPart(func(p *Data, at int) { p.Label = labels[at] })

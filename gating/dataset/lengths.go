@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -25,14 +26,14 @@ func (l *loader) assembleCut(arrays []named) (*Data, error) {
 	}
 	c := cutter{data: d, picked: p, byName: map[string]plan{}}
 	for _, a := range lengths {
-		if err := c.add(a, &l.budget); err != nil {
+		if err := c.add(a, l.store); err != nil {
 			return nil, err
 		}
 	}
 	if err := c.plan(); err != nil {
 		return nil, err
 	}
-	return d.cut(c.cuts, &l.budget)
+	return d.cut(c.cuts)
 }
 
 // takeLengths divides the arrays of a file into samples and lengths. What the graph or the user asks for by name are
@@ -66,7 +67,7 @@ type cut struct {
 }
 
 // add reads an array of lengths: one integer a sample.
-func (c *cutter) add(a named, b *budget) error {
+func (c *cutter) add(a named, b *spill.Store) error {
 	p, err := planLabel(a)
 	if err != nil {
 		return fmt.Errorf("%q: %w", a.name, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -158,7 +159,7 @@ func TestLengthsRefused(t *testing.T) {
 		})
 	}
 	file := store(t, "x.npz", npzOf(t, padded(classes, lengthsOf("lengths", 2, 4, 2))...))
-	_, err := Open(file, Options{Inputs: []Field{tokens, mask}, MaxBytes: 12*8 + 12*4 + 3*8 + 3*8 + 100})
+	_, err := Open(file, Options{Inputs: []Field{tokens, mask}, MaxBytes: 12*8 + 12*4 + 3*8 + 3*8 + 100, MaxDisk: -1})
 	wantRefusal(t, err, "x.npz: ", "bytes allowed")
 }
 
@@ -205,7 +206,7 @@ func TestManyLengths(t *testing.T) {
 	}
 	cuts := []cut{{0, 0, lengths}}
 	d := &Data{Inputs: []Column{{Name: "x", Type: onnx.Int64, Shape: []int{n}, Ints: make([]int64, n*n)}}}
-	_, err := d.cut(cuts, &budget{most: 1 << 40})
+	_, err := d.cut(cuts)
 	wantRefusal(t, err, "1500 different shapes", "at most 1000")
 }
 
@@ -221,7 +222,7 @@ func FuzzLengths(f *testing.F) {
 			lengths[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
 		}
 		shape := fmt.Sprintf("(%d, %d)", n, most)
-		l := &loader{Options: Options{Inputs: []Field{tokens}}, budget: budget{most: 1 << 20}}
+		l := &loader{Options: Options{Inputs: []Field{tokens}}, store: spill.New(1<<20, 0)}
 		d, err := l.assembleCut([]named{
 			{"ids", inMemory(npyOf("<i4", shape, make([]int32, n*int(most))))},
 			{"label", inMemory(npyOf("<i4", shape, make([]int32, n*int(most))))},

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -124,29 +125,31 @@ func (a maskArray) header() (onnx.DataType, []int, error) {
 	return onnx.Int64, []int{a.Len(), height, width}, nil
 }
 
-func (a maskArray) floats(*budget) ([]float32, error) { return nil, errNoFloats }
+func (a maskArray) floats(*spill.Store) ([]float32, error) { return nil, errNoFloats }
 
 var errNoFloats = fail("", "masks hold whole numbers")
 
-func (a maskArray) ints(b *budget) ([]int64, error) {
+func (a maskArray) ints(b *spill.Store) ([]int64, error) {
 	height, width := a.images.pipe.Size()
 	count, err := countElements([]int{a.Len(), height, width})
 	if err != nil {
 		return nil, err
 	}
-	if err := b.take(count, 8); err != nil {
-		return nil, err
+	out, err := spill.Array[int64](b, count)
+	if err != nil {
+		return nil, storeError(err)
 	}
-	out, per := make([]int64, count), height*width
+	per := height * width
 	errs := make([]error, a.Len())
 	var g errgroup.Group
 	g.SetLimit(4)
 	for i := range a.Len() {
-		g.Go(func() error {
-			errs[i] = imageArray{a.imageFiles, a.images.pipe}.read(i, func(r io.ReadSeeker) error {
+		g.Go(func() (err error) {
+			defer func() { errs[i] = err }()
+			defer Guard(&err)()
+			return imageArray{a.imageFiles, a.images.pipe}.read(i, func(r io.ReadSeeker) error {
 				return a.images.pipe.Mask(out[i*per:(i+1)*per], outsideMask, r)
 			})
-			return errs[i]
 		})
 	}
 	if g.Wait() != nil {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -72,25 +74,26 @@ func (a npyArray) header() (onnx.DataType, []int, error) {
 	return elementTypes[h.element.code], h.shape, nil
 }
 
-func (a npyArray) floats(b *budget) ([]float32, error) {
-	return readNPY(a, b, 4, payload.readFloats)
+func (a npyArray) floats(b *spill.Store) ([]float32, error) {
+	return readNPY(a, b, payload.readFloats)
 }
 
-func (a npyArray) ints(b *budget) ([]int64, error) {
-	return readNPY(a, b, 8, payload.readInts)
+func (a npyArray) ints(b *spill.Store) ([]int64, error) {
+	return readNPY(a, b, payload.readInts)
 }
 
-// readNPY reads all values as numbers of the given size, in row-major order.
-func readNPY[T any](a npyArray, b *budget, size int, read func(payload) ([]T, error)) ([]T, error) {
+// readNPY reads all values in row-major order.
+func readNPY[T spill.Number](a npyArray, b *spill.Store, read func(payload, *spill.Store) ([]T, error)) ([]T, error) {
 	r, h, err := a.begin()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	if err := b.take(h.count, size); err != nil {
-		return nil, err
+	p := payload{Reader: r, element: h.element, count: h.count, likely: a.likely}
+	if f, plain := r.(*os.File); plain {
+		p.file, p.offset = f, h.length
 	}
-	values, err := read(payload{Reader: r, element: h.element, count: h.count, likely: a.likely})
+	values, err := read(p, b)
 	transpose := h.columnMajor && len(h.shape) > 1
 	if bad := (*badValue)(nil); transpose && errors.As(err, &bad) {
 		bad.index = rowMajorIndex(place(bad.index, h.shape, true), h.shape)
@@ -98,11 +101,12 @@ func readNPY[T any](a npyArray, b *budget, size int, read func(payload) ([]T, er
 	if err != nil || !transpose || h.count == 0 {
 		return values, err
 	}
-	if err := b.take(h.count, size); err != nil {
-		return nil, err
+	defer spill.Free(b, values)
+	out, err := spill.Array[T](b, h.count)
+	if err != nil {
+		return nil, storeError(err)
 	}
-	defer b.giveBack(h.count, size)
-	return rowMajor(values, h.shape), nil
+	return rowMajor(out[:0], values, h.shape), nil
 }
 
 // rowMajorIndex turns one index per axis into an index into row-major values.

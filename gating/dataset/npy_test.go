@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -106,7 +107,7 @@ func TestColumnMajor(t *testing.T) {
 		for i := range src {
 			src[i] = float32(rowMajorIndex(place(i, shape, true), shape))
 		}
-		for i, v := range rowMajor(src, shape) {
+		for i, v := range rowMajor(nil, src, shape) {
 			if v != float32(i) {
 				t.Fatalf("shape %v: place %d holds the value of %v", shape, i, v)
 			}
@@ -168,7 +169,7 @@ func FuzzNPY(f *testing.F) {
 	f.Add(npyOf("<f8", "(9999999999999, 2)", []float64{math.NaN()}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, typ := range []onnx.DataType{onnx.Undefined, onnx.Float32, onnx.Int64, onnx.Uint8} {
-			l := &loader{Options: Options{Inputs: []Field{{Name: "x", Type: typ}}}, budget: budget{most: 1 << 20}}
+			l := &loader{Options: Options{Inputs: []Field{{Name: "x", Type: typ}}}, store: spill.New(1<<20, 0)}
 			d, err := l.assemble([]named{{"x", inMemory(data)}})
 			if err != nil {
 				wantRefusal(t, err)

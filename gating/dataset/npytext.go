@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 )
 
 // widestText bounds how many characters of text an array may have for each sample.
@@ -14,7 +16,7 @@ const widestText = 4096
 // texts reads an array of one text a sample, as NumPy has text of fixed width: types U (UTF-32) and S (bytes), filled
 // up with zeros. Arrays of numbers are read as whole numbers. Text of Python objects is a pickle, which nobody should
 // open.
-func (a npyArray) texts(b *budget, visit func(string) error) error {
+func (a npyArray) texts(b *spill.Store, visit func(string) error) error {
 	r, err := a.open()
 	if err != nil {
 		return unreadable(err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -196,7 +197,7 @@ func TestBombs(t *testing.T) {
 			"truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(store(t, "x.npz", c.data), Options{MaxBytes: 4_000_000})
+			_, err := Open(store(t, "x.npz", c.data), Options{MaxBytes: 4_000_000, MaxDisk: -1})
 			wantRefusal(t, err, c.says)
 		})
 	}
@@ -227,8 +228,8 @@ func TestOverlappingEntries(t *testing.T) {
 func TestMemoryIsBoundedOverAll(t *testing.T) {
 	a := npyOf("<f4", "(100,)", make([]float32, 100))
 	path := store(t, "x.npz", npzOf(t, entry{"a", a}, entry{"b", a}, entry{"c", a}))
-	mustOpen(t, path, Options{MaxBytes: 1200})
-	_, err := Open(path, Options{MaxBytes: 1199})
+	mustOpen(t, path, Options{MaxBytes: 1200, MaxDisk: -1})
+	_, err := Open(path, Options{MaxBytes: 1199, MaxDisk: -1})
 	wantRefusal(t, err, `input "c"`, "allow more memory")
 }
 
@@ -243,7 +244,7 @@ func FuzzNPZ(f *testing.F) {
 			wantRefusal(t, err)
 			return
 		}
-		l := &loader{budget: budget{most: 1 << 20}}
+		l := &loader{store: spill.New(1<<20, 0)}
 		d, err := l.assemble(arrays)
 		if err != nil {
 			wantRefusal(t, err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -65,6 +66,9 @@ func (l *loader) openTestData(path string) (*Data, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(set), err)
+		}
+		for _, a := range slices.Concat(in, out) {
+			l.store.GiveBack(a.array.(testTensor).bytes)
 		}
 		list[i].readFrom(set)
 	}
@@ -145,28 +149,30 @@ func (l *loader) readTestTensors(set, kind string, n int) ([]named, error) {
 		if name == "" {
 			name = fmt.Sprintf("%s_%d", kind, k)
 		}
-		out = append(out, named{name, testTensor{t}})
+		out = append(out, named{name, t})
 	}
 	return out, nil
 }
 
-func (l *loader) readTestTensor(path string) (onnx.Tensor, error) {
+func (l *loader) readTestTensor(path string) (t testTensor, err error) {
 	f, info, err := untrusted.Open(path)
 	if errors.Is(err, untrusted.ErrNotRegular) {
-		return onnx.Tensor{}, fail("give a regular file", "this is no regular file")
+		return t, fail("give a regular file", "this is no regular file")
 	}
 	if err != nil {
-		return onnx.Tensor{}, notFound(err)
+		return t, notFound(err)
 	}
 	defer f.Close()
-	if err := l.budget.take(int(info.Size()), 1); err != nil {
-		return onnx.Tensor{}, err
+	if err := storeError(l.store.Take(info.Size())); err != nil {
+		return t, err
 	}
 	data := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, data); err != nil {
-		return onnx.Tensor{}, cutShort(err)
+		return t, cutShort(err)
 	}
-	return parseTestTensor(data)
+	t.bytes = info.Size()
+	t.Tensor, err = parseTestTensor(data)
+	return t, err
 }
 
 func notFound(err error) error {
@@ -193,37 +199,49 @@ func notTensor(err error) error {
 }
 
 // testTensor is a tensor whose first axis is the batch.
-type testTensor struct{ onnx.Tensor }
+type testTensor struct {
+	onnx.Tensor
+	bytes int64 // of the file, which is in memory
+}
 
 func (t testTensor) header() (onnx.DataType, []int, error) { return t.DataType(), t.Shape(), nil }
 
-func (t testTensor) floats(b *budget) ([]float32, error) {
+func (t testTensor) floats(b *spill.Store) ([]float32, error) {
 	if t.DataType().IsFloat() {
-		return readTensor(t, b, 4, onnx.Tensor.Floats)
+		return readTensor(t, b, onnx.Tensor.Floats)
 	}
-	ints, err := readTensor(t, b, 8, onnx.Tensor.Ints)
-	return floatsOf(ints), err
+	ints, err := readTensor(t, b, onnx.Tensor.Ints)
+	if err != nil {
+		return nil, err
+	}
+	defer spill.Free(b, ints)
+	return floatsOf(ints, b)
 }
 
-func (t testTensor) ints(b *budget) ([]int64, error) {
+func (t testTensor) ints(b *spill.Store) ([]int64, error) {
 	if !t.DataType().IsFloat() {
-		return readTensor(t, b, 8, onnx.Tensor.Ints)
+		return readTensor(t, b, onnx.Tensor.Ints)
 	}
-	reals, err := readTensor(t, b, 8, onnx.Tensor.Doubles)
+	reals, err := readTensor(t, b, onnx.Tensor.Doubles)
 	if err != nil {
 		return nil, err
 	}
-	return intsOf(reals)
+	defer spill.Free(b, reals)
+	return intsOf(reals, b)
 }
 
-// readTensor reads a tensor as numbers of the given size.
-func readTensor[T any](t testTensor, b *budget, size int, read func(onnx.Tensor, []T) ([]T, error)) ([]T, error) {
-	if err := b.take(t.Len(), size); err != nil {
-		return nil, err
-	}
-	out, err := read(t.Tensor, nil)
-	if err != nil {
+// readTensor reads a tensor.
+func readTensor[T spill.Number](t testTensor, b *spill.Store, read func(onnx.Tensor, []T) ([]T, error)) ([]T, error) {
+	if _, err := t.Raw(); err != nil { // it has fewer values than its shape needs
 		return nil, notTensor(err)
 	}
+	out, err := spill.Begin[T](b, t.Len(), 0)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	if out, err = read(t.Tensor, out); err != nil {
+		return nil, notTensor(err)
+	}
+	spill.Finish(b, out)
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -122,7 +123,7 @@ func TestONNXDataRefused(t *testing.T) {
 		"another type": {files{set0 + in0: good, set1 + in0: ints}, Options{}, []string{"int64", "float32"}},
 		"no such label": {files{set0 + in0: good, set0 + out0: good}, Options{Label: "y"},
 			[]string{`no label "y"`}},
-		"too large": {files{set0 + in0: good}, Options{MaxBytes: 20}, []string{"20 bytes allowed"}},
+		"too large": {files{set0 + in0: good}, Options{MaxBytes: 20, MaxDisk: -1}, []string{"20 bytes allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(storeAll(t, c.files), c.o)
@@ -142,7 +143,7 @@ func TestONNXTensorsRefused(t *testing.T) {
 	}{
 		"cut short":         {good[:len(good)-3], nil, []string{"not a readable tensor"}},
 		"payload too small": {[]byte{0x08, 0x40, 0x10, 0x01, 0x4a, 0x04, 1, 2, 3, 4}, nil, []string{"tensor"}},
-		"dims from nowhere": {[]byte{0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 0x01}, nil, []string{"do not fit"}},
+		"dims from nowhere": {[]byte{0x08, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x10, 0x01}, nil, []string{"not a readable tensor"}},
 		"negative dims": {[]byte{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x10, 0x01}, nil,
 			[]string{"not a readable tensor"}},
 		"text":       {tensorFile(t, []int{1}, []string{"cat"}), nil, []string{"holds string"}},
@@ -171,9 +172,9 @@ func FuzzTestTensor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tensor, err := parseTestTensor(data)
 		if err == nil {
-			l := &loader{budget: budget{most: 1 << 20}}
+			l := &loader{store: spill.New(1<<20, 0)}
 			var d *Data
-			if d, err = l.assemble([]named{{"x", testTensor{tensor}}}); err == nil {
+			if d, err = l.assemble([]named{{"x", testTensor{Tensor: tensor}}}); err == nil {
 				mustWell(t, d)
 			}
 		}

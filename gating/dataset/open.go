@@ -8,11 +8,9 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
-
-// DefaultMaxBytes is how much memory the values of a data set may take unless Options say otherwise: 8 GiB.
-const DefaultMaxBytes = 8 << 30
 
 // Options say what the data is wanted for.
 type Options struct {
@@ -44,8 +42,14 @@ type Options struct {
 	Text []string
 	// MaxLength is how many tokens a text may have; zero means what the tokenizer and the graph allow.
 	MaxLength int
-	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes.
+	// MaxBytes bounds the memory for values; zero means DefaultMaxBytes. Arrays that do not fit in it are on disk,
+	// where the system can map files (Linux, macOS, FreeBSD): an .npy or .safetensors file of the graph's type is used
+	// where it lies, all else is put into temporary files, which have no names and go with the process or
+	// [Data.Close]. What is read as text, JSON lines and the like, has to fit in memory.
 	MaxBytes int64
+	// MaxDisk bounds the temporary files; zero means DefaultMaxDisk, less than zero that there are none, so that
+	// MaxBytes is all that data may take. A disk is never filled to its last twentieth.
+	MaxDisk int64
 }
 
 // Open reads a data set into memory. What it is shows from the name:
@@ -85,27 +89,44 @@ func Open(path string, o Options) (*Data, error) {
 }
 
 // OpenAll reads several files or folders, each as Open does, and joins them in the order given; where the graph has
-// symbolic axes each may have samples of other lengths. MaxBytes counts for all of them together.
+// symbolic axes each may have samples of other lengths. MaxBytes and MaxDisk count for all of them together.
 func OpenAll(paths []string, o Options) (*Data, error) {
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = DefaultMaxBytes
+	l := &loader{Options: o, store: newStore(o)}
+	d, err := l.openAll(paths)
+	if err != nil {
+		l.store.Close()
+		return nil, err
 	}
-	if slices.ContainsFunc(o.Inputs, func(f Field) bool { return f.Name == o.Group }) {
+	return d, nil
+}
+
+// openAll reads files and joins them.
+func (l *loader) openAll(paths []string) (d *Data, err error) {
+	defer Guard(&err)()
+	if slices.ContainsFunc(l.Inputs, func(f Field) bool { return f.Name == l.Group }) {
 		return nil, fail("save the groups under a name of their own",
-			"samples cannot be grouped by %q, which is an input of the model", o.Group)
+			"samples cannot be grouped by %q, which is an input of the model", l.Group)
 	}
-	l := &loader{Options: o, budget: budget{most: o.MaxBytes}}
 	list := make([]*Data, len(paths))
 	for i, path := range paths {
-		var err error
 		if list[i], err = l.open(path); err != nil {
 			return nil, err
 		}
 	}
-	if o.Group == GroupByFile {
+	if l.Group == GroupByFile {
 		groupByFile(list, paths)
 	}
-	return Join(list...)
+	joined, err := Join(list...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 1 {
+		for _, d := range list {
+			d.free()
+		}
+	}
+	joined.noteDisk()
+	return joined, nil
 }
 
 // open reads one file or folder, or the part of it that is named after #.
@@ -216,7 +237,7 @@ func (l *loader) onlyInput(otherwise string) string {
 // loader reads the files of one data set.
 type loader struct {
 	Options
-	budget   budget
+	store    *spill.Store
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
 	folder   string              // where the data lies
@@ -253,9 +274,9 @@ func (l *loader) read(p picked) (*Data, error) {
 	if l.probe {
 		return nil, errNoImages
 	}
-	d := &Data{Notes: p.notes}
+	d := &Data{Notes: p.notes, store: l.store}
 	for _, c := range plans {
-		if err := c.fill(&l.budget); err != nil {
+		if err := c.fill(l.store); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.role, c.Name, err)
 		}
 		switch {

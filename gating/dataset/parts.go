@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 )
 
 // MaxShapes is how many different shapes of samples a data set may have. A network is prepared for each of them.
@@ -86,6 +88,27 @@ func checkShapes(n int) error {
 // Select returns the given rows as data of their own, in the order given among those of one shape. Rows may repeat; a
 // row outside [0, Len()) panics, as indexing does.
 func (d *Data) Select(rows []int) *Data {
+	out, err := d.selected(rows)
+	if err != nil {
+		// There is no room on disk. Memory may have some: it is for few rows that callers need no error.
+		out, _ = d.unstored().selected(rows)
+	}
+	return out
+}
+
+// unstored is d without a store, so that copies are in memory.
+func (d *Data) unstored() *Data {
+	parts := d.Parts()
+	for i, p := range parts {
+		part := *p
+		part.store = nil
+		parts[i] = &part
+	}
+	return united(parts)
+}
+
+// selected is Select that fails with ErrData where there is no room for a copy.
+func (d *Data) selected(rows []int) (*Data, error) {
 	parts := d.Parts()
 	if len(parts) == 1 {
 		return d.selectOwn(rows)
@@ -96,31 +119,46 @@ func (d *Data) Select(rows []int) *Data {
 		local[part] = append(local[part], row-starts[part])
 	}
 	for i, p := range parts {
-		parts[i] = p.selectOwn(local[i])
+		own, err := p.selectOwn(local[i])
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = own
 	}
-	return united(parts)
+	return united(parts), nil
 }
 
 // selectOwn is Select for samples of one shape.
-func (d *Data) selectOwn(rows []int) *Data {
+func (d *Data) selectOwn(rows []int) (*Data, error) {
+	var failed error
 	out := d.each(func(c Column) Column {
-		n := len(rows) * c.Size()
-		out := Column{Name: c.Name, Type: c.Type, Shape: c.Shape}
-		if c.Floats != nil {
-			out.Floats = make([]float32, n)
-		} else {
-			out.Ints = make([]int64, n)
+		out, err := c.empty(len(rows), d.store)
+		if failed = cmp.Or(failed, err); failed == nil {
+			c.Gather(rows, out.Floats, out.Ints)
 		}
-		c.Gather(rows, out.Floats, out.Ints)
 		return out
 	})
+	if failed != nil {
+		return nil, failed
+	}
 	if d.origins != nil {
 		for _, row := range rows {
 			out.origins = append(out.origins, d.origins[row])
 		}
 	}
 	out.groups = d.groups.rows(rows)
-	return out
+	return out, nil
+}
+
+// empty is a column of as many samples of the same shape, all zeros.
+func (c *Column) empty(samples int, s *spill.Store) (out Column, err error) {
+	out = Column{Name: c.Name, Type: c.Type, Shape: c.Shape}
+	if c.Floats != nil {
+		out.Floats, err = spill.Copy[float32](s, samples*c.Size())
+	} else {
+		out.Ints, err = spill.Copy[int64](s, samples*c.Size())
+	}
+	return out, storeError(err)
 }
 
 // Head returns the first n samples, or all when there are fewer. It shares memory with d.
@@ -156,7 +194,7 @@ func (d *Data) headOwn(n int) *Data {
 
 // each applies change to every column of the first shape, the labels included.
 func (d *Data) each(change func(Column) Column) *Data {
-	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders}
+	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders, store: d.store}
 	for i, c := range d.Inputs {
 		out.Inputs[i] = change(c)
 	}

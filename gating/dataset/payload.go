@@ -1,25 +1,11 @@
 package dataset
 
-import "io"
+import (
+	"io"
+	"os"
 
-// budget bounds what is kept in memory while a data set is read.
-type budget struct {
-	most, used int64
-}
-
-// take reserves memory for count numbers of the given size, or fails.
-func (b *budget) take(count, size int) error {
-	if int64(count) > (b.most-b.used)/int64(size) {
-		return fail("use fewer samples, or allow more memory",
-			"%d more values of %d bytes do not fit in the %d bytes allowed for data (%d used)", count, size, b.most,
-			b.used)
-	}
-	b.used += int64(count) * int64(size)
-	return nil
-}
-
-// giveBack returns memory that is no longer used.
-func (b *budget) giveBack(count, size int) { b.used -= int64(count) * int64(size) }
+	"github.com/softmerge/softmerge/gating/dataset/spill"
+)
 
 // payload is a run of equal numbers in a stream.
 type payload struct {
@@ -30,21 +16,34 @@ type payload struct {
 	// so many is taken at once; beyond them it grows as bytes arrive, so that a short stream that promises much costs
 	// little.
 	likely int64
+	// file is where the numbers begin at offset, if they are there as they are; nil where they are packed.
+	file   *os.File
+	offset int64
 }
 
-func (p payload) readFloats() ([]float32, error) {
-	return readNumbers(p, p.element.floats)
+func (p payload) readFloats(b *spill.Store) ([]float32, error) {
+	return readNumbers(p, b, f4, p.element.floats)
 }
 
-func (p payload) readInts() ([]int64, error) {
-	return readNumbers(p, p.element.ints)
+func (p payload) readInts(b *spill.Store) ([]int64, error) {
+	return readNumbers(p, b, i8, p.element.ints)
 }
 
-// readNumbers decodes the whole payload and makes sure that nothing follows it.
-func readNumbers[T float32 | int64](p payload, decode func([]T, []byte) *badValue) ([]T, error) {
+// readNumbers decodes the whole payload and makes sure that nothing follows it. What does not fit in memory and lies
+// in the file as it is wanted is not read at all, but mapped.
+func readNumbers[T float32 | int64](p payload, b *spill.Store, as elementCode, decode func([]T, []byte) *badValue) ([]T,
+	error) {
+	if p.file != nil && p.code == as && !p.big && !b.Fits(p.count, p.size()) {
+		if out, ok := spill.Map[T](b, p.file, p.offset, p.count); ok {
+			return out, nil
+		}
+	}
 	const chunk = 1 << 17
+	out, err := spill.Begin[T](b, p.count, int(min(int64(p.count), max(chunk, p.likely/int64(p.size())))))
+	if err != nil {
+		return nil, storeError(err)
+	}
 	buf := make([]byte, min(p.count, chunk/p.size())*p.size())
-	out := make([]T, 0, min(int64(p.count), max(chunk, p.likely/int64(p.size()))))
 	for done := 0; done < p.count; {
 		n := min(p.count-done, len(buf)/p.size())
 		if _, err := io.ReadFull(p, buf[:n*p.size()]); err != nil {
@@ -57,6 +56,7 @@ func readNumbers[T float32 | int64](p payload, decode func([]T, []byte) *badValu
 		}
 		done += n
 	}
+	spill.Finish(b, out)
 	return out, p.atEnd()
 }
 
@@ -83,15 +83,14 @@ func extend[T any](s []T, n, most int) []T {
 	return s[:len(s)+n]
 }
 
-// rowMajor reorders column-major values (NumPy's Fortran order) of the given shape.
-func rowMajor[T any](src []T, shape []int) []T {
+// rowMajor reorders column-major values (NumPy's Fortran order) of the given shape into dst, which is empty.
+func rowMajor[T any](dst, src []T, shape []int) []T {
 	last := len(shape) - 1
 	strides, stride := make([]int, len(shape)), 1
 	for axis, n := range shape {
 		strides[axis] = stride
 		stride *= n
 	}
-	dst := make([]T, 0, len(src))
 	at := make([]int, last)
 	for from := 0; len(dst) < len(src); {
 		for j := range shape[last] {

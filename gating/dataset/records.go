@@ -7,6 +7,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset/jsonlines"
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/gating/dataset/webdataset"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -52,7 +53,7 @@ func (l *loader) cutRecords(d *Data, p picked, arrays []named) (*Data, error) {
 	c := cutter{data: d, picked: p, byName: map[string]plan{}}
 	for _, a := range arrays {
 		if lengths := rowLengths(a); lengths != nil {
-			if err := c.add(named{a.name + "." + lengthsKey, lengths}, &l.budget); err != nil {
+			if err := c.add(named{a.name + "." + lengthsKey, lengths}, l.store); err != nil {
 				return nil, err
 			}
 		}
@@ -63,7 +64,7 @@ func (l *loader) cutRecords(d *Data, p picked, arrays []named) (*Data, error) {
 	if err := c.plan(); err != nil {
 		return nil, err
 	}
-	return d.cut(c.cuts, &l.budget)
+	return d.cut(c.cuts)
 }
 
 // rowLengths returns the lengths of rows that were padded, nil if all are equally long.
@@ -100,7 +101,7 @@ func (l *loader) openTar(path string) (*Data, error) {
 		return nil, err
 	}
 	defer f.Close()
-	columns, err := webdataset.Read(f, info.Size(), func(bytes int) error { return l.budget.take(bytes, 1) })
+	columns, err := webdataset.Read(f, info.Size(), l.take)
 	if err != nil {
 		return nil, recordError(err)
 	}
@@ -114,7 +115,7 @@ func (l *loader) openJSONLines(path string) (*Data, error) {
 		return nil, err
 	}
 	defer f.Close()
-	columns, err := jsonlines.Read(f, func(bytes int) error { return l.budget.take(bytes, 1) })
+	columns, err := jsonlines.Read(f, l.take)
 	if err != nil {
 		return nil, recordError(err)
 	}
@@ -132,8 +133,8 @@ func (a otherArray) header() (onnx.DataType, []int, error) {
 	return 0, nil, fail(hint, "%q holds %s", a.Name(), a.Kind())
 }
 
-func (a otherArray) floats(*budget) ([]float32, error) { _, _, err := a.header(); return nil, err }
-func (a otherArray) ints(*budget) ([]int64, error)     { _, _, err := a.header(); return nil, err }
+func (a otherArray) floats(*spill.Store) ([]float32, error) { _, _, err := a.header(); return nil, err }
+func (a otherArray) ints(*spill.Store) ([]int64, error)     { _, _, err := a.header(); return nil, err }
 
 // numberArray is a column of numbers, or of lists that are padded with zeros to the longest along their first axis.
 type numberArray struct {
@@ -195,8 +196,8 @@ func (a *numberArray) header() (onnx.DataType, []int, error) {
 	return a.column.Type(), append([]int{a.rows}, a.shape...), nil
 }
 
-func (a *numberArray) floats(b *budget) ([]float32, error) {
-	return fillRows(a, b, 4, func(dst []float32, v record.Value) *badValue {
+func (a *numberArray) floats(b *spill.Store) ([]float32, error) {
+	return fillRows(a, b, func(dst []float32, v record.Value) *badValue {
 		for i, x := range v.Floats {
 			dst[i] = float32(x)
 		}
@@ -207,8 +208,8 @@ func (a *numberArray) floats(b *budget) ([]float32, error) {
 	})
 }
 
-func (a *numberArray) ints(b *budget) ([]int64, error) {
-	return fillRows(a, b, 8, func(dst []int64, v record.Value) *badValue {
+func (a *numberArray) ints(b *spill.Store) ([]int64, error) {
+	return fillRows(a, b, func(dst []int64, v record.Value) *badValue {
 		for i, x := range v.Floats {
 			whole, ok := wholeNumber(x)
 			if !ok {
@@ -221,17 +222,17 @@ func (a *numberArray) ints(b *budget) ([]int64, error) {
 	})
 }
 
-// fillRows reads all rows as numbers of the given size. Memory grows with what is read.
-func fillRows[T any](a *numberArray, b *budget, size int, fill func([]T, record.Value) *badValue) ([]T, error) {
+// fillRows reads all rows. Memory grows with what is read.
+func fillRows[T spill.Number](a *numberArray, b *spill.Store, fill func([]T, record.Value) *badValue) ([]T, error) {
 	if err := a.scan(); err != nil {
 		return nil, err
 	}
 	per := product(a.shape)
-	if err := b.take(a.rows*per, size); err != nil {
-		return nil, err
+	out, err := spill.Begin[T](b, a.rows*per, 0)
+	if err != nil {
+		return nil, storeError(err)
 	}
-	var out []T
-	err := a.column.Each(func(v record.Value) error {
+	err = a.column.Each(func(v record.Value) error {
 		at := len(out)
 		if len(v.Ints)+len(v.Floats) > per || at == a.rows*per {
 			return fail("write the file again", "%q changed while it was read", a.column.Name())
@@ -246,6 +247,9 @@ func fillRows[T any](a *numberArray, b *budget, size int, fill func([]T, record.
 	})
 	if bad := (*badValue)(nil); err != nil && !errors.As(err, &bad) {
 		err = recordError(err)
+	}
+	if err == nil {
+		spill.Finish(b, out)
 	}
 	return out, err
 }

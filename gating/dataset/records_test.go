@@ -156,7 +156,7 @@ func TestParquetNumbers(t *testing.T) {
 	_, err := Open(path, Options{Inputs: []Field{{Name: "x", Type: onnx.Int64, Shape: []int{-1, 2, 2}}}, Label: "y"})
 	wantRefusal(t, err, "row 0, element [0 1]", "0.25 is not an integer")
 	_, err = Open(path, Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 2, 2}}}, Label: "y",
-		MaxBytes: 100})
+		MaxBytes: 100, MaxDisk: -1})
 	wantRefusal(t, err, "allowed for data")
 	_, err = Open(store(t, "x.parquet", []byte("PAR1 no file PAR1")), Options{})
 	wantRefusal(t, err, "x.parquet", "footer")

@@ -14,7 +14,7 @@ import (
 // class. With other labels, or none, the shapes of samples are divided as classes are. The same seed always gives the
 // same split. Both parts keep the order of the rows and own their memory.
 //
-// It fails with ErrData when a part would be empty.
+// It fails with ErrData when a part would be empty, or there is no room on disk for it where there is none in memory.
 func (d *Data) Split(holdout float64, seed uint64) (train, held *Data, err error) {
 	if !(holdout > 0 && holdout < 1) {
 		return nil, nil, fail("choose a share such as 0.2",
@@ -41,7 +41,16 @@ func (d *Data) Split(holdout float64, seed uint64) (train, held *Data, err error
 		return nil, nil, fail("give more samples, or held-out data of its own",
 			"cannot hold out %v of %d samples: one part would be empty", holdout, n)
 	}
-	return d.Select(parts[0]), d.Select(parts[1]), nil
+	return d.divided(parts)
+}
+
+// divided returns two sets of rows as data of their own.
+func (d *Data) divided(rows [2][]int) (train, held *Data, err error) {
+	if train, err = d.selected(rows[0]); err != nil {
+		return nil, nil, err
+	}
+	held, err = d.selected(rows[1])
+	return train, held, err
 }
 
 // stratum is a set of rows that the split divides in proportion.

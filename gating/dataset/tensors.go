@@ -2,8 +2,10 @@ package dataset
 
 import (
 	"io"
+	"os"
 
 	"github.com/softmerge/softmerge/gating/dataset/safetensors"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
@@ -34,7 +36,7 @@ func (l *loader) openSafetensors(path string) (*Data, error) {
 // safetensor is an array of a safetensors file.
 type safetensor struct {
 	safetensors.Tensor
-	file io.ReaderAt
+	file *os.File
 }
 
 func (t safetensor) header() (onnx.DataType, []int, error) {
@@ -46,21 +48,15 @@ func (t safetensor) payload() payload {
 	size := t.To - t.From
 	e := element{code: tensorElements[t.Type]}
 	return payload{Reader: io.NewSectionReader(t.file, t.From, size), element: e, count: int(size) / e.size(),
-		likely: size}
+		likely: size, file: t.file, offset: t.From}
 }
 
-func (t safetensor) floats(b *budget) ([]float32, error) {
+func (t safetensor) floats(b *spill.Store) ([]float32, error) {
 	p := t.payload()
-	if err := b.take(p.count, 4); err != nil {
-		return nil, err
-	}
-	return p.readFloats()
+	return p.readFloats(b)
 }
 
-func (t safetensor) ints(b *budget) ([]int64, error) {
+func (t safetensor) ints(b *spill.Store) ([]int64, error) {
 	p := t.payload()
-	if err := b.take(p.count, 8); err != nil {
-		return nil, err
-	}
-	return p.readInts()
+	return p.readInts(b)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/gating/dataset/tokenizer"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -193,7 +194,7 @@ func (t *texts) encode() error {
 	if len(t.columns) == 2 {
 		if err := t.columns[1].Each(func(v record.Value) error {
 			pair = append(pair, slices.Clone(v.Bytes))
-			return t.budget.take(len(v.Bytes), 1)
+			return t.take(len(v.Bytes))
 		}); err != nil {
 			return recordError(err)
 		}
@@ -219,7 +220,7 @@ func (t *texts) encode() error {
 			shortened++
 		}
 		t.rows = append(t.rows, e)
-		return t.budget.take(len(e.IDs), 16)
+		return t.take(16 * len(e.IDs))
 	})
 	if err == nil && shortened > 0 {
 		t.notes = append(t.notes, fmt.Sprintf("%d of %d texts are cut to %d tokens", shortened, len(t.rows), t.most))
@@ -284,16 +285,20 @@ func (a *tokenArray) header() (onnx.DataType, []int, error) {
 	return onnx.Int64, []int{len(a.rows), a.width}, nil
 }
 
-func (a *tokenArray) floats(b *budget) ([]float32, error) {
+func (a *tokenArray) floats(b *spill.Store) ([]float32, error) {
 	ints, err := a.ints(b)
-	return floatsOf(ints), err
-}
-
-func (a *tokenArray) ints(b *budget) ([]int64, error) {
-	if err := b.take(len(a.rows)*a.width, 8); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	out := make([]int64, len(a.rows)*a.width)
+	defer spill.Free(b, ints)
+	return floatsOf(ints, b)
+}
+
+func (a *tokenArray) ints(b *spill.Store) ([]int64, error) {
+	out, err := spill.Array[int64](b, len(a.rows)*a.width)
+	if err != nil {
+		return nil, storeError(err)
+	}
 	for i, e := range a.rows {
 		width, begin := a.width, 0
 		if a.lengths != nil {

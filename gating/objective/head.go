@@ -1,8 +1,6 @@
 package objective
 
 import (
-	"slices"
-
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
@@ -51,7 +49,7 @@ func (h Head) ofClasses() bool {
 }
 
 // prepare returns the data with labels as the head reads them.
-func (h Head) prepare(d *dataset.Data) (*dataset.Data, error) {
+func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 	switch {
 	case h.Unlabelled():
 		return d, nil
@@ -63,7 +61,9 @@ func (h Head) prepare(d *dataset.Data) (*dataset.Data, error) {
 		d, _ = d.AsClasses(h.Classes) // what is no class is found below
 	}
 	if len(h.Ignored) > 0 {
-		d = relabelled(d, h.ignoring)
+		if d, err = d.ReplaceLabels(h.Ignored, network.Ignored); err != nil {
+			return nil, err
+		}
 	}
 	if h.Classes == 0 {
 		return d, nil
@@ -86,18 +86,6 @@ func relabelled(d *dataset.Data, of func(*dataset.Column) *dataset.Column) *data
 		labels = append(labels, of(p.Label))
 	}
 	return d.WithLabels(labels)
-}
-
-// ignoring replaces labels that do not count.
-func (h Head) ignoring(c *dataset.Column) *dataset.Column {
-	out := *c
-	out.Ints = slices.Clone(c.Ints)
-	for i, v := range out.Ints {
-		if slices.Contains(h.Ignored, v) {
-			out.Ints[i] = network.Ignored
-		}
-	}
-	return &out
 }
 
 // floatLabels makes floats of integers.

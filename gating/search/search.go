@@ -54,7 +54,8 @@ type search struct {
 // candidates, each on samples that it was not learned from. The best is learned again on
 // all data and is Result.Chosen, which may be a parent: then no merge beats it, see
 // Result.Gained. Errors are of the kinds of this package, gating, network, dataset and onnx.
-func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (*Result, error) {
+func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (r *Result, err error) {
+	defer dataset.Guard(&err)()
 	m, err := newSearch(s, d, o)
 	if err != nil {
 		return nil, err
