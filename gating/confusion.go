@@ -3,8 +3,6 @@ package gating
 import (
 	"context"
 
-	"github.com/softmerge/softmerge/gating/metric"
-	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -12,12 +10,13 @@ import (
 // class of the largest score.
 type Confusion [][]int
 
-// Confusion counts a model's answers by one of the objective's heads over all samples, or over all positions where
-// labels belong to those. It is nil for a head that counts no classes.
+// Confusion counts a model's answers by one of the objective's heads over all samples, over all positions where
+// labels belong to those, or over all objects that a detector finds somewhere. It is nil for a head that counts no
+// classes.
 func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model, head int) (Confusion, error) {
 	h := e.objective.Heads[head]
-	loss, ok := h.Loss.(network.CrossEntropy)
-	if !ok || !h.Indexed() {
+	answers := h.Answers()
+	if answers == nil {
 		return nil, nil
 	}
 	f, err := e.forward(m, nil, e.batch)
@@ -37,7 +36,7 @@ func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model, head int) (Con
 		if err != nil {
 			return nil, err
 		}
-		for label, answer := range metric.Answers(outs[head], f.targets(rows)[head], loss.Axis) {
+		for label, answer := range answers(outs[head], f.targets(rows)[head]) {
 			if answer >= 0 {
 				c[label][answer]++
 			}

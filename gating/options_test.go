@@ -93,10 +93,10 @@ func TestObjectiveOptions(t *testing.T) {
 		}
 	}
 	_, err := ObjectiveOptions{Loss: "hinge"}.Validate()
-	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, bce, mse, mae, huber or entropy`)
+	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, bce, mse, mae, huber, detection or entropy`)
 	_, err = ObjectiveOptions{Metric: "loudness"}.Validate()
 	wantRefused(t, "metric loudness", err, `metric "loudness": want auto, accuracy, top5, f1, f1_micro, auc, `+
-		"perplexity, miou, mse, rmse, mae, r2, agreement or loss")
+		"perplexity, miou, mse, rmse, mae, r2, map, map50, agreement or loss")
 	for _, delta := range []float64{-1, math.NaN(), math.Inf(1)} {
 		_, err = ObjectiveOptions{HuberDelta: delta}.Validate()
 		wantRefused(t, "huber delta", err, "huber delta")

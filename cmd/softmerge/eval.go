@@ -99,6 +99,9 @@ func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluatio
 	if err != nil {
 		return nil, err
 	}
+	if err := v.Warn(obj.Warnings()); err != nil {
+		return nil, err
+	}
 	e.first, err = gating.NewEvaluator(e.data, obj,
 		gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads, Base: first})
 	return e, err

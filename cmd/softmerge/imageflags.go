@@ -218,7 +218,8 @@ func (f *dataFlags) mostDisk() int64 {
 // openData reads data files for a model's inputs and joins them.
 func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, error) {
 	o := dataset.Options{Inputs: gating.Fields(m), Label: f.label, More: f.more, Group: f.group,
-		Classes: f.images.names, Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()), Text: dataset.ParseText(f.text),
+		Classes: f.images.names, Tokenizer: f.tokenizer, ModelFolder: filepath.Dir(m.Path()),
+		Text:      dataset.ParseText(f.text),
 		MaxLength: f.maxLength, MaxBytes: f.memory, MaxDisk: f.mostDisk()}
 	if f.images.how != nil {
 		o.Preprocess = f.images.how.Preprocess

@@ -15,6 +15,7 @@ func misusedCommands() []chapter {
 		{"Output", false, wrongOutputs()},
 		{"Recipes", false, wrongRecipes()},
 		{"Several outputs", false, wrongHeads()},
+		{"Boxes", false, wrongBoxes()},
 		{"eval and match", false, wrongEvals()},
 	}
 }
@@ -61,6 +62,61 @@ func wrongHeads() []misuse {
 			[]string{"want a positive number"}},
 		{"a label for one of two outputs", with(digit, "--allow-parent"), warned, exit.Done,
 			[]string{"layers of \"middle\" are judged by nothing"}},
+	}
+}
+
+func wrongBoxes() []misuse {
+	with := func(change func(*coco), flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string {
+			return k.merge(k.annotated(change), k.family("tasks/detector", 3), flags...)
+		}
+	}
+	boxes := func(change func(b []float64)) func(*kitchen) []string {
+		return with(func(c *coco) {
+			for i := range c.Annotations {
+				change(c.Annotations[i].Box)
+			}
+		})
+	}
+	right := func(*coco) {}
+	return []misuse{
+		{"boxes of pictures ten times as large", boxes(func(b []float64) {
+			for i := range b {
+				b[i] = 10*b[i] + 100
+			}
+		}), isRefused, exit.Data, []string{"lie outside of the picture, which is 48 wide and 48 high"}},
+		{"a box outside of its picture", with(func(c *coco) { c.Annotations[3].Box[0] += 70 }, "--allow-parent"), warned,
+			exit.Done, []string{"boxes lie outside of the picture", "are left out"}},
+		{"boxes as x1, y1, x2, y2", boxes(func(b []float64) { b[2], b[3] = b[0]+b[2], b[1]+b[3] }), warned, exit.Done,
+			[]string{"reach far beyond the picture", "boxes as corner and size"}},
+		{"a negative width", boxes(func(b []float64) { b[2] = -b[2] }), isRefused, exit.Data,
+			[]string{"a box is x, y, width, height"}},
+		{"categories in another order", with(func(c *coco) {
+			for i := range c.Annotations {
+				c.Annotations[i].Category = c.Annotations[i].Category%5 + 1
+			}
+		}), isRefused, exit.Data, []string{"5 classes have changed places"}},
+		{"more categories than the detector has", with(func(c *coco) {
+			for id := range 4 {
+				c.Categories = append(c.Categories, cocoCategory{10 + id, "more"})
+			}
+			c.Annotations[0].Category = 13
+		}), isRefused, exit.Data, []string{"no outputs are boxes and scores of as many classes"}},
+		{"no objects", with(func(c *coco) { c.Annotations = nil }), isRefused, exit.Data, []string{"no objects"}},
+		{"a metric of classes for a detector", with(right, "--metric", "accuracy"), isRefused, exit.Data,
+			[]string{"metric accuracy does not fit loss detection", "map, map50 or loss"}},
+		{"boxes for a classifier", func(k *kitchen) []string {
+			return k.merge(k.arrays("boxes.npz", input(k.digits(9)), array{"label", "<f4", []int{9, 1, 5}, ones(45)}),
+				k.mlps())
+		}, isRefused, exit.Data, []string{"no outputs are boxes and scores"}},
+		{"labels without a class", func(k *kitchen) []string {
+			pictures := array{"images", "<f4", []int{9, 3, 48, 48}, ones(9 * 3 * 48 * 48)}
+			return k.merge(k.arrays("boxes.npz", pictures, array{"label", "<f4", []int{9, 1, 4}, ones(36)}),
+				k.family("tasks/detector", 3), "--loss", "detection")
+		}, isRefused, exit.Data, []string{"rows of class, x1, y1, x2, y2"}},
+		{"--loss detection of class labels", func(k *kitchen) []string {
+			return k.merge(k.good(), k.mlps(), "--loss", "detection")
+		}, isRefused, exit.Data, []string{"rows of class, x1, y1, x2, y2"}},
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -163,6 +164,47 @@ func (k *kitchen) images(name string, d digits, class func(int64) string) string
 		k.png(fmt.Sprintf("%s/%s/%04d.png", name, class(y), i), grey)
 	}
 	return filepath.Join(k.dir, name)
+}
+
+// coco is what of annotations users get wrong.
+type coco struct {
+	Images      []map[string]any `json:"images"`
+	Annotations []struct {
+		ID       int       `json:"id"`
+		Image    int       `json:"image_id"`
+		Category int       `json:"category_id"`
+		Box      []float64 `json:"bbox"`
+	} `json:"annotations"`
+	Categories []cocoCategory `json:"categories"`
+}
+
+type cocoCategory struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+}
+
+// annotated is a folder of the detector's pictures with other annotations.
+func (k *kitchen) annotated(change func(*coco)) string {
+	from := k.fixture("tasks/detector/val")
+	k.ok(os.CopyFS(k.path("scenes/images"), os.DirFS(filepath.Join(from, "images"))))
+	content, err := os.ReadFile(filepath.Join(from, "annotations.json"))
+	k.ok(err)
+	var c coco
+	k.ok(json.Unmarshal(content, &c))
+	change(&c)
+	content, err = json.Marshal(c)
+	k.ok(err)
+	k.file("scenes/annotations.json", string(content))
+	return filepath.Join(k.dir, "scenes")
+}
+
+// ones are so many numbers.
+func ones(n int) []float32 {
+	list := make([]float32, n)
+	for i := range list {
+		list[i] = 1
+	}
+	return list
 }
 
 // png writes an image.

@@ -16,6 +16,7 @@ var tasks = []struct {
 	long            bool     // takes more than a minute: for .ci/long
 }{
 	{name: "bert", val: "val.jsonl", test: "test.jsonl"},
+	{name: "detector", val: "val", test: "test"},
 	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
 		smaller: true, long: true},
 	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},

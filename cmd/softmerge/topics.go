@@ -120,6 +120,13 @@ output and the labels unless they are named, and every run says what they are.
                      metrics: accuracy, f1, f1_micro, auc, miou
   mse, mae, huber    numbers; huber is linear beyond --huber-delta.
                      metrics: mse, rmse, mae, r2
+  detection          where things are, and which: boxes and scores. Labels are, for each picture, rows of
+                     class, x1, y1, x2, y2 in pixels of what the network sees or in shares of it, padded
+                     with a class of -1; or annotations as COCO has them. Outputs are boxes [N,K,4] and
+                     scores [N,K,classes], or one [N,K,4+classes] or [N,4+classes,K]: corners or middle and
+                     size, probabilities or logits, with a score of nothing or of anything or without. How
+                     they are to be read is found by the first model's own answers, and said.
+                     metrics: map (COCO's, IoU .50 to .95), map50
   entropy            no labels, and nothing is judged against any: answers are to be certain
                      (AdaMerging). metric: loss
 

@@ -78,11 +78,11 @@ func TestMeanPrecisionIsCOCOs(t *testing.T) {
 		}
 		return m
 	}
-	if got, want := MeanPrecision(judged, nil, g.Classes, len(Thresholds)), mean(g.Precision); !near(got, want, 1e-9) {
+	if got, want := NewCurves(judged, g.Classes, len(Thresholds)).MeanPrecision(nil), mean(g.Precision); !near(got, want, 1e-9) {
 		t.Errorf("mean average precision %g, want %g", got, want)
 	}
 	weights := slices.Concat([]float64{1, 1, 2, 2}, make([]float64, len(judged)-4))
-	if got, want := MeanPrecision(judged, weights, g.Classes, len(Thresholds)), mean(g.Twice); !near(got, want, 1e-9) {
+	if got, want := NewCurves(judged, g.Classes, len(Thresholds)).MeanPrecision(weights), mean(g.Twice); !near(got, want, 1e-9) {
 		t.Errorf("with samples that count twice %g, want about %g", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/network"
@@ -143,7 +144,7 @@ func TestMetricsAsInSklearn(t *testing.T) {
 		}
 	}
 	for _, name := range Names() {
-		if !seen[name] && name != "loss" && name != "agreement" {
+		if !seen[name] && name != "loss" && name != "agreement" && !strings.HasPrefix(name, "map") { // see package detection
 			t.Errorf("no case for %s", name)
 		}
 	}

@@ -14,6 +14,7 @@ const (
 	Classes Kind = "classes"       // one class of several at each position
 	Single  Kind = "yes or no"     // of each element whether a thing is there
 	Numbers Kind = "numbers"       // any real numbers
+	Objects Kind = "objects"       // where things are, and which
 	Agreed  Kind = "no labels"     // what the ensemble of other models answers is the label
 	Silent  Kind = "no labels yet" // nothing to compare with
 )
@@ -23,7 +24,7 @@ type Task struct {
 	Kind      Kind
 	Form      network.Form // of the numbers of classes and single things
 	Axis      int          // that counts classes; negative for single things that agree
-	Classes   int          // how many there are, of kind Classes
+	Classes   int          // how many there are, of kinds Classes and Objects
 	Positions bool         // a sample may have several, as in a sentence or an image
 }
 
@@ -63,8 +64,11 @@ var table = []entry{
 	{"rmse", map[Kind]func(Task) Metric{Numbers: rmse}, nil},
 	{"mae", map[Kind]func(Task) Metric{Numbers: mae}, nil},
 	{"r2", map[Kind]func(Task) Metric{Numbers: r2}, nil},
+	{"map", map[Kind]func(Task) Metric{Objects: meanPrecision}, nil},
+	{"map50", map[Kind]func(Task) Metric{Objects: meanPrecision50}, nil},
 	{"agreement", map[Kind]func(Task) Metric{Agreed: agreement}, nil},
-	{"loss", map[Kind]func(Task) Metric{Classes: loss, Single: loss, Numbers: loss, Agreed: loss, Silent: loss}, nil},
+	{"loss", map[Kind]func(Task) Metric{Classes: loss, Single: loss, Numbers: loss, Objects: loss, Agreed: loss,
+		Silent: loss}, nil},
 }
 
 // agreement is the accuracy against what other models answer.

@@ -17,27 +17,33 @@ func (Detection) Name() string { return "detection" }
 
 // Terms gives one term a sample.
 func (Detection) Terms(out, target *op.Tensor, add func(sample int, loss, weight float64)) error {
-	size, err := predictions(out, target)
-	if err != nil {
-		return err
-	}
-	for i := range out.Shape[0] {
-		p, objects := sampleOf(out, target, i, size)
-		add(i, detection.Loss(p, objects, 0, nil), 1)
-	}
-	return nil
+	sample := 0
+	return EachPicture(out, target, func(p detection.Predictions, objects []detection.Object) {
+		add(sample, detection.Loss(p, objects, 0, nil), 1)
+		sample++
+	})
 }
 
 // Gradient is that of the mean over samples.
 func (Detection) Gradient(out, target *op.Tensor, scale float32, dx []float32) error {
+	clear(dx)
+	return EachPicture(out, target, func(p detection.Predictions, objects []detection.Object) {
+		detection.Loss(p, objects, float64(scale)/float64(out.Shape[0]), dx[:len(p.Rows)])
+		dx = dx[len(p.Rows):]
+	})
+}
+
+// EachPicture calls visit for each sample of an output [N,K,4+classes] with labels [N,M,5]. Errors are of kind
+// ErrShape, for shapes that do not go together and classes that the output has not.
+func EachPicture(out, target *op.Tensor, visit func(detection.Predictions, []detection.Object)) error {
 	size, err := predictions(out, target)
 	if err != nil {
 		return err
 	}
-	clear(dx)
+	rows := target.Shape[1] * target.Shape[2]
 	for i := range out.Shape[0] {
-		p, objects := sampleOf(out, target, i, size)
-		detection.Loss(p, objects, float64(scale)/float64(out.Shape[0]), dx[i*size:(i+1)*size])
+		visit(detection.Predictions{Rows: out.F[i*size : (i+1)*size], Classes: out.Shape[2] - 4},
+			detection.Objects(target.F[i*rows:(i+1)*rows]))
 	}
 	return nil
 }
@@ -56,11 +62,4 @@ func predictions(out, target *op.Tensor) (size int, err error) {
 		}
 	}
 	return out.Shape[1] * out.Shape[2], nil
-}
-
-// sampleOf is one sample's predictions and objects.
-func sampleOf(out, target *op.Tensor, i, size int) (detection.Predictions, []detection.Object) {
-	rows := target.Shape[1] * target.Shape[2]
-	return detection.Predictions{Rows: out.F[i*size : (i+1)*size], Classes: out.Shape[2] - 4},
-		detection.Objects(target.F[i*rows : (i+1)*rows])
 }

@@ -62,11 +62,20 @@ func fitHead(n Network, d *dataset.Data, o Options) (Head, error) {
 	if d.Label == nil && o.Loss != distill && o.Loss != entropy {
 		return Head{}, noLabels()
 	}
+	if o.Loss == auto || o.Loss == objects {
+		h, err := fitDetector(n, d, o)
+		if err != nil || h.reader != nil {
+			return h, err
+		}
+	}
 	c, err := candidatesFor(n, d, o)
 	if err != nil {
 		return Head{}, err
 	}
 	h, err := c.choose(n, d)
+	if _, boxes := readBoxes(d); err != nil && boxes && len(c.fitting) == 0 && len(c.reasons) > 0 {
+		return h, misread(d)
+	}
 	if err != nil {
 		return h, err
 	}

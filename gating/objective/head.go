@@ -1,6 +1,9 @@
 package objective
 
 import (
+	"iter"
+	"strings"
+
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
@@ -16,7 +19,14 @@ type Head struct {
 	Weight  float64 // of the loss beside those of other heads
 	Classes int     // number of classes where the output counts them, else 0
 	Ignored []int64 // labels of positions that do not count, of those that the data has
+	// Quality is the mean average precision of the model that the objective was fitted to on a few samples, where
+	// labels are boxes: how well it is known how the outputs hold them.
+	Quality  float64
+	Warnings advice.Warnings // of kind dataset.ErrData, on labels
 
+	sources    []Source          // of a detector
+	reader     *network.Detector // that makes one tensor of them
+	frame      frame             // that a detector sees, in the labels' unit
 	task       metric.Task
 	outputAt   int        // where the output is among the graph's
 	activation Activation // of the output in the model that the objective was fitted to
@@ -25,10 +35,37 @@ type Head struct {
 }
 
 // Sources lists the outputs that the head reads.
-func (h Head) Sources() []Source { return []Source{{h.Output, h.outputAt}} }
+func (h Head) Sources() []Source {
+	if h.sources != nil {
+		return h.sources
+	}
+	return []Source{{h.Output, h.outputAt}}
+}
+
+// Name names the outputs that the head reads, joined by a plus.
+func (h Head) Name() string {
+	var names []string
+	for _, s := range h.Sources() {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, "+")
+}
+
+// Layout says how outputs hold boxes and scores, "" where they hold none.
+func (h Head) Layout() string {
+	if h.reader == nil {
+		return ""
+	}
+	return h.reader.Layout.String()
+}
 
 // Reader makes what the loss reads of the head's outputs; nil where that is the only output as it is.
-func (h Head) Reader() network.Reader { return nil }
+func (h Head) Reader() network.Reader {
+	if h.reader == nil {
+		return nil
+	}
+	return *h.reader
+}
 
 // Read makes what the loss reads of the head's outputs. Where that is classes, it turns what another activation gave
 // into what the head's would have given. Softmax of one kind of scores says nothing about the sigmoids of another:
@@ -55,6 +92,8 @@ func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 		return d, nil
 	case d.Label == nil:
 		return nil, noLabels()
+	case h.reader != nil:
+		return h.prepareBoxes(d)
 	case h.soft:
 		return relabelled(d, floatLabels), nil
 	case h.Classes > 0 && h.perRow:
@@ -69,6 +108,32 @@ func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 		return d, nil
 	}
 	return d, d.CheckLabels(h.Classes, network.Ignored)
+}
+
+// Answers gives each label of a batch with the class that the model answers, -1 for none; nil for a head whose labels
+// are no classes.
+func (h Head) Answers() func(out, target *network.Tensor) iter.Seq2[int, int] {
+	if loss, ok := h.Loss.(network.CrossEntropy); ok && h.Indexed() {
+		return func(out, target *network.Tensor) iter.Seq2[int, int] { return metric.Answers(out, target, loss.Axis) }
+	}
+	if h.reader != nil {
+		return metric.ObjectAnswers
+	}
+	return nil
+}
+
+// prepareBoxes returns the data without objects outside of the picture.
+func (h Head) prepareBoxes(d *dataset.Data) (*dataset.Data, error) {
+	b, ok := readBoxes(d)
+	switch {
+	case !ok:
+		return nil, dataErr("give the labels that the other data has",
+			"the labels are no rows of class, x1, y1, x2, y2")
+	case b.classes > h.Classes:
+		return nil, dataErr("check that the data belongs to these models",
+			"an object is of class %d, the detector has classes 0 to %d", b.classes-1, h.Classes-1)
+	}
+	return relabelled(d, h.frame.seen), nil
 }
 
 // Unlabelled says whether the head compares nothing with labels of the data.

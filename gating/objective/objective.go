@@ -6,6 +6,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/metric"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // Objective is what is learned and what is judged: the losses of its heads, added up.
@@ -61,6 +62,14 @@ func (o Objective) LossName() string {
 		names = append(names, h.Loss.Name())
 	}
 	return strings.Join(names, "+")
+}
+
+// Warnings are what the user should know of the labels, of kind dataset.ErrData.
+func (o Objective) Warnings() (list advice.Warnings) {
+	for _, h := range o.Heads {
+		list = append(list, h.Warnings...)
+	}
+	return list
 }
 
 // Unlabelled says whether the objective compares nothing with labels of the data.

@@ -46,8 +46,11 @@ const auto = "auto"
 
 // Losses lists the names of losses, auto first.
 func Losses() []string {
-	return []string{auto, "cross_entropy", "bce", "mse", "mae", "huber", entropy}
+	return []string{auto, "cross_entropy", "bce", "mse", "mae", "huber", objects, entropy}
 }
+
+// objects is the loss of boxes and scores.
+const objects = "detection"
 
 // Losses that need no labels.
 const (

@@ -143,6 +143,8 @@ func (m *search) headByChance(h objective.Head, i int) *doubt {
 		chance.Metric += surely * standardError(h.Metric, chance.Metric, chance.Samples)
 	case h.Metric.Name == "r2":
 		chance.Loss = math.Inf(-1)
+	case h.Layout() != "" && !h.Metric.Smaller:
+		chance.Loss, chance.Metric, what = math.Inf(-1), leastPrecision, "finding nothing"
 	default:
 		return nil
 	}

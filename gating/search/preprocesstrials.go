@@ -66,17 +66,47 @@ func (t *wayTrials) begin() error {
 	if t.images, err = t.read(t.geometries[0], sampleRounds[len(sampleRounds)-1]); err != nil {
 		return err
 	}
-	d, err := t.feed(t.images, t.way(t.geometries[0], imaging.Preprocess{}))
+	objective, d, err := t.fitObjective()
 	if err != nil {
 		return err
 	}
-	objective, err := gating.FitObjective(t.models[0], d, t.Objective)
-	if err != nil {
-		return err
+	if readsBoxes(objective) {
+		t.geometries = uncropped(t.geometries)
 	}
 	t.evaluator, err = gating.NewEvaluator(d, objective,
 		gating.EvaluatorOptions{BatchSize: t.BatchSize, Threads: t.Threads, Base: t.models[0]})
 	return err
+}
+
+// fitObjective fits the objective to images fed in the usual way; where labels are boxes, in the way under which the
+// model tells best how its outputs hold them.
+func (t *wayTrials) fitObjective() (best gating.Objective, d *dataset.Data, err error) {
+	for i, w := range append([]*way{t.way(t.geometries[0], imaging.Preprocess{})}, t.scalings()...) {
+		fed, err := t.feed(t.images, w)
+		if err != nil {
+			return best, nil, err
+		}
+		o, err := gating.FitObjective(t.models[0], fed, t.Objective)
+		if err != nil {
+			return best, nil, err
+		}
+		if i == 0 || o.Only().Quality > best.Only().Quality {
+			best, d = o, fed
+		}
+		if !readsBoxes(o) || best.Only().Quality > leastPrecision {
+			break
+		}
+	}
+	return best, d, nil
+}
+
+// readsBoxes says whether labels are boxes.
+func readsBoxes(o gating.Objective) bool { return o.Only().Layout() != "" }
+
+// uncropped leaves out geometries that cut something off: with other objects in the pictures losses say nothing of
+// which geometry is right.
+func uncropped(list []geometry) []geometry {
+	return slices.DeleteFunc(list, func(g geometry) bool { return g.crop != list[0].crop })
 }
 
 // findField finds the input that takes images, the first that does.

@@ -17,6 +17,7 @@ type ReportObjective struct {
 	Loss    string `json:"loss"`
 	Metric  string `json:"metric"`
 	Classes int    `json:"classes,omitempty"` // that the output counts
+	Layout  string `json:"layout,omitempty"`  // how a detector's outputs are read
 	// Ignored are labels of positions that do not count.
 	Ignored []int64 `json:"ignored,omitempty"`
 	// Outputs say it of each, where there are several. Names are then joined by a plus, and the metric is the sum of
@@ -85,7 +86,8 @@ func DescribeObjective(o gating.Objective, d *dataset.Data) *ReportObjective {
 
 // describeHead describes one head of an objective.
 func describeHead(h objective.Head, label *dataset.Column) *ReportObjective {
-	r := &ReportObjective{Output: h.Output, Loss: h.Loss.Name(), Metric: h.Metric.Name, Classes: h.Classes}
+	r := &ReportObjective{Output: h.Name(), Loss: h.Loss.Name(), Metric: h.Metric.Name, Classes: h.Classes,
+		Layout: h.Layout()}
 	if len(h.Ignored) > 0 {
 		r.Ignored = h.Ignored
 	}

@@ -99,6 +99,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	if err != nil {
 		return nil, err
 	}
+	m.warnings = append(m.warnings, objective.Warnings()...)
 	if err := m.keepUnseen(objective.Sources()); err != nil {
 		return nil, err
 	}

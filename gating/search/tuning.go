@@ -96,6 +96,9 @@ const (
 	// look at the sample.
 	surely = 2.0
 
+	// leastPrecision is the mean average precision that a detector may have by chance.
+	leastPrecision = 0.02
+
 	// tinyGain and tinyLoss are differences that are rounding: in a metric, and in a loss
 	// relative to it. A parent whose units were reordered differs from itself by less.
 	tinyGain = 1e-9

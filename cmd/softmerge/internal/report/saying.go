@@ -34,6 +34,9 @@ func outputText(o *search.ReportObjective) string {
 	if o.Classes > 0 {
 		classes = fmt.Sprintf(" of %d classes", o.Classes)
 	}
+	if o.Layout != "" {
+		classes += fmt.Sprintf(" (%s)", o.Layout)
+	}
 	label := "no label"
 	if o.Label != "" {
 		label = fmt.Sprintf("label %q", o.Label)
