@@ -302,7 +302,7 @@ func (f *detector) judge(rows [][][]float32, l detection.Layout, scores int) rea
 
 // misread says that labels are boxes and no outputs are.
 func misread(d *dataset.Data) error {
-	return dataErr("export the network with its boxes decoded: outputs boxes [N,K,4] and scores [N,K,classes], or one "+
+	return dataErr("export the network with its boxes decoded and all of them kept: outputs boxes [N,K,4] and scores [N,K,classes], or one "+
 		"[N,K,4+classes]", "the labels, %s a sample, are boxes, and no outputs are boxes and scores of as many classes",
 		sampleShape(d.Label))
 }

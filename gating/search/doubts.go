@@ -164,10 +164,11 @@ func (m *search) headByChance(h objective.Head, i int) *doubt {
 	if math.IsNaN(best) {
 		return nil // nothing can be run, or has a finite loss: said elsewhere
 	}
-	return &doubt{
-		fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best),
-		"check scaling, layout and order of classes with softmerge eval: the models should show the figures you know",
+	do := "check scaling, layout and order of classes with softmerge eval: the models should show the figures you know"
+	if h.Layout() != "" {
+		do += "; outputs must hold decoded boxes"
 	}
+	return &doubt{fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best), do}
 }
 
 // frequencies is the score of answering the frequencies of the classes of a label: the most frequent

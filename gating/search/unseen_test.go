@@ -55,6 +55,9 @@ func statuses(t *testing.T, o search.Options) (map[string]string, *search.Result
 	return list, r, nil
 }
 
+// unseen is why a layer stays the base's.
+const unseen = "not seen by the loss"
+
 // TestUnseenLayersStayTheBases: the head that the loss does not read is not mixed blindly, and the trunk that it
 // shares is not changed under it; it is said, and the user may say otherwise.
 func TestUnseenLayersStayTheBases(t *testing.T) {
@@ -62,7 +65,7 @@ func TestUnseenLayersStayTheBases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got["boxes"] != "not selected" || got["trunk"] != "not selected" || got["scores"] == "not selected" {
+	if got["boxes"] != unseen || got["trunk"] != unseen || got["scores"] == unseen {
 		t.Errorf("layers: %v", got)
 	}
 	says := func(what string) bool {
@@ -75,7 +78,7 @@ func TestUnseenLayersStayTheBases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got["boxes"] == "not selected" || got["trunk"] == "not selected" || !says("merged all the same") {
+	if got["boxes"] == unseen || got["trunk"] == unseen || !says("merged all the same") {
 		t.Errorf("layers: %v, warnings %q", got, r.Warnings.Texts())
 	}
 	if _, _, err = statuses(t, search.Options{Unseen: "some"}); !errors.Is(err, gating.ErrOption) {
