@@ -89,8 +89,8 @@ func cutLast(s string) (output, value string, one bool) {
 	return s[:at], s[at+1:], true
 }
 
-// settle brings together what the flags say of each output.
-func (f *outputFlags) settle() error {
+// readLabels finds the outputs and the keys that labels name.
+func (f *outputFlags) readLabels() {
 	f.of, f.more, f.label = nil, nil, ""
 	for i, label := range f.labels {
 		output, key, one := strings.Cut(label, "=")
@@ -106,6 +106,11 @@ func (f *outputFlags) settle() error {
 			f.of = append(f.of, gating.OutputOptions{Output: output})
 		}
 	}
+}
+
+// settle brings together what the flags say of each output.
+func (f *outputFlags) settle() error {
+	f.readLabels()
 	if err := firstBroken(f.rules()); err != nil {
 		return err
 	}

@@ -18,9 +18,10 @@ import (
 
 // How a layout is found.
 const (
-	pictures  = 24  // samples that a layout is judged by
-	strongest = 200 // predictions of each that count
-	clearly   = 0.9 // of the loss that is needed to take a score for none of a class
+	pictures     = 24   // samples that a layout is judged by
+	strongest    = 200  // predictions of each that count
+	leastQuality = 0.02 // mean average precision of a model that finds something
+	clearly      = 0.9  // of the loss that is needed to take a score for none of a class
 )
 
 // detector is a model's outputs beside labels that are boxes.
@@ -63,6 +64,11 @@ func fitDetector(n Network, d *dataset.Data, o Options) (h Head, err error) {
 	best, quality, err := f.best(arrangements)
 	if err != nil {
 		return h, err
+	}
+	if quality < leastQuality {
+		warnings.Addf(dataset.ErrData, "check scaling and layout of the pictures and the order of classes, and that the "+
+			"outputs hold decoded boxes", "however its outputs are read, the model finds next to nothing of what the "+
+			"labels say: mean average precision %.3f", quality)
 	}
 	classes := best.reader.Classes(best.reader.Scores.Width)
 	h = Head{Weight: 1, Output: best.sources[0].Name, Loss: network.Detection{}, Classes: classes, Quality: quality,
@@ -302,7 +308,8 @@ func (f *detector) judge(rows [][][]float32, l detection.Layout, scores int) rea
 
 // misread says that labels are boxes and no outputs are.
 func misread(d *dataset.Data) error {
-	return dataErr("export the network with its boxes decoded and all of them kept: outputs boxes [N,K,4] and scores [N,K,classes], or one "+
-		"[N,K,4+classes]", "the labels, %s a sample, are boxes, and no outputs are boxes and scores of as many classes",
+	return dataErr("export the network with its boxes decoded and all of them kept: outputs boxes [N,K,4] and scores "+
+		"[N,K,classes], or one [N,K,4+classes]",
+		"the labels, %s a sample, are boxes, and no outputs are boxes and scores of as many classes",
 		sampleShape(d.Label))
 }
