@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
@@ -72,6 +73,9 @@ func TestBoxesGoWithTheImage(t *testing.T) {
 		}
 		if !slices.Equal(d.Label.Shape, []int{2, 5}) || d.Len() != 2 {
 			t.Fatalf("%s: %d labels of shape %v", name, d.Len(), d.Label.Shape)
+		}
+		if want := `: classes of boxes, from 0: "dog", "cat"`; len(d.Notes) != 1 || !strings.HasSuffix(d.Notes[0], want) {
+			t.Errorf("%s: notes %q", name, d.Notes)
 		}
 		if got := d.Label.Floats[:10]; !slices.Equal(got, []float32{-1, 0, 0, 0, 0, -1, 0, 0, 0, 0}) {
 			t.Errorf("%s: a crowd gives %v", name, got)

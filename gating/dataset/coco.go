@@ -39,6 +39,8 @@ type cocoFile struct {
 		ID   json.Number `json:"id"`
 		Name string      `json:"name"`
 	} `json:"categories"`
+
+	names []string // of the categories, in the order of their ids; see classes
 }
 
 // findAnnotations finds the file of annotations of a folder of images: the only .json file with images and
@@ -132,7 +134,11 @@ func (l *loader) openCOCO(root, annotations string) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.assemble([]named{{field.Name, array}, {"label", boxArray{boxes, array}}})
+	data, err := l.assemble([]named{{field.Name, array}, {"label", boxArray{boxes, array}}})
+	if err == nil {
+		data.addNotes("classes of boxes, from 0: " + quoted(c.names))
+	}
+	return data, err
 }
 
 // imageNamed finds an image that annotations name: beside them or in a folder "images". It must lie in the folder.
@@ -197,11 +203,12 @@ func (c *cocoFile) boxes() ([][]object, error) {
 	return list, nil
 }
 
-// classes numbers the categories from 0, in the order of their ids.
+// classes numbers the categories from 0, in the order of their ids, and keeps their names.
 func (c *cocoFile) classes() (map[json.Number]int, error) {
 	type category struct {
 		id     json.Number
 		number int64
+		name   string
 	}
 	var list []category
 	for _, k := range c.Categories {
@@ -209,7 +216,7 @@ func (c *cocoFile) classes() (map[json.Number]int, error) {
 		if err != nil {
 			return nil, fail("number the categories", "category %q has the id %q", k.Name, k.ID)
 		}
-		list = append(list, category{k.ID, n})
+		list = append(list, category{k.ID, n, k.Name})
 	}
 	slices.SortFunc(list, func(a, b category) int { return cmp.Compare(a.number, b.number) })
 	classes := map[json.Number]int{}
@@ -218,6 +225,7 @@ func (c *cocoFile) classes() (map[json.Number]int, error) {
 			return nil, fail("give every category its own id", "two categories have the id %d", k.number)
 		}
 		classes[k.id] = i
+		c.names = append(c.names, k.name)
 	}
 	return classes, nil
 }
