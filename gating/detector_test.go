@@ -185,6 +185,28 @@ func TestDetectorsAreRead(t *testing.T) {
 	}
 }
 
+// TestDetectorsWithAndWithoutSigmoid: a parent that was exported without the sigmoid of its scores is judged as one with
+// it, whichever of them the objective was fitted to.
+func TestDetectorsWithAndWithoutSigmoid(t *testing.T) {
+	drawn := drawnDetections(20)
+	ways := []writing{{name: "with", box: asIs, score: asIs}, {name: "without", box: asIs, score: asLogits}}
+	var want float64
+	for i, first := range ways {
+		m, d := first.written(t, drawn)
+		o := gatetest.Must(FitObjective(m, d, ObjectiveOptions{}))(t)
+		for k, other := range ways {
+			m, d := other.written(t, drawn)
+			s := scoreOf(t, evaluatorOf(t, d, o, 7), m)
+			if i+k == 0 {
+				want = s.Loss
+			}
+			if math.Abs(s.Loss-want) > 1e-4 {
+				t.Errorf("fitted to one %s sigmoid, one %s has loss %v, want %v", first.name, other.name, s.Loss, want)
+			}
+		}
+	}
+}
+
 // TestBoxesThatCannotBe are refused, or left out with a warning, in words.
 func TestBoxesThatCannotBe(t *testing.T) {
 	drawn := drawnDetections(10)

@@ -50,6 +50,24 @@ func (d Detector) row(boxes, scores *op.Tensor, i, count int, row []float32) {
 	}
 }
 
+// Probable says whether all scores lie between 0 and 1, but for rounding.
+func (d Detector) Probable(outs []*op.Tensor) bool {
+	const rounding = 1e-3
+	scores := outs[d.Scores.Output]
+	count := d.Scores.count(scores)
+	if count < 0 {
+		return false
+	}
+	for i := range scores.Shape[0] * count {
+		for k := range d.Scores.Width {
+			if v := scores.F[d.Scores.at(i, k, count, scores)]; !(v >= -rounding && v <= 1+rounding) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Gradient takes rows apart.
 func (d Detector) Gradient(outs []*op.Tensor, dy []float32, dx [][]float32) {
 	boxes, scores := outs[d.Boxes.Output], outs[d.Scores.Output]

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/detection"
 	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
@@ -69,9 +70,17 @@ func (h Head) Reader() network.Reader {
 
 // Read makes what the loss reads of the head's outputs. Where that is classes, it turns what another activation gave
 // into what the head's would have given. Softmax of one kind of scores says nothing about the sigmoids of another:
-// those stay as they are. Errors are of kind network.ErrShape.
+// those stay as they are. Scores of a detector that was exported with its sigmoid, or without, are told by their
+// numbers. Errors are of kind network.ErrShape.
 func (h Head) Read(outs []*network.Tensor, from Activation) (*network.Tensor, error) {
-	if r := h.Reader(); r != nil {
+	if h.reader != nil {
+		r := *h.reader
+		switch probable := r.Probable(outs); {
+		case probable:
+			r.Layout.Scores = detection.Given
+		case r.Layout.Scores == detection.Given:
+			r.Layout.Scores = detection.Sigmoid
+		}
 		return r.Read(outs)
 	}
 	if !h.ofClasses() {
