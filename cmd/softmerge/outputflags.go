@@ -165,7 +165,9 @@ func (f *outputFlags) rules() []rule {
 	empty := slices.ContainsFunc(f.labels, func(s string) bool {
 		return s == "" && len(f.labels) > 1 || strings.HasPrefix(s, "=") || strings.HasSuffix(s, "=")
 	})
+	unnamed := slices.ContainsFunc(f.weights, func(s string) bool { return !strings.Contains(s, "=") })
 	return []rule{
+		{unnamed, "write --loss-weight OUTPUT=WEIGHT", "--loss-weight: the name of an output is missing"},
 		{empty, "write --label OUTPUT=KEY", "--label: a name is missing"},
 		{len(f.labels) > 1 && len(f.of) < len(f.labels), "name the output of each: --label OUTPUT=KEY",
 			fmt.Sprintf("%d labels are given and not all say which output they are of", len(f.labels))},

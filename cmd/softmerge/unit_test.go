@@ -42,7 +42,7 @@ func TestRules(t *testing.T) {
 	right := func() *mergeFlags {
 		return &mergeFlags{out: "out.onnx", method: "soft", permute: "auto",
 			holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
-			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1}}
+			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1, memory: -1, disk: -1}}
 	}
 	if err := right().check(); err != nil {
 		t.Fatalf("right flags: %v", err)
@@ -55,19 +55,27 @@ func TestRules(t *testing.T) {
 			f.data, f.method, f.holdoutData = nil, "uniform",
 				[]string{"a"}
 		},
-		"--holdout 1":            func(f *mergeFlags) { f.holdout = 1 },
-		"--holdout NaN":          func(f *mergeFlags) { f.holdout = math.NaN() },
-		"--epochs 0":             func(f *mergeFlags) { f.epochs = 0 },
-		"--max-steps -1":         func(f *mergeFlags) { f.maxSteps = -1 },
-		"--lr 0":                 func(f *mergeFlags) { f.rate = 0 },
-		"--lr +Inf":              func(f *mergeFlags) { f.rate = math.Inf(1) },
-		"--lr NaN":               func(f *mergeFlags) { f.rate = math.NaN() },
-		"--l0 -1":                func(f *mergeFlags) { f.l0 = -1 },
-		"--l0 +Inf":              func(f *mergeFlags) { f.l0 = math.Inf(1) },
-		"--batch-size 0":         func(f *mergeFlags) { f.batch = 0 },
-		"--threads -1":           func(f *mergeFlags) { f.threads = -1 },
-		"--threads 2000":         func(f *mergeFlags) { f.threads = 2000 },
-		"--data a is given twic": func(f *mergeFlags) { f.data = []string{"a", "a"} },
+		"--holdout 1":             func(f *mergeFlags) { f.holdout = 1 },
+		"--holdout NaN":           func(f *mergeFlags) { f.holdout = math.NaN() },
+		"--epochs 0":              func(f *mergeFlags) { f.epochs = 0 },
+		"--max-steps -1":          func(f *mergeFlags) { f.maxSteps = -1 },
+		"--lr 0":                  func(f *mergeFlags) { f.rate = 0 },
+		"--lr +Inf":               func(f *mergeFlags) { f.rate = math.Inf(1) },
+		"--lr NaN":                func(f *mergeFlags) { f.rate = math.NaN() },
+		"--l0 -1":                 func(f *mergeFlags) { f.l0 = -1 },
+		"--l0 +Inf":               func(f *mergeFlags) { f.l0 = math.Inf(1) },
+		"--batch-size 0":          func(f *mergeFlags) { f.batch = 0 },
+		"--threads -1":            func(f *mergeFlags) { f.threads = -1 },
+		"--threads 2000":          func(f *mergeFlags) { f.threads = 2000 },
+		"--data a is given twic":  func(f *mergeFlags) { f.data = []string{"a", "a"} },
+		"2 labels are given":      func(f *mergeFlags) { f.labels = []string{"a=x", "y"} },
+		`"a" has two labels`:      func(f *mergeFlags) { f.labels = []string{"a=x", "a=y"} },
+		"a name is missing":       func(f *mergeFlags) { f.labels = []string{"a="} },
+		"--model-output too":      func(f *mergeFlags) { f.labels, f.output = []string{"a=x"}, "a" },
+		"--loss entropy":          func(f *mergeFlags) { f.labels, f.loss.all = []string{"a=x", "b=y"}, "entropy" },
+		"--loss b=mse":            func(f *mergeFlags) { f.labels, f.loss.of = []string{"a=x"}, []assigned{{"b", "mse"}} },
+		"--loss-weight a=0":       func(f *mergeFlags) { f.labels, f.weights = []string{"a=x"}, []string{"a=0"} },
+		"of an output is missing": func(f *mergeFlags) { f.labels, f.weights = []string{"a=x"}, []string{"2"} },
 	} {
 		f := right()
 		set(f)
