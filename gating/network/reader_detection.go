@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating/detection"
 	"github.com/softmerge/softmerge/gating/network/op"
@@ -24,45 +25,33 @@ type Rows struct {
 
 // Read puts rows together.
 func (d Detector) Read(outs []*op.Tensor) (*op.Tensor, error) {
-	boxes, scores := outs[d.Boxes.Output], outs[d.Scores.Output]
-	count, other := d.Boxes.count(boxes), d.Scores.count(scores)
-	if count < 0 || count != other || boxes.Shape[0] != scores.Shape[0] {
-		return nil, fmt.Errorf("detection: boxes %v and scores %v do not go together: %w", boxes.Shape, scores.Shape,
-			op.ErrShape)
+	boxes, scores, err := d.open(outs)
+	if err != nil {
+		return nil, err
 	}
-	n, width := boxes.Shape[0], 4+d.Classes(d.Scores.Width)
-	out := op.NewTensor(op.Spec{Type: boxes.Type, Shape: []int{n, count, width}})
+	n, width := boxes.samples, 4+d.Classes(d.Scores.Width)
+	out := op.NewTensor(op.Spec{Type: boxes.t.Type, Shape: []int{n, boxes.count, width}})
 	row := make([]float32, 4+d.Scores.Width)
-	for i := range n * count {
-		d.row(boxes, scores, i, count, row)
+	for i := range n * boxes.count {
+		boxes.read(i, row[:4])
+		scores.read(i, row[4:])
 		d.Layout.Read(row, out.F[i*width:(i+1)*width])
 	}
 	return out, nil
 }
 
-// row gathers the numbers of prediction i.
-func (d Detector) row(boxes, scores *op.Tensor, i, count int, row []float32) {
-	for k := range 4 {
-		row[k] = boxes.F[d.Boxes.at(i, k, count, boxes)]
-	}
-	for k := range d.Scores.Width {
-		row[4+k] = scores.F[d.Scores.at(i, k, count, scores)]
-	}
-}
-
 // Probable says whether all scores lie between 0 and 1, but for rounding.
 func (d Detector) Probable(outs []*op.Tensor) bool {
 	const rounding = 1e-3
-	scores := outs[d.Scores.Output]
-	count := d.Scores.count(scores)
-	if count < 0 {
+	scores, ok := d.Scores.open(outs[d.Scores.Output])
+	if !ok {
 		return false
 	}
-	for i := range scores.Shape[0] * count {
-		for k := range d.Scores.Width {
-			if v := scores.F[d.Scores.at(i, k, count, scores)]; !(v >= -rounding && v <= 1+rounding) {
-				return false
-			}
+	row := make([]float32, d.Scores.Width)
+	for i := range scores.samples * scores.count {
+		scores.read(i, row)
+		if slices.ContainsFunc(row, func(v float32) bool { return !(v >= -rounding && v <= 1+rounding) }) {
+			return false
 		}
 	}
 	return true
@@ -70,60 +59,85 @@ func (d Detector) Probable(outs []*op.Tensor) bool {
 
 // Gradient takes rows apart.
 func (d Detector) Gradient(outs []*op.Tensor, dy []float32, dx [][]float32) {
-	boxes, scores := outs[d.Boxes.Output], outs[d.Scores.Output]
-	count := d.Boxes.count(boxes)
 	for _, list := range dx {
 		clear(list)
 	}
+	boxes, scores, err := d.open(outs)
+	if err != nil {
+		return // Read has said so
+	}
 	row, slope := make([]float32, 4+d.Scores.Width), make([]float32, 4+d.Scores.Width)
 	width := 4 + d.Classes(d.Scores.Width)
-	for i := range boxes.Shape[0] * count {
-		d.row(boxes, scores, i, count, row)
+	for i := range boxes.samples * boxes.count {
+		boxes.read(i, row[:4])
+		scores.read(i, row[4:])
 		d.Layout.Gradient(row, dy[i*width:(i+1)*width], slope)
-		for k := range 4 {
-			dx[d.Boxes.Output][d.Boxes.at(i, k, count, boxes)] = slope[k]
-		}
-		for k := range d.Scores.Width {
-			dx[d.Scores.Output][d.Scores.at(i, k, count, scores)] = slope[4+k]
-		}
+		boxes.write(i, slope[:4], dx[d.Boxes.Output])
+		scores.write(i, slope[4:], dx[d.Scores.Output])
 	}
 }
 
-// count is how many rows a sample has, -1 where the output has no such rows.
-func (r Rows) count(t *op.Tensor) int {
+// open finds the rows of boxes and scores.
+func (d Detector) open(outs []*op.Tensor) (boxes, scores rowsOf, err error) {
+	boxes, ok := d.Boxes.open(outs[d.Boxes.Output])
+	scores, also := d.Scores.open(outs[d.Scores.Output])
+	if !ok || !also || boxes.count != scores.count || boxes.samples != scores.samples {
+		return boxes, scores, fmt.Errorf("detection: boxes %v and scores %v do not go together: %w", boxes.t.Shape,
+			scores.t.Shape, op.ErrShape)
+	}
+	return boxes, scores, nil
+}
+
+// rowsOf are the rows of a tensor: from one number of a row to the next is a stride.
+type rowsOf struct {
+	t                   *op.Tensor
+	samples, count      int
+	size, first, stride int // numbers of a row, those that are not read included
+	turned              bool
+}
+
+// open finds the rows; false where the output has none of this width.
+func (r Rows) open(t *op.Tensor) (rowsOf, bool) {
+	rows := rowsOf{t: t, first: r.Skip, stride: 1, turned: r.Turned}
 	if len(t.Shape) < 2 || t.Shape[0] < 1 || t.F == nil {
-		return -1
+		return rows, false
 	}
-	size, width := t.Len()/t.Shape[0], r.size(t)
-	if width < r.Skip+r.Width || size%width != 0 {
-		return -1
-	}
-	return size / width
-}
-
-// size is how many numbers a row has, those that are not read included.
-func (r Rows) size(t *op.Tensor) int {
 	var axes []int
 	for _, n := range t.Shape[1:] {
 		if n != 1 || len(t.Shape) == 3 {
 			axes = append(axes, n)
 		}
 	}
-	switch {
-	case len(axes) == 0:
-		return 1
-	case r.Turned:
-		return axes[0]
+	if len(axes) != 2 {
+		return rows, false
 	}
-	return axes[len(axes)-1]
+	rows.samples, rows.count, rows.size = t.Shape[0], axes[0], axes[1]
+	if r.Turned {
+		rows.count, rows.size, rows.stride = axes[1], axes[0], axes[1]
+	}
+	return rows, rows.size >= r.Skip+r.Width
 }
 
-// at is where number k of row i, counted through all samples, stands.
-func (r Rows) at(i, k, count int, t *op.Tensor) int {
-	size := r.size(t)
-	sample, row := i/count, i%count
-	if r.Turned {
-		return (sample*size+r.Skip+k)*count + row
+// start is where row i, counted through all samples, begins.
+func (r *rowsOf) start(i int) int {
+	if r.turned {
+		return (i/r.count*r.size+r.first)*r.count + i%r.count
 	}
-	return (sample*count+row)*size + r.Skip + k
+	return i*r.size + r.first
+}
+
+// read copies the numbers of a row.
+func (r *rowsOf) read(i int, to []float32) {
+	at := r.start(i)
+	for k := range to {
+		to[k] = r.t.F[at+k*r.stride]
+	}
+}
+
+// write puts numbers where those of a row stand.
+func (r *rowsOf) write(i int, from, list []float32) {
+	at := r.start(i)
+	for k, v := range from {
+		list[at+k*r.stride] = v
+	}
 }

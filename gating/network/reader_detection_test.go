@@ -100,3 +100,22 @@ func TestDetectorsReadAlike(t *testing.T) {
 		}
 	}
 }
+
+// TestProbableScores tells probabilities from logits by their numbers, and is no for outputs without such rows.
+func TestProbableScores(t *testing.T) {
+	boxes := numbersOf(1, 2, 6, 4)
+	d := Detector{Rows{Width: 4}, Rows{Output: 1, Width: 3}, detection.Layout{}}
+	scores := op.NewTensor(op.Spec{Type: 1, Shape: []int{2, 6, 3}})
+	if !d.Probable([]*op.Tensor{boxes, scores}) {
+		t.Error("zeros are probabilities")
+	}
+	for _, v := range []float32{-0.5, 1.5, float32(math.NaN())} {
+		scores.F[7] = v
+		if d.Probable([]*op.Tensor{boxes, scores}) {
+			t.Errorf("%v is no probability", v)
+		}
+	}
+	if d.Probable([]*op.Tensor{boxes, numbersOf(2, 2, 6, 2)}) {
+		t.Error("rows that are too short are no probabilities")
+	}
+}

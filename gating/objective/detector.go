@@ -66,9 +66,9 @@ func fitDetector(n Network, d *dataset.Data, o Options) (h Head, err error) {
 		return h, err
 	}
 	if quality < leastQuality {
-		warnings.Addf(dataset.ErrData, "check scaling and layout of the pictures and the order of classes, and that the "+
-			"outputs hold decoded boxes", "however its outputs are read, the model finds next to nothing of what the "+
-			"labels say: mean average precision %.3f", quality)
+		warnings.Addf(dataset.ErrData, "check scaling and layout of the pictures and the order of classes, and that "+
+			"the outputs hold decoded boxes", "however its outputs are read, the model finds next to nothing of what "+
+			"the labels say: mean average precision %.3f", quality)
 	}
 	classes := best.reader.Classes(best.reader.Scores.Width)
 	h = Head{Weight: 1, Output: best.sources[0].Name, Loss: network.Detection{}, Classes: classes, Quality: quality,
