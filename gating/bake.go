@@ -62,6 +62,7 @@ func (b *baker) mixed(l *graphmatch.Layer, k int) func(shares) ([]float64, error
 		}
 		v, err := b.mix(param, c)
 		rescale(repair, param, c.total, v)
+		addShift(v, param, c)
 		return v, err
 	}
 }
@@ -128,6 +129,9 @@ func (b *baker) fresh(name string) string {
 func (b *baker) mix(p *graphmatch.Param, c shares) ([]float64, error) {
 	outer, units, inner := blocks(p)
 	out := make([]float64, outer*units*inner)
+	if c.Units(0) == len(out) { // of each element
+		units, inner = len(out), 1
+	}
 	for j := range b.plan.parents() {
 		if c.zero(j) {
 			continue
@@ -167,8 +171,8 @@ func blocks(p *graphmatch.Param) (outer, units, inner int) {
 func (b *baker) affine(l plannedLayer) {
 	n := newNormRoles(l.layer)
 	params := l.layer.Params
-	mean := func(c shares) ([]float64, error) { return b.mix(&params[n.mean], c) }
-	variance := func(c shares) ([]float64, error) { return b.mix(&params[n.variance], c) }
+	mean := func(c shares) ([]float64, error) { return b.mix(&params[n.mean], c.settled()) }
+	variance := func(c shares) ([]float64, error) { return b.mix(&params[n.variance], c.settled()) }
 	b.replace(l, n.mean, mean)
 	b.replace(l, n.variance, variance)
 	eps := epsilon(params[n.scale].Uses[b.plan.selection.Alignment.Base].Sites[0].Node)
@@ -224,7 +228,18 @@ func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err
 	repair := b.plan.repairOf(l.layer)
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
+	addShift(t, &params[n.bias], c)
 	return s, t, nil
+}
+
+// addShift adds the shifts of affine gates to a parameter that takes them.
+func addShift(to []float64, p *graphmatch.Param, c shares) {
+	if c.shift == nil || !shifted(p, len(c.shift)) {
+		return
+	}
+	for i, v := range c.shift {
+		to[i] += v
+	}
 }
 
 func doubles(list []float32) []float64 {

@@ -150,7 +150,7 @@ func normNet(t *testing.T, seed uint64, eps float32) *onnx.Model {
 func TestNormalisationBakesExactly(t *testing.T) {
 	models := []*onnx.Model{normNet(t, 10, 1e-3), normNet(t, 20, 1e-5), normNet(t, 30, 1e-2)}
 	d := gatetest.Samples(4, 6, 3, 5)
-	for _, g := range []Granularity{ByLayer, ByChannel, ByTensor} {
+	for _, g := range []Granularity{ByLayer, ByChannel, ByTensor, ByElement} {
 		p := planOf(t, models, g)
 		coeffs := randomCoefficients(p, 5)
 		got := ungated(t, wantSameLogits(t, p, coeffs, d, 1e-5), d)

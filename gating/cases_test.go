@@ -11,7 +11,7 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-var granularities = []Granularity{ByModel, ByModule, ByLayer, ByChannel, ByTensor}
+var granularities = []Granularity{ByModel, ByModule, ByLayer, ByChannel, ByTensor, ByElement}
 
 // planOf is the plan of every layer of the models.
 func planOf(t testing.TB, models []*onnx.Model, g Granularity, only ...string) *Plan {

@@ -16,8 +16,11 @@ type numbers struct {
 type LogAlpha struct{ numbers }
 
 // Coefficients holds the factor c of every gate, by which a parent's weights count
-// in the mixture: W = sum over parents j of c_j W_j.
-type Coefficients struct{ numbers }
+// in the mixture: W = sum over parents j of c_j W_j. Affine gates add a shift to a layer's bias.
+type Coefficients struct {
+	numbers
+	shifts [][]float64 // per group: one number a unit, nil where there is none
+}
 
 // newNumbers returns zeros for every gate of a plan.
 func newNumbers(p *Plan) numbers {
@@ -65,6 +68,14 @@ func (n numbers) setUnit(group, unit int, list []float64) {
 	for j, v := range list {
 		n.of(group, j)[unit] = v
 	}
+}
+
+// shift returns what is added to the bias of each unit of a group, nil where that is nothing.
+func (c Coefficients) shift(group int) []float64 {
+	if c.shifts == nil {
+		return nil
+	}
+	return c.shifts[group]
 }
 
 // clone returns a copy that shares nothing.

@@ -35,7 +35,7 @@ func roundedGates(a []float64, excluded []bool, z []float64) {
 
 // combined combines the gates of every unit; gate writes the gates z of one unit's log a.
 func (p *Plan) combined(from LogAlpha, how Combine, gate func(a []float64, excluded []bool, z []float64)) Coefficients {
-	out := Coefficients{newNumbers(p)}
+	out := Coefficients{numbers: newNumbers(p)}
 	n := p.parents()
 	a, z, c := make([]float64, n), make([]float64, n), make([]float64, n)
 	for g := range p.groups {
@@ -53,7 +53,7 @@ func (p *Plan) combined(from LogAlpha, how Combine, gate func(a []float64, exclu
 // Average returns equal coefficients for the parents that are in, one entry a
 // parent, and not excluded; nil stands for all parents.
 func (p *Plan) Average(in []bool) Coefficients {
-	out := Coefficients{newNumbers(p)}
+	out := Coefficients{numbers: newNumbers(p)}
 	for g := range p.groups {
 		var members []int
 		for j, excluded := range p.groups[g].excluded {

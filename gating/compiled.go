@@ -11,7 +11,7 @@ import (
 // them, ready to run.
 type compiled struct {
 	network *network.Program
-	machine *tape.Machine // gradients are those of each group's log a
+	machine *tape.Machine // gradients are those of each group's log a, then of each group's scales and shifts
 }
 
 // lowered is the network for samples of a part, cut at the gates, and the bytes it takes.
@@ -47,16 +47,23 @@ func (t *trainer) program(part int) (*compiled, error) {
 func (c *compiled) build(list []*gates, lambda float64) error {
 	p := tape.New()
 	coeffs, logAlphas := make([]*tape.Vector, len(list)), make([]*tape.Vector, len(list))
+	var others []*tape.Vector
 	for i, g := range list {
 		logAlphas[i] = p.Parameter(fmt.Sprintf("log_alpha %d", i), g.value)
 		coeffs[i] = g.coefficients(p, logAlphas[i])
+		if a := g.affine; a != nil {
+			scale := p.Parameter(fmt.Sprintf("scale %d", i), a.scale)
+			shift := p.Parameter(fmt.Sprintf("shift %d", i), a.shift)
+			coeffs[i] = a.apply(p, coeffs[i], scale, shift)
+			others = append(others, scale, shift)
+		}
 	}
 	losses, err := c.network.Build(p, coeffs)
 	if err != nil {
 		return err
 	}
 	l0 := penalty{list, lambda}.apply(p, logAlphas)
-	c.machine, err = p.Compile(append(losses, l0), logAlphas...)
+	c.machine, err = p.Compile(append(losses, l0), append(logAlphas, others...)...)
 	return err
 }
 

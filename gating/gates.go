@@ -11,8 +11,9 @@ type gates struct {
 	group   group
 	combine Combine
 	random  *random.Generator
-	noise   []float64
+	noise   []float64 // nil where gates have none
 	value   []float32 // log a
+	affine  *affine   // nil where nothing but the gates is learned
 
 	z, dz, c []float64
 	fellBack []bool
@@ -28,6 +29,18 @@ func newGates(group group, combine Combine, logAlpha []float64, seed, stream uin
 	}
 	for i, a := range logAlpha {
 		g.value[i] = float32(a)
+	}
+	return g
+}
+
+// newLearnedGates makes the gates of a group as the options say.
+func newLearnedGates(group group, logAlpha []float64, stream uint64, o LearnOptions) *gates {
+	g := newGates(group, o.Combine, logAlpha, o.Seed, stream)
+	if o.Noiseless {
+		g.noise = nil
+	}
+	if o.Affine {
+		g.affine = newAffine(group)
 	}
 	return g
 }
@@ -75,7 +88,11 @@ func (g *gates) sample(logAlpha []float32) {
 	parents := len(g.c) / g.group.units
 	a, z, c := make([]float64, parents), make([]float64, parents), make([]float64, parents)
 	for i, v := range logAlpha {
-		g.z[i], g.dz[i] = sample(float64(v), g.noise[i])
+		if g.noise == nil {
+			g.z[i], g.dz[i] = gate(float64(v))
+		} else {
+			g.z[i], g.dz[i] = sample(float64(v), g.noise[i])
+		}
 	}
 	for u := range g.group.units {
 		g.unit(u, g.z, z)

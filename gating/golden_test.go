@@ -125,7 +125,7 @@ func oneStep(t *testing.T, p *Plan, e *Evaluator, c goldenCase, order []int) (fl
 	for g, i := range order {
 		copy(tr.gates[g].noise, c.Noise[i])
 	}
-	return gatetest.Must(tr.gradient(upTo(c.Samples), 1))(t), tr.sums
+	return gatetest.Must(tr.gradient(upTo(c.Samples), 1))(t), tr.learned[0].sums
 }
 
 // TestPenaltyEqualsPyTorch compares the l0 term and its gradient.

@@ -41,6 +41,16 @@ func Gate(logAlpha float64) float64 {
 	return min(1, max(0, sigmoid(logAlpha)*(zeta-gamma)+gamma))
 }
 
+// gate returns the gate's value without noise, and its derivative.
+func gate(logAlpha float64) (z, dz float64) {
+	z = Gate(logAlpha)
+	if z > 0 && z < 1 {
+		s := sigmoid(logAlpha)
+		dz = s * (1 - s) * (zeta - gamma)
+	}
+	return z, dz
+}
+
 // OpenProbability returns P(z != 0) = sigmoid(log a - beta ln(-gamma/zeta)), the
 // surrogate of the l0 norm.
 func OpenProbability(logAlpha float64) float64 { return sigmoid(logAlpha - shift) }

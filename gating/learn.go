@@ -14,13 +14,20 @@ type Learned struct {
 	Plan     *Plan
 	LogAlpha LogAlpha
 	Combine  Combine
-	Steps    int // batches tried, the skipped ones among them
-	Skipped  int // of these, without a finite loss and gradient: they moved no gate
+	affine   []*affine // per group; nil where there are none
+	Steps    int       // batches tried, the skipped ones among them
+	Skipped  int       // of these, without a finite loss and gradient: they moved no gate
 	Elapsed  time.Duration
 }
 
 // Coefficients returns the coefficients of the learned gates without noise.
-func (l *Learned) Coefficients() Coefficients { return l.Plan.Coefficients(l.LogAlpha, l.Combine) }
+func (l *Learned) Coefficients() Coefficients {
+	c := l.Plan.Coefficients(l.LogAlpha, l.Combine)
+	if l.affine == nil {
+		return c
+	}
+	return c.affined(l.affine)
+}
 
 // Rounded returns the coefficients of the learned gates rounded to 0 or 1.
 func (l *Learned) Rounded() Coefficients { return l.Plan.Rounded(l.LogAlpha) }
@@ -50,7 +57,7 @@ func Learn(ctx context.Context, s Start, e *Evaluator, o LearnOptions) (*Learned
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		t.setRate(o.Rate, done, total)
+		t.setRate(done, total)
 		loss, moved, err := t.step(batches)
 		if err != nil {
 			return nil, err
@@ -69,7 +76,7 @@ func Learn(ctx context.Context, s Start, e *Evaluator, o LearnOptions) (*Learned
 	if skipped == done {
 		return nil, diverged(done)
 	}
-	return &Learned{s.Plan, t.logAlpha(), o.Combine, done, skipped, time.Since(began)}, nil
+	return &Learned{s.Plan, t.logAlpha(), o.Combine, t.affines(), done, skipped, time.Since(began)}, nil
 }
 
 // updates divides batches into those of one update each, which have size samples

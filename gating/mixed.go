@@ -2,6 +2,7 @@ package gating
 
 import (
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/network/ir"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
@@ -28,8 +29,11 @@ func (p *Plan) mixture(l plannedLayer, m mixedParam) network.Param {
 	repair := p.repairOf(l.layer)
 	param := &l.layer.Params[m.param]
 	at := l.groups[m.param]
-	axis := -1
-	if p.groups[at].units > 1 {
+	axis := ir.WholeTensor
+	switch units := p.groups[at].units; {
+	case units > 1 && units == sizeOf(param.Shape):
+		axis = ir.EachElement
+	case units > 1:
 		axis = param.ChannelAxis
 	}
 	values := make([][]float32, len(m.values))

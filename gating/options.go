@@ -23,6 +23,8 @@ type LearnOptions struct {
 	Rate      float64  // Adam's learning rate; default DefaultRate
 	L0        *float64 // lambda, the weight of the mean P(z != 0); nil is DefaultL0. See Learn
 	Combine   Combine  // default Convex
+	Noiseless bool     // gates are learned as they will be used, without noise
+	Affine    bool     // for each unit of a group a scale and a shift of its bias are learned too
 	Seed      uint64   // of the order of samples and of the gates' noise
 
 	// Progress is called after every update; it may be nil.

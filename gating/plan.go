@@ -17,6 +17,7 @@ const (
 	ByLayer   Granularity = "layer"   // one a parent and layer
 	ByChannel Granularity = "channel" // one a parent and output channel: weight row and bias entry
 	ByTensor  Granularity = "tensor"  // one a parent and tensor; a normalisation's affine map stays together
+	ByElement Granularity = "element" // one a parent and weight; a normalisation's affine map stays together
 )
 
 // Plan says which gates mix which weights. It never changes: what is found out
@@ -91,8 +92,14 @@ func (g Granularity) groupOf(l *layerWeights, param int) (name string, units int
 			return l.layer.Name, 1, nil
 		}
 		return l.layer.Name + " " + l.layer.Params[param].Role, 1, nil
+	case ByElement:
+		if l.affine {
+			return l.layer.Name, l.channels(), nil
+		}
+		p := &l.layer.Params[param]
+		return l.layer.Name + " " + p.Role, sizeOf(p.Shape), nil
 	}
-	return "", 0, option.Errorf("granularity %q: want model, module, layer, channel or tensor", g)
+	return "", 0, option.Errorf("granularity %q: want model, module, layer, channel, tensor or element", g)
 }
 
 // Granularity returns which weights share a gate.

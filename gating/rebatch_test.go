@@ -55,7 +55,7 @@ func TestWrittenShapesGrowWithTheBatch(t *testing.T) {
 			t.Fatalf("batch %d: %d samples a run, fixed %v, want exactly %d", batch, wide.batch, wide.fixed, want)
 		}
 		narrow := gatetest.Must(c.evaluator(t).forward(c.plan.base(), c.plan, int(batch)))(t)
-		coeffs := Coefficients{numbersOf(c.plan, []float64{0.3, 0.7}, []float64{0.6, 0.4})}
+		coeffs := Coefficients{numbers: numbersOf(c.plan, []float64{0.3, 0.7}, []float64{0.6, 0.4})}
 		got, err := wide.score(t.Context(), coeffs)
 		if err != nil {
 			t.Fatal(err)

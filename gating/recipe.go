@@ -48,6 +48,8 @@ type RecipeLayer struct {
 	Layer        string      `json:"layer"`
 	Roles        []string    `json:"roles"`
 	Coefficients [][]float64 `json:"coefficients"` // per parent: one, or one a channel
+	// Shift is what affine gates add to the bias, a number a channel. Their coefficients need not add up to one.
+	Shift []float64 `json:"shift,omitempty"`
 }
 
 // RecipeOptions is what a recipe says besides the mixture.
@@ -96,7 +98,7 @@ func recipeLayers(l plannedLayer, c Coefficients) []RecipeLayer {
 		if !ok {
 			i = len(list)
 			at[g] = i
-			list = append(list, RecipeLayer{Layer: l.layer.Name, Coefficients: c.ByParent(g)})
+			list = append(list, RecipeLayer{Layer: l.layer.Name, Coefficients: c.ByParent(g), Shift: c.shift(g)})
 		}
 		list[i].Roles = append(list[i].Roles, l.layer.Params[k].Role)
 	}

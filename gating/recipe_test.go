@@ -166,7 +166,8 @@ func FuzzParseRecipe(f *testing.F) {
 	}
 	var layers []RecipeLayer
 	for _, l := range a.Layers {
-		layers = append(layers, RecipeLayer{l.Name, []string{"weight", "bias"}, [][]float64{{0.5}, {0.25}, {0.25}}})
+		layers = append(layers, RecipeLayer{Layer: l.Name, Roles: []string{"weight", "bias"},
+			Coefficients: [][]float64{{0.5}, {0.25}, {0.25}}})
 	}
 	seed := &Recipe{Version: RecipeVersion, Method: Soft, Granularity: ByLayer, Parents: []string{"a", "b", "c"},
 		Layers: layers}

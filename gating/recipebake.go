@@ -89,7 +89,7 @@ func (r *Recipe) checkRepairs(p *Plan) error {
 func (r *Recipe) plan(a *graphmatch.Alignment) (*Plan, Coefficients, error) {
 	b := recipePlan{
 		plan: &Plan{granularity: r.Granularity, selection: &graphmatch.Selection{Alignment: a}},
-		all:  Coefficients{numbers{parents: len(a.Models)}}, known: map[string]*graphmatch.Layer{},
+		all:  Coefficients{numbers: numbers{parents: len(a.Models)}}, known: map[string]*graphmatch.Layer{},
 		at: map[string]int{},
 	}
 	for i := range a.Layers {
@@ -136,7 +136,7 @@ func (b *recipePlan) add(rl *RecipeLayer) error {
 		return err
 	}
 	at := len(b.all.groups)
-	b.all.groups = append(b.all.groups, flat)
+	b.all.groups, b.all.shifts = append(b.all.groups, flat), append(b.all.shifts, rl.Shift)
 	c := b.all.shares(at)
 	for k, param := range layer.Params {
 		if !slices.Contains(rl.Roles, param.Role) {
@@ -164,6 +164,10 @@ func (rl *RecipeLayer) flat(parents int) (flat []float64, err error) {
 				rl.Layer)
 		}
 		flat = append(flat, c...)
+	}
+	if rl.Shift != nil && (len(rl.Shift) != units || !onnx.AllFinite(rl.Shift)) {
+		return nil, recipeErr("layer %q: %d shifts, want as many finite ones as coefficients: %d", rl.Layer,
+			len(rl.Shift), units)
 	}
 	return flat, nil
 }

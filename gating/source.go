@@ -80,7 +80,7 @@ func join(a *graphmatch.Alignment, m *onnx.Model) (*graphmatch.Alignment, error)
 // bakeTensors returns the base with other weights. Tensors that fit no layer of the alignment are of kind ErrRecipe.
 func bakeTensors(a *graphmatch.Alignment, list []SourceTensor) (*onnx.Model, error) {
 	p := &Plan{selection: &graphmatch.Selection{Alignment: a}}
-	b := &baker{plan: p, coefficients: Coefficients{numbers{len(a.Models),
+	b := &baker{plan: p, coefficients: Coefficients{numbers: numbers{len(a.Models),
 		[][]float64{make([]float64, len(a.Models))}}},
 		given: map[string][]float32{}}
 	for i := range list {

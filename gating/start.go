@@ -180,7 +180,7 @@ func (s *screening) try(ctx context.Context, g, j int) error {
 func (s *screening) averageWith(g, j int) Coefficients {
 	in := slices.Clone(s.trusted)
 	in[j] = true
-	with := Coefficients{numbers{s.average.parents, slices.Clone(s.average.groups)}}
+	with := Coefficients{numbers: numbers{s.average.parents, slices.Clone(s.average.groups)}}
 	with.groups[g] = s.plan.Average(in).groups[g]
 	return with
 }

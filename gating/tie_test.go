@@ -81,7 +81,7 @@ func TestEqualBiasesArePartedInEveryParent(t *testing.T) {
 	if len(p.layers) != 2 {
 		t.Fatalf("%d layers, want 2", len(p.layers))
 	}
-	back := wantSameLogits(t, p, Coefficients{numbersOf(p, []float64{0.25, 0.75}, []float64{0.5, 0.5})},
+	back := wantSameLogits(t, p, Coefficients{numbers: numbersOf(p, []float64{0.25, 0.75}, []float64{0.5, 0.5})},
 		gatetest.Samples(3, 8, 4), 1e-5)
 	want := gatetest.Must(models[0].Tensor(models[0].Proto().GetGraph().GetInitializer()[2]).Floats(nil))(t)
 	for _, x := range back.Proto().GetGraph().GetInitializer() {
@@ -164,7 +164,7 @@ func TestSharedTensorIsParted(t *testing.T) {
 	if len(p.groups) != 2 {
 		t.Fatalf("%d groups, want one for each of the two layers", len(p.groups))
 	}
-	coeffs := Coefficients{numbersOf(p, []float64{0.2, 0.5, 0.3}, []float64{0.6, 0, 0.4})}
+	coeffs := Coefficients{numbers: numbersOf(p, []float64{0.2, 0.5, 0.3}, []float64{0.6, 0, 0.4})}
 	back := wantSameLogits(t, p, coeffs, gatetest.Samples(3, 8, 4), 1e-5)
 	if n := len(back.Proto().GetGraph().GetInitializer()); n < 2 {
 		t.Errorf("%d initializers, want at least 2", n)
@@ -181,7 +181,7 @@ func TestSharedTensorStaysWithUnselectedLayers(t *testing.T) {
 	s := gatetest.Select(t, models)
 	s.Layers = s.Layers[:1]
 	p := gatetest.Must(NewPlan(gatetest.Must(LoadWeights(s))(t), ByLayer))(t)
-	back := wantSameLogits(t, p, Coefficients{numbersOf(p, []float64{0.5, 0.5})}, gatetest.Samples(3, 8, 4), 1e-5)
+	back := wantSameLogits(t, p, Coefficients{numbers: numbersOf(p, []float64{0.5, 0.5})}, gatetest.Samples(3, 8, 4), 1e-5)
 	a := gatetest.Must(graphmatch.Align([]*onnx.Model{models[0], back}, 0))(t)
 	if a.Layers[0].Status == graphmatch.Identical || a.Layers[1].Status != graphmatch.Identical {
 		t.Errorf("layers are %s and %s, want the first changed alone", a.Layers[0].Status, a.Layers[1].Status)

@@ -18,9 +18,24 @@ type trainer struct {
 	prefixes []*prefixCache       // by part; nil where it is computed anew in every step
 	tried    []bool               // by part: whether there can be a cache is known
 	room     int                  // bytes that prefixes may still take
-	sums     [][]float32          // gradient of each group's log a, summed over the batches of an update
+	learned  []*parameters        // what the programs have gradients of, in their order
 	samples  int                  // of an update, on average
-	solver   *tape.Adam
+}
+
+// parameters are learned at one rate.
+type parameters struct {
+	values, sums [][]float32 // sums: gradients, summed over the batches of an update
+	rate         float64
+	solver       *tape.Adam
+}
+
+func newParameters(rate float64) *parameters {
+	return &parameters{rate: rate, solver: tape.NewAdam(rate)}
+}
+
+// add adds a vector of values.
+func (p *parameters) add(values []float32) {
+	p.values, p.sums = append(p.values, values), append(p.sums, make([]float32, len(values)))
 }
 
 // newTrainer lowers the base model with the plan's mixtures for the first part of
@@ -33,18 +48,33 @@ func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer
 	t := &trainer{
 		forward: f, plan: p, l0: *o.L0, programs: newLRU[int]((*compiled).close),
 		prefixes: make([]*prefixCache, len(f.parts)), tried: make([]bool, len(f.parts)), room: maxPrefixBytes,
-		samples: f.batch, solver: tape.NewAdam(o.Rate),
+		samples: f.batch,
 	}
 	if f.fixed {
 		t.samples *= max(1, min(o.BatchSize, e.data.Len())/f.batch)
 	}
 	for i := range p.groups {
-		g := newGates(p.groups[i], o.Combine, start.groups[i], o.Seed, uint64(i)+1)
-		t.gates = append(t.gates, g)
-		t.sums = append(t.sums, make([]float32, len(g.value)))
+		t.gates = append(t.gates, newLearnedGates(p.groups[i], start.groups[i], uint64(i)+1, o))
+	}
+	t.collect(o)
+	if o.Affine {
+		p.withShifts(f.config.Params)
 	}
 	_, err = t.program(0)
 	return t, err
+}
+
+// collect lists what is learned.
+func (t *trainer) collect(o LearnOptions) {
+	gates, affine := newParameters(o.Rate), newParameters(o.Rate*affineRate)
+	for _, g := range t.gates {
+		gates.add(g.value)
+		if g.affine != nil {
+			affine.add(g.affine.scale)
+			affine.add(g.affine.shift)
+		}
+	}
+	t.learned = []*parameters{gates, affine}
 }
 
 // close ends all programs.
@@ -54,9 +84,13 @@ func (t *trainer) close() { t.programs.clear() }
 // adds the same. A draw that opens a harmful gate may have no finite cost or
 // gradient: it moves nothing, the next draw differs.
 func (t *trainer) step(batches [][]int) (cost float64, moved bool, err error) {
-	for i, g := range t.gates {
+	for _, g := range t.gates {
 		g.draw()
-		clear(t.sums[i])
+	}
+	for _, p := range t.learned {
+		for _, s := range p.sums {
+			clear(s)
+		}
 	}
 	samples := 0
 	for _, rows := range batches {
@@ -80,9 +114,11 @@ func (t *trainer) step(batches [][]int) (cost float64, moved bool, err error) {
 // norm is the length of the summed gradient of all gates.
 func (t *trainer) norm() float64 {
 	var sum float64
-	for _, s := range t.sums {
-		for _, g := range s {
-			sum += float64(g) * float64(g)
+	for _, p := range t.learned {
+		for _, s := range p.sums {
+			for _, g := range s {
+				sum += float64(g) * float64(g)
+			}
 		}
 	}
 	return math.Sqrt(sum)
@@ -104,9 +140,13 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 	if err != nil {
 		return 0, t.forward.misfit(err)
 	}
-	for i := range t.sums {
-		for e, g := range c.machine.Gradient(i) {
-			t.sums[i][e] += g * share
+	i := 0
+	for _, p := range t.learned {
+		for _, s := range p.sums {
+			for e, g := range c.machine.Gradient(i) {
+				s[e] += g * share
+			}
+			i++
 		}
 	}
 	return cost, nil
@@ -116,26 +156,48 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 // does not fill Adam's second moment for hundreds of steps.
 const maxGradient = 1
 
-// update moves log a by one Adam step along the summed gradient, whose length is norm.
+// update moves what is learned by one Adam step along the summed gradient, whose length is norm.
 func (t *trainer) update(norm float64) error {
 	scale := float32(1)
 	if norm > maxGradient {
 		scale = float32(maxGradient / norm)
 	}
-	values := make([][]float32, len(t.gates))
-	for i, g := range t.gates {
-		for e := range t.sums[i] {
-			t.sums[i][e] *= scale
+	for _, p := range t.learned {
+		for _, s := range p.sums {
+			for e := range s {
+				s[e] *= scale
+			}
 		}
-		values[i] = g.value
+		if len(p.values) == 0 {
+			continue
+		}
+		if err := p.solver.Step(p.values, p.sums); err != nil {
+			return err
+		}
 	}
-	return t.solver.Step(values, t.sums)
+	return nil
 }
 
-// setRate lowers the learning rate along half a cosine to a tenth.
-func (t *trainer) setRate(rate float64, step, total int) {
+// affineRate is the learning rate of affine gates' scales and shifts, relative to that of the gates.
+const affineRate = 0.2
+
+// setRate lowers the learning rates along half a cosine to a tenth.
+func (t *trainer) setRate(step, total int) {
 	f := 0.55 + 0.45*math.Cos(math.Pi*float64(step)/float64(total))
-	t.solver.SetRate(rate * f)
+	for _, p := range t.learned {
+		p.solver.SetRate(p.rate * f)
+	}
+}
+
+// affines returns what affine gates learned, nil where there are none.
+func (t *trainer) affines() []*affine {
+	var list []*affine
+	for _, g := range t.gates {
+		if g.affine != nil {
+			list = append(list, g.affine)
+		}
+	}
+	return list
 }
 
 // logAlpha returns the gates' parameters.

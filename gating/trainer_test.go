@@ -7,54 +7,86 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
-	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
 )
 
 // TestGradientByDifferences compares the gradient of the whole cost with respect
-// to log a with central differences of the cost at the same noise, for a small
-// network in every granularity, by both ways to combine.
+// to all that is learned with central differences of the cost at the same noise, for a
+// small network in every granularity, by both ways to combine, with affine gates and without.
 func TestGradientByDifferences(t *testing.T) {
 	models := []*onnx.Model{linearNet(t, onnx.Float32, 1), linearNet(t, onnx.Float32, 2), linearNet(t, onnx.Float32, 3)}
 	d := gatetest.Labelled(gatetest.Samples(5, 16, 4), 3)
 	rows := upTo(16)
 	for _, g := range granularities {
-		for _, mode := range []Combine{Convex, Sum} {
+		for _, o := range []LearnOptions{{Combine: Convex}, {Combine: Sum}, {Combine: Convex, Affine: true},
+			{Combine: Convex, Affine: true, Noiseless: true}} {
+			o.BatchSize, o.L0 = 16, new(0.5)
 			c := newLearnCase(t, models, d, g)
-			tr := c.trainer(t, LearnOptions{BatchSize: 16, L0: new(0.5), Combine: mode})
+			tr := c.trainer(t, o)
 			for i, gate := range tr.gates {
 				for e := range gate.noise { // noise that leaves every gate between 0 and 1
 					gate.noise[e] = 0.1 + 0.05*float64((3*i+e)%4)
 				}
 			}
+			for i, gate := range tr.gates {
+				if a := gate.affine; a != nil { // away from where they start
+					for u := range a.scale {
+						a.scale[u], a.shift[u] = 0.02*float32(i+u), 0.05*float32(u-i)
+					}
+				}
+			}
 			cost := func() float64 {
-				for i := range tr.sums {
-					clear(tr.sums[i])
+				for _, p := range tr.learned {
+					for _, s := range p.sums {
+						clear(s)
+					}
 				}
 				return gatetest.Must(tr.gradient(rows, 1))(t)
 			}
 			cost()
-			grads := make([][]float32, len(tr.sums))
-			for i := range tr.sums {
-				grads[i] = slices.Clone(tr.sums[i])
+			var grads [][]float32
+			var values [][]float32
+			for _, p := range tr.learned {
+				for i, s := range p.sums {
+					grads, values = append(grads, slices.Clone(s)), append(values, p.values[i])
+				}
 			}
-			for i, gate := range tr.gates {
-				for e, v := range gate.value {
-					const h = 1e-2
-					gate.value[e] = v + h
+			moved := make([]bool, len(values))
+			for i, list := range values {
+				for e, v := range list {
+					const h = 3e-3
+					list[e] = v + h
 					hi := cost()
-					gate.value[e] = v - h
+					list[e] = v - h
 					lo := cost()
-					gate.value[e] = v
+					list[e] = v
 					if slope := (hi - lo) / (2 * h); math.Abs(slope-float64(grads[i][e])) > 2e-3*math.Max(0.1,
 						math.Abs(slope)) {
-						t.Errorf("%s %s: gradient %d of %s is %v, differences give %v", g, mode, e,
-							c.plan.groups[i].name, grads[i][e], slope)
+						t.Errorf("%s %+v: gradient %d of vector %d is %v, differences give %v", g, o, e, i, grads[i][e],
+							slope)
 					}
+					moved[i] = moved[i] || grads[i][e] != 0
+				}
+			}
+			for i, moved := range moved {
+				if shift := i - len(tr.gates); !moved && (shift < 0 || shift%2 == 0 || takesShifts(c.plan, shift/2)) {
+					t.Errorf("%s %+v: nothing moves vector %d", g, o, i)
 				}
 			}
 		}
 	}
+}
+
+// takesShifts says whether a group has a bias that affine gates can shift.
+func takesShifts(p *Plan, group int) bool {
+	for _, l := range p.layers {
+		for k := range l.layer.Params {
+			if l.groups[k] == group && shifted(&l.layer.Params[k], p.groups[group].units) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // taggerNet scores three classes for every position of a sequence, x [N,T,4] to
@@ -97,7 +129,7 @@ func TestGradientOfSeveralLengths(t *testing.T) {
 	for _, g := range []Granularity{ByLayer, ByChannel} {
 		c := newLearnCase(t, taggers(t, -1), d, g)
 		whole := c.trainer(t, config)
-		wantCost, want := 0.0, make([][]float32, len(whole.sums))
+		wantCost, want := 0.0, make([][]float32, len(whole.learned[0].sums))
 		var batches [][]int
 		first := 0
 		for _, part := range d.Parts() {
@@ -110,7 +142,7 @@ func TestGradientOfSeveralLengths(t *testing.T) {
 				t.Fatalf("%d samples: moved %v: %v", part.Len(), moved, err)
 			}
 			wantCost += cost * share
-			for i, sum := range alone.sums {
+			for i, sum := range alone.learned[0].sums {
 				want[i] = slices.Grow(want[i], len(sum))[:len(sum)]
 				for e, v := range sum {
 					want[i][e] += v * float32(share)
@@ -123,8 +155,8 @@ func TestGradientOfSeveralLengths(t *testing.T) {
 		}
 		for i := range want {
 			for e, v := range want[i] {
-				if math.Abs(float64(whole.sums[i][e]-v)) > 1e-6 {
-					t.Errorf("%s: gradient %v, the parts' %v", g, whole.sums[i], want[i])
+				if math.Abs(float64(whole.learned[0].sums[i][e]-v)) > 1e-6 {
+					t.Errorf("%s: gradient %v, the parts' %v", g, whole.learned[0].sums[i], want[i])
 				}
 			}
 		}
@@ -210,7 +242,7 @@ func TestMicroBatchesAddUp(t *testing.T) {
 		if err != nil || !moved || slices.Equal(before, tr.gates[0].value) {
 			t.Fatalf("batch %d: cost %v, moved %v: %v", batch, cost, moved, err)
 		}
-		for _, s := range tr.sums {
+		for _, s := range tr.learned[0].sums {
 			grads[batch] = append(grads[batch], s...)
 		}
 	}
@@ -250,11 +282,11 @@ func TestAdamEqualsPyTorch(t *testing.T) {
 	weight := []float32{0.5, 0.1, 0.02}
 	target := []float32{0.3, -0.2, 1}
 	g := newGates(group{units: 1, excluded: make([]bool, 3)}, Convex, []float64{0, 0.5, -0.5}, 0, 1)
-	tr := &trainer{gates: []*gates{g}, sums: [][]float32{make([]float32, 3)},
-		solver: tape.NewAdam(0.1)}
+	tr := &trainer{gates: []*gates{g}}
+	tr.collect(LearnOptions{Rate: 0.1})
 	for step := range adamGolden {
 		for i := range weight {
-			tr.sums[0][i] = 2 * weight[i] * (g.value[i] - target[i])
+			tr.learned[0].sums[0][i] = 2 * weight[i] * (g.value[i] - target[i])
 		}
 		if err := tr.update(tr.norm()); err != nil {
 			t.Fatal(err)

@@ -218,7 +218,7 @@ func (l *linearLayer) outputAxis(t *network.Tensor) int {
 
 // weighted returns coefficients in proportion to the parents' weights, without those that are excluded.
 func (p *Plan) weighted(weights []float64) Coefficients {
-	out := Coefficients{newNumbers(p)}
+	out := Coefficients{numbers: newNumbers(p)}
 	for g := range p.groups {
 		var total float64
 		for j, excluded := range p.groups[g].excluded {

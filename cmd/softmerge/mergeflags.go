@@ -26,7 +26,7 @@ type mergeFlags struct {
 	epochs, maxSteps, folds                                int
 	ownShare                                               bool // --holdout is given
 	seed                                                   uint64
-	dryRun, allowParent, force, anyway, strict             bool
+	dryRun, allowParent, force, anyway, strict, affine     bool
 	paths                                                  []string
 	dequantised                                            *search.Dequantised // how the models came by their form
 }
@@ -68,7 +68,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	completeLayers(c)
 	addChoice(c, &f.method, "method", "how to look for a mixture; uniform needs no data", "soft", "greedy", "uniform")
 	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
-		"auto", "model", "module", "layer", "channel", "tensor")
+		"auto", "model", "module", "layer", "channel", "tensor", "element")
 	fs.StringVar(&f.base, "base", "",
 		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
 	f.addJudges(fs)
@@ -80,6 +80,8 @@ func (f *mergeFlags) add(c *cobra.Command) {
 		"how gates become coefficients, shares that add up to one or the gates themselves; "+
 			"auto tries the latter too where hidden units were reordered",
 		"auto", "convex", "sum")
+	fs.BoolVar(&f.affine, "affine", false,
+		"learn beside the gates a scale and a shift of what each of their units mixes")
 	addChoice(c, &f.init, "init",
 		"where gates start, by the models' losses (auto tries bad models layer by layer) or all open",
 		"auto", "losses", "open")
@@ -160,7 +162,7 @@ func (f *mergeFlags) options() search.Options {
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
 		Unseen: f.unseen, Dequantised: f.dequantised,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
-			Combine: combineOf(f.combine), Seed: f.seed},
+			Combine: combineOf(f.combine), Affine: f.affine, Seed: f.seed},
 	}
 	if f.ownShare {
 		o.Holdout = f.holdout

@@ -77,9 +77,9 @@ func (o Options) Validate() (Options, error) {
 func (o *Options) validateNames() error {
 	for _, g := range o.Granularity {
 		switch g {
-		case gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor:
+		case gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor, gating.ByElement:
 		default:
-			return badOption("granularity %q: want model, module, layer, channel or tensor", g)
+			return badOption("granularity %q: want model, module, layer, channel, tensor or element", g)
 		}
 	}
 	if o.Unseen != UnseenKeep && o.Unseen != UnseenMerge {

@@ -59,7 +59,8 @@ func TestTrials(t *testing.T) {
 // TestTrialNamesAreUnique over everything that any options try of every granularity, and
 // over what becomes of the trials where nothing can be repaired. A trial comes back from JSON as it was.
 func TestTrialNamesAreUnique(t *testing.T) {
-	all := []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor}
+	all := []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor,
+		gating.ByElement}
 	o := gatetest.Must(Options{Granularity: all}.Validate())(t)
 	for _, reordered := range []bool{true, false} {
 		for _, repairable := range []bool{true, false} {

@@ -30,8 +30,14 @@ type Param struct {
 	Type   onnx.DataType // float type of the tensor in the file; 0 is float32
 	Values [][]float32   // one tensor a parent, row-major; nil for a parent whose coefficient is always 0
 	Gate   int           // which group of coefficients mixes it
-	Axis   int           // channel axis: one coefficient a parent and index along it; -1: one a parent
+	Axis   int           // channel axis: one coefficient a parent and index along it; see WholeTensor, EachElement
 }
+
+// Axes of mixtures that are no axis.
+const (
+	WholeTensor = -1 // one coefficient a parent
+	EachElement = -2 // one coefficient a parent and element
+)
 
 // Fixed is a weight of a float type that holds one number throughout.
 type Fixed struct {

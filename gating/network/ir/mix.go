@@ -116,8 +116,11 @@ func (p *Param) gradientShort(dw []float32, dc []float64) {
 // blocks returns the tensor's shape as [outer, units, inner], units being the
 // channels that have a coefficient of their own.
 func (p *Param) blocks() (outer, units, inner int) {
-	if p.Axis < 0 {
+	switch p.Axis {
+	case WholeTensor:
 		return 1, 1, op.SizeOf(p.Shape)
+	case EachElement:
+		return 1, op.SizeOf(p.Shape), 1
 	}
 	return op.SizeOf(p.Shape[:p.Axis]), p.Shape[p.Axis], op.SizeOf(p.Shape[p.Axis+1:])
 }
