@@ -121,7 +121,7 @@ func (p *Plan) Groups() []string {
 // layer that the plan does not mix.
 func (p *Plan) LayerGroups(l *graphmatch.Layer) []int {
 	for i := range p.layers {
-		if p.layers[i].layer == l {
+		if p.layers[i].layer.Name == l.Name {
 			return slices.Clone(p.layers[i].groups)
 		}
 	}

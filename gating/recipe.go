@@ -15,9 +15,11 @@ import (
 type Method string
 
 const (
-	Soft    Method = "soft"    // learn gates
-	Greedy  Method = "greedy"  // average the parents that help, best first
-	Uniform Method = "uniform" // average all parents
+	Auto         Method = "auto"       // all of the others, and gates of the parents and a transplant
+	Soft         Method = "soft"       // learn gates
+	Greedy       Method = "greedy"     // average the parents that help, best first
+	Uniform      Method = "uniform"    // average all parents
+	Transplanted Method = "transplant" // compute weights layer by layer (see Transplant)
 )
 
 // RecipeVersion is the version of the recipe format.

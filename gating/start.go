@@ -88,6 +88,30 @@ func NewStart(ctx context.Context, p *Plan, e *Evaluator, losses []float64, o St
 	return p.screen(ctx, e.Head(screenSamples), own, a)
 }
 
+// Where log a starts beside a source: the source is clearly open, the parents nearly closed.
+const (
+	sourceStart = 2.0
+	besideStart = -2.0
+)
+
+// NewSourceStart returns where gates of the parents and of a source computed from them start (see Source.Weights):
+// beside the source, which is the last of the plan's models.
+func NewSourceStart(p *Plan) Start {
+	a := LogAlpha{newNumbers(p)}
+	for g := range p.groups {
+		for j := range p.parents() {
+			row := a.of(g, j)
+			for u := range row {
+				row[u] = besideStart
+				if j == p.parents()-1 {
+					row[u] = sourceStart
+				}
+			}
+		}
+	}
+	return Start{p, a}
+}
+
 // startOf maps losses to log a; a loss that is no number counts as the worst.
 func startOf(losses []float64) []float64 {
 	best := math.Inf(1)

@@ -59,19 +59,9 @@ The same files, flags and seed give the same bytes.`,
 	return c
 }
 
-// add adds the flags, in the order in which help lists them.
-func (f *mergeFlags) add(c *cobra.Command) {
+// addLearning adds the flags of how gates are learned.
+func (f *mergeFlags) addLearning(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringVarP(&f.out, "output", "o", "", "`FILE` to write")
-	f.dataFlags.add(c)
-	f.selectFlags.add(fs)
-	completeLayers(c)
-	addChoice(c, &f.method, "method", "how to look for a mixture; uniform needs no data", "soft", "greedy", "uniform")
-	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
-		"auto", "model", "module", "layer", "channel", "tensor", "element")
-	fs.StringVar(&f.base, "base", "",
-		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
-	f.addJudges(fs)
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
 	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
@@ -85,6 +75,24 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	addChoice(c, &f.init, "init",
 		"where gates start, by the models' losses (auto tries bad models layer by layer) or all open",
 		"auto", "losses", "open")
+}
+
+// add adds the flags, in the order in which help lists them.
+func (f *mergeFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVarP(&f.out, "output", "o", "", "`FILE` to write")
+	f.dataFlags.add(c)
+	f.selectFlags.add(fs)
+	completeLayers(c)
+	addChoice(c, &f.method, "method",
+		"how to look for a mixture; uniform needs no data, auto also computes weights layer by layer",
+		"soft", "greedy", "uniform", "auto")
+	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
+		"auto", "model", "module", "layer", "channel", "tensor", "element")
+	fs.StringVar(&f.base, "base", "",
+		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
+	f.addJudges(fs)
+	f.addLearning(c)
 	addChoice(c, &f.permute, "permute",
 		"bring the models' hidden units into one order first; "+
 			"auto does it for models of different starts, by what averages better",

@@ -148,9 +148,15 @@ const helpCandidates = `merge judges many models on samples that they were not l
   uniform            the average of all
   greedy             the average of those that help, best first
   soft:layer         gates learned for each layer; soft:channel for each output channel, and so on
+  transplant         weights computed layer by layer: the linear map of what reaches a layer that comes
+                     nearest to what the models compute there, each counting by how well it answers a
+                     sample. Units need be in no common order. It is layer-wise distillation rather
+                     than a mean of weights. Tried with --method auto
 
 What may follow:
 
+  +transplant        gates of the models and of the transplant, which start at the transplant
+                     (--method auto)
   :rounded           gates at 0 or 1 instead of between
   +recalibrated      statistics of BatchNormalization measured anew on the data
   +repaired          hidden units were reordered, and every channel of the average has the mean

@@ -20,6 +20,7 @@ type fold struct {
 	losses   []float64         // of these
 	repairer *gating.Repairer
 	warm     warmStarts
+	source   source
 	mixed    mixed   // the trial mixed last
 	last     learned // the gates learned last
 }

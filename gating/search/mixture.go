@@ -47,12 +47,14 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 		return m.uniform(ctx, t.Repaired)
 	case gating.Greedy:
 		return m.greedy(ctx)
+	case gating.Transplanted:
+		return m.transplanted(ctx)
 	}
 	l, err := m.learnedGates(ctx, t.learning())
 	switch {
 	case err != nil && t.Rounded:
 		return nil, silent(err, gating.ErrDiverged)
-	case err != nil:
+	case err != nil || l == nil:
 		return nil, err
 	case t.Rounded:
 		return gating.NewMixture(l.Plan, l.Rounded()), nil
@@ -115,11 +117,14 @@ func (m *search) learnedGates(ctx context.Context, t Trial) (*gating.Learned, er
 }
 
 func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, error) {
-	p, err := m.plan(t.Granularity)
-	if err != nil {
+	p, err := m.planOf(ctx, t)
+	if err != nil || p == nil {
 		return nil, err
 	}
 	o := m.Learn
+	if t.Source { // on top of weights that fit already, noise and closed gates only cost accuracy
+		o.Noiseless, o.L0 = true, new(0.0)
+	}
 	if t.Combine != "" {
 		o.Combine = t.Combine
 	}
@@ -140,8 +145,19 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 	return l, nil
 }
 
+// planOf returns the plan of a trial, nil where there is none.
+func (m *search) planOf(ctx context.Context, t Trial) (*gating.Plan, error) {
+	if t.Source {
+		return m.sourcePlan(ctx, t.Granularity)
+	}
+	return m.plan(t.Granularity)
+}
+
 // start is where a trial's gates start.
 func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Combine) (gating.Start, error) {
+	if t.Source {
+		return m.sourceStart(p), nil
+	}
 	if t.Place == ByLosses {
 		return gating.NewStart(ctx, p, m.learn, m.losses, gating.StartOptions{Init: m.Init, Seed: m.Learn.Seed})
 	}

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 )
@@ -43,7 +45,11 @@ func (o Options) Validate() (Options, error) {
 	setDefault(&o.Method, gating.Soft)
 	setDefault(&o.Permute, PermuteAuto)
 	setDefault(&o.Unseen, UnseenKeep)
-	if len(o.Granularity) == 0 {
+	switch {
+	case len(o.Granularity) > 0:
+	case o.Method == gating.Auto:
+		o.Granularity = []gating.Granularity{gating.ByChannel}
+	default:
 		o.Granularity = []gating.Granularity{gating.ByLayer, gating.ByChannel}
 	}
 	var err error
@@ -61,8 +67,8 @@ func (o Options) Validate() (Options, error) {
 	}
 	o.Learn.Combine = combine
 	switch {
-	case o.Method != gating.Soft && o.Method != gating.Greedy && o.Method != gating.Uniform:
-		return o, badOption("method %q: want soft, greedy or uniform", o.Method)
+	case !slices.Contains([]gating.Method{gating.Auto, gating.Soft, gating.Greedy, gating.Uniform}, o.Method):
+		return o, badOption("method %q: want soft, greedy, uniform or auto", o.Method)
 	case !(o.Holdout >= 0 && o.Holdout < 1):
 		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
 	case o.Folds < 0, o.Folds > 1 && (o.Holdout != 0 || o.HeldOut != nil):

@@ -62,7 +62,7 @@ func TestOptionsRefused(t *testing.T) {
 		o    search.Options
 		word string
 	}{
-		{search.Options{Method: "hard"}, `method "hard": want soft, greedy or uniform`},
+		{search.Options{Method: "hard"}, `method "hard": want soft, greedy, uniform or auto`},
 		{search.Options{Granularity: []gating.Granularity{gating.ByLayer, "pixel"}},
 			`granularity "pixel": want model, module`},
 		{search.Options{Init: "closed"}, `init "closed": want auto, losses or open`},

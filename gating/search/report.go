@@ -87,7 +87,7 @@ type ReportLayer struct {
 	Status       string      `json:"status"`  // gated, copied, identical, mismatch, nonfinite
 	Reason       string      `json:"reason,omitempty"`
 	Excluded     []Excluded  `json:"excluded,omitempty"`     // parents that take no part here
-	Coefficients [][]float64 `json:"coefficients,omitempty"` // per parent: one, or one a channel
+	Coefficients [][]float64 `json:"coefficients,omitempty"` // per parent, and of a transplant: one, a channel each
 }
 
 // Excluded is a parent that takes no part in a layer, and why.

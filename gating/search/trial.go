@@ -20,6 +20,7 @@ type Trial struct {
 	Place        Place              `json:"place,omitempty"`       // where they start
 	Combine      gating.Combine     `json:"combine,omitempty"`     // empty is what the options say
 	Repaired     bool               `json:"repaired,omitempty"`    // activations repaired (gating.Repairer)
+	Source       bool               `json:"source,omitempty"`      // a transplant is mixed too (gating.Transplant)
 	Rounded      bool               `json:"rounded,omitempty"`     // learned gates rounded to 0 or 1
 	Recalibrated bool               `json:"recalibrated,omitempty"`
 }
@@ -30,6 +31,9 @@ func (t Trial) Name() string {
 	name := string(t.Method)
 	if t.Method == gating.Soft {
 		name += ":" + string(t.Granularity)
+	}
+	if t.Source {
+		name += "+transplant"
 	}
 	if t.Repaired {
 		name += "+repaired"
@@ -72,7 +76,10 @@ func (o *Options) trials(c circumstances) []Trial {
 	if o.Method != gating.Uniform {
 		list = append(list, Trial{Method: gating.Greedy})
 	}
-	if o.Method == gating.Soft {
+	if o.Method == gating.Auto {
+		list = append(list, Trial{Method: gating.Transplanted})
+	}
+	if o.Method == gating.Soft || o.Method == gating.Auto {
 		for _, g := range o.Granularity {
 			list = append(list, o.softTrials(g, c)...)
 		}
@@ -93,10 +100,16 @@ func (o *Options) softTrials(g gating.Granularity, c circumstances) []Trial {
 	}
 	rounded, sum := t, t
 	rounded.Rounded = true
-	list := []Trial{t, rounded}
+	list := []Trial{t}
+	if o.Method != gating.Auto { // rounded gates are chosen often and worth nothing (fixtures/ablation.md)
+		list = append(list, rounded)
+	}
 	if t.Place == Warm && g == gating.ByChannel && c.small && o.Learn.Combine == "" {
 		sum.Place, sum.Combine = BesideBest, gating.Sum
 		list = append(list, sum)
+	}
+	if o.Method == gating.Auto {
+		list = append(list, Trial{Method: gating.Soft, Granularity: g, Source: true})
 	}
 	return list
 }
