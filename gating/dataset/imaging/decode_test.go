@@ -143,9 +143,13 @@ func defined(p plane, how Interpolation, size image.Point, x, y int) float64 {
 			return list
 		}
 		scale := float64(source) / float64(target)
+		wide := math.Max(1, scale)
+		if how == Aliased { // no wider when an image shrinks
+			wide = 1
+		}
 		list, sum := make([]float64, source), 0.0
 		for i := range list {
-			w := filters[how].at((float64(i) - (float64(at)+0.5)*scale + 0.5) * (1 / math.Max(1, scale)))
+			w := filters[how].at((float64(i) - (float64(at)+0.5)*scale + 0.5) / wide)
 			list[i] = w
 			sum += w
 		}
