@@ -212,8 +212,15 @@ func (d draw) anExpandDims() optest.Case {
 		Inputs: []*op.Tensor{d.scaled(shape...), scalarInt(int64(d.between(-len(shape)-1, len(shape))))}}
 }
 
+func (d draw) aZipMap() optest.Case {
+	x := d.scaled(d.between(1, 4), d.between(1, 4))
+	return optest.Case{Op: "ZipMap", Domain: "ai.onnx.ml", Opset: 1, Inputs: []*op.Tensor{x},
+		Attrs: optest.Attrs{optest.IntsAttr("classlabels_int64s", make([]int64, x.Shape[1])...)}}
+}
+
 var _ = addDraws(map[string]func(d draw) optest.Case{
-	"Reshape": shaped("Reshape"), "Flatten": shaped("Flatten"), "Squeeze": shaped("Squeeze"),
+	"ai.onnx.ml.ZipMap": byAll(draw.aZipMap),
+	"Reshape":           shaped("Reshape"), "Flatten": shaped("Flatten"), "Squeeze": shaped("Squeeze"),
 	"Unsqueeze": shaped("Unsqueeze"),
 	"Identity":  byAll(draw.anIdentity), "Dropout": byAll(draw.aDropout), "Concat": byAll(draw.aConcat),
 	"Split":     byAll(draw.aSplit),

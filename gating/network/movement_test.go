@@ -27,7 +27,8 @@ func checkLinear(t *testing.T, c optest.Case) {
 // runNode lowers and runs a graph of one node. The first input is data if it is float; all others are known at lowering
 // unless hide names them.
 func runNode(c optest.Case, hide ...int) ([]*op.Tensor, error) {
-	n := &onnxpb.NodeProto{OpType: proto.String(c.Op), Attribute: c.Attrs, Name: proto.String("node")}
+	n := &onnxpb.NodeProto{OpType: proto.String(c.Op), Domain: proto.String(c.Domain), Attribute: c.Attrs,
+		Name: proto.String("node")}
 	g := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{n}}
 	config := Config{Shapes: map[string][]int{}, Values: map[string]*op.Tensor{}}
 	data := map[string]*op.Tensor{}
@@ -51,7 +52,8 @@ func runNode(c optest.Case, hide ...int) ([]*op.Tensor, error) {
 		g.Output = append(g.Output, valueInfo(name, onnx.Float32))
 	}
 	m, err := onnx.FromProto(&onnxpb.ModelProto{
-		Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(c.Opset)}},
+		Graph:       g,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Domain: proto.String(c.Domain), Version: proto.Int64(c.Opset)}},
 	})
 	if err != nil {
 		return nil, err

@@ -55,6 +55,9 @@ func TestViews(t *testing.T) {
 	} {
 		expectNode(t, c.name, c.c, view(c.shape...))
 	}
+	classes := counting(4, 3)
+	expectNode(t, "a map from classes to probabilities", optest.Case{Op: "ZipMap", Domain: "ai.onnx.ml", Opset: 1,
+		Inputs: []*op.Tensor{classes}, Attrs: optest.Attrs{optest.IntsAttr("classlabels_int64s", 7, 8, 9)}}, classes)
 	scalar := floatTensor([]int{}, 7)
 	expectNode(t, "flatten a scalar", optest.Case{Op: "Flatten", Opset: 13, Inputs: []*op.Tensor{scalar},
 		Attrs: optest.Attrs{optest.IntAttr("axis", 0)}}, floatTensor([]int{1, 1}, 7))
@@ -89,6 +92,8 @@ func TestViewErrors(t *testing.T) {
 		"perm repeats": {Op: "Transpose", Opset: 13, Inputs: []*op.Tensor{x},
 			Attrs: optest.Attrs{optest.IntsAttr("perm", 0, 0)}},
 		"no input": {Op: "Identity", Opset: 13},
+		"a map of other classes": {Op: "ZipMap", Domain: "ai.onnx.ml", Opset: 1, Inputs: []*op.Tensor{x},
+			Attrs: optest.Attrs{optest.IntsAttr("classlabels_int64s", 0, 1)}},
 	} {
 		expectError(t, name, c, op.ErrShape)
 	}

@@ -35,7 +35,7 @@ var refusals = map[string]Refusal{
 	"StringNormalizer": RefusedText, "TfIdfVectorizer": RefusedText, "StringConcat": RefusedText,
 	"StringSplit":    RefusedText,
 	"RegexFullMatch": RefusedText, "LabelEncoder": RefusedText, "com.microsoft.Tokenizer": RefusedText,
-	"ImageDecoder": isImage, "ZipMap": isSequence, "AttributeHasValue": isSequence,
+	"ImageDecoder": isImage, "AttributeHasValue": isSequence,
 }
 
 // refusedDomains are operator domains that are refused as a whole, by their beginnings.

@@ -15,6 +15,7 @@ var reshapeOps = op.Family{
 	op.WithGradient("Squeeze", 1, buildSqueeze),
 	op.WithGradient("Unsqueeze", 1, buildUnsqueeze),
 	op.WithGradient("com.microsoft.ExpandDims", 1, buildUnsqueeze),
+	op.WithGradient("ai.onnx.ml.ZipMap", 1, buildZipMap),
 }
 
 func buildIdentity(c *op.Call) (op.Operator, []op.Spec, error) {
@@ -25,6 +26,19 @@ func buildIdentity(c *op.Call) (op.Operator, []op.Spec, error) {
 		return nil, nil, c.Unsupported("its input is a sequence or an optional, not a tensor")
 	}
 	return c.AsView(0, c.In[0].Spec)
+}
+
+// buildZipMap follows ZipMap of ai.onnx.ml 1, by which skl2onnx makes a map from class to probability of every sample.
+// The probabilities stay the tensor they are here, in the order of the classes.
+func buildZipMap(c *op.Call) (op.Operator, []op.Spec, error) {
+	if err := c.Need(1); err != nil {
+		return nil, nil, err
+	}
+	x, classes := c.In[0], len(c.Attr("classlabels_int64s").GetInts())+len(c.Attr("classlabels_strings").GetStrings())
+	if n := len(x.Shape); !x.IsFloat() || n < 1 || n > 2 || x.Shape[n-1] != classes {
+		return nil, nil, c.ShapeError("input 0 is %s, want a float for each of %d classes", x.Spec, classes)
+	}
+	return c.AsView(0, x.Spec)
 }
 
 // buildReshape follows Reshape of opset 1 (shape as attribute), 5 (as input) and 14 (allowzero).

@@ -17,8 +17,8 @@ var mostInputs = inputCounts(map[int]string{
 		IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization LpPool MaxPool MeanVarianceNormalization Mish Neg
 		NonZero Not ParametricSoftplus Reciprocal Relu Round Scale ScaledTanh Selu Shape Shrink Sigmoid Sign
 		Sin Sinh Size Softmax Softplus Softsign SpaceToDepth Sqrt Swish Tan Tanh ThresholdedRelu Transpose
-		Unique ai.onnx.ml.Binarizer ai.onnx.ml.Normalizer ai.onnx.ml.Scaler com.microsoft.Gelu
-		com.microsoft.Inverse com.microsoft.QuickGelu`,
+		Unique ai.onnx.ml.Binarizer ai.onnx.ml.Normalizer ai.onnx.ml.Scaler ai.onnx.ml.ZipMap
+		com.microsoft.Gelu com.microsoft.Inverse com.microsoft.QuickGelu`,
 	2: `Add AffineGrid And BitShift BitwiseAnd BitwiseOr BitwiseXor CastLike CenterCropPad Compress CumProd
 		CumSum Div Equal Expand Gather GatherElements GatherND Greater GreaterOrEqual GridSample Less
 		LessOrEqual MatMul MaxRoiPool Mod Mul Or PRelu Pow RMSNormalization ReduceL1 ReduceL2 ReduceLogSum
