@@ -2,8 +2,9 @@
 //
 //   node ort.mjs MODEL.onnx... DATA.npz [--label KEY]     one line of JSON a model:
 //       {path, samples, correct, accuracy, loss, sha256 and first row of the logits}
-//   node ort.mjs --outputs MODEL.onnx IN.npz OUT.json [--limit N]
-//       {outputs: {name: {type, shape, data}}}; NaN and infinities as strings, 64-bit integers as numbers
+//   node ort.mjs --outputs MODEL.onnx IN.npz OUT.json [--limit N] [--only OUTPUT]...
+//       {outputs: {name: {type, shape, data}}}; NaN and infinities as strings, 64-bit integers as numbers;
+//       --only names the outputs to compute, for graphs that have some that are no tensors
 //
 // onnxruntime-node is found in the folder ORT_NODE_MODULES, else as node finds modules from here.
 import { createHash } from 'node:crypto'
@@ -19,9 +20,10 @@ const require = createRequire(folder ? resolve(folder, 'package.json') : import.
 const ort = require(folder ? resolve(folder, 'onnxruntime-node') : 'onnxruntime-node')
 
 function options(args) {
-  const found = { files: [] }
+  const found = { files: [], only: [] }
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--outputs') found.outputs = true
+    else if (args[i] === '--only') found.only.push(args[++i])
     else if (args[i] === '--label' || args[i] === '--limit') found[args[i].slice(2)] = args[++i]
     else found.files.push(args[i])
   }
@@ -49,7 +51,8 @@ function cast(array, type) {
 }
 
 // Runs samples in chunks along the first axis; a graph with a fixed batch gets chunks of its own size.
-async function run(session, inputs) {
+async function run(session, inputs, only = []) {
+  const names = only.length ? only : session.outputNames
   const samples = inputs[0].shape[0]
   const chunk = typeof inputs[0].fixed === 'number' ? inputs[0].fixed : CHUNK
   const parts = []
@@ -60,9 +63,9 @@ async function run(session, inputs) {
       const rows = Math.min(chunk, samples - at)
       feeds[name] = new ort.Tensor(type, data.slice(at * width, (at + rows) * width), [rows, ...shape.slice(1)])
     }
-    parts.push(await session.run(feeds))
+    parts.push(await session.run(feeds, names))
   }
-  return Object.fromEntries(session.outputNames.map(name => [name, joined(parts.map(p => p[name]))]))
+  return Object.fromEntries(names.map(name => [name, joined(parts.map(p => p[name]))]))
 }
 
 function joined(tensors) {
@@ -109,10 +112,10 @@ async function evaluate(path, arrays, key) {
 
 const plain = v => typeof v === 'bigint' ? Number(v) : Number.isFinite(v) ? v : String(v)
 
-async function dump([path, source, target], limit) {
+async function dump([path, source, target], limit, only) {
   const session = await load(path)
   const inputs = inputsFor(session, readNpz(source)).map(input => head(input, limit))
-  const outputs = await run(session, inputs)
+  const outputs = await run(session, inputs, only)
   for (const output of Object.values(outputs)) output.data = Array.from(output.data, plain)
   writeFileSync(target, JSON.stringify({ outputs }))
 }
@@ -123,9 +126,9 @@ function head(input, limit) {
   return { ...input, shape: [rows, ...input.shape.slice(1)], data }
 }
 
-const { files, outputs, label, limit } = options(process.argv.slice(2))
+const { files, outputs, label, limit, only } = options(process.argv.slice(2))
 if (outputs) {
-  await dump(files, limit)
+  await dump(files, limit, only)
 } else {
   const arrays = readNpz(files.at(-1))
   for (const path of files.slice(0, -1)) console.log(JSON.stringify(await evaluate(path, arrays, label)))
