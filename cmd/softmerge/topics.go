@@ -78,7 +78,8 @@ but a merge that is worse than the best parent on a group, by more than chance i
 (McNemar's exact test, or the standard error; 5 % divided by the number of groups), is warned of.
 
 The first axis counts samples. Integers become floats where the graph wants floats. Arrays are fed
-as they are: nothing is scaled or clipped; pixels of IDX files become 0 to 1 for a float input.
+as they are: nothing is scaled or clipped. Pictures in IDX files are preprocessed as images are; where
+the graph takes rows of pixels instead they become 0 to 1.
 Who learns and who judges: softmerge help candidates.
 
 Images (PNG, JPEG, GIF, WebP, BMP, TIFF) reach the network as it was trained. What you know you

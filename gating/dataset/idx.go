@@ -21,8 +21,12 @@ var idxName = regexp.MustCompile(`idx[1-9]|\.idx(\.gz)?$`)
 func isIDX(name string) bool { return idxName.MatchString(name) }
 
 // openIDX reads a file in the format of MNIST and, if it lies beside it, the file of labels whose name has "labels" for
-// "images" and idx1 for idx3. Images of unsigned bytes become 0 to 1 for a float input, as for image folders.
+// "images" and idx1 for idx3. Pictures go through the preprocessing as others do; where the graph takes none, bytes of
+// several axes become 0 to 1 for a float input.
 func (l *loader) openIDX(path string) (*Data, error) {
+	if d, err := l.openPicturesOfIDX(path); d != nil || err != nil {
+		return d, err
+	}
 	arrays := []named{{l.onlyInput("x"), idxArray{path: path, image: true}}}
 	if labels, ok := idxLabels(path); ok {
 		arrays = append(arrays, named{"label", idxArray{path: labels}})

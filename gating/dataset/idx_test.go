@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/dataset/imaging"
 	"github.com/softmerge/softmerge/gating/dataset/spill"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -150,4 +152,38 @@ func FuzzIDX(f *testing.F) {
 			wantRefusal(t, err)
 		}
 	})
+}
+
+// TestIDXPicturesArePreprocessed gives pictures to networks that saw them normalised, resized and as rows of pixels.
+func TestIDXPicturesArePreprocessed(t *testing.T) {
+	path := filepath.Join(storeAll(t, map[string][]byte{
+		"t-images-idx3-ubyte": idxOf(8, []uint32{3, 2, 2}, []uint8{0, 51, 102, 153, 204, 255, 0, 255, 1, 2, 3, 4}),
+		"t-labels-idx1-ubyte": idxOf(8, []uint32{3}, []uint8{7, 1, 5}),
+	}), "t-images-idx3-ubyte")
+	o := Options{Inputs: []Field{{Name: "in", Type: onnx.Float32, Shape: []int{-1, 1, 2, 2}}}}
+	if !HoldsImages(path, o) {
+		t.Error("it holds no images")
+	}
+	o.Preprocess = imaging.Preprocess{Mean: []float64{0.2}, Std: []float64{0.5}}
+	d := mustOpen(t, path, o)
+	for i, v := range []float64{0, .2, .4, .6} {
+		if got := float64(d.Inputs[0].Floats[i]); math.Abs(got-(v-0.2)/0.5) > 1e-6 {
+			t.Errorf("pixel %d is %v", i, got)
+		}
+	}
+	o.Sample = 2
+	if d := mustOpen(t, path, o); d.Len() != 2 || !slices.Equal(d.Label.Ints, []int64{7, 1}) {
+		t.Errorf("a sample has labels %v", d.Label.Ints)
+	}
+	o = Options{Inputs: []Field{{Name: "in", Type: onnx.Float32, Shape: []int{-1, 1, 4, 4}}}}
+	if d := mustOpen(t, path, o); d.Inputs[0].Size() != 16 {
+		t.Errorf("a picture has %d pixels", d.Inputs[0].Size())
+	}
+	o.Inputs[0].Shape = []int{-1, 4}
+	if HoldsImages(path, o) {
+		t.Error("a perceptron takes images")
+	}
+	if d := mustOpen(t, path, o); d.Inputs[0].Floats[1] != 0.2 || d.Label.Ints[2] != 5 {
+		t.Errorf("rows of pixels are %v", d.Inputs[0].Floats)
+	}
 }

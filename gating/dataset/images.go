@@ -78,7 +78,7 @@ var (
 func HoldsImages(path string, o Options) bool {
 	file, _ := cutPart(path)
 	name := strings.ToLower(filepath.Base(file))
-	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) || isIDX(name) {
+	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) {
 		return false
 	}
 	l := &loader{Options: o, probe: true, store: newStore(o)}
