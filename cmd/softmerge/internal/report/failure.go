@@ -58,7 +58,7 @@ func moreData(r *search.Report) string {
 	var closest *search.ReportCandidate
 	for i := range r.Candidates {
 		c := &r.Candidates[i]
-		if c.MoreSamples > 0 && (closest == nil || c.MoreSamples < closest.MoreSamples) {
+		if c.MoreSamples > 0 && c.P != nil && *c.P < 0.5 && (closest == nil || c.MoreSamples < closest.MoreSamples) {
 			closest = c
 		}
 	}
