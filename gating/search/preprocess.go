@@ -68,6 +68,9 @@ func FitPreprocess(ctx context.Context, models []*onnx.Model,
 	if err != nil {
 		return nil, err
 	}
+	if err := t.rerun(ctx, list[0], best); err != nil {
+		return nil, err
+	}
 	taken := t.judge(p, list[0], best, list)
 	if taken == best && t.aboveChance(best) {
 		var left []*way

@@ -174,3 +174,19 @@ func TestModelsThatDoNotTell(t *testing.T) {
 		t.Errorf("got %s, warnings %v", p, p.Warnings)
 	}
 }
+
+// TestTheUsualWayIsHeldAgainstTheBest gives models that were trained with ImageNet's normalisation, on whose first
+// samples -1..1 is better than 0..1 beyond doubt, and ImageNet's only on more.
+func TestTheUsualWayIsHeldAgainstTheBest(t *testing.T) {
+	models := gatetest.Open(t, gatetest.FineTunes("tasks/tagger", 3)...)
+	p, err := search.FitPreprocess(t.Context(), models, func(p imaging.Preprocess, most int) (*dataset.Data, error) {
+		return dataset.Open(gatetest.Path(t, "tasks", "tagger", "test.tar"),
+			dataset.Options{Inputs: gating.Fields(models[0]), Preprocess: p, Sample: most})
+	}, search.PreprocessOptions{Objective: gating.ObjectiveOptions{Metric: "f1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := imaging.ImageNet().Mean; !slices.Equal(p.Mean, want) {
+		t.Errorf("images are %s, want those of ImageNet; warnings %v", p.Preprocess, p.Warnings)
+	}
+}

@@ -225,6 +225,22 @@ func (t *wayTrials) contest(ctx context.Context, list []*way) (best *way, left [
 	return best, list, nil
 }
 
+// rerun runs the usual way on as many samples as the best was, where fewer leave it open whether that is better: it was
+// left behind for another that was clearly better, which is not the best in the end.
+func (t *wayTrials) rerun(ctx context.Context, usual, best *way) error {
+	for _, n := range t.rounds() {
+		if best == usual || usual.fed == nil || n > best.n || best.better(usual.fed).clear() {
+			return nil
+		}
+		if n > usual.n {
+			if err := t.run(ctx, usual, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // leader is the way of least damped loss.
 func leader(list []*way) *way {
 	best := list[0]
