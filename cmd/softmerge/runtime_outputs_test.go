@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -10,9 +12,14 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/spf13/cobra"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/kernel"
+	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -23,9 +30,52 @@ type agreement struct {
 	Metrics    []float64 // of each judged output, as ONNX Runtime answers
 }
 
-// agrees runs a model on all samples of an .npz file, which has the inputs as the graph takes them and the labels, by
-// ONNX Runtime and by our own runner. Labels name the arrays; the first is "label" if there is none.
-func agrees(t *testing.T, path, data string, o gating.ObjectiveOptions, labels ...string) agreement {
+// agrees runs a model on all samples by ONNX Runtime and by our own runner.
+func agrees(t *testing.T, m *onnx.Model, d *dataset.Data, obj gating.Objective) (a agreement) {
+	t.Helper()
+	d, err := obj.Prepare(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range obj.Sources() {
+		names = append(names, s.Name)
+	}
+	tallies := make([]metric.Tally, len(obj.Heads))
+	for i, h := range obj.Heads {
+		tallies[i] = h.Metric.Tally()
+	}
+	for _, part := range d.Parts() {
+		ours, theirs := ownOutputs(t, m, part, names), runtimeOutputs(t, m.Path(), part, names)
+		for i := range ours {
+			a.Difference = max(a.Difference, farApart(t, ours[i], theirs[i]))
+		}
+		for i, h := range obj.Heads {
+			label := part.Label
+			if i > 0 {
+				label = &part.More[i-1]
+			}
+			var outs []*network.Tensor
+			for _, at := range obj.Outputs()[i] {
+				outs = append(outs, theirs[at])
+			}
+			out, err := h.Read(outs, h.Activation())
+			if err == nil {
+				err = tallies[i].Add(out, asTensor(label))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, tally := range tallies {
+		a.Metrics = append(a.Metrics, tally.Value(nil))
+	}
+	return a
+}
+
+// agreesOnFile is agrees for the samples of a file as the network sees them, with the labels of these names.
+func agreesOnFile(t *testing.T, path, data string, o gating.ObjectiveOptions, labels ...string) agreement {
 	t.Helper()
 	m, err := onnx.Open(path)
 	if err != nil {
@@ -44,38 +94,34 @@ func agrees(t *testing.T, path, data string, o gating.ObjectiveOptions, labels .
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err = obj.Prepare(d); err != nil {
+	return agrees(t, m, d, obj)
+}
+
+// agreesAsGiven is agrees for data as the command reads it with these flags of eval: images and text through what it
+// finds. The first model decides how.
+func agreesAsGiven(t *testing.T, path, first string, flags ...string) agreement {
+	t.Helper()
+	var f dataFlags
+	c := &cobra.Command{}
+	f.add(c)
+	if err := errors.Join(c.ParseFlags(flags), f.check()); err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, s := range obj.Sources() {
-		names = append(names, s.Name)
+	list, closeAll, err := source.Models([]string{first, path})
+	if err != nil {
+		t.Fatal(err)
 	}
-	ours, theirs := ownOutputs(t, m, d, names), runtimeOutputs(t, path, data, names)
-	a := agreement{}
-	for i := range ours {
-		a.Difference = max(a.Difference, farApart(t, ours[i], theirs[i]))
+	defer closeAll()
+	v := &terminal.Voice{Out: io.Discard, Err: io.Discard, Quiet: true}
+	if err := f.fit(t.Context(), v, list[:1]); err != nil {
+		t.Fatal(err)
 	}
-	targets := []*dataset.Column{d.Label}
-	for i := range d.More {
-		targets = append(targets, &d.More[i])
+	e, err := f.evaluation(v, list[0])
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, h := range obj.Heads {
-		var outs []*network.Tensor
-		for _, at := range obj.Outputs()[i] {
-			outs = append(outs, theirs[at])
-		}
-		out, err := h.Read(outs, h.Activation())
-		if err != nil {
-			t.Fatal(err)
-		}
-		tally := h.Metric.Tally()
-		if err := tally.Add(out, asTensor(targets[i])); err != nil {
-			t.Fatal(err)
-		}
-		a.Metrics = append(a.Metrics, tally.Value(nil))
-	}
-	return a
+	defer e.first.Close()
+	return agrees(t, list[1], e.data, e.first.Objective())
 }
 
 // asTensor is a column as one batch.
@@ -106,10 +152,23 @@ func ownOutputs(t *testing.T, m *onnx.Model, d *dataset.Data, names []string) []
 }
 
 // runtimeOutputs are a model's outputs of these names by ONNX Runtime.
-func runtimeOutputs(t *testing.T, model, data string, names []string) []*network.Tensor {
+func runtimeOutputs(t *testing.T, model string, d *dataset.Data, names []string) []*network.Tensor {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "outputs.json")
-	args := []string{filepath.Join("..", "..", ".ci", "ort.mjs"), "--outputs", model, data, out}
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "inputs.npz"), filepath.Join(dir, "outputs.json")
+	var arrays []array
+	for i := range d.Inputs {
+		c := &d.Inputs[i]
+		a := array{name: c.Name, code: "<i8", shape: append([]int{c.Len()}, c.Shape...), values: c.Ints}
+		if c.Type.IsFloat() {
+			a.code, a.values = "<f4", c.Floats
+		}
+		arrays = append(arrays, a)
+	}
+	if err := writeNPZ(in, arrays); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{filepath.Join("..", "..", ".ci", "ort.mjs"), "--outputs", model, in, out}
 	for _, name := range names {
 		args = append(args, "--only", name)
 	}
