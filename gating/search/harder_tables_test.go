@@ -65,7 +65,7 @@ data, a start and fine-tunes of its own. *best parent* is chosen by the test dat
 mixture of the parents' probabilities that is likeliest on the samples. *fine-tuned*: the parent that is best on the
 samples, or the average, trained on them, with the rate and the number of steps that a fifth of them chose. *soft,
 PyTorch*: soft merging as in the paper, a gate a layer. ` + "`soft` and `auto`" + `: what that --method writes, or the parent that it
-keeps. Ensembles are three networks, all else is one.
+keeps. Ensembles are three networks, all else is one. An empty cell was not measured.
 `
 
 // seeds are the folders that something was measured of.
