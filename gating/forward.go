@@ -87,7 +87,8 @@ func fixedBatch(m *onnx.Model) int {
 	return 0
 }
 
-// Fields returns the graph's inputs as the data has to fit them. Inputs that have an initializer are not asked for.
+// Fields returns the graph's inputs as the data has to fit them, with the sizes of the tables that their numbers look
+// things up in. Inputs that have an initializer are not asked for.
 func Fields(m *onnx.Model) []dataset.Field {
 	g := m.Proto().GetGraph()
 	given := map[string]bool{}
@@ -113,6 +114,7 @@ func Fields(m *onnx.Model) []dataset.Field {
 		}
 		list = append(list, f)
 	}
+	boundLookups(g, list)
 	return list
 }
 

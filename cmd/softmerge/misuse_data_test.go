@@ -252,7 +252,7 @@ func wrongSamples() []misuse {
 			return k.merge(k.arrays("ids.npz", array{"input_ids", "<i8", []int{60, 64}, ids},
 				array{"attention_mask", "<i8", []int{60, 64}, ones}, array{"label", "<i8", []int{60}, labels}),
 				k.family("families/bert", 2))
-		}, isRefused, exit.Invalid, []string{"index 17", "is out of range: want -17 to 16"}},
+		}, isRefused, exit.Data, []string{"ids.npz: input \"input_ids\": row 0, column 17: id 17 is beyond the 17"}},
 	}
 }
 

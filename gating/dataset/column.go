@@ -15,6 +15,7 @@ type plan struct {
 	array array
 	shape []int  // of the array, for messages
 	role  string // "input" or "label"
+	below int64  // that integers are, see Field.Below
 }
 
 // planInput checks the header of the array of one graph input.
@@ -30,7 +31,7 @@ func planInput(f Field, a array) (plan, error) {
 	if f.Type != onnx.Undefined {
 		typ = f.Type
 	}
-	return plan{Column{Name: f.Name, Type: typ, Shape: sample}, a, shape, "input"}, nil
+	return plan{Column{Name: f.Name, Type: typ, Shape: sample}, a, shape, "input", f.Below}, nil
 }
 
 // planLabel checks the header of the label, which keeps the type that the file has.
@@ -46,7 +47,7 @@ func planLabel(a named) (plan, error) {
 	if !typ.IsFloat() && len(sample) == 1 && sample[0] == 1 {
 		sample = sample[:0]
 	}
-	return plan{Column{Name: a.name, Type: typ, Shape: sample}, a, shape, "label"}, nil
+	return plan{Column{Name: a.name, Type: typ, Shape: sample}, a, shape, "label", 0}, nil
 }
 
 // fill reads the values and checks each.
@@ -61,6 +62,9 @@ func (p *plan) fill(b *spill.Store) (err error) {
 		p.Ints, err = p.array.ints(b)
 		if err == nil {
 			err = checkRange(p.Ints, p.Type)
+		}
+		if err == nil {
+			err = p.checkLookups()
 		}
 	default:
 		return fail("only inputs of numbers can be fed", "the graph's input wants %s", p.Type)
@@ -86,6 +90,20 @@ func checkRange(values []int64, t onnx.DataType) error {
 	for i, v := range values {
 		if v < lowest || v > highest {
 			return &badValue{index: i, what: fmt.Sprintf("the value %d is no %s", v, t)}
+		}
+	}
+	return nil
+}
+
+// checkLookups finds the first number that the table it looks things up in does not have.
+func (p *plan) checkLookups() error {
+	if p.below == 0 {
+		return nil
+	}
+	for i, v := range p.Ints {
+		if v < -p.below || v >= p.below {
+			return fail("give ids of the models' own vocabulary, which count from 0; the tokenizer may be another model's",
+				"%s: id %d is beyond the %d that the model has (0 to %d)", where(i, p.shape), v, p.below, p.below-1)
 		}
 	}
 	return nil

@@ -3,7 +3,10 @@ package dataset
 import (
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/onnx"
@@ -191,5 +194,25 @@ func TestAsClasses(t *testing.T) {
 				t.Errorf("the original label changed: %v", c.label)
 			}
 		})
+	}
+}
+
+// A number that looks something up must be in the table, counted from its end too, before anything is computed.
+func TestBeyondTheVocabulary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ids.jsonl")
+	for line, want := range map[string]string{
+		`{"ids": [0, 16], "label": 1}`:   "",
+		`{"ids": [-17, 3], "label": 1}`:  "",
+		`{"ids": [0, 17], "label": 1}`:   `input "ids": row 1, column 1: id 17 is beyond the 17 that the model has`,
+		`{"ids": [-100, 3], "label": 1}`: `input "ids": row 1, column 0: id -100 is beyond the 17`,
+	} {
+		content := `{"ids": [1, 2], "label": 0}` + "\n" + line
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(path, Options{Inputs: []Field{{Name: "ids", Type: onnx.Int64, Shape: []int{-1, 2}, Below: 17}}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
 	}
 }

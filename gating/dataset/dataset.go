@@ -35,6 +35,9 @@ type Field struct {
 	// restrict how many samples the data has. A nil Shape (rank unknown) fits every array with a batch axis; a Shape of
 	// rank 0 cannot be fed samples and is refused.
 	Shape []int
+	// Below is the length of the table that the input's integers look things up in, such as a vocabulary: they are at
+	// least -Below and less than Below, as ONNX counts the rows of a table. 0 says that any number may be fed.
+	Below int64
 }
 
 // Column holds one array of samples, row-major, sample after sample.
