@@ -48,12 +48,12 @@ func (f *imageFlags) add(c *cobra.Command) {
 	addChoice(c, &f.layout, "layout", "where the network has its channels", "auto", "nchw", "nhwc")
 	fs.BoolVar(&f.bgr, "bgr", false, "give channels as blue, green, red; --mean and --std are in that order too")
 	fs.StringVar(&f.classes, "classes", "",
-		"`FILE` with the names of the model's classes in order, for folders: one a line, a JSON list, or a config.json")
+		"`FILE` with the names of the model's classes in order, for folders and for labels that are text: one a line, a "+
+			"JSON list, or a config.json")
 }
 
 // imageFlagNames are the flags that have no meaning for other data.
-var imageFlagNames = []string{"preprocess", "mean", "std", "scale", "resize", "crop", "interpolation", "layout", "bgr",
-	"classes"}
+var imageFlagNames = []string{"preprocess", "mean", "std", "scale", "resize", "crop", "interpolation", "layout", "bgr"}
 
 // check refuses impossible values before any work.
 func (f *imageFlags) check() error {
@@ -157,6 +157,10 @@ func (f *imageFlags) override(p *imaging.Preprocess) error {
 
 // fit finds how images are preprocessed, if the data has any, and says so; the first model gives the graph.
 func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.Model, more ...string) error {
+	var err error
+	if f.images.names, err = f.images.classNames(); err != nil {
+		return err
+	}
 	o := dataset.Options{Inputs: gating.Fields(models[0]), Label: f.label, More: f.more, Group: f.group,
 		MaxBytes: f.memory, MaxDisk: f.mostDisk()}
 	with := slices.DeleteFunc(slices.Concat(f.data, more), func(p string) bool { return !dataset.HoldsImages(p, o) })
@@ -169,9 +173,6 @@ func (f *dataFlags) fit(ctx context.Context, v *terminal.Voice, models []*onnx.M
 	}
 	given, err := f.images.parse()
 	if err != nil {
-		return err
-	}
-	if f.images.names, err = f.images.classNames(); err != nil {
 		return err
 	}
 	o.Classes = f.images.names
@@ -225,6 +226,10 @@ func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, erro
 		o.Preprocess = f.images.how.Preprocess
 	}
 	d, err := dataset.OpenAll(paths, o)
+	if err == nil && f.images.how == nil && len(f.images.names) > 0 && d.ClassNames() == nil {
+		err = exit.Usagef("leave it out", "--classes is for folders of images and for labels that are text, but the data "+
+			"has none")
+	}
 	if err != nil || f.images.how == nil {
 		return d, err
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// classNames are the classes of samples that are told apart by the folders that they lie in.
+// classNames are the classes of samples that are told apart by names: of the folders that they lie in, or their labels.
 type classNames struct {
 	names []string // by number
 	given bool     // the user said which class has which number
@@ -58,7 +58,7 @@ func ParseClasses(file []byte) ([]string, error) {
 	return names, nil
 }
 
-// numberClasses gives folders of classes their numbers: by the names given, else by the numbers that all folders
+// numberClasses gives folders of classes, or labels that are text, their numbers: by the names given, else by the numbers that all folders
 // are named by, else by the order of names, as torchvision's ImageFolder and Keras number them.
 func numberClasses(folders, given []string) (numbers []int, classes *classNames, err error) {
 	if len(given) > 0 {
@@ -66,8 +66,8 @@ func numberClasses(folders, given []string) (numbers []int, classes *classNames,
 			n := slices.Index(given, folder)
 			if n < 0 {
 				return nil, nil, fail(didYouMean(folder, given,
-					"rename the folder, or correct the names of the classes"),
-					"the folder %q is none of the %d classes named", folder, len(given))
+					"correct the name, or the names of the classes"),
+					"%q is none of the %d classes named", folder, len(given))
 			}
 			numbers = append(numbers, n)
 		}
@@ -141,7 +141,8 @@ func (d *Data) SettleOrder(other bool) *Data {
 	return &out
 }
 
-// ClassNames returns the names of the classes by number, where the data has names for them: a folder of images does.
+// ClassNames returns the names of the classes by number, where the data has names for them: a folder of images does,
+// and so do labels that are text.
 func (d *Data) ClassNames() []string {
 	if d.folders == nil {
 		return nil
@@ -184,7 +185,7 @@ func (c *classNames) checkNumber(classes int) error {
 			len(c.names), classes)
 	}
 	return fail("say which classes they are: --classes FILE with the names of all, in the model's order",
-		"there are folders for %d classes, %s, but the model has %d", len(c.names), quoted(c.names), classes)
+		"the data has %d classes, %s, but the model has %d", len(c.names), quoted(c.names), classes)
 }
 
 // sameClasses makes sure that classes have the same numbers in two data sets.
@@ -192,8 +193,8 @@ func (d *Data) sameClasses(other *Data) error {
 	if d.folders == nil || other.folders == nil || slices.Equal(d.folders.names, other.folders.names) {
 		return nil
 	}
-	return fail("give all folders the same classes, or name the classes with --classes FILE",
-		"%s has folders for %s, but %s for %s", d.path, quoted(d.folders.names), other.path,
+	return fail("give all data the same classes, or name the classes with --classes FILE",
+		"%s has the classes %s, but %s has %s", d.path, quoted(d.folders.names), other.path,
 		quoted(other.folders.names))
 }
 

@@ -65,7 +65,7 @@ func TestClassesGiven(t *testing.T) {
 	}
 	wantRefusal(t, d.CheckLabels(4), "3 classes are named", "has 4")
 	_, err := Open(classFolder(t, "cat", "dgo"), Options{Inputs: twoByTwo, Classes: []string{"dog", "cat"}})
-	wantRefusal(t, err, `folder "dgo"`, `did you mean "dog"`)
+	wantRefusal(t, err, `"dgo" is none of`, `did you mean "dog"`)
 }
 
 // TestFewerFoldersThanClasses: which classes they are nobody can know.

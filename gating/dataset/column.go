@@ -44,10 +44,11 @@ func planLabel(a named) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	if !typ.IsFloat() && len(sample) == 1 && sample[0] == 1 {
+	sets := holdsSets(a.array)
+	if !typ.IsFloat() && len(sample) == 1 && sample[0] == 1 && !sets {
 		sample = sample[:0]
 	}
-	return plan{Column{Name: a.name, Type: typ, Shape: sample}, a, shape, "label", 0}, nil
+	return plan{Column{Name: a.name, Type: typ, Shape: sample, Sets: sets}, a, shape, "label", 0}, nil
 }
 
 // fill reads the values and checks each.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,17 @@ var tables = map[string]struct {
 	"no graph": {"a,b\n1,2\n", nil, "", []string{"x int64 [2] [1 2]"}},
 	"mark, spaces, blanks, CR LF": {"\ufeffa, y\r\n 1 ,\t2\r\n\r\n3,4\r\n", nil, "", []string{"x int64 [1] [1 3]",
 		"y int64 [] [2 4]"}},
+	"semicolons and decimal commas": {"a;b;y\n1,5;2;0\n-,25;3;1\n", nil, "", []string{"x float64 [2] [1.5 2 -0.25 3]",
+		"y int64 [] [0 1]"}},
+	"tabs in a file of commas": {"a\ty\n1\t2\n", nil, "", []string{"x int64 [1] [1]", "y int64 [] [2]"}},
+	"a comma in a quoted name": {"\"a;b\";y\n1;2\n", nil, "", []string{"x int64 [1] [1]", "y int64 [] [2]"}},
+	"the index of pandas":      {",a,y\n0,1,2\n1,3,4\n", nil, "", []string{"x int64 [1] [1 3]", "y int64 [] [2 4]"}},
+	"true and false":           {"a,y\nTrue,1\nFalse,2\n", nil, "", []string{"x int64 [1] [1 0]", "y int64 [] [1 2]"}},
+	"columns not used": {"id,in,note,y\n,1,\"a, b\",2\nx,3,,4\n", []Field{{Name: "in", Type: onnx.Float32}}, "",
+		[]string{"in float32 [1] [1 3]", "y int64 [] [2 4]"}},
+	"names of classes":  {"a,y\n1,dog\n2,cat\n3,dog\n", nil, "", []string{"x int64 [1] [1 2 3]", "y int64 [] [1 0 1]"}},
+	"a number and then names": {"a,y\n1,7\n2,cat\n3,7\n", nil, "", []string{"x int64 [1] [1 2 3]", "y int64 [] [0 1 0]"}},
+	"sets of classes": {"a,y\n1,3;7\n2,\n3,[7]\n", nil, "", []string{"x int64 [1] [1 2 3]", "y int64 [2] [3 7 -1 -1 7 -1]"}},
 	"quotes": {"\"a\",\"y\"\n\"1\",\"2\"\n", nil, "", []string{"x int64 [1] [1]",
 		"y int64 [] [2]"}},
 }
@@ -86,17 +98,22 @@ var badTables = map[string]struct {
 	"empty":          {"", Options{}, []string{"empty"}},
 	"only names":     {"a,b\n", Options{}, []string{"empty"}},
 	"text in a cell": {"a,b\n1,2\n\n3,cat\n", Options{}, []string{`line 4, column 3 ("b"): "cat"`}},
-	"a gap":          {"a,b\n1,\n", Options{}, []string{`line 2, column 3 ("b"): ""`}},
-	"NaN":            {"a,b\n1,nan\n", Options{}, []string{`line 2`, `"nan"`}},
+	"a gap":          {"a,b\n1,\n", Options{}, []string{`line 2, column 3 ("b"): ""`, "there is no value"}},
+	"NaN":            {"a,b\n1,nan\n", Options{}, []string{`line 2`, `"nan"`, "there is no value"}},
 	"infinity":       {"a,b\n1,1e999\n", Options{}, []string{`line 2`, `"1e999"`}},
 	"too large for float32": {"a,b\n1,1e99\n", Options{Inputs: []Field{{Name: "in", Type: onnx.Float32}}},
 		[]string{`row 0, column 1`}},
 	"a short row":   {"a,b\n1,2\n3\n", Options{}, []string{"line 3", "wrong number of fields"}},
 	"an open quote": {"a,b\n\"1,2\n3,4\n", Options{}, []string{"line 3"}},
 	"a name twice":  {"a,a\n1,2\n", Options{}, []string{`named "a"`}},
-	"pandas index":  {",a\n0,1\n", Options{}, []string{"column 1 has no name", "index=False"}},
+	"no name":       {"a,,b\n0,1,2\n", Options{}, []string{"column 2 has no name"}},
+	"UTF-16":        {"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x002\x00\n\x00", Options{}, []string{"UTF-16", "UTF-8"}},
+	"Latin-1":       {"a,y\nM\xfcll,1\n", Options{Label: "a"}, []string{"line 2", "not UTF-8"}},
+	"a gap after a number of a column not used": {"id,a,y\n,1,2\n7,,3\n",
+		Options{Inputs: []Field{{Name: "a", Type: onnx.Float32}}}, []string{"line 3"}},
+	"a label that is missing": {"a,y\n1,cat\n2,\n", Options{}, []string{"line 3", "there is no label"}},
+	"text after numbers":      {"a,y\n1,2\n2,2\n3,x\n", Options{Label: "a"}, []string{`line 4, column 3 ("y"): "x"`}},
 	"no names":      {"1,2\n3,4\n", Options{}, []string{"only numbers"}},
-	"semicolons":    {"a;b\n1;2\n", Options{}, []string{"only one column", "commas"}},
 	"no such label": {"a,lable\n1,2\n", Options{Label: "label"},
 		[]string{`no label "label"`, `did you mean "lable"`}},
 	"missing input": {"a,y\n1,2\n", Options{Inputs: fields([]string{"a", "bb"})}, []string{`input "bb"`,
@@ -134,7 +151,7 @@ func FuzzCSV(f *testing.F) {
 		for _, inputs := range [][]Field{nil, {{Name: "a", Type: onnx.Float32}}, {{Name: "a", Type: onnx.Int32},
 			{Name: "b", Type: onnx.Float32}}} {
 			l := &loader{Options: Options{Inputs: inputs}, store: spill.New(1<<20, 0)}
-			d, err := l.readCSV(strings.NewReader(text), ',')
+			d, err := l.openCSV(func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }, ',')
 			if err != nil {
 				wantRefusal(t, err)
 				continue

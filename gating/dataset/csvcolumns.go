@@ -12,15 +12,19 @@ import (
 //   - columns named after an input, with numbers from 0 or 1 on when there are several: age; or pixel0,
 //     pixel_1, pixel.2, pixel[3]; their order is that of the numbers;
 //   - for a graph with one input, else columns x0, x1, ..., else all columns but the label in the order of the file.
-func (t *table) pick(o Options) (picked, error) {
+func (t *table) pick(l *loader) (picked, error) {
+	o := l.Options
 	fields := o.Inputs
 	if len(fields) == 0 {
 		fields = []Field{{Name: "x"}}
 	}
 	groups := make([][]int, len(fields))
 	taken := make([]bool, len(t.names))
-	if t.groupAt >= 0 {
-		taken[t.groupAt] = true
+	if t.index {
+		taken[0] = true
+	}
+	if at := slices.Index(t.names, o.Group); at >= 0 && !o.groupIsLabel() {
+		taken[at] = true
 	}
 	for i, f := range fields {
 		group, err := t.group(f.Name, fields)
@@ -39,10 +43,10 @@ func (t *table) pick(o Options) (picked, error) {
 			return picked{}, err
 		}
 	}
-	return t.choose(fields, groups, labels)
+	return t.choose(l, fields, groups, labels)
 }
 
-func (t *table) choose(fields []Field, groups [][]int, labels []int) (picked, error) {
+func (t *table) choose(l *loader, fields []Field, groups [][]int, labels []int) (picked, error) {
 	p := picked{fields: fields}
 	for i, f := range fields {
 		if len(groups[i]) == 0 {
@@ -53,7 +57,11 @@ func (t *table) choose(fields []Field, groups [][]int, labels []int) (picked, er
 		p.inputs = append(p.inputs, named{f.Name, columns{t, groups[i]}})
 	}
 	for _, at := range labels {
-		p.labels = append(p.labels, named{t.names[at], columns{t, []int{at}}})
+		label := named{t.names[at], columns{t, []int{at}}}
+		if t.text[at] != nil {
+			label.array = l.namesOf(textColumn{t.text[at], t})
+		}
+		p.labels = append(p.labels, label)
 	}
 	return p, nil
 }

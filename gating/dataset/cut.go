@@ -86,7 +86,7 @@ func (d *Data) cutRows(rows []int, cuts []cut) (*Data, error) {
 
 // cut returns the given rows with the first n positions along an axis of every sample, with all if the axis is -1.
 func (c *Column) cut(rows []int, axis, n int, s *spill.Store) (out Column, err error) {
-	out = Column{Name: c.Name, Type: c.Type, Shape: slices.Clone(c.Shape)}
+	out = Column{Name: c.Name, Type: c.Type, Shape: slices.Clone(c.Shape), Sets: c.Sets}
 	from, to := c.Size(), c.Size()
 	if axis >= 0 {
 		out.Shape[axis] = n

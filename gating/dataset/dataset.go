@@ -52,6 +52,8 @@ type Column struct {
 	Floats []float32
 	// Ints has the values of integer types, and of bool as 0 and 1.
 	Ints []int64
+	// Sets says of integer labels that every sample has a set of classes, filled up with -1, see [Data.MultiHot].
+	Sets bool
 }
 
 // Data is a set of samples: one column per graph input, in the order of the graph's inputs, and the label.

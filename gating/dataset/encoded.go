@@ -35,9 +35,12 @@ func (a *encodedArray) settle() error {
 	}
 	var images imageArray
 	var source imageSource
-	if direct, ok := a.column.(openable); ok {
-		source = archived{direct}
-	} else {
+	switch c := a.column.(type) {
+	case *fileColumn:
+		source = c.files
+	case openable:
+		source = archived{c}
+	default:
 		if source, a.err = spool(a.column, a.loader.store); a.err != nil {
 			return a.err
 		}

@@ -239,10 +239,15 @@ func (l *loader) takeGroupColumn(columns []record.Column) ([]record.Column, erro
 		return nil, noGroup(l.Group, columnNames(columns))
 	}
 	l.group = columnGroups(columns[at], l.classes[l.Group])
-	if l.groupIsLabel() {
-		return columns, nil
+	return l.withoutGroup(columns), nil
+}
+
+// withoutGroup are the columns that are not the groups, unless those are the labels.
+func (l *loader) withoutGroup(columns []record.Column) []record.Column {
+	if !l.wantsGroups() || l.groupIsLabel() {
+		return columns
 	}
-	return slices.Delete(slices.Clone(columns), at, at+1), nil
+	return slices.DeleteFunc(slices.Clone(columns), func(c record.Column) bool { return c.Name() == l.Group })
 }
 
 // columnGroups reads a column of text or of whole numbers.

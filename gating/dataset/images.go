@@ -48,9 +48,22 @@ func (l *loader) openImages(path string) (*Data, error) {
 	return d, nil
 }
 
-// openPictures reads a folder of images: with annotations as COCO has them, with a mask each, or in a folder for each
-// class.
+// openPictures reads a folder of images: with a table of their labels, with annotations as COCO has them, with a mask
+// each, or in a folder for each class. Below folders of parts of the data it reads one part.
 func (l *loader) openPictures(path string) (*Data, error) {
+	if path, ok, err := l.partFolder(path); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return l.openPictures(path)
+	}
+	if open, table := l.metadata(path); open != nil {
+		l.folder, l.table = path, ""
+		return open(table)
+	}
+	if files := idxFiles(path); len(files) > 0 {
+		return l.openIDXFolder(files)
+	}
 	if l.probe {
 		return nil, errImages
 	}
@@ -78,7 +91,7 @@ var (
 func HoldsImages(path string, o Options) bool {
 	file, _ := cutPart(path)
 	name := strings.ToLower(filepath.Base(file))
-	if slices.Contains([]string{".npz", ".npy", ".csv", ".tsv"}, filepath.Ext(name)) {
+	if slices.Contains([]string{".npz", ".npy"}, filepath.Ext(name)) {
 		return false
 	}
 	l := &loader{Options: o, probe: true, store: newStore(o)}

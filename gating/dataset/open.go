@@ -133,7 +133,7 @@ func (l *loader) openAll(paths []string) (d *Data, err error) {
 func (l *loader) open(whole string) (*Data, error) {
 	path, part := cutPart(whole)
 	l.part, l.partUsed, l.group, l.classes = part, false, nil, nil
-	l.folder = filepath.Dir(path)
+	l.folder, l.table = filepath.Dir(path), filepath.Base(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		l.folder = path
 	}
@@ -179,15 +179,13 @@ func (l *loader) openKind(path string) (*Data, error) {
 		return l.openPictures(path)
 	}
 	name := strings.ToLower(filepath.Base(path))
-	if open := l.bySuffix()[filepath.Ext(name)]; open != nil {
+	if open := l.bySuffix()[filepath.Ext(strings.TrimSuffix(name, packed))]; open != nil && isStream(name) {
 		return open(path)
 	}
 	if isIDX(name) {
 		return l.openIDX(path)
 	}
-	return nil, fail("convert it: numpy.savez(path, input=x, label=y)",
-		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
-			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(name))
+	return nil, unknownKind(path)
 }
 
 // bySuffix are the readers of files by the ends of their names.
@@ -198,10 +196,11 @@ func (l *loader) bySuffix() map[string]func(path string) (*Data, error) {
 		".tar":         l.openTar,
 		".jsonl":       l.openJSONLines,
 		".ndjson":      l.openJSONLines,
+		".json":        l.openJSONLines,
 		".npz":         l.openNPZ,
 		".npy":         l.openNPY,
-		".csv":         func(path string) (*Data, error) { return l.openCSV(path, ',') },
-		".tsv":         func(path string) (*Data, error) { return l.openCSV(path, '\t') },
+		".csv":         func(path string) (*Data, error) { return l.openCSV(stream(path), ',') },
+		".tsv":         func(path string) (*Data, error) { return l.openCSV(stream(path), '\t') },
 	}
 }
 
@@ -241,6 +240,7 @@ type loader struct {
 	part     string // the part of the data wanted, empty for all or the only one
 	partUsed bool
 	folder   string              // where the data lies
+	table    string              // the name of the file that names images
 	classes  map[string][]string // the names of classes that the file has, by column
 	group    groupSource         // where the groups of samples are, nil before they are found
 	probe    bool                // nothing is read but whether there are images, see HoldsImages
@@ -288,6 +288,7 @@ func (l *loader) read(p picked) (*Data, error) {
 			d.More = append(d.More, c.Column)
 		}
 	}
+	d.nameClasses(p)
 	return d, l.readGroups(d)
 }
 

@@ -152,7 +152,7 @@ func (d *Data) selectOwn(rows []int) (*Data, error) {
 
 // empty is a column of as many samples of the same shape, all zeros.
 func (c *Column) empty(samples int, s *spill.Store) (out Column, err error) {
-	out = Column{Name: c.Name, Type: c.Type, Shape: c.Shape}
+	out = Column{Name: c.Name, Type: c.Type, Shape: c.Shape, Sets: c.Sets}
 	if c.Floats != nil {
 		out.Floats, err = spill.Copy[float32](s, samples*c.Size())
 	} else {

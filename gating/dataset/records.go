@@ -18,6 +18,10 @@ import (
 // that differ in length are padded, and cut again where the graph's axis is symbolic; images go through the
 // preprocessing; text through the tokenizer.
 func (l *loader) openRecords(columns []record.Column) (*Data, error) {
+	columns, err := l.nameFiles(columns)
+	if err != nil {
+		return nil, err
+	}
 	if slices.ContainsFunc(columns, func(c record.Column) bool { return c.Kind() == record.Image }) {
 		if _, err := l.imageField(); l.probe && err == nil {
 			return nil, errImages
@@ -26,8 +30,7 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 			columns[i] = record.Thin(c, l.Sample)
 		}
 	}
-	columns, err := l.takeGroupColumn(columns)
-	if err != nil {
+	if columns, err = l.takeGroupColumn(columns); err != nil {
 		return nil, err
 	}
 	arrays, notes, err := l.textArrays(columns)
@@ -39,6 +42,7 @@ func (l *loader) openRecords(columns []record.Column) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.readSets(&p)
 	arrays = slices.Concat(p.inputs, p.labels)
 	p.notes = append(notes, p.notes...)
 	d, err := l.read(p)
@@ -80,7 +84,9 @@ func (l *loader) recordArrays(columns []record.Column, read bool) (arrays []name
 	for _, c := range columns {
 		switch c.Kind() {
 		case record.Text:
-			if !read {
+			if l.isLabel(c.Name()) {
+				arrays = append(arrays, named{c.Name(), l.namesOf(c)})
+			} else if !read {
 				arrays = append(arrays, named{c.Name(), otherArray{c}})
 			}
 		case record.Number:
@@ -110,7 +116,7 @@ func (l *loader) openTar(path string) (*Data, error) {
 
 // openJSONLines reads a file with an object a line.
 func (l *loader) openJSONLines(path string) (*Data, error) {
-	f, _, err := untrusted.Open(path)
+	f, err := stream(path)()
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +149,7 @@ type numberArray struct {
 	rows    int
 	shape   []int   // of the longest row
 	lengths []int64 // of every row, where lists differ
+	set     bool    // lists are sets of classes, filled up with noClass
 	err     error
 }
 
@@ -184,7 +191,12 @@ func (a *numberArray) scan() error {
 	return a.err
 }
 
-func (a *numberArray) rowLengths() []int64 { return a.lengths }
+func (a *numberArray) rowLengths() []int64 {
+	if a.set {
+		return nil
+	}
+	return a.lengths
+}
 
 func (a *numberArray) header() (onnx.DataType, []int, error) {
 	if err := a.scan(); err != nil {
@@ -218,6 +230,9 @@ func (a *numberArray) ints(b *spill.Store) ([]int64, error) {
 			dst[i] = whole
 		}
 		copy(dst, v.Ints)
+		for i := len(v.Ints); a.set && i < len(dst); i++ {
+			dst[i] = noClass
+		}
 		return nil
 	})
 }

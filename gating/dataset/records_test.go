@@ -135,7 +135,7 @@ func TestParquetLists(t *testing.T) {
 		Label: "label"})
 	wantRefusal(t, err, "input_ids", "symbolic")
 	_, err = Open(path, Options{Inputs: []Field{symbolic}, Label: "sentence"})
-	wantRefusal(t, err, `"sentence" holds text`, "--tokenizer")
+	wantRefusal(t, err, `label "sentence": row 4: there is no label`)
 }
 
 // Tables of numbers of any width, and lists that are all equally long.

@@ -64,12 +64,7 @@ type texts struct {
 
 // textArrays returns an array for every input of a graph that takes tokens, nil if it takes none or they are columns.
 func (l *loader) textArrays(columns []record.Column) ([]named, []string, error) {
-	t := texts{loader: l, fixed: -1}
-	for _, c := range columns {
-		if c.Kind() == record.Text && c.Name() != l.Label && !slices.Contains(l.More, c.Name()) {
-			t.columns = append(t.columns, c)
-		}
-	}
+	t := texts{loader: l, fixed: -1, columns: l.sentences(columns)}
 	if len(t.columns) == 0 || !t.wanted(columns) {
 		return nil, nil, nil
 	}
@@ -84,6 +79,31 @@ func (l *loader) textArrays(columns []record.Column) ([]named, []string, error) 
 	}
 	t.settleWidth()
 	return t.arrays(), t.notes, nil
+}
+
+// sentences are the columns of text that no name calls labels; all that were not asked for as labels, if all are called
+// so.
+func (l *loader) sentences(columns []record.Column) (list []record.Column) {
+	var called []record.Column
+	for _, c := range columns {
+		switch {
+		case c.Kind() != record.Text || c.Name() == l.Label || slices.Contains(l.More, c.Name()):
+		case l.isLabel(c.Name()):
+			called = append(called, c)
+		default:
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return called
+	}
+	return list
+}
+
+// takesText says whether the graph takes tokens, and there is text to make them of.
+func (l *loader) takesText(columns []record.Column) bool {
+	t := texts{loader: l, fixed: -1}
+	return len(l.sentences(columns)) > 0 && t.wanted(columns)
 }
 
 // wanted says whether the graph's inputs are all made of text, and notes what each wants.
@@ -211,10 +231,10 @@ func (t *texts) encode() error {
 		}
 		e, err := t.tok.Encode(t.most, row...)
 		if err != nil {
-			return fail(advice.Hint(err), "row %d: %w", len(t.rows), err)
+			return fail(advice.Hint(err), "%s: %w", placeOf(t.columns[0], len(t.rows)), err)
 		}
-		if len(e.IDs) == 0 {
-			return fail("drop rows without text", "row %d: the text has no tokens", len(t.rows))
+		if _, cell := t.columns[0].(textColumn); len(e.IDs) == 0 || cell && len(v.Bytes) == 0 {
+			return fail("drop rows without text", "%s: the text is empty", placeOf(t.columns[0], len(t.rows)))
 		}
 		if e.Cut {
 			shortened++

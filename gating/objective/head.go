@@ -33,6 +33,7 @@ type Head struct {
 	activation Activation // of the output in the model that the objective was fitted to
 	perRow     bool       // classes are of whole samples, not of positions in them
 	soft       bool       // labels are probabilities of classes
+	sets       int        // classes of labels that are sets of classes, 0 where they are none
 }
 
 // Sources lists the outputs that the head reads.
@@ -103,6 +104,8 @@ func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 		return nil, noLabels()
 	case h.reader != nil:
 		return h.prepareBoxes(d)
+	case h.sets > 0:
+		return d.MultiHot(h.sets)
 	case h.soft:
 		return relabelled(d, floatLabels), nil
 	case h.Classes > 0 && h.perRow:

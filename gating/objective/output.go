@@ -16,14 +16,37 @@ func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Head, 
 	if err != nil {
 		return obj, "", err
 	}
+	sets := setsOf(g, label, o.Loss)
+	if sets > 0 {
+		if d, err = d.MultiHot(sets); err != nil {
+			return obj, err.Error(), nil
+		}
+		o.Loss, label = "bce", d.Parts()[0].Label
+	}
 	f := fit{graph: g, label: label, data: d, options: o, out: g.Outputs()[0].Spec}
 	f.op, f.norm = g.Producer(0)
 	obj, why = f.objective()
 	if why != "" {
 		return obj, fmt.Sprintf("output %q is %s: %s", output, f.out, why), nil
 	}
-	obj.Output, obj.activation = output, ActivationOf(g, 0)
+	obj.Output, obj.activation, obj.sets = output, ActivationOf(g, 0), sets
 	return obj, "", nil
+}
+
+// setsOf is how many classes an output tells of each by itself, where labels are sets of classes, 0 where they are none:
+// lists of several lengths are such, and so are lists as long as one another, but not as the output is wide.
+func setsOf(g *network.Graph, label *dataset.Column, loss string) int {
+	shape := g.Outputs()[0].Shape
+	op, _ := g.Producer(0)
+	switch {
+	case label == nil || label.Ints == nil || len(label.Shape) != 1 || len(shape) != 2 || loss != auto && loss != "bce":
+		return 0
+	case label.Sets:
+		return shape[1]
+	case label.Shape[0] != shape[1] && label.Shape[0] > 1 && (op == "Sigmoid" || loss == "bce"):
+		return shape[1]
+	}
+	return 0
 }
 
 // clearest lowers the graph for one sample, and returns its label as the loss

@@ -1,4 +1,4 @@
-// Package jsonlines reads files with one JSON object a line: each key is a column of numbers, lists of numbers or text.
+// Package jsonlines reads files with one JSON object a line, or a list of objects: each key is a column of numbers, lists of numbers or text.
 package jsonlines
 
 import (
@@ -28,23 +28,17 @@ const (
 // Read reads all lines. take is told how many bytes they take in memory, and may refuse. A key that a line does not
 // have is an error where another line has it.
 func Read(r io.Reader, take func(bytes int) error) ([]record.Column, error) {
-	in := bufio.NewScanner(r)
-	in.Buffer(make([]byte, 64<<10), longestLine)
 	t := table{columns: map[string]*record.Values{}, take: take}
-	for line := 1; in.Scan(); line++ {
-		text := bytes.TrimSpace(bytes.TrimPrefix(in.Bytes(), []byte("\ufeff")))
-		if len(text) == 0 {
-			continue
-		}
-		if err := t.add(line, text); err != nil {
-			return nil, err
-		}
+	in := bufio.NewReader(r)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		in.Discard(3)
 	}
-	if errors.Is(in.Err(), bufio.ErrTooLong) {
-		return nil, fail("write one object a line", "a line has more than %d bytes", longestLine)
+	read := t.readLines
+	if beginsList(in) {
+		read = t.readList
 	}
-	if in.Err() != nil {
-		return nil, fail("check that the file is complete", "%w", in.Err())
+	if err := read(in); err != nil {
+		return nil, err
 	}
 	if t.rows == 0 {
 		return nil, fail("write one JSON object a line", "there are no lines")
@@ -54,6 +48,63 @@ func Read(r io.Reader, take func(bytes int) error) ([]record.Column, error) {
 		out = append(out, t.columns[key])
 	}
 	return out, nil
+}
+
+// beginsList says whether the first that is not space is the bracket of a list.
+func beginsList(in *bufio.Reader) bool {
+	for {
+		next, err := in.Peek(1)
+		if err != nil || !bytes.ContainsAny(next, " \t\r\n") {
+			return err == nil && next[0] == '['
+		}
+		in.Discard(1)
+	}
+}
+
+// readLines reads an object a line.
+func (t *table) readLines(r *bufio.Reader) error {
+	in := bufio.NewScanner(r)
+	in.Buffer(make([]byte, 64<<10), longestLine)
+	for line := 1; in.Scan(); line++ {
+		text := bytes.TrimSpace(in.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		if err := t.add(line, text); err != nil {
+			return err
+		}
+	}
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		return fail("write one object a line", "a line has more than %d bytes", longestLine)
+	}
+	if in.Err() != nil {
+		return fail("check that the file is complete", "%w", in.Err())
+	}
+	return nil
+}
+
+// readList reads a list of objects, which is one document. Its objects are numbered from 1, as lines are.
+func (t *table) readList(r *bufio.Reader) error {
+	limited := &io.LimitedReader{R: r}
+	d := json.NewDecoder(limited)
+	limited.N = longestLine
+	if _, err := d.Token(); err != nil {
+		return fail("write a list of objects", "%w", err)
+	}
+	for n := 1; d.More(); n++ {
+		limited.N = longestLine
+		var text json.RawMessage
+		if err := d.Decode(&text); err != nil {
+			return fail("write a list of objects, or one object a line", "object %d: %w", n, err)
+		}
+		if err := t.add(n, text); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return fail("write the file again", "the list does not end: %w", err)
+	}
+	return nil
 }
 
 type table struct {

@@ -1,0 +1,85 @@
+package dataset
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+
+	"github.com/softmerge/softmerge/onnx/untrusted"
+)
+
+// refusedKind is a kind of file that holds data, and how it becomes one that is read.
+type refusedKind struct {
+	what, hint string
+}
+
+var (
+	pickled = refusedKind{"a Python pickle, which may run any code when it is opened",
+		"load it in Python, where it was written, and save arrays: numpy.savez('data.npz', input=x, label=y)"}
+	hdf = refusedKind{"an HDF5 file",
+		"convert it: f = h5py.File(path); numpy.savez('data.npz', input=f['x'][:], label=f['y'][:])"}
+	matlab = refusedKind{"a MATLAB file",
+		"convert it: m = scipy.io.loadmat(path); numpy.savez('data.npz', input=m['X'], label=m['y'].ravel())"}
+	tfRecord = refusedKind{"a TFRecord file, whose fields only its writer knows",
+		"read it with tf.data.TFRecordDataset and save arrays: numpy.savez('data.npz', input=x, label=y)"}
+	arrow = refusedKind{"an Arrow file",
+		"convert it: datasets.load_from_disk(folder).to_parquet('data.parquet'), or pandas.read_feather(path)." +
+			"to_parquet('data.parquet')"}
+	excel    = refusedKind{"a spreadsheet", "convert it: pandas.read_excel(path).to_csv('data.csv', index=False)"}
+	packedArchive  = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
+	bare     = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
+		"numpy.memmap(path, dtype='float32', mode='r', shape=(n, ...)))"}
+	database = refusedKind{"a database", "convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
+)
+
+// refusedSuffixes are kinds of files by the ends of their names.
+var refusedSuffixes = map[string]refusedKind{
+	".pkl": pickled, ".pickle": pickled, ".pk": pickled, ".joblib": pickled, ".pt": pickled, ".pth": pickled,
+	".ckpt": pickled, ".h5": hdf, ".hdf5": hdf, ".hdf": hdf, ".mat": matlab, ".tfrecord": tfRecord,
+	".tfrecords": tfRecord, ".arrow": arrow, ".feather": arrow, ".xlsx": excel, ".xls": excel, ".ods": excel,
+	".zip": packedArchive, ".gz": packedArchive, ".tgz": packedArchive, ".bz2": packedArchive, ".xz": packedArchive, ".zst": packedArchive, ".7z": packedArchive,
+	".rar": packedArchive, ".dat": bare, ".raw": bare, ".memmap": bare, ".mmap": bare, ".bin": bare, ".db": database,
+	".sqlite": database, ".sqlite3": database, ".mdb": database, ".lmdb": database,
+}
+
+// refusedBeginnings are kinds of files by their first bytes, for names that do not tell.
+var refusedBeginnings = []struct {
+	begins string
+	kind   refusedKind
+}{
+	{"\x80\x02", pickled}, {"\x80\x03", pickled}, {"\x80\x04", pickled}, {"\x80\x05", pickled},
+	{"\x89HDF\r\n\x1a\n", hdf}, {"MATLAB 5.0", matlab}, {"ARROW1", arrow}, {"SQLite format 3", database},
+	{"\x1f\x8b", packedArchive}, {"PK\x03\x04", packedArchive}, {"BZh", packedArchive}, {"\xfd7zXZ", packedArchive}, {"\x28\xb5\x2f\xfd", packedArchive},
+}
+
+// unknownKind refuses a file that is none of those read here: with what it is and how to convert it, if that shows.
+func unknownKind(path string) error {
+	suffix := strings.ToLower(filepath.Ext(path))
+	kind, known := refusedSuffixes[suffix]
+	if !known {
+		kind, known = kindByBeginning(path)
+	}
+	if known {
+		return fail(kind.hint, "unknown kind of data %q: this is %s", suffix, kind.what)
+	}
+	return fail("convert it: numpy.savez(path, input=x, label=y)",
+		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
+			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(path))
+}
+
+// kindByBeginning tells a kind of file by its first bytes.
+func kindByBeginning(path string) (kind refusedKind, known bool) {
+	f, _, err := untrusted.Open(path)
+	if err != nil {
+		return kind, false
+	}
+	defer f.Close()
+	head := make([]byte, 16)
+	n, _ := f.ReadAt(head, 0) // a shorter file ends in an error, too
+	for _, of := range refusedBeginnings {
+		if bytes.HasPrefix(head[:n], []byte(of.begins)) {
+			return of.kind, true
+		}
+	}
+	return kind, false
+}
