@@ -18,6 +18,7 @@ func misusedFiles() []chapter {
 	return []chapter{
 		{"Folders of images", false, wrongFolders()},
 		{"Tables and arrays", false, wrongTables()},
+		{"Data as others have it", false, othersData()},
 	}
 }
 
@@ -138,7 +139,27 @@ func wrongTables() []misuse {
 			return k.merge(k.csv("bare.csv", k.digits(300), false, number), k.mlps())
 		}, isRefused, exit.Data, []string{"only numbers where the names of the columns belong"}},
 		{"CSV with semicolons", edited(func(s string) string { return strings.ReplaceAll(s, ",", ";") }),
-			isRefused, exit.Data, []string{"data.csv"}},
+			handled, exit.Done, []string{"cells are separated by ';'", "<- chosen"}},
+		{"CSV with semicolons and decimal commas", edited(func(s string) string {
+			return strings.ReplaceAll(strings.ReplaceAll(s, ",", ";"), ".", ",")
+		}), handled, exit.Done, []string{"read as decimal points", "<- chosen"}},
+		{"CSV with tabs", edited(func(s string) string { return strings.ReplaceAll(s, ",", "\t") }),
+			handled, exit.Done, []string{"cells are separated by", "<- chosen"}},
+		{"CSV with the index that pandas writes", edited(func(s string) string {
+			lines := strings.Split(strings.TrimSpace(s), "\n")
+			for i := range lines[1:] {
+				lines[i+1] = fmt.Sprint(i, ",", lines[i+1])
+			}
+			return "," + strings.Join(lines, "\n") + "\n"
+		}), handled, exit.Done, []string{"the first column, which has no name, is left out", "<- chosen"}},
+		{"CSV as UTF-16", edited(func(s string) string {
+			return "\xff\xfe" + strings.ReplaceAll(s, "", "\x00")[1:]
+		}), isRefused, exit.Data, []string{"UTF-16", "save it as UTF-8"}},
+		{"CSV without the label of one row", edited(func(s string) string {
+			lines := strings.Split(s, "\n")
+			lines[7] = lines[7][:strings.LastIndexByte(lines[7], ',')+1]
+			return strings.Join(lines, "\n")
+		}), isRefused, exit.Data, []string{"line 8", `("label")`, "there is no value"}},
 		{"CSV with a column too many, the row's number", edited(func(s string) string {
 			lines := strings.Split(strings.TrimSpace(s), "\n")
 			for i := range lines {
@@ -149,7 +170,21 @@ func wrongTables() []misuse {
 		}), isRefused, exit.Data, []string{"65"}},
 		{"CSV with names of classes", func(k *kitchen) []string {
 			return k.merge(k.csv("names.csv", k.digits(300), true, digitName), k.mlps())
-		}, isRefused, exit.Data, []string{"digit"}},
+		}, handled, exit.Done, []string{`classes of label "label"`, `0 "digit0", 1 "digit1"`, "<- chosen"}},
+		{"CSV with names of classes that the alphabet orders otherwise", func(k *kitchen) []string {
+			return k.merge(k.csv("names.csv", k.digits(300), true, englishDigit), k.mlps())
+		}, isRefused, exit.Data, []string{`0 "eight", 1 "five"`, notTheirs}},
+		{"the same, with --classes", func(k *kitchen) []string {
+			var names string
+			for y := range int64(10) {
+				names += englishDigit(y) + "\n"
+			}
+			return k.merge(k.csv("names.csv", k.digits(300), true, englishDigit), k.mlps(), "--classes",
+				k.file("names.txt", names))
+		}, handled, exit.Done, []string{"<- chosen"}},
+		{"--classes for labels that are numbers", func(k *kitchen) []string {
+			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(), "--classes", k.file("names.txt", "a\nb\n"))
+		}, isRefused, exit.Usage, []string{"--classes is for folders of images and for labels that are text"}},
 		{"CSV with decimal commas in quotes", edited(func(s string) string {
 			return strings.ReplaceAll(s, "0.5,", "\"0,5\",")
 		}), isRefused, exit.Data, []string{"data.csv"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -164,6 +165,37 @@ func (k *kitchen) images(name string, d digits, class func(int64) string) string
 		k.png(fmt.Sprintf("%s/%s/%04d.png", name, class(y), i), grey)
 	}
 	return filepath.Join(k.dir, name)
+}
+
+// mnist writes samples as MNIST's two files.
+func (k *kitchen) mnist(name string, d digits) {
+	images := []byte{0, 0, 8, 3}
+	labels := []byte{0, 0, 8, 1}
+	for _, n := range []int{len(d.y), 8, 8} {
+		images = binary.BigEndian.AppendUint32(images, uint32(n))
+	}
+	labels = binary.BigEndian.AppendUint32(labels, uint32(len(d.y)))
+	for _, v := range d.x {
+		images = append(images, uint8(math.Round(float64(v)*255)))
+	}
+	for _, y := range d.y {
+		labels = append(labels, uint8(y))
+	}
+	k.file(name+"-images-idx3-ubyte", string(images))
+	k.file(name+"-labels-idx1-ubyte.gz", packed(labels))
+}
+
+// packed is what gzip makes of bytes.
+func packed(content []byte) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(content); err != nil {
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
 }
 
 // coco is what of annotations users get wrong.

@@ -35,13 +35,15 @@ const helpData = `--data FILE is told apart by its name:
                      --label KEY). One input and one label need no names.
   .safetensors       arrays by key, as in .npz
   .npy               one array for the only input; no labels, so nothing can be learned
-  .csv, .tsv         a header row, then a row of numbers a sample; --label names the column
+  .csv, .tsv         a header row, then a row a sample: numbers, sentences, names of image files;
+                     --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
   .parquet           columns of numbers, lists, text, and images as Hugging Face has them
-  .jsonl, .ndjson    a JSON object a line: numbers, lists, text
-  .tar               WebDataset: .jpg, .png or .webp beside .cls, .txt or .json
-  a folder           images in a folder a class, with annotations as COCO has them or with masks;
-                     Parquet files; or ONNX test data (test_data_set_0/input_0.pb)
+  .jsonl, .json      a JSON object a line, or a list of objects: numbers, lists, text
+  .tar               WebDataset: .jpg, .png, .webp, .npy or .npz beside .cls, .txt or .json
+  a folder           images in a folder a class, with metadata.csv or .jsonl as Hugging Face has them,
+                     with annotations as COCO has them or with masks; Parquet files; MNIST's files; or
+                     ONNX test data (test_data_set_0/input_0.pb)
 
 --data can be given several times: the files are joined in that order.
 
@@ -49,12 +51,16 @@ Data may be larger than memory. Beyond --data-memory arrays are used from disk: 
 .safetensors of the graph's type where they lie, all else in temporary files without names (TMPDIR;
 --data-disk bounds them, and the last twentieth of a disk is left alone). A share that is held out,
 and each fold, is a copy: three times the data is what disk must have. Text, JSON lines and the
-.json, .txt and .npy of archives are read in memory and have to fit. Not on Windows: there data must
+.json and .txt of archives are read in memory and have to fit. Not on Windows: there data must
 fit in memory.
 
+Labels that are text are names of classes, numbered in the order of --classes FILE, else of the
+names themselves, and which is which is said. Labels that are lists of several lengths ([3, 7], in
+tables 3;7) are sets of classes: several at once, learned with --loss bce.
+
 What no name decides is decided by type and shape, if only one array fits; what was taken and what
-was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has Parquet files of
-train and test, say which part you mean: FILE#test, FOLDER#train (validation, too).
+was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has Parquet files or folders
+of train and test, say which part you mean: FILE#test, FOLDER#train (validation, too).
 
 Text goes through --tokenizer tokenizer.json (found beside the data or the model) into what the
 graph's inputs are named after: input_ids, attention_mask, token_type_ids, position_ids. --text KEY
@@ -106,7 +112,8 @@ The rotation that cameras note is ignored, and transparency is dropped, as torch
 A folder's classes are numbered by the names of their folders in alphabetical order, or by number
 where all names are numbers; ImageFolder has "10" before "2", and if the models say so that order is
 taken. --classes FILE gives the names of the model's classes in order (one a line, a JSON list, or
-a config.json with id2label) and is needed where there are folders for some of them only.`
+a config.json with id2label) and is needed where there are folders for some of them only. Images that
+the rows of a .csv or .jsonl file name lie beside it or in folders there.`
 
 const helpLosses = `--loss is what gates learn to make small, --metric what models are judged by. Both follow from the
 output and the labels unless they are named, and every run says what they are.
@@ -117,7 +124,8 @@ output and the labels unless they are named, and every run says what they are.
                      --ignore-index names others.
                      metrics: accuracy, top5, f1 (mean over classes), f1_micro, auc (each class against
                      the rest), perplexity, miou
-  bce                things that are there or not, each by itself. Labels are 0, 1 or between.
+  bce                things that are there or not, each by itself. Labels are 0, 1 or between, or sets of
+                     classes.
                      metrics: accuracy, f1, f1_micro, auc, miou
   mse, mae, huber    numbers; huber is linear beyond --huber-delta.
                      metrics: mse, rmse, mae, r2

@@ -29,7 +29,7 @@ func BenchmarkOpen(b *testing.B) {
 			width := mega / samples / c.size
 			values := noise(c.descr, samples*width)
 			x := npyOf(c.descr, fmt.Sprintf("(%d, %d)", samples, width), values)
-			path := store(b, "x.npz", archive(b, c.method, entry{"x", x}, entry{"y", labels}))
+			path := store(b, "x.npz", zipped(b, c.method, entry{"x", x}, entry{"y", labels}))
 			b.SetBytes(mega)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -64,7 +64,7 @@ func noise(descr string, count int) []byte {
 	return out
 }
 
-func archive(t testing.TB, method uint16, entries ...entry) []byte {
+func zipped(t testing.TB, method uint16, entries ...entry) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)

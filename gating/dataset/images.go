@@ -77,6 +77,9 @@ func (l *loader) openPictures(path string) (*Data, error) {
 	if images, masks, ok := pairedFolders(path); ok {
 		return l.openMasks(images, masks)
 	}
+	if err := tablesBeside(path); err != nil {
+		return nil, err
+	}
 	return l.openImages(path)
 }
 
@@ -125,6 +128,9 @@ func listImages(root string, given []string) (l imageList, err error) {
 		return l, err
 	}
 	if len(folders) == 0 {
+		if refused := refusedIn(root); refused != nil {
+			return l, refused
+		}
 		return l, fail("make one folder per class and put its images there",
 			"the folder holds neither ONNX test data nor folders of images")
 	}

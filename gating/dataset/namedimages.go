@@ -83,10 +83,14 @@ func (l *loader) nameFiles(columns []record.Column) ([]record.Column, error) {
 		return columns, nil
 	}
 	at, places := l.namesFiles(columns)
+	field, err := l.imageField()
+	if err != nil {
+		return nil, err
+	}
 	c := columns[at]
-	images := &fileColumn{name: c.Name()}
+	images := &fileColumn{name: field.Name}
 	row := 0
-	err := c.Each(func(v record.Value) error {
+	err = c.Each(func(v record.Value) error {
 		path, err := places.find(string(v.Bytes))
 		if err != nil {
 			return fmt.Errorf("%s, %q: %w", placeOf(c, row), c.Name(), err)

@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -50,6 +51,39 @@ func (a npyArray) texts(b *spill.Store, visit func(string) error) error {
 		}
 	}
 	return payload{Reader: in}.atEnd()
+}
+
+// holdsText says whether an array has text of fixed width.
+func (a npyArray) holdsText() bool {
+	r, err := a.open()
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	h, err := readNPYHeader(r)
+	_, text := parseText(h.descr)
+	return err == nil && text
+}
+
+// nameTexts makes classes of labels that are arrays of text.
+func (l *loader) nameTexts(p *picked) {
+	for i, label := range p.labels {
+		a, ok := label.array.(npyArray)
+		if !ok || !a.holdsText() {
+			continue
+		}
+		p.labels[i].array = &nameArray{
+			loader: l,
+			place:  func(row int) string { return fmt.Sprintf("row %d", row) },
+			each: func(visit func(int, string) error) error {
+				row := -1
+				return a.texts(l.store, func(text string) error {
+					row++
+					return visit(row, text)
+				})
+			},
+		}
+	}
 }
 
 // numbersOnly is an array without its texts.

@@ -267,6 +267,7 @@ func (l *loader) assemble(arrays []named) (*Data, error) {
 
 // read checks the headers of all columns, and that they have the same number of samples, before it reads their values.
 func (l *loader) read(p picked) (*Data, error) {
+	l.nameTexts(&p)
 	plans, err := planAll(p)
 	if err != nil {
 		return nil, err

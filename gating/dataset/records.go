@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/jsonlines"
 	"github.com/softmerge/softmerge/gating/dataset/record"
@@ -107,11 +108,24 @@ func (l *loader) openTar(path string) (*Data, error) {
 		return nil, err
 	}
 	defer f.Close()
-	columns, err := webdataset.Read(f, info.Size(), l.take)
+	a, err := webdataset.Read(f, info.Size(), l.take)
 	if err != nil {
 		return nil, recordError(err)
 	}
-	return l.openRecords(columns)
+	columns, err := unpackArrays(a.Columns)
+	if err != nil {
+		return nil, err
+	}
+	unread := "fields of the samples that are not read: " + strings.Join(a.Unread, ", ")
+	d, err := l.openRecords(columns)
+	switch {
+	case len(a.Unread) == 0 || errors.Is(err, errImages) || errors.Is(err, errNoImages):
+	case err != nil:
+		err = fail(advice.Hint(err), "%w; %s", err, unread)
+	default:
+		d.addNotes(unread)
+	}
+	return d, err
 }
 
 // openJSONLines reads a file with an object a line.

@@ -58,6 +58,9 @@ func (l *loader) readSets(p *picked) {
 			continue
 		}
 		a.set = !slices.ContainsFunc(p.inputs, func(input named) bool {
+			if of, ok := input.array.(*numberArray); ok && of.scan() != nil {
+				return true // the input is refused where it is read
+			}
 			return slices.Equal(rowLengths(input), a.lengths)
 		})
 	}

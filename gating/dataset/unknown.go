@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/softmerge/softmerge/onnx/untrusted"
@@ -25,9 +27,9 @@ var (
 	arrow = refusedKind{"an Arrow file",
 		"convert it: datasets.load_from_disk(folder).to_parquet('data.parquet'), or pandas.read_feather(path)." +
 			"to_parquet('data.parquet')"}
-	excel    = refusedKind{"a spreadsheet", "convert it: pandas.read_excel(path).to_csv('data.csv', index=False)"}
-	packedArchive  = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
-	bare     = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
+	excel         = refusedKind{"a spreadsheet", "convert it: pandas.read_excel(path).to_csv('data.csv', index=False)"}
+	packedArchive = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
+	bare          = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
 		"numpy.memmap(path, dtype='float32', mode='r', shape=(n, ...)))"}
 	database = refusedKind{"a database", "convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
 )
@@ -65,6 +67,52 @@ func unknownKind(path string) error {
 	return fail("convert it: numpy.savez(path, input=x, label=y)",
 		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
 			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(path))
+}
+
+// refusedIn refuses a folder by the first file in it that is of a kind known here and not read.
+func refusedIn(root string) error {
+	const most = 100
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return unreadable(err)
+	}
+	for _, e := range entries[:min(len(entries), most)] {
+		path := filepath.Join(root, e.Name())
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		kind, known := refusedSuffixes[strings.ToLower(filepath.Ext(path))]
+		if !known {
+			kind, known = kindByBeginning(path)
+		}
+		if known {
+			return fail(kind.hint, "%s: this is %s", e.Name(), kind.what)
+		}
+	}
+	return nil
+}
+
+// tablesBeside refuses a folder with one folder of images, which is no class, and tables that may name them.
+func tablesBeside(root string) error {
+	folders, err := classFolders(root)
+	if err != nil || len(folders) != 1 {
+		return nil //nolint:nilerr // what cannot be read is refused where it is read
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	var tables []string
+	for _, e := range entries {
+		if suffix := strings.ToLower(filepath.Ext(e.Name())); slices.Contains([]string{".csv", ".tsv", ".jsonl"}, suffix) {
+			tables = append(tables, filepath.Join(root, e.Name()))
+		}
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	return fail("give the table that names the images and their labels: "+tables[0],
+		"the folder has one folder, %q, and beside it %d tables", folders[0], len(tables))
 }
 
 // kindByBeginning tells a kind of file by its first bytes.

@@ -13,19 +13,20 @@ const (
 	Number Kind = iota // numbers, or lists of numbers
 	Text
 	Image // the bytes of an image file
+	Array // the bytes of a file in one of NumPy's formats, .npy or .npz
 	Other // what cannot be fed to a network, such as dates
 )
 
 // String names the kind for messages.
 func (k Kind) String() string {
-	return [...]string{"numbers", "text", "images", "values of another kind"}[k]
+	return [...]string{"numbers", "text", "images", "arrays", "values of another kind"}[k]
 }
 
 // Value is what a column has in one row. Its slices belong to the reader, which uses them again.
 type Value struct {
 	Ints   []int64   // of a column whose type is an integer or bool
 	Floats []float64 // of a column whose type is a float
-	Bytes  []byte    // of text and images
+	Bytes  []byte    // of text, images and arrays
 	Shape  []int     // of numbers: empty for one number, else the lengths of the lists
 }
 

@@ -1,22 +1,18 @@
 // Package webdataset reads tar archives of samples as WebDataset has them: files of one name up to the first dot are
-// one sample, what follows the dot is a field. Images (.jpg, .png and others) are decoded later, .cls is a class, .txt
-// is text, the keys of .json are fields of their own.
+// one sample, what follows the dot is a field. Images (.jpg, .png and others) and arrays (.npy, .npz) are decoded later,
+// .cls is a class, .txt is text, the keys of .json are fields of their own. Fields of other kinds are not read, and
+// [Archive] says so.
 package webdataset
 
 import (
 	"archive/tar"
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/record"
-	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -35,8 +31,15 @@ const (
 	mostText = 16 << 20
 )
 
-// imageSuffixes are fields that hold images.
-var imageSuffixes = []string{"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"}
+// The kinds of fields, by their suffixes as the decoders of WebDataset know them.
+var (
+	imageSuffixes = []string{"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"}
+	arraySuffixes = []string{"npy", "npz"}
+	textSuffixes  = []string{"txt", "text", "transcript"}
+	classSuffixes = []string{"cls", "cls2", "class", "count", "index", "inx", "id"}
+	jsonSuffixes  = []string{"json", "jsn"}
+	codeSuffixes  = []string{"pyd", "pickle", "pkl", "pth", "pt"} // pickles, which may run any code
+)
 
 // entry is a file in the archive.
 type entry struct {
@@ -50,9 +53,17 @@ type sample struct {
 	fields map[string]entry
 }
 
-// Read lists the samples of an archive of so many bytes, and reads all but its images. take is told how many bytes are
-// kept in memory, and may refuse.
-func Read(f io.ReaderAt, size int64, take func(bytes int) error) ([]record.Column, error) {
+// Archive is what an archive holds.
+type Archive struct {
+	// Columns are the fields that are read, those that are decoded later first.
+	Columns []record.Column
+	// Unread says of each other field of the first sample why it is not read.
+	Unread []string
+}
+
+// Read lists the samples of an archive of so many bytes, and reads all but its images and arrays. take is told how many
+// bytes are kept in memory, and may refuse.
+func Read(f io.ReaderAt, size int64, take func(bytes int) error) (*Archive, error) {
 	samples, err := list(f, size, take)
 	if err != nil {
 		return nil, err
@@ -60,30 +71,40 @@ func Read(f io.ReaderAt, size int64, take func(bytes int) error) ([]record.Colum
 	if len(samples) == 0 {
 		return nil, fail("a sample is files of one name: 000000.jpg and 000000.cls", "the archive holds no samples")
 	}
-	var columns []record.Column
+	out := &Archive{}
 	t := table{values: map[string]*record.Values{}, fromJSON: map[string]bool{}}
 	for _, field := range samples[0].order() {
-		switch kind := suffix(field); {
-		case slices.Contains(imageSuffixes, kind):
-			images, err := newImages(f, field, samples)
-			if err != nil {
-				return nil, err
-			}
-			columns = append(columns, images)
-		case kind == "cls" || kind == "txt" || kind == "json":
-			if err := t.read(f, field, samples, take); err != nil {
-				return nil, err
-			}
+		if err := out.add(&t, f, field, samples, take); err != nil {
+			return nil, err
 		}
 	}
 	for _, key := range t.keys {
-		columns = append(columns, t.values[key])
+		out.Columns = append(out.Columns, t.values[key])
 	}
-	if len(columns) == 0 {
-		return nil, fail("fields are .jpg, .png, .webp, .cls, .txt and .json", "no field of sample %q is read: %s",
-			samples[0].key, strings.Join(samples[0].order(), ", "))
+	if len(out.Columns) == 0 {
+		return nil, fail("fields are .jpg, .png, .webp, .npy, .npz, .cls, .txt and .json", "no field of sample %q is read: %s",
+			samples[0].key, strings.Join(out.Unread, ", "))
 	}
-	return columns, nil
+	return out, nil
+}
+
+// add reads a field of all samples, or notes that it is not read.
+func (a *Archive) add(t *table, f io.ReaderAt, field string, samples []*sample, take func(int) error) error {
+	switch kind := suffix(field); {
+	case slices.Contains(imageSuffixes, kind), slices.Contains(arraySuffixes, kind):
+		files, err := newFiles(f, field, samples)
+		if err != nil {
+			return err
+		}
+		a.Columns = append(a.Columns, files)
+	case slices.Contains(textSuffixes, kind), slices.Contains(classSuffixes, kind), slices.Contains(jsonSuffixes, kind):
+		return t.read(f, field, samples, take)
+	case slices.Contains(codeSuffixes, kind):
+		a.Unread = append(a.Unread, "."+field+" (a pickle, which may run any code: save arrays as .npy)")
+	default:
+		a.Unread = append(a.Unread, "."+field)
+	}
+	return nil
 }
 
 // list reads the directory of the archive.
@@ -146,12 +167,14 @@ func columnName(field string) string {
 		return name
 	}
 	switch {
-	case kind == "cls":
+	case kind == "cls" || kind == "class":
 		return "label"
-	case kind == "txt":
+	case slices.Contains(textSuffixes, kind):
 		return "text"
+	case slices.Contains(imageSuffixes, kind):
+		return "image"
 	}
-	return "image"
+	return kind
 }
 
 // lookup finds a field of a sample; every sample needs those of the first.
@@ -161,170 +184,4 @@ func (s *sample) lookup(field string) (entry, error) {
 		return e, fail("give every sample the same fields", "the sample %q has no .%s", s.key, field)
 	}
 	return e, nil
-}
-
-// table gathers what is kept in memory.
-type table struct {
-	values   map[string]*record.Values
-	keys     []string
-	fromJSON map[string]bool // keys of .json files
-}
-
-// column returns the column of a name, made if need be.
-func (t *table) column(name string) *record.Values {
-	if t.values[name] == nil {
-		t.values[name] = &record.Values{Key: name}
-		t.keys = append(t.keys, name)
-	}
-	return t.values[name]
-}
-
-// read reads a field of all samples.
-func (t *table) read(f io.ReaderAt, field string, samples []*sample, take func(int) error) error {
-	for row, s := range samples {
-		e, err := s.lookup(field)
-		if err != nil {
-			return err
-		}
-		if e.size > mostText {
-			return fail("save it as numbers", "%s has %d bytes: want at most %d", e.name, e.size, mostText)
-		}
-		if err := take(int(e.size)); err != nil {
-			return err
-		}
-		content := make([]byte, e.size)
-		if _, err := f.ReadAt(content, e.at); err != nil {
-			return fail(again, "%s: %w", e.name, err)
-		}
-		if err := t.add(field, row, content); err != nil {
-			return fail("give every sample fields of one kind", "%s: %w", e.name, err)
-		}
-	}
-	return nil
-}
-
-// add takes one field of one sample.
-func (t *table) add(field string, row int, content []byte) error {
-	switch suffix(field) {
-	case "txt":
-		return t.column(columnName(field)).AddText(string(content))
-	case "cls":
-		class, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
-		if err != nil {
-			return fmt.Errorf("%.40q is no class", content)
-		}
-		return t.column(columnName(field)).AddInt(class)
-	}
-	var x any
-	d := json.NewDecoder(bytes.NewReader(content))
-	d.UseNumber()
-	if err := d.Decode(&x); err != nil {
-		return err
-	}
-	object, ok := x.(map[string]any)
-	if !ok {
-		_, err := t.column("json").AddJSON(x)
-		return err
-	}
-	keys := make([]string, 0, len(object))
-	for key := range object {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		c := t.column(key)
-		t.fromJSON[key] = true
-		if c.Rows() != row {
-			return fmt.Errorf("the key %q is not in every sample", key)
-		}
-		if _, err := c.AddJSON(object[key]); err != nil {
-			return err
-		}
-	}
-	return t.complete(field, object, row)
-}
-
-// complete makes sure that no key of earlier samples is missing.
-func (t *table) complete(field string, object map[string]any, row int) error {
-	for _, key := range t.keys {
-		if _, has := object[key]; !has && row > 0 && t.values[key].Rows() == row && t.fromJSON[key] {
-			return fmt.Errorf("the key %q is missing in .%s", key, field)
-		}
-	}
-	return nil
-}
-
-// Images is a column of images, which can be opened in any order.
-type Images struct {
-	name    string
-	file    io.ReaderAt
-	entries []entry
-}
-
-func newImages(f io.ReaderAt, field string, samples []*sample) (*Images, error) {
-	c := &Images{name: columnName(field), file: f}
-	for _, s := range samples {
-		e, ok := s.fields[field]
-		for _, other := range imageSuffixes { // a sample may be a .png where another is a .jpg
-			if !ok && !strings.Contains(field, ".") {
-				e, ok = s.fields[other]
-			}
-		}
-		if !ok {
-			_, err := s.lookup(field)
-			return nil, err
-		}
-		c.entries = append(c.entries, e)
-	}
-	return c, nil
-}
-
-// Name returns the column's name.
-func (c *Images) Name() string { return c.name }
-
-// Thin keeps so many images, evenly spread.
-func (c *Images) Thin(most int) record.Column {
-	kept := *c
-	kept.entries = nil
-	for i := range most {
-		kept.entries = append(kept.entries, c.entries[i*len(c.entries)/most])
-	}
-	return &kept
-}
-
-// Kind returns record.Image.
-func (c *Images) Kind() record.Kind { return record.Image }
-
-// Type returns Undefined.
-func (c *Images) Type() onnx.DataType { return onnx.Undefined }
-
-// Lists returns 0.
-func (c *Images) Lists() int { return 0 }
-
-// Rows returns the number of samples.
-func (c *Images) Rows() int { return len(c.entries) }
-
-// Len returns the number of samples.
-func (c *Images) Len() int { return len(c.entries) }
-
-// Place says where an image is, for messages.
-func (c *Images) Place(i int) string { return c.entries[i].name }
-
-// OpenImage opens an image.
-func (c *Images) OpenImage(i int) io.ReadSeeker {
-	return io.NewSectionReader(c.file, c.entries[i].at, c.entries[i].size)
-}
-
-// Each reads all images.
-func (c *Images) Each(visit func(record.Value) error) error {
-	for i := range c.entries {
-		content, err := io.ReadAll(c.OpenImage(i))
-		if err != nil {
-			return fail(again, "%s: %w", c.Place(i), err)
-		}
-		if err := visit(record.Value{Bytes: content}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -29,7 +29,11 @@ func archive(files ...string) []byte {
 }
 
 func read(content []byte) ([]record.Column, error) {
-	return webdataset.Read(bytes.NewReader(content), int64(len(content)), func(int) error { return nil })
+	a, err := webdataset.Read(bytes.NewReader(content), int64(len(content)), func(int) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return a.Columns, nil
 }
 
 func show(columns []record.Column) string {
@@ -58,6 +62,9 @@ func TestRead(t *testing.T) {
 		{[]string{"0.txt", "hi", "0.json", `{"labels": [0, 1], "w": 0.5}`, "1.txt", "ho", "1.json",
 			`{"labels": [1, 1], "w": 1}`},
 			"text text: [][][]hi [][][]ho; labels numbers: [2][0 1][] [2][1 1][]; w numbers: [][][0.5] [][][1]"},
+		{[]string{"0.cls", "cat", "0.x.npy", "A", "0.npz", "B", "1.cls", "7", "1.x.npy", "C", "1.npz", "D"},
+			"x arrays: [][][]A [][][]C; npz arrays: [][][]B [][][]D; label text: [][][]cat [][][]7"},
+		{[]string{"0.transcript", "hi", "0.cls2", "4"}, "text text: [][][]hi; cls2 numbers: [][4][]"},
 		{[]string{"0.rgb.png", "A", "0.seg.png", "B"}, "rgb images: [][][]A; seg images: [][][]B"},
 		{[]string{"README", "x", "0.txt", "hi", "0.unknown", "?"}, "text text: [][][]hi"},
 	} {
@@ -76,7 +83,10 @@ func TestRefused(t *testing.T) {
 		{archive(), "no samples"},
 		{[]byte("no archive, but text that is longer than nothing" + strings.Repeat(" ", 600)), "tar archive"},
 		{archive("0.jpg", "a", "0.cls", "1", "1.jpg", "b"), `"1" has no .cls`},
-		{archive("0.cls", "cat"), "no class"},
+		{archive("0.cls", "3", "1.cls", "cat"), "no class"},
+		{archive("0.cls", ""), "no class"},
+		{archive("0.pth", "PK", "0.mp4", "x"), ".pth (a pickle, which may run any code: save arrays as .npy), .mp4"},
+		{archive("0.npy", "a", "1.npz", "b"), `"1" has no .npy`},
 		{archive("0.jpg", "a", "0.jpg", "b"), "two fields"},
 		{archive("0.bin", "a"), "no field"},
 		{archive("0.json", `{"a": 1, "b": 1}`, "1.json", `{"a": 1}`), `"b" is missing`},

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+)
+
+// englishDigit is a name whose alphabetical order is not the classes'.
+func englishDigit(y int64) string {
+	return []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}[y]
+}
+
+// othersData is data as it lies around: what other libraries and other people's downloads look like.
+func othersData() []misuse {
+	unreadable := func(name, content string) func(*kitchen) []string {
+		return func(k *kitchen) []string { return k.merge(k.file(name, content), k.mlps()) }
+	}
+	pickle := "\x80\x04\x95\x00\x00\x00"
+	return append([]misuse{
+		{"CIFAR-10's batches, which are pickles", func(k *kitchen) []string {
+			k.file("cifar-10-batches-py/batches.meta", pickle)
+			k.file("cifar-10-batches-py/data_batch_1", pickle)
+			return k.merge(filepath.Join(k.dir, "cifar-10-batches-py"), k.mlps())
+		}, isRefused, exit.Data, []string{"a Python pickle, which may run any code", "numpy.savez"}},
+		{"a pickle of arrays", unreadable("data.pkl", pickle), isRefused, exit.Data,
+			[]string{"a Python pickle, which may run any code"}},
+		{"an HDF5 file", unreadable("data.h5", "\x89HDF\r\n\x1a\n"), isRefused, exit.Data,
+			[]string{"an HDF5 file", "h5py.File"}},
+		{"a MATLAB file", unreadable("data.mat", "MATLAB 5.0 MAT-file"), isRefused, exit.Data,
+			[]string{"scipy.io.loadmat"}},
+		{"a TFRecord file", unreadable("train.tfrecord", "\x00\x00"), isRefused, exit.Data,
+			[]string{"tf.data.TFRecordDataset"}},
+		{"a data set of Arrow files, as save_to_disk writes it", func(k *kitchen) []string {
+			k.file("ds/state.json", "{}")
+			k.file("ds/data-00000-of-00001.arrow", "ARROW1\x00\x00")
+			return k.merge(filepath.Join(k.dir, "ds"), k.mlps())
+		}, isRefused, exit.Data, []string{"an Arrow file", "to_parquet"}},
+		{"a memory map of NumPy", unreadable("x.dat", "\x00\x00\x00\x00"), isRefused, exit.Data,
+			[]string{"numbers without shape or type", "numpy.memmap"}},
+		{"a spreadsheet", unreadable("data.xlsx", "PK\x03\x04"), isRefused, exit.Data, []string{"pandas.read_excel"}},
+		{"labels that are Python objects", func(k *kitchen) []string {
+			return k.merge(k.fixture("hostile/data/pickle.npz"), k.mlps())
+		}, isRefused, exit.Data, []string{"Python objects (a pickle)"}},
+		{"a packed table", func(k *kitchen) []string {
+			path := k.csv("data.csv", k.digits(300), true, func(y int64) string { return fmt.Sprint(y) })
+			text, err := os.ReadFile(path)
+			k.ok(err)
+			return k.merge(k.file("data.csv.gz", packed(text)), k.mlps())
+		}, handled, exit.Done, []string{"<- chosen"}},
+		{"MNIST's folder, with train and test", func(k *kitchen) []string {
+			k.mnist("mnist/train", k.digits(300))
+			k.mnist("mnist/t10k", k.digits(100))
+			return k.merge(filepath.Join(k.dir, "mnist"), k.mlps())
+		}, isRefused, exit.Data, []string{"several parts of data", "FOLDER#test, FOLDER#train"}},
+		{"its part", func(k *kitchen) []string {
+			k.mnist("mnist/train", k.digits(300))
+			k.mnist("mnist/t10k", k.digits(100))
+			return k.merge(filepath.Join(k.dir, "mnist")+"#train", k.mlps())
+		}, handled, exit.Done, []string{"300 samples to learn from", "<- chosen"}},
+	}, append(namedImages(), archives()...)...)
+}
+
+// namedImages are images whose labels are in a table.
+func namedImages() []misuse {
+	table := func(k *kitchen, name, images, column string) {
+		d := k.digits(300)
+		k.images(images, d, func(int64) string { return "." })
+		var rows strings.Builder
+		fmt.Fprintf(&rows, "%s,label\n", column)
+		for i, y := range d.y {
+			fmt.Fprintf(&rows, "%04d.png,%s\n", i, digitName(y))
+		}
+		k.file(name, rows.String())
+	}
+	return []misuse{
+		{"images that a table names, as Kaggle has them", func(k *kitchen) []string {
+			table(k, "kaggle/train.csv", "kaggle/train", "image_id")
+			return k.merge(filepath.Join(k.dir, "kaggle/train.csv"), k.mlps())
+		}, handled, exit.Done, []string{`0 "digit0"`, "300 samples to learn from", "<- chosen"}},
+		{"the folder of such a table", func(k *kitchen) []string {
+			table(k, "kaggle/train.csv", "kaggle/images", "image_id")
+			return k.merge(filepath.Join(k.dir, "kaggle"), k.mlps())
+		}, isRefused, exit.Data, []string{"beside it 1 tables", "give the table"}},
+		{"a folder of images with metadata.csv, as Hugging Face has it", func(k *kitchen) []string {
+			table(k, "hf/train/metadata.csv", "hf/train", "file_name")
+			return k.merge(filepath.Join(k.dir, "hf"), k.mlps())
+		}, handled, exit.Done, []string{`0 "digit0"`, "300 samples to learn from", "<- chosen"}},
+		{"a table that names an image which is not there", func(k *kitchen) []string {
+			table(k, "kaggle/train.csv", "kaggle/images", "image_id")
+			k.ok(os.Remove(filepath.Join(k.dir, "kaggle/images/0002.png")))
+			return k.merge(filepath.Join(k.dir, "kaggle/train.csv"), k.mlps())
+		}, isRefused, exit.Data, []string{"line 4", `there is no image "0002.png"`}},
+	}
+}
+
+// archives are WebDataset's.
+func archives() []misuse {
+	of := func(field string, member func(d digits, i int) []byte) func(*kitchen) []string {
+		return func(k *kitchen) []string {
+			d := k.digits(300)
+			var b bytes.Buffer
+			w := tar.NewWriter(&b)
+			for i, y := range d.y {
+				for name, content := range map[string][]byte{field: member(d, i), "cls": []byte(fmt.Sprint(y))} {
+					k.ok(w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%04d.%s", i, name), Mode: 0o600,
+						Size: int64(len(content))}))
+					_, err := w.Write(content)
+					k.ok(err)
+				}
+			}
+			k.ok(w.Close())
+			return k.merge(k.file("data.tar", b.String()), k.mlps())
+		}
+	}
+	image := func(d digits, i int) []byte {
+		content := []byte("\x93NUMPY\x01\x00\x3f\x00" + fmt.Sprintf("%-62s\n",
+			"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 8, 8), }"))
+		content, err := binary.Append(content, binary.LittleEndian, d.x[64*i:64*i+64])
+		if err != nil {
+			panic(err)
+		}
+		return content
+	}
+	return []misuse{
+		{"an archive of arrays (.npy), as WebDataset has them", of("npy", image), handled, exit.Done,
+			[]string{"<- chosen"}},
+		{"an archive of PyTorch's tensors (.pth)", of("pth", func(digits, int) []byte { return []byte("PK") }),
+			isRefused, exit.Data, []string{".pth (a pickle, which may run any code: save arrays as .npy)"}},
+		{"an archive of arrays of which one is cut off", of("npy", func(d digits, i int) []byte {
+			return image(d, i)[:200]
+		}), isRefused, exit.Data, []string{"0000.npy", "truncated"}},
+	}
+}
