@@ -48,8 +48,8 @@ func (f *imageFlags) add(c *cobra.Command) {
 	addChoice(c, &f.layout, "layout", "where the network has its channels", "auto", "nchw", "nhwc")
 	fs.BoolVar(&f.bgr, "bgr", false, "give channels as blue, green, red; --mean and --std are in that order too")
 	fs.StringVar(&f.classes, "classes", "",
-		"`FILE` with the names of the model's classes in order, for folders and for labels that are text: one a line, a "+
-			"JSON list, or a config.json")
+		"`FILE` with the names of the model's classes in order, for folders and for labels that are text: one a line, "+
+			"a JSON list, or a config.json")
 }
 
 // imageFlagNames are the flags that have no meaning for other data.
@@ -227,8 +227,8 @@ func (f *dataFlags) openData(m *onnx.Model, paths []string) (*dataset.Data, erro
 	}
 	d, err := dataset.OpenAll(paths, o)
 	if err == nil && f.images.how == nil && len(f.images.names) > 0 && d.ClassNames() == nil {
-		err = exit.Usagef("leave it out", "--classes is for folders of images and for labels that are text, but the data "+
-			"has none")
+		err = exit.Usagef("leave it out",
+			"--classes is for folders of images and for labels that are text, but the data has none")
 	}
 	if err != nil || f.images.how == nil {
 		return d, err

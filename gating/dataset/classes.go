@@ -58,8 +58,8 @@ func ParseClasses(file []byte) ([]string, error) {
 	return names, nil
 }
 
-// numberClasses gives folders of classes, or labels that are text, their numbers: by the names given, else by the numbers that all folders
-// are named by, else by the order of names, as torchvision's ImageFolder and Keras number them.
+// numberClasses gives folders of classes, or labels that are text, their numbers: by the names given, else by the
+// numbers that all are named by, else by the order of names, as torchvision's ImageFolder and Keras number them.
 func numberClasses(folders, given []string) (numbers []int, classes *classNames, err error) {
 	if len(given) > 0 {
 		for _, folder := range folders {

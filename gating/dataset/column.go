@@ -103,7 +103,7 @@ func (p *plan) checkLookups() error {
 	}
 	for i, v := range p.Ints {
 		if v < -p.below || v >= p.below {
-			return fail("give ids of the models' own vocabulary, which count from 0; the tokenizer may be another model's",
+			return fail("give ids of the models' own vocabulary, counted from 0; the tokenizer may be another model's",
 				"%s: id %d is beyond the %d that the model has (0 to %d)", where(i, p.shape), v, p.below, p.below-1)
 		}
 	}

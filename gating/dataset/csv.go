@@ -98,20 +98,10 @@ func (l *loader) readRows(r io.Reader, comma rune, forced map[string]error) (t *
 	if err != nil {
 		return nil, nil, badCSV(err)
 	}
-	n := len(head)
-	t = &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, n), seen: make([]bool, n), text: make([]*record.Values, n),
-		wrong: make([]error, n), cells: cells{store: l.store, width: n + 1}, comma: separator, usual: comma}
-	if err := t.checkNames(); err != nil {
+	if t, err = l.newTable(head, forced); err != nil {
 		return nil, nil, err
 	}
-	if l.wantsGroups() && !slices.Contains(t.names, l.Group) {
-		return nil, nil, noGroup(l.Group, t.names)
-	}
-	for i, name := range t.names {
-		if wrong, ok := forced[name]; ok {
-			t.text[i], t.wrong[i] = &record.Values{Key: name}, wrong
-		}
-	}
+	t.comma, t.usual = separator, comma
 	for !l.probe || t.rows == 0 {
 		row, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -124,13 +114,37 @@ func (l *loader) readRows(r io.Reader, comma rune, forced map[string]error) (t *
 			return t, nil, err
 		}
 	}
-	mixed = map[string]error{}
+	return t, t.mixed(), nil
+}
+
+// newTable is a table without rows.
+func (l *loader) newTable(head []string, forced map[string]error) (*table, error) {
+	n := len(head)
+	t := &table{names: slices.Clone(head), whole: slices.Repeat([]bool{true}, n), seen: make([]bool, n),
+		text: make([]*record.Values, n), wrong: make([]error, n), cells: cells{store: l.store, width: n + 1}}
+	if err := t.checkNames(); err != nil {
+		return nil, err
+	}
+	if l.wantsGroups() && !slices.Contains(t.names, l.Group) {
+		return nil, noGroup(l.Group, t.names)
+	}
 	for i, name := range t.names {
-		if t.text[i] == nil && t.wrong[i] != nil && !errors.Is(t.wrong[i], errGap) {
-			mixed[name] = t.wrong[i]
+		if wrong, ok := forced[name]; ok {
+			t.text[i], t.wrong[i] = &record.Values{Key: name}, wrong
 		}
 	}
-	return t, mixed, nil
+	return t, nil
+}
+
+// mixed are the columns that hold text after numbers, with the first cell that is none.
+func (t *table) mixed() map[string]error {
+	list := map[string]error{}
+	for i, name := range t.names {
+		if t.text[i] == nil && t.wrong[i] != nil && !errors.Is(t.wrong[i], errGap) {
+			list[name] = t.wrong[i]
+		}
+	}
+	return list
 }
 
 // badCSV explains an error of package encoding/csv, which counts lines and columns from 1.
@@ -177,7 +191,8 @@ func (t *table) notes() (list []string) {
 		list = append(list, "commas within numbers are read as decimal points")
 	}
 	if t.index {
-		list = append(list, "the first column, which has no name, is left out: it numbers the rows, as pandas writes it")
+		list = append(list,
+			"the first column, which has no name, is left out: it numbers the rows, as pandas writes it")
 	}
 	return list
 }

@@ -64,8 +64,8 @@ func (t *table) number(i int, text string, in *csv.Reader) float64 {
 		t.wrong[i] = fail("cells must be finite numbers: encode text as numbers, and drop or fill rows with gaps",
 			"line %d, column %d (%q): %.40q is not a finite number", line, column, t.names[i], text)
 		if gap {
-			t.wrong[i] = fail("drop or fill rows with gaps", "line %d, column %d (%q): %q where a number belongs: %w", line,
-				column, t.names[i], text, errGap)
+			t.wrong[i] = fail("drop or fill rows with gaps",
+				"line %d, column %d (%q): %q where a number belongs: %w", line, column, t.names[i], text, errGap)
 		}
 	}
 	if _, err := strconv.ParseFloat(text, 64); !gap && err != nil && !t.seen[i] {

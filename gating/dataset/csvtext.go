@@ -26,7 +26,8 @@ func readText(r io.Reader, usual rune) (io.Reader, rune, error) {
 	head, _ := in.Peek(longestHead) // at the end of a short file there is an error as well
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(head, []byte(mark)) {
-			return nil, 0, fail("save it as UTF-8: df.to_csv(path, index=False, encoding='utf-8')", "the file is UTF-16")
+			return nil, 0, fail("save it as UTF-8: df.to_csv(path, index=False, encoding='utf-8')",
+				"the file is UTF-16")
 		}
 	}
 	if bytes.HasPrefix(head, []byte("\ufeff")) {

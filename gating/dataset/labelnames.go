@@ -73,8 +73,8 @@ func (a *nameArray) settle() error {
 		at, known := number[text]
 		if !known {
 			if len(names) == mostNames {
-				return fail("name the label: --label KEY", "there are more than %d different texts: these are no classes",
-					mostNames)
+				return fail("name the label: --label KEY",
+					"there are more than %d different texts: these are no classes", mostNames)
 			}
 			at = len(names)
 			number[text], names = at, append(names, text)

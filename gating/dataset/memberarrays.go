@@ -160,8 +160,8 @@ func (c *memberColumn) decode(content []byte) (v record.Value, err error) {
 		return v, err
 	}
 	if typ := elementTypes[h.element.code]; typ != c.typ || len(h.shape) != c.axes {
-		return v, fail("give every sample arrays of one type and as many axes", "%s%v where the first sample has %s with %d axes",
-			typ, h.shape, c.typ, c.axes)
+		return v, fail("give every sample arrays of one type and as many axes",
+			"%s%v where the first sample has %s with %d axes", typ, h.shape, c.typ, c.axes)
 	}
 	v.Shape = h.shape
 	want := h.count * h.element.size()
@@ -180,7 +180,9 @@ func (c *memberColumn) decode(content []byte) (v record.Value, err error) {
 		return v, nil
 	}
 	floats := make([]float32, h.count)
-	h.element.floats(floats, content)
+	if bad := h.element.floats(floats, content); bad != nil {
+		return v, fail("save smaller numbers", "%s", bad.what)
+	}
 	v.Floats = make([]float64, h.count)
 	for i, x := range floats {
 		v.Floats[i] = float64(x)

@@ -104,8 +104,8 @@ func (d *Data) multiHot(classes int) error {
 				"label %q, row %d: class %d is outside of the graph's %d classes", c.Name, at.row, class, classes)
 		}
 		if hot[row*classes+int(class)] == 1 && !c.Sets {
-			return fail("name every class of a sample once", "label %q, row %d: class %d is named twice", c.Name, at.row,
-				class)
+			return fail("name every class of a sample once", "label %q, row %d: class %d is named twice", c.Name,
+				at.row, class)
 		}
 		hot[row*classes+int(class)] = 1
 	}

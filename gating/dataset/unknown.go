@@ -27,11 +27,12 @@ var (
 	arrow = refusedKind{"an Arrow file",
 		"convert it: datasets.load_from_disk(folder).to_parquet('data.parquet'), or pandas.read_feather(path)." +
 			"to_parquet('data.parquet')"}
-	excel         = refusedKind{"a spreadsheet", "convert it: pandas.read_excel(path).to_csv('data.csv', index=False)"}
-	packedArchive = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
-	bare          = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
+	excel      = refusedKind{"a spreadsheet", "convert it: pandas.read_excel(path).to_csv('data.csv', index=False)"}
+	packedFile = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
+	bare       = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
 		"numpy.memmap(path, dtype='float32', mode='r', shape=(n, ...)))"}
-	database = refusedKind{"a database", "convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
+	database = refusedKind{"a database",
+		"convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
 )
 
 // refusedSuffixes are kinds of files by the ends of their names.
@@ -39,8 +40,9 @@ var refusedSuffixes = map[string]refusedKind{
 	".pkl": pickled, ".pickle": pickled, ".pk": pickled, ".joblib": pickled, ".pt": pickled, ".pth": pickled,
 	".ckpt": pickled, ".h5": hdf, ".hdf5": hdf, ".hdf": hdf, ".mat": matlab, ".tfrecord": tfRecord,
 	".tfrecords": tfRecord, ".arrow": arrow, ".feather": arrow, ".xlsx": excel, ".xls": excel, ".ods": excel,
-	".zip": packedArchive, ".gz": packedArchive, ".tgz": packedArchive, ".bz2": packedArchive, ".xz": packedArchive, ".zst": packedArchive, ".7z": packedArchive,
-	".rar": packedArchive, ".dat": bare, ".raw": bare, ".memmap": bare, ".mmap": bare, ".bin": bare, ".db": database,
+	".zip": packedFile, ".gz": packedFile, ".tgz": packedFile, ".bz2": packedFile, ".xz": packedFile,
+	".zst": packedFile, ".7z": packedFile, ".rar": packedFile,
+	".dat": bare, ".raw": bare, ".memmap": bare, ".mmap": bare, ".bin": bare, ".db": database,
 	".sqlite": database, ".sqlite3": database, ".mdb": database, ".lmdb": database,
 }
 
@@ -51,7 +53,8 @@ var refusedBeginnings = []struct {
 }{
 	{"\x80\x02", pickled}, {"\x80\x03", pickled}, {"\x80\x04", pickled}, {"\x80\x05", pickled},
 	{"\x89HDF\r\n\x1a\n", hdf}, {"MATLAB 5.0", matlab}, {"ARROW1", arrow}, {"SQLite format 3", database},
-	{"\x1f\x8b", packedArchive}, {"PK\x03\x04", packedArchive}, {"BZh", packedArchive}, {"\xfd7zXZ", packedArchive}, {"\x28\xb5\x2f\xfd", packedArchive},
+	{"\x1f\x8b", packedFile}, {"PK\x03\x04", packedFile}, {"BZh", packedFile}, {"\xfd7zXZ", packedFile},
+	{"\x28\xb5\x2f\xfd", packedFile},
 }
 
 // unknownKind refuses a file that is none of those read here: with what it is and how to convert it, if that shows.
@@ -104,7 +107,7 @@ func tablesBeside(root string) error {
 	}
 	var tables []string
 	for _, e := range entries {
-		if suffix := strings.ToLower(filepath.Ext(e.Name())); slices.Contains([]string{".csv", ".tsv", ".jsonl"}, suffix) {
+		if slices.Contains([]string{".csv", ".tsv", ".jsonl"}, strings.ToLower(filepath.Ext(e.Name()))) {
 			tables = append(tables, filepath.Join(root, e.Name()))
 		}
 	}

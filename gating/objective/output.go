@@ -33,8 +33,8 @@ func fitOutput(n Network, d *dataset.Data, output string, o Options) (obj Head, 
 	return obj, "", nil
 }
 
-// setsOf is how many classes an output tells of each by itself, where labels are sets of classes, 0 where they are none:
-// lists of several lengths are such, and so are lists as long as one another, but not as the output is wide.
+// setsOf is how many classes an output tells of each by itself, where labels are sets of classes, 0 where they are
+// none: lists of several lengths are such, and so are lists as long as one another, but not as the output is wide.
 func setsOf(g *network.Graph, label *dataset.Column, loss string) int {
 	shape := g.Outputs()[0].Shape
 	op, _ := g.Producer(0)

@@ -1,4 +1,5 @@
-// Package jsonlines reads files with one JSON object a line, or a list of objects: each key is a column of numbers, lists of numbers or text.
+// Package jsonlines reads files with one JSON object a line, or a list of objects: each key is a column of numbers,
+// lists of numbers or text.
 package jsonlines
 
 import (

@@ -81,7 +81,8 @@ func (c *Files) OpenImage(i int) io.ReadSeeker {
 func (c *Files) Each(visit func(record.Value) error) error {
 	for i := range c.entries {
 		if c.entries[i].size > mostFile {
-			return fail("divide the sample", "%s has %d bytes: want at most %d", c.Place(i), c.entries[i].size, mostFile)
+			return fail("divide the sample", "%s has %d bytes: want at most %d", c.Place(i), c.entries[i].size,
+				mostFile)
 		}
 		content, err := io.ReadAll(c.OpenImage(i))
 		if err != nil {

@@ -1,7 +1,7 @@
 // Package webdataset reads tar archives of samples as WebDataset has them: files of one name up to the first dot are
-// one sample, what follows the dot is a field. Images (.jpg, .png and others) and arrays (.npy, .npz) are decoded later,
-// .cls is a class, .txt is text, the keys of .json are fields of their own. Fields of other kinds are not read, and
-// [Archive] says so.
+// one sample, what follows the dot is a field. Images (.jpg, .png and others) and arrays (.npy, .npz) are decoded
+// later, .cls is a class, .txt is text, the keys of .json are fields of their own. Fields of other kinds are not read,
+// and [Archive] says so.
 package webdataset
 
 import (
@@ -82,8 +82,8 @@ func Read(f io.ReaderAt, size int64, take func(bytes int) error) (*Archive, erro
 		out.Columns = append(out.Columns, t.values[key])
 	}
 	if len(out.Columns) == 0 {
-		return nil, fail("fields are .jpg, .png, .webp, .npy, .npz, .cls, .txt and .json", "no field of sample %q is read: %s",
-			samples[0].key, strings.Join(out.Unread, ", "))
+		return nil, fail("fields are .jpg, .png, .webp, .npy, .npz, .cls, .txt and .json",
+			"no field of sample %q is read: %s", samples[0].key, strings.Join(out.Unread, ", "))
 	}
 	return out, nil
 }
