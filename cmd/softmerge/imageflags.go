@@ -41,7 +41,7 @@ func (f *imageFlags) add(c *cobra.Command) {
 	fs.Float64SliceVar(&f.std, "std", nil, "`NUMBERS` that pixels are divided by then")
 	fs.StringVar(&f.scale, "scale", "", "`FACTOR` of pixels of 0 to 255 (1/255), or the range they get (0..1, -1..1)")
 	fs.StringVar(&f.resize, "resize", "",
-		"`SIZE` of images: the shorter edge (256), height x width (256x320), squash or none")
+		"`SIZE` of images: the shorter edge (256), height x width (256x320), squash, letterbox or none")
 	fs.StringVar(&f.crop, "crop", "", "`SIZE` of the middle that is cut out: an edge (224) or height x width")
 	addChoice(c, &f.interpolation, "interpolation", "how images are resized", "bilinear", "bicubic", "nearest", "box",
 		"hamming", "lanczos", "aliased")

@@ -64,6 +64,9 @@ func TestBoxesGoWithTheImage(t *testing.T) {
 		"squashed": {imaging.Preprocess{}, []float32{1, 2, 4, 6, 16, 0, 0, 0, 0.5, 2}}, // 20 x 10 to 10 x 20
 		"cropped": {imaging.Preprocess{Resize: imaging.Resize{Mode: imaging.ShortestEdge, Edge: 20},
 			Crop: imaging.Crop{Height: 20, Width: 10}}, []float32{1, -7, 4, 9, 16, 0, -15, 0, -13, 2}},
+		// 20 x 10 to 10 x 5, with 7 rows of grey above and 8 below
+		"letterboxed": {imaging.Preprocess{Resize: imaging.Resize{Mode: imaging.Letterbox}},
+			[]float32{1, 2, 8, 6, 11, 0, 0, 7, 0.5, 7.5}},
 	} {
 		o := rgb(20, 10)
 		o.Preprocess = c.how

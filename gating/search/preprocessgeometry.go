@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -52,6 +54,36 @@ func (t *wayTrials) findGeometries(pipe *imaging.Pipeline) error {
 	}
 	slices.Sort(t.shares)
 	return nil
+}
+
+// letterbox adds the geometry that detectors are often trained with, which cuts nothing off, unless it makes the same of
+// pictures: where they have the graph's proportions. It comes first where the model finds more of what the labels say
+// with it, as proportions may be so wrong otherwise that nothing tells how pixels are scaled.
+func (t *wayTrials) letterbox(o gating.Objective, d *dataset.Data) (gating.Objective, *dataset.Data, error) {
+	free := t.Given.Resize == (imaging.Resize{}) && t.Given.Crop == (imaging.Crop{})
+	if len(t.geometries) == 0 || !free || slices.Contains(t.field.Shape[1:], -1) {
+		return o, d, nil
+	}
+	g := geometry{resize: imaging.Resize{Mode: imaging.Letterbox}, interpolation: t.Given.Interpolation}
+	usual, list := t.images, t.geometries
+	boxed, err := t.read(g, sampleRounds[len(sampleRounds)-1])
+	if err != nil {
+		return o, d, err
+	}
+	a, b := boxed.Inputs[t.at], usual.Inputs[t.at]
+	if slices.Equal(a.Floats, b.Floats) && slices.Equal(a.Ints, b.Ints) {
+		return o, d, nil
+	}
+	t.images, t.geometries = boxed, append([]geometry{g}, list...)
+	other, of, err := t.fitObjective()
+	if err != nil {
+		return o, d, err
+	}
+	if other.Only().Quality > o.Only().Quality {
+		return other, of, nil
+	}
+	t.images, t.geometries = usual, append(slices.Clone(list), g)
+	return o, d, nil
 }
 
 // distinct lists the shares of the shorter edge that make different sizes of a graph's.

@@ -72,6 +72,9 @@ func (t *wayTrials) begin() error {
 	}
 	if readsBoxes(objective) {
 		t.geometries = uncropped(t.geometries)
+		if objective, d, err = t.letterbox(objective, d); err != nil {
+			return err
+		}
 	}
 	t.evaluator, err = gating.NewEvaluator(d, objective,
 		gating.EvaluatorOptions{BatchSize: t.BatchSize, Threads: t.Threads, Base: t.models[0]})

@@ -26,6 +26,10 @@ func (p Preprocess) geometry() (words []string) {
 		words = append(words, fmt.Sprintf("resized to cover %dx%d", r.Height, r.Width))
 	case r.Mode == Within:
 		words = append(words, fmt.Sprintf("resized to fit in %dx%d", r.Height, r.Width))
+	case r.Mode == Letterbox && r.Height > 0:
+		words = append(words, fmt.Sprintf("letterboxed to %dx%d", r.Height, r.Width))
+	case r.Mode == Letterbox:
+		words = append(words, "letterboxed to the graph's size")
 	case r.Mode == Keep:
 		words = append(words, "not resized")
 	case r.Height > 0:
@@ -33,7 +37,7 @@ func (p Preprocess) geometry() (words []string) {
 	case p.Crop.Height == 0:
 		words = append(words, "squashed to the graph's size")
 	}
-	if p.Crop.Height > 0 {
+	if p.Crop.Height > 0 && p.Resize.Mode != Letterbox {
 		words = append(words, fmt.Sprintf("middle %dx%d", p.Crop.Height, p.Crop.Width))
 	}
 	if p.Interpolation != Bilinear && p.Interpolation != "" && p.Resize.Mode != Keep {

@@ -15,7 +15,13 @@ const (
 	Cover        ResizeMode = "cover"         // the least size that covers Height x Width: timm's crop_mode center
 	Within       ResizeMode = "within"        // the largest size within Height x Width: timm's crop_mode border
 	Keep         ResizeMode = "none"          // the size it has
+	// Letterbox is the largest size within Height x Width, or within the graph's, in the middle of grey, as Ultralytics
+	// feeds YOLO: proportions stay and nothing is cut off.
+	Letterbox ResizeMode = "letterbox"
 )
+
+// letterboxGrey surrounds a letterboxed image.
+var letterboxGrey = [3]uint8{114, 114, 114}
 
 // Resize says how an image is resized.
 type Resize struct {
@@ -54,7 +60,7 @@ func (r Resize) validate() error {
 	edge, sized, none := r.Edge > 0, r.Height > 0 && r.Width > 0, r.Height == 0 && r.Width == 0
 	fits := map[ResizeMode]bool{
 		Squash: !edge && (sized || none), ShortestEdge: edge && none, Cover: !edge && sized, Within: !edge && sized,
-		Keep: !edge && none,
+		Keep: !edge && none, Letterbox: !edge && (sized || none),
 	}
 	if !fits[r.Mode] {
 		return fail("give the shorter edge, or height and width", "resize %+v makes no sense", r)
@@ -93,6 +99,12 @@ func (p Preprocess) settled(height, width int) Preprocess {
 		}
 		p.Crop.Height, p.Crop.Width, p.Crop.Share = height, width, 0
 	}
+	if p.Resize.Mode == Letterbox && p.Resize.Height == 0 && height > 0 && width > 0 {
+		p.Resize.Height, p.Resize.Width = height, width
+	}
+	if p.Resize.Mode == Letterbox {
+		p.Crop = Crop{Height: p.Resize.Height, Width: p.Resize.Width, Fill: letterboxGrey}
+	}
 	if p.Resize == (Resize{}) {
 		switch {
 		case p.Crop.Height > 0 || height < 0 || width < 0:
@@ -119,6 +131,10 @@ func (r Resize) resized(size image.Point) image.Point {
 			ratio = max(tall, wide)
 		}
 		return image.Pt(int(math.RoundToEven(float64(size.X)/ratio)), int(math.RoundToEven(float64(size.Y)/ratio)))
+	case Letterbox:
+		scale := min(float64(r.Height)/float64(size.Y), float64(r.Width)/float64(size.X))
+		return image.Pt(max(1, int(math.RoundToEven(float64(size.X)*scale))),
+			max(1, int(math.RoundToEven(float64(size.Y)*scale))))
 	case Keep:
 		return size
 	}

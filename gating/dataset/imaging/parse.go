@@ -1,6 +1,7 @@
 package imaging
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -97,19 +98,25 @@ func ParseScale(text string) (scale, offset float64, err error) {
 	return scale, 0, nil
 }
 
-// ParseResize reads the shorter edge (256), height x width (256x320), "none", or "squash" for the graph's size.
+// ParseResize reads the shorter edge (256), height x width (256x320), "none", "squash" for the graph's size, or
+// "letterbox" for it with proportions kept, which may have a size of its own (letterbox:640, letterbox:384x640).
 func ParseResize(text string) (Resize, error) {
 	switch text {
 	case "none":
 		return Resize{Mode: Keep}, nil
 	case "squash":
 		return Resize{}, nil
+	case "letterbox":
+		return Resize{Mode: Letterbox}, nil
 	}
-	height, width, err := parseSize(text)
+	size, boxed := strings.CutPrefix(text, "letterbox:")
+	height, width, err := parseSize(size)
 	switch {
 	case err != nil:
-		return Resize{}, fail("give the shorter edge (256), height x width (256x320), squash or none",
+		return Resize{}, fail("give the shorter edge (256), height x width (256x320), squash, letterbox or none",
 			"cannot resize to %q", text)
+	case boxed:
+		return Resize{Mode: Letterbox, Height: height, Width: cmp.Or(width, height)}, nil
 	case width == 0:
 		return Resize{Mode: ShortestEdge, Edge: height}, nil
 	}

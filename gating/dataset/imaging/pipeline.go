@@ -32,6 +32,10 @@ func Fit(p Preprocess, shape []int, float bool) (*Pipeline, error) {
 		return nil, err
 	}
 	pipe.how = p.settled(pipe.height, pipe.width)
+	if pipe.how.Resize.Mode == Letterbox && pipe.how.Resize.Height == 0 {
+		return nil, fail("give it: letterbox:640, or height x width as letterbox:384x640",
+			"the graph leaves the size of images open, so that nothing says what to letterbox them to")
+	}
 	if err := pipe.settle(); err != nil {
 		return nil, err
 	}

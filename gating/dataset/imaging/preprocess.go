@@ -89,6 +89,9 @@ func (p Preprocess) Validate() (Preprocess, error) {
 	if err := p.Resize.validate(); err != nil {
 		return p, err
 	}
+	if p.Resize.Mode == Letterbox && p.Crop != (Crop{}) && p.Crop.Fill != letterboxGrey {
+		return p, fail("leave the crop out", "a letterboxed image has the size wanted: nothing is cut out of it")
+	}
 	return p, p.Crop.validate()
 }
 

@@ -21,6 +21,9 @@ func TestTorchvision(t *testing.T) {
 // TestAliased compares resizing without antialiasing with what torchvision makes of tensors, which rounds once.
 func TestAliased(t *testing.T) { agree(t, "testdata/aliased.npz", 1) }
 
+// TestLetterbox compares with Pillow's resizing, put in the middle of grey.
+func TestLetterbox(t *testing.T) { agree(t, "testdata/letterbox.npz", 0) }
+
 // agree compares a file's cases, of which no byte may be further away.
 func agree(t *testing.T, path string, most int) {
 	t.Helper()
@@ -60,7 +63,12 @@ func replay(key string) ([]int64, error) {
 		return nil, err
 	}
 	p := Preprocess{Interpolation: Interpolation(parts[2]), Resize: Resize{Mode: Keep}}
-	if h, w := size(parts[3]); parts[3] != "none" {
+	if strings.HasPrefix(parts[3], "letterbox") {
+		var err error
+		if p.Resize, err = ParseResize(parts[3]); err != nil {
+			return nil, err
+		}
+	} else if h, w := size(parts[3]); parts[3] != "none" {
 		p.Resize = Resize{Height: h, Width: w}
 		if w == 0 {
 			p.Resize = Resize{Mode: ShortestEdge, Edge: h}
