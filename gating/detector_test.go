@@ -185,6 +185,29 @@ func TestDetectorsAreRead(t *testing.T) {
 	}
 }
 
+// TestCategoriesWithGaps: whether scores count the categories there are or their ids is found by what the model finds.
+func TestCategoriesWithGaps(t *testing.T) {
+	drawn := drawnDetections(30)
+	spread := func(p []float32) []float32 { return []float32{0.01, 0.01, p[0], 0.01, p[1], 0.01, 0.01, p[2]} }
+	for _, w := range []writing{
+		{name: "in order", box: asIs, score: asIs,
+			layout: "boxes as corners, scores as probabilities, classes in the order of their ids"},
+		{name: "by id", box: asIs, score: spread, layout: "boxes as corners, scores as probabilities, classes by their ids"},
+		{name: "in order, before nothing", box: asIs, score: beforeNothing,
+			layout: "boxes as corners, scores as softmax logits before that of nothing, classes in the order of their ids"},
+	} {
+		m, d := w.written(t, drawn)
+		d.SetCategoryIDs([]int64{2, 4, 7})
+		o := gatetest.Must(FitObjective(m, d, ObjectiveOptions{}))(t)
+		if got := o.Only().Layout(); got != w.layout {
+			t.Errorf("%s: %s, want %s", w.name, got, w.layout)
+		}
+		if s := scoreOf(t, evaluatorOf(t, d, o, 7), m); s.Metric < 0.8 {
+			t.Errorf("%s: mean average precision %v", w.name, s.Metric)
+		}
+	}
+}
+
 // TestDetectorsWithAndWithoutSigmoid: a parent that was exported without the sigmoid of its scores is judged as one with
 // it, whichever of them the objective was fitted to.
 func TestDetectorsWithAndWithoutSigmoid(t *testing.T) {

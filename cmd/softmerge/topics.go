@@ -95,9 +95,9 @@ say; the flags apply in this order:
                      imagenet (the middle 224 of 256, mean and deviation), 0..1, 0..255, -1..1,
                      caffe (blue green red, less the mean), mnist. Other flags override parts of it
   --resize SIZE      256 is the shorter edge, 256x320 height x width, squash the network's size,
-                     letterbox the same with proportions kept, in the middle of grey 114 as
-                     Ultralytics does (letterbox:640), none; --interpolation as Pillow's, antialiased, or aliased: the bilinear of
-                     TensorFlow, OpenCV and torchvision's tensors
+                     letterbox the same with proportions kept, in the middle of grey as Ultralytics
+                     has it (letterbox:640), none; --interpolation as Pillow's, antialiased, or
+                     aliased: the bilinear of TensorFlow, OpenCV and torchvision's tensors
   --crop SIZE        the middle, 224 or 224x288; black where the image is smaller
   --scale 1/255      what 0 to 255 is multiplied by, or the range it becomes: 0..1, -1..1
   --mean, --std      taken off, and divided by: 0.485,0.456,0.406

@@ -13,6 +13,7 @@ type classNames struct {
 	names []string // by number
 	given bool     // the user said which class has which number
 	other []int    // the number of each class in the other plausible order, nil where there is none
+	ids   []int64  // what annotations call the classes, ascending; nil where they do not
 }
 
 // ParseClasses reads names of classes in the order of their numbers: one a line, a JSON list, or a JSON object with

@@ -41,6 +41,7 @@ type cocoFile struct {
 	} `json:"categories"`
 
 	names []string // of the categories, in the order of their ids; see classes
+	ids   []int64  // of the categories, ascending
 }
 
 // findAnnotations finds the file of annotations of a folder of images: the only .json file with images and
@@ -108,12 +109,7 @@ func (l *loader) openCOCO(root, annotations string) (*Data, error) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	var c cocoFile
-	d := json.NewDecoder(bytes.NewReader(content))
-	if err := d.Decode(&c); err != nil {
-		return nil, fail("write it as COCO has it: images, annotations, categories", "%s: %v", annotations, err)
-	}
-	boxes, err := c.boxes()
+	c, boxes, err := parseCOCO(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", annotations, err)
 	}
@@ -137,8 +133,20 @@ func (l *loader) openCOCO(root, annotations string) (*Data, error) {
 	data, err := l.assemble([]named{{field.Name, array}, {"label", boxArray{boxes, array}}})
 	if err == nil {
 		data.addNotes("classes of boxes, from 0: " + quoted(c.names))
+		data.folders = &classNames{names: c.names, ids: c.ids}
 	}
 	return data, err
+}
+
+// parseCOCO reads a file of annotations, and the objects of each image.
+func parseCOCO(content []byte) (c *cocoFile, boxes [][]object, err error) {
+	c = &cocoFile{}
+	d := json.NewDecoder(bytes.NewReader(content))
+	if err := d.Decode(c); err != nil {
+		return nil, nil, fail("write it as COCO has it: images, annotations, categories", "%w", err)
+	}
+	boxes, err = c.boxes()
+	return c, boxes, err
 }
 
 // imageNamed finds an image that annotations name: beside them or in a folder "images". It must lie in the folder.
@@ -225,7 +233,7 @@ func (c *cocoFile) classes() (map[json.Number]int, error) {
 			return nil, fail("give every category its own id", "two categories have the id %d", k.number)
 		}
 		classes[k.id] = i
-		c.names = append(c.names, k.name)
+		c.names, c.ids = append(c.names, k.name), append(c.ids, k.number)
 	}
 	return classes, nil
 }

@@ -34,6 +34,8 @@ type detector struct {
 	names   []string
 	first   map[string][]*network.Tensor // outputs for the first samples
 	label   *dataset.Column              // of these
+	order   classOrder                   // of the classes in the labels
+	ways    []arrangement                // that the outputs' shapes allow
 }
 
 // fitDetector finds which outputs are boxes and scores, and how they hold them. Labels that are no boxes, and outputs
@@ -47,34 +49,32 @@ func fitDetector(n Network, d *dataset.Data, o Options) (h Head, err error) {
 	if !ok {
 		return h, nil
 	}
-	pixels := frameOf(d)
-	f := detector{network: n, data: d, labels: labels, pixels: pixels, frame: pixels.unit(labels.extent),
-		first: map[string][]*network.Tensor{}}
-	arrangements := f.arrangements(o.Output)
-	if len(arrangements) == 0 && o.Loss == objects {
+	frame := frameOf(d).unit(labels.extent)
+	readers := detectors(n, d, o, frame)
+	if len(readers) == 0 && o.Loss == objects {
 		return h, misread(d)
 	}
-	if len(arrangements) == 0 {
+	if len(readers) == 0 {
 		return h, nil
 	}
-	warnings, err := checkBoxes(d, labels, f.frame)
+	warnings, err := checkBoxes(d, labels, frame)
 	if err != nil {
 		return h, err
 	}
-	best, quality, err := f.best(arrangements)
+	best, how, order, err := bestReader(readers)
 	if err != nil {
 		return h, err
 	}
-	if quality < leastQuality {
+	if how.precision < leastQuality {
 		warnings.Addf(dataset.ErrData, "check scaling and layout of the pictures and the order of classes, and that "+
 			"the outputs hold decoded boxes", "however its outputs are read, the model finds next to nothing of what "+
-			"the labels say: mean average precision %.3f", quality)
+			"the labels say: mean average precision %.3f", how.precision)
 	}
 	classes := best.reader.Classes(best.reader.Scores.Width)
-	h = Head{Weight: 1, Output: best.sources[0].Name, Loss: network.Detection{}, Classes: classes, Quality: quality,
-		Warnings: warnings, sources: best.sources, reader: &best.reader, frame: f.frame,
-		outputAt: best.sources[0].At,
-		task:     metric.Task{Kind: metric.Objects, Classes: classes, Axis: -1}}
+	h = Head{Weight: 1, Output: best.sources[0].Name, Loss: network.Detection{}, Classes: classes,
+		Quality: how.precision, Warnings: warnings, sources: best.sources, reader: &best.reader, frame: frame,
+		outputAt: best.sources[0].At, order: order,
+		task: metric.Task{Kind: metric.Objects, Classes: classes, Axis: -1}}
 	return h, h.setMetric(o.Metric)
 }
 
@@ -165,21 +165,19 @@ func (f *detector) answers(name string) ([]*network.Tensor, error) {
 			return nil, err
 		}
 		f.first[name] = outs
-		f.label = f.frame.seen(f.data.Head(pictures).Parts()[0].Label)
 	}
 	return f.first[name], nil
 }
 
-// best is the arrangement and the layout under which the model's loss is least, and its mean average precision with
-// them.
-func (f *detector) best(list []arrangement) (best arrangement, quality float64, err error) {
-	found := read{loss: math.Inf(1)}
-	for i, a := range list {
+// best is the arrangement and the layout under which the model's loss is least, and how it does with them.
+func (f *detector) best() (best arrangement, found read, err error) {
+	found.loss = math.Inf(1)
+	for i, a := range f.ways {
 		var outs [][]*network.Tensor
 		for _, s := range a.sources {
 			own, err := f.answers(s.Name)
 			if err != nil {
-				return best, 0, err
+				return best, found, err
 			}
 			outs = append(outs, own)
 		}
@@ -188,7 +186,7 @@ func (f *detector) best(list []arrangement) (best arrangement, quality float64, 
 			best.reader.Layout = r.layout
 		}
 	}
-	return best, found.precision, nil
+	return best, found, nil
 }
 
 // read is how rows are read, and how the model does then.

@@ -27,6 +27,7 @@ type Head struct {
 
 	sources    []Source          // of a detector
 	reader     *network.Detector // that makes one tensor of them
+	order      classOrder        // of the classes that a detector's scores count
 	frame      frame             // that a detector sees, in the labels' unit
 	task       metric.Task
 	outputAt   int        // where the output is among the graph's
@@ -58,7 +59,7 @@ func (h Head) Layout() string {
 	if h.reader == nil {
 		return ""
 	}
-	return h.reader.Layout.String()
+	return h.reader.Layout.String() + h.order.words()
 }
 
 // Reader makes what the loss reads of the head's outputs; nil where that is the only output as it is.
@@ -136,6 +137,7 @@ func (h Head) Answers() func(out, target *network.Tensor) iter.Seq2[int, int] {
 
 // prepareBoxes returns the data without objects outside of the picture.
 func (h Head) prepareBoxes(d *dataset.Data) (*dataset.Data, error) {
+	d = h.order.of(d)
 	b, ok := readBoxes(d)
 	switch {
 	case !ok:

@@ -56,9 +56,9 @@ func (t *wayTrials) findGeometries(pipe *imaging.Pipeline) error {
 	return nil
 }
 
-// letterbox adds the geometry that detectors are often trained with, which cuts nothing off, unless it makes the same of
-// pictures: where they have the graph's proportions. It comes first where the model finds more of what the labels say
-// with it, as proportions may be so wrong otherwise that nothing tells how pixels are scaled.
+// letterbox adds the geometry that detectors are often trained with, which cuts nothing off, unless it makes the same
+// of pictures: where they have the graph's proportions. It comes first where the model finds more of what the labels
+// say with it, as proportions may be so wrong otherwise that nothing tells how pixels are scaled.
 func (t *wayTrials) letterbox(o gating.Objective, d *dataset.Data) (gating.Objective, *dataset.Data, error) {
 	free := t.Given.Resize == (imaging.Resize{}) && t.Given.Crop == (imaging.Crop{})
 	if len(t.geometries) == 0 || !free || slices.Contains(t.field.Shape[1:], -1) {

@@ -15,35 +15,45 @@ func (p Preprocess) String() string {
 func (p Preprocess) Geometry() string { return strings.Join(p.geometry(), ", ") }
 
 func (p Preprocess) geometry() (words []string) {
-	switch r := p.Resize; {
+	boxed := p.Resize.Mode == Letterbox
+	switch {
 	case p.Crop.Share == 1:
 		words = append(words, "middle, whole shorter edge")
 	case p.Crop.Share > 0:
 		words = append(words, fmt.Sprintf("middle %.4g of the shorter edge", p.Crop.Share))
-	case r.Mode == ShortestEdge:
-		words = append(words, fmt.Sprintf("shorter edge to %d", r.Edge))
-	case r.Mode == Cover:
-		words = append(words, fmt.Sprintf("resized to cover %dx%d", r.Height, r.Width))
-	case r.Mode == Within:
-		words = append(words, fmt.Sprintf("resized to fit in %dx%d", r.Height, r.Width))
-	case r.Mode == Letterbox && r.Height > 0:
-		words = append(words, fmt.Sprintf("letterboxed to %dx%d", r.Height, r.Width))
-	case r.Mode == Letterbox:
-		words = append(words, "letterboxed to the graph's size")
-	case r.Mode == Keep:
-		words = append(words, "not resized")
-	case r.Height > 0:
-		words = append(words, fmt.Sprintf("squashed to %dx%d", r.Height, r.Width))
-	case p.Crop.Height == 0:
-		words = append(words, "squashed to the graph's size")
+	default:
+		words = p.Resize.words(p.Crop.Height > 0 && !boxed)
 	}
-	if p.Crop.Height > 0 && p.Resize.Mode != Letterbox {
+	if p.Crop.Height > 0 && !boxed {
 		words = append(words, fmt.Sprintf("middle %dx%d", p.Crop.Height, p.Crop.Width))
 	}
 	if p.Interpolation != Bilinear && p.Interpolation != "" && p.Resize.Mode != Keep {
 		words = append(words, string(p.Interpolation))
 	}
 	return words
+}
+
+// words say how an image is resized, nothing where that follows from what is cut out of it.
+func (r Resize) words(cropped bool) []string {
+	switch {
+	case r.Mode == ShortestEdge:
+		return []string{fmt.Sprintf("shorter edge to %d", r.Edge)}
+	case r.Mode == Cover:
+		return []string{fmt.Sprintf("resized to cover %dx%d", r.Height, r.Width)}
+	case r.Mode == Within:
+		return []string{fmt.Sprintf("resized to fit in %dx%d", r.Height, r.Width)}
+	case r.Mode == Letterbox && r.Height > 0:
+		return []string{fmt.Sprintf("letterboxed to %dx%d", r.Height, r.Width)}
+	case r.Mode == Letterbox:
+		return []string{"letterboxed to the graph's size"}
+	case r.Mode == Keep:
+		return []string{"not resized"}
+	case r.Height > 0:
+		return []string{fmt.Sprintf("squashed to %dx%d", r.Height, r.Width)}
+	case !cropped:
+		return []string{"squashed to the graph's size"}
+	}
+	return nil
 }
 
 // scaling says what becomes of bytes: by the name that is known for it, else in numbers.

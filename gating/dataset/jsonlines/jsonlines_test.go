@@ -2,33 +2,15 @@ package jsonlines_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/dataset/jsonlines"
-	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/gating/dataset/record/recordtest"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 func free(int) error { return nil }
-
-// show writes all columns.
-func show(columns []record.Column) string {
-	var out []string
-	for _, c := range columns {
-		text := fmt.Sprintf("%s %s %s %d:", c.Name(), c.Kind(), c.Type(), c.Lists())
-		err := c.Each(func(v record.Value) error {
-			text += fmt.Sprintf(" %v%v%v%s", v.Shape, v.Ints, v.Floats, v.Bytes)
-			return nil
-		})
-		if err != nil {
-			text += " " + err.Error()
-		}
-		out = append(out, text)
-	}
-	return strings.Join(out, "; ")
-}
 
 func TestRead(t *testing.T) {
 	for lines, want := range map[string]string{
@@ -39,7 +21,7 @@ func TestRead(t *testing.T) {
 		`{"big": 9007199254740993}`:                                               "big numbers int64 0: [][9007199254740993][]",
 	} {
 		columns, err := jsonlines.Read(strings.NewReader(lines), free)
-		if got := strings.ToLower(show(columns)); err != nil || got != strings.ToLower(want) {
+		if got := recordtest.Show(columns); err != nil || got != want {
 			t.Errorf("%s: got\n%s, %v, want\n%s", lines, got, err, want)
 		}
 	}
@@ -58,6 +40,13 @@ func TestRefused(t *testing.T) {
 		`{"a": 1, "a": 2}`:                     "twice",
 		`{"a": 1} {"a": 2}`:                    "not one object",
 		`{"a": 1e999}`:                         "1e999",
+		`[{"a": 1}, {"a": "x"}]`:               `line 2: "a" holds text`,
+		`[{"a": 1}, 3]`:                        "line 2",
+		`[{"a": 1}`:                            "does not end",
+		`[{"a": 1} {"a": 2}]`:                  "object 2",
+		`{"a": -1e400}`:                        "-1e400",
+		`{"a": NaN}`:                           "line 1",
+		`{"a": 99999999999999999999}` + "\n" + `{"a": [1]}`: `"a" holds numbers in 1 lists`,
 		`{"a": ` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`: "nested",
 	} {
 		_, err := jsonlines.Read(strings.NewReader(lines), free)
@@ -73,11 +62,13 @@ func TestRefused(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"a": [[1, 2], [3, 4.5]], "b": "x"}` + "\n" + `{"a": [[1, 2], [3, 4]], "b": "y"}`))
+	f.Add([]byte("\ufeff" + ` [{"a": 18446744073709551616}, {"a": 1e308}]`))
+	f.Add([]byte(`{"a": ` + strings.Repeat("[", 9) + strings.Repeat("]", 9) + `}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		columns, err := jsonlines.Read(strings.NewReader(string(content)), free)
 		if err != nil && !errors.Is(err, jsonlines.ErrLines) {
 			t.Error(err)
 		}
-		show(columns)
+		recordtest.Show(columns)
 	})
 }
