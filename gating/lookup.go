@@ -7,7 +7,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
-// keepsNumbers are operators whose output has the very numbers of their first input, in whatever shape and integer type.
+// keepsNumbers are operators whose output has the very numbers of their first input, in whatever shape and integer
+// type.
 var keepsNumbers = []string{"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand"}
 
 // keepsRows are operators whose output has as many rows as their first input.
