@@ -24,7 +24,7 @@ func TestHostileAnnotations(t *testing.T) {
 		with(`{"image_id": 1, "category_id": 5, "bbox": [0, 0, 1, 1]}`):            "category 5, which is not listed",
 		with(`{"image_id": "x", "category_id": 4, "bbox": [0, 0, 1, 1]}`):          "invalid number",
 		with(`{"image_id": 1, "category_id": 4, "segmentation": {"counts": "0"}}`): "the box is",
-		with(many): "more than 2000 objects",
+		with(many):                               "more than 2000 objects",
 		with(strings.Repeat(`{"bbox":[`, 20000)): "max depth",
 		`{"images": [{"id": 1}, {"id": 1}]}`:     "two images have one id",
 		`{"images": [{"id": 1}], "categories": [{"id": 4}, {"id": 4.0}]}`: "has the id \"4.0\"",
