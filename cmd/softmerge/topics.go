@@ -106,8 +106,9 @@ say; the flags apply in this order:
 What you do not say is found by running the models on 64 to 512 of the images, and named: first under
 each of these conventions, then with the image squashed or its middle cut out (0.7 to all of the
 shorter edge) and other interpolations. A usual way is taken unless another is better by two standard
-errors; what may be as right is named, with a warning where it looks better. Where the models do not
-tell, images are squashed to 0..1, with a warning. Networks that take integers get 0 to 255.
+errors, or four where all images have the network's size; what may be as right is named, with a
+warning where it looks better. Where the models do not tell, images are squashed to 0..1, with a
+warning. Networks that take integers get 0 to 255.
 The rotation that cameras note is ignored, and transparency is dropped, as torchvision's ImageFolder does.
 
 A folder's classes are numbered by the names of their folders in alphabetical order, or by number

@@ -199,10 +199,15 @@ func (f *fitting) try(ctx context.Context, list ...geometry) (err error) {
 }
 
 // usual is the first of the usual ones that are left than which none is clearly better, else the best: models may like
-// a geometry that shows more or less than the one of their training, so that small differences say little.
+// a geometry that shows more or less than the one of their training, so that small differences say little. Images that
+// all have the graph's size were hardly ever cut and enlarged to it: that takes as much as leaves a way behind.
 func (f *fitting) usual() *way {
 	for _, w := range f.left {
-		if e := f.best.better(w.fed); f.usually(w) && max(e.loss, e.metric) < usualErrors {
+		most := usualErrors
+		if w.Resize.Mode == imaging.Keep {
+			most = dropErrors
+		}
+		if e := f.best.better(w.fed); f.usually(w) && max(e.loss, e.metric) < most {
 			return w
 		}
 	}
