@@ -77,8 +77,10 @@ Networks that are no fixtures of this project, trained on real data by fixtures/
 built command with default flags from data in the form that its user has. Recorded by cmd/softmerge/endtoend_test.go.
 All figures are of test data that neither networks nor merge saw: the metric of the best of the three models, of
 their uniform average, and of what was merged ("kept" where nothing was written, exit code 3; "no better, within chance"
-is a difference of less than two standard errors). PyTorch or NumPy know the models' metrics: eval shows the same. The last columns are the largest difference between ONNX Runtime's
-outputs for the merged file and our own, relative to the largest output, and the seconds of the merge on a shared machine.
+is a difference of less than two standard errors). PyTorch or NumPy know the models' metrics, and eval shows the same,
+but for JPEG files, which libraries decode to pixels that differ by up to 3 of 255: there to one point. The last columns
+are the largest difference between ONNX Runtime's outputs for the merged file and our own, relative to the largest
+output, and the seconds of the merge on a machine that others used, too.
 
 | scenario | data | taken: preprocessing, loss, metric | best parent | uniform | merged | ONNX Runtime | s |
 |---|---|---|---|---|---|---|---|
