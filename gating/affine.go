@@ -3,7 +3,6 @@ package gating
 import (
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/network/tape"
-	"github.com/softmerge/softmerge/graphmatch"
 )
 
 // affine is what affine gates learn of a group beside its gates: for each unit, which is an output channel, a factor of
@@ -18,6 +17,18 @@ type affine struct {
 
 func newAffine(g group) *affine { return &affine{make([]float32, g.units), make([]float32, g.units)} }
 
+// learnedAffine lists what is learned beside the gates. Of free weights those are the shifts, and the scales of
+// normalisations.
+func (g *gates) learnedAffine() [][]float32 {
+	switch {
+	case g.affine == nil:
+		return nil
+	case g.frozen && g.group.elements:
+		return [][]float32{g.affine.shift}
+	}
+	return [][]float32{g.affine.scale, g.affine.shift}
+}
+
 // apply adds the affine coefficients to a program: those of every parent, and behind them the shifts.
 func (a *affine) apply(p *tape.Program, c, scale, shift *tape.Vector) *tape.Vector {
 	return p.Apply(tape.Call{
@@ -29,8 +40,11 @@ func (a *affine) apply(p *tape.Program, c, scale, shift *tape.Vector) *tape.Vect
 // Forward computes (1+s) c, and copies t.
 func (a *affine) Forward(_ uint64, in, out []tape.Data) error {
 	c, s := in[0].F, in[1].F
-	for i, v := range c {
-		out[0].F[i] = (1 + s[i%len(s)]) * v
+	for first := 0; first < len(c); first += len(s) {
+		to := out[0].F[first : first+len(s)]
+		for u, v := range c[first : first+len(s)] {
+			to[u] = (1 + s[u]) * v
+		}
 	}
 	copy(out[0].F[len(c):], in[2].F)
 	return nil
@@ -41,13 +55,17 @@ func (a *affine) Backward(_ uint64, i, _ int, in, _ []tape.Data, dy, dx []float3
 	c, s := in[0].F, in[1].F
 	switch i {
 	case 0:
-		for k := range dx {
-			dx[k] = dy[k] * (1 + s[k%len(s)])
+		for first := 0; first < len(c); first += len(s) {
+			for u, v := range s {
+				dx[first+u] = dy[first+u] * (1 + v)
+			}
 		}
 	case 1:
 		clear(dx)
-		for k, v := range c {
-			dx[k%len(s)] += dy[k] * v
+		for first := 0; first < len(c); first += len(s) {
+			for u, v := range c[first : first+len(s)] {
+				dx[u] += dy[first+u] * v
+			}
 		}
 	case 2:
 		copy(dx, dy[len(c):])
@@ -55,9 +73,11 @@ func (a *affine) Backward(_ uint64, i, _ int, in, _ []tape.Data, dy, dx []float3
 	return nil
 }
 
-// shifted says whether a parameter takes the shifts of a group with so many units.
-func shifted(p *graphmatch.Param, units int) bool {
-	return p.Role == "bias" && p.ChannelAxis >= 0 && p.Shape[p.ChannelAxis] == units && sizeOf(p.Shape) == units
+// shifted says whether a layer's parameter takes the shifts of its group: a bias, or any whose weights have gates each.
+func (p *Plan) shifted(l plannedLayer, param int) bool {
+	t, g := &l.layer.Params[param], &p.groups[l.groups[param]]
+	return sizeOf(t.Shape) == g.units &&
+		(g.elements || t.Role == "bias" && t.ChannelAxis >= 0 && t.Shape[t.ChannelAxis] == g.units)
 }
 
 // withShifts makes mixtures read the shifts behind the coefficients: as those of one parent more, whose biases are 1.
@@ -65,8 +85,8 @@ func (p *Plan) withShifts(params []network.Param) {
 	at := 0
 	for i, l := range p.layers {
 		for _, m := range p.weights.layers[i].mixed {
-			if units := p.groups[l.groups[m.param]].units; shifted(&l.layer.Params[m.param], units) {
-				ones := make([]float32, units)
+			if p.shifted(l, m.param) {
+				ones := make([]float32, p.groups[l.groups[m.param]].units)
 				for u := range ones {
 					ones[u] = 1
 				}

@@ -49,20 +49,20 @@ func (b *baker) bake(normalisation func(*baker, plannedLayer)) (*onnx.Model, err
 // plain mixes all tensors of a layer one by one.
 func (b *baker) plain(l plannedLayer) {
 	for k := range l.layer.Params {
-		b.replace(l, k, b.mixed(l.layer, k))
+		b.replace(l, k, b.mixed(l, k))
 	}
 }
 
 // mixed is how a parameter's values come about: mixed, and repaired where the layer is.
-func (b *baker) mixed(l *graphmatch.Layer, k int) func(shares) ([]float64, error) {
-	param, repair := &l.Params[k], b.plan.repairOf(l)
+func (b *baker) mixed(l plannedLayer, k int) func(shares) ([]float64, error) {
+	param, repair := &l.layer.Params[k], b.plan.repairOf(l.layer)
 	return func(c shares) ([]float64, error) {
-		if given := b.given[l.Name+"."+param.Role]; given != nil {
+		if given := b.given[l.layer.Name+"."+param.Role]; given != nil {
 			return doubles(given), nil
 		}
 		v, err := b.mix(param, c)
 		rescale(repair, param, c.total, v)
-		addShift(v, param, c)
+		b.addShift(v, l, k, c)
 		return v, err
 	}
 }
@@ -228,13 +228,13 @@ func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err
 	repair := b.plan.repairOf(l.layer)
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
-	addShift(t, &params[n.bias], c)
+	b.addShift(t, l, n.bias, c)
 	return s, t, nil
 }
 
 // addShift adds the shifts of affine gates to a parameter that takes them.
-func addShift(to []float64, p *graphmatch.Param, c shares) {
-	if c.shift == nil || !shifted(p, len(c.shift)) {
+func (b *baker) addShift(to []float64, l plannedLayer, k int, c shares) {
+	if c.shift == nil || !b.plan.shifted(l, k) {
 		return
 	}
 	for i, v := range c.shift {

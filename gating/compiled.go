@@ -47,15 +47,21 @@ func (t *trainer) program(part int) (*compiled, error) {
 func (c *compiled) build(list []*gates, lambda float64) error {
 	p := tape.New()
 	coeffs, logAlphas := make([]*tape.Vector, len(list)), make([]*tape.Vector, len(list))
-	var others []*tape.Vector
+	var learned, others []*tape.Vector
 	for i, g := range list {
 		logAlphas[i] = p.Parameter(fmt.Sprintf("log_alpha %d", i), g.value)
 		coeffs[i] = g.coefficients(p, logAlphas[i])
+		if !g.frozen {
+			learned = append(learned, logAlphas[i])
+		}
 		if a := g.affine; a != nil {
 			scale := p.Parameter(fmt.Sprintf("scale %d", i), a.scale)
 			shift := p.Parameter(fmt.Sprintf("shift %d", i), a.shift)
 			coeffs[i] = a.apply(p, coeffs[i], scale, shift)
-			others = append(others, scale, shift)
+			if len(g.learnedAffine()) > 1 {
+				others = append(others, scale)
+			}
+			others = append(others, shift)
 		}
 	}
 	losses, err := c.network.Build(p, coeffs)
@@ -63,7 +69,7 @@ func (c *compiled) build(list []*gates, lambda float64) error {
 		return err
 	}
 	l0 := penalty{list, lambda}.apply(p, logAlphas)
-	c.machine, err = p.Compile(append(losses, l0), append(logAlphas, others...)...)
+	c.machine, err = p.Compile(append(losses, l0), append(learned, others...)...)
 	return err
 }
 

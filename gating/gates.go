@@ -14,6 +14,8 @@ type gates struct {
 	noise   []float64 // nil where gates have none
 	value   []float32 // log a
 	affine  *affine   // nil where nothing but the gates is learned
+	frozen  bool      // the gates stay where they are
+	sampled bool      // the coefficients are those of log a and the noise
 
 	z, dz, c []float64
 	fellBack []bool
@@ -36,12 +38,13 @@ func newGates(group group, combine Combine, logAlpha []float64, seed, stream uin
 // newLearnedGates makes the gates of a group as the options say.
 func newLearnedGates(group group, logAlpha []float64, stream uint64, o LearnOptions) *gates {
 	g := newGates(group, o.Combine, logAlpha, o.Seed, stream)
-	if o.Noiseless {
+	if o.Noiseless || o.Free {
 		g.noise = nil
 	}
-	if o.Affine {
+	if o.Affine || o.Free {
 		g.affine = newAffine(group)
 	}
+	g.frozen = o.Free
 	return g
 }
 
@@ -76,7 +79,9 @@ func (g *gates) coefficients(p *tape.Program, logAlpha *tape.Vector) *tape.Vecto
 
 // Forward computes the step's coefficients from log a and the noise.
 func (g *gates) Forward(_ uint64, in, out []tape.Data) error {
-	g.sample(in[0].F)
+	if !g.frozen || !g.sampled {
+		g.sample(in[0].F)
+	}
 	for i, c := range g.c {
 		out[0].F[i] = float32(c)
 	}
@@ -87,6 +92,7 @@ func (g *gates) Forward(_ uint64, in, out []tape.Data) error {
 func (g *gates) sample(logAlpha []float32) {
 	parents := len(g.c) / g.group.units
 	a, z, c := make([]float64, parents), make([]float64, parents), make([]float64, parents)
+	g.sampled = true
 	for i, v := range logAlpha {
 		if g.noise == nil {
 			g.z[i], g.dz[i] = gate(float64(v))
@@ -142,6 +148,10 @@ func (l penalty) apply(p *tape.Program, logAlphas []*tape.Vector) *tape.Vector {
 
 // Forward computes the penalty.
 func (l penalty) Forward(_ uint64, in, out []tape.Data) error {
+	out[0].F[0] = 0
+	if l.lambda == 0 {
+		return nil
+	}
 	var sum float64
 	for _, logAlpha := range in {
 		for _, a := range logAlpha.F {

@@ -25,6 +25,7 @@ type LearnOptions struct {
 	Combine   Combine  // default Convex
 	Noiseless bool     // gates are learned as they will be used, without noise
 	Affine    bool     // for each unit of a group a scale and a shift of its bias are learned too
+	Free      bool     // not gates but weights are learned, of a plan by element; at freeRate of Rate
 	Seed      uint64   // of the order of samples and of the gates' noise
 
 	// Progress is called after every update; it may be nil.

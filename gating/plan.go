@@ -36,6 +36,7 @@ type group struct {
 	name     string
 	units    int
 	excluded []bool // per parent: its gates are fixed at 0
+	elements bool   // the units are the weights of one tensor
 }
 
 // plannedLayer is a selected layer and the groups that mix its parameters.
@@ -64,7 +65,7 @@ func NewPlan(w *Weights, g Granularity) (*Plan, error) {
 			if !ok {
 				at = len(p.groups)
 				index[name] = at
-				p.groups = append(p.groups, group{name, units, make([]bool, p.parents())})
+				p.groups = append(p.groups, group{name, units, make([]bool, p.parents()), g.ofElements(l.affine)})
 			}
 			planned.groups = append(planned.groups, at)
 			for j, bad := range l.nonfinite {
@@ -75,6 +76,9 @@ func NewPlan(w *Weights, g Granularity) (*Plan, error) {
 	}
 	return p, nil
 }
+
+// ofElements says whether a layer's weights have gates of their own each.
+func (g Granularity) ofElements(affine bool) bool { return g == ByElement && !affine }
 
 // groupOf names the group of a layer's parameter and says how many units it has.
 func (g Granularity) groupOf(l *layerWeights, param int) (name string, units int, err error) {

@@ -15,11 +15,12 @@ import (
 type Method string
 
 const (
-	Auto         Method = "auto"       // all of the others, and gates of the parents and a transplant
+	Auto         Method = "auto"       // averages, gates, a transplant, gates of all of them, and training of that
 	Soft         Method = "soft"       // learn gates
 	Greedy       Method = "greedy"     // average the parents that help, best first
 	Uniform      Method = "uniform"    // average all parents
 	Transplanted Method = "transplant" // compute weights layer by layer (see Transplant)
+	FineTuned    Method = "finetune"   // train the best parent's weights on: what a merge is held against
 )
 
 // RecipeVersion is the version of the recipe format.

@@ -148,7 +148,8 @@ func (b *recipePlan) add(rl *RecipeLayer) error {
 		}
 		b.plan.layers[i].groups[k] = at
 	}
-	b.plan.groups = append(b.plan.groups, group{rl.Layer, c.Units(0), make([]bool, b.all.parents)})
+	b.plan.groups = append(b.plan.groups, group{rl.Layer, c.Units(0), make([]bool, b.all.parents),
+		b.plan.granularity.ofElements(isAffine(layer))})
 	return nil
 }
 

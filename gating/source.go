@@ -24,9 +24,9 @@ type SourceTensor struct {
 	Values []byte `json:"values"` // float32, least significant byte first, in the base's layout
 }
 
-// newSource returns the source that has a model's values of a plan's layers. The model is the base
+// NewSource returns the source that has a model's values of a plan's layers. The model is the base
 // with other weights there.
-func newSource(p *Plan, m *onnx.Model) (*Source, error) {
+func NewSource(p *Plan, m *onnx.Model) (*Source, error) {
 	a := p.selection.Alignment
 	joined, err := join(a, m)
 	if err != nil {
@@ -70,6 +70,22 @@ func (s *Source) Weights() (*Weights, error) {
 		w.source = s
 	}
 	return w, err
+}
+
+// Mixture returns the source alone, as a mixture of the parents and it in which only it counts: its recipe holds the
+// weights.
+func (s *Source) Mixture() (*Mixture, error) {
+	w, err := s.Weights()
+	if err != nil {
+		return nil, err
+	}
+	p, err := NewPlan(w, ByLayer)
+	if err != nil {
+		return nil, err
+	}
+	in := make([]bool, p.parents())
+	in[len(in)-1] = true
+	return NewMixture(p, p.Average(in)), nil
 }
 
 // join aligns the models of an alignment and one more.

@@ -112,6 +112,20 @@ func NewSourceStart(p *Plan) Start {
 	return Start{p, a}
 }
 
+// NewFreeStart returns where free weights start: at those of one model of the plan.
+func NewFreeStart(p *Plan, from int) Start {
+	var others []Exclusion
+	for g := range p.groups {
+		for j := range p.parents() {
+			if j != from {
+				others = append(others, Exclusion{g, j})
+			}
+		}
+	}
+	p = p.Excluding(others...)
+	return Start{p, LogAlpha{newNumbers(p)}}
+}
+
 // startOf maps losses to log a; a loss that is no number counts as the worst.
 func startOf(losses []float64) []float64 {
 	best := math.Inf(1)

@@ -3,6 +3,7 @@ package gating
 import (
 	"math"
 
+	"github.com/softmerge/softmerge/gating/internal/option"
 	"github.com/softmerge/softmerge/gating/network/tape"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -41,6 +42,9 @@ func (p *parameters) add(values []float32) {
 // newTrainer lowers the base model with the plan's mixtures for the first part of
 // the data, builds the expression graph of the cost and its gradient, and compiles it.
 func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer, error) {
+	if o.Free && p.granularity != ByElement {
+		return nil, option.Errorf("free weights of a plan by %s: want one by element", p.granularity)
+	}
 	f, err := e.forward(p.base(), p, o.BatchSize)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer
 		t.gates = append(t.gates, newLearnedGates(p.groups[i], start.groups[i], uint64(i)+1, o))
 	}
 	t.collect(o)
-	if o.Affine {
+	if o.Affine || o.Free {
 		p.withShifts(f.config.Params)
 	}
 	_, err = t.program(0)
@@ -67,11 +71,15 @@ func newTrainer(p *Plan, e *Evaluator, start LogAlpha, o LearnOptions) (*trainer
 // collect lists what is learned.
 func (t *trainer) collect(o LearnOptions) {
 	gates, affine := newParameters(o.Rate), newParameters(o.Rate*affineRate)
+	if o.Free {
+		affine = newParameters(o.Rate * freeRate)
+	}
 	for _, g := range t.gates {
-		gates.add(g.value)
-		if g.affine != nil {
-			affine.add(g.affine.scale)
-			affine.add(g.affine.shift)
+		if !g.frozen {
+			gates.add(g.value)
+		}
+		for _, v := range g.learnedAffine() {
+			affine.add(v)
 		}
 	}
 	t.learned = []*parameters{gates, affine}
@@ -178,8 +186,11 @@ func (t *trainer) update(norm float64) error {
 	return nil
 }
 
-// affineRate is the learning rate of affine gates' scales and shifts, relative to that of the gates.
-const affineRate = 0.2
+// The learning rates of affine gates' scales and shifts, and of free weights, relative to that of the gates.
+const (
+	affineRate = 0.2
+	freeRate   = 0.01
+)
 
 // setRate lowers the learning rates along half a cosine to a tenth.
 func (t *trainer) setRate(step, total int) {

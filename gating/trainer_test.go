@@ -81,7 +81,7 @@ func TestGradientByDifferences(t *testing.T) {
 func takesShifts(p *Plan, group int) bool {
 	for _, l := range p.layers {
 		for k := range l.layer.Params {
-			if l.groups[k] == group && shifted(&l.layer.Params[k], p.groups[group].units) {
+			if l.groups[k] == group && p.shifted(l, k) {
 				return true
 			}
 		}

@@ -16,6 +16,7 @@ const (
 	transplantSpots   = 16      // places of each in a layer's output, at most
 	transplantBytes   = 1 << 30 // memory for targets, and for the network's values, each
 	transplantInputs  = 6000    // inputs of a unit, at most: equations take the square of memory, the cube of time
+	transplantWork    = 3e11    // products for the equations of all layers, at most: some ten seconds
 )
 
 // Transplant returns weights in closed form, of the base's shape: layer by layer, in the order of the graph, each
@@ -60,7 +61,7 @@ func (t *transplant) run(ctx context.Context) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSource(p, m)
+	return NewSource(p, m)
 }
 
 // transplant is a Transplant under way.
@@ -120,8 +121,19 @@ func newTransplant(ctx context.Context, p *Plan, e *Evaluator) (*transplant, err
 	for range len(t.layers) + len(t.norms) {
 		t.targets = append(t.targets, &target{})
 	}
-	t.spots = max(1, min(transplantSpots, transplantBytes/(4*n*units)))
+	t.spots = max(1, min(transplantSpots, transplantBytes/(4*n*units), int(transplantWork/(float64(n)*t.products()))))
 	return t, nil
+}
+
+// products is how many each spot of a sample adds to the equations of all layers.
+func (t *transplant) products() (sum float64) {
+	for _, l := range t.layers {
+		inputs := float64(sizeOf(l.layer.Params[l.weight].Shape) / l.units())
+		if inputs <= transplantInputs {
+			sum += inputs * (inputs + float64(l.units()))
+		}
+	}
+	return max(1, sum)
 }
 
 // samples is how many samples are looked at: fewer of a network whose values take much memory.
@@ -292,7 +304,7 @@ func (t *transplant) visitor(ctx context.Context, params []network.Param) func(*
 	}
 }
 
-// sharpness is how quickly a parent's competence for a sample falls with its loss there.
+// sharpness is how quickly a model's share in a target, or in an answer, falls with its loss on the sample.
 const sharpness = 3
 
 // competence returns each parent's share in the targets of each sample: softmax_j(-3 loss_nj), where the loss is no

@@ -197,3 +197,16 @@ func TestTransplantLeavesOutWhatIsBroken(t *testing.T) {
 		}
 	}
 }
+
+// TestTransplantCounts the products that a spot costs, which bound how many are looked at: of n inputs and m units n
+// (n + m).
+func TestTransplantCounts(t *testing.T) {
+	x := newTransplanting(t, "val.npz", "test.npz", gatetest.FineTunes("mlp", 2)...)
+	tr := gatetest.Must(newTransplant(t.Context(), x.plan, x.learn))(t)
+	if got, want := tr.products(), float64(64*(64+64)+64*(64+32)+32*(32+10)); got != want {
+		t.Errorf("%v products, want %v", got, want)
+	}
+	if tr.spots != transplantSpots {
+		t.Errorf("%d spots of a small network, want %d", tr.spots, transplantSpots)
+	}
+}
