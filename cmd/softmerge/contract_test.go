@@ -99,6 +99,7 @@ type contractTrial struct {
 	Place        string `json:",omitempty"`
 	Combine      string `json:",omitempty"`
 	Repaired     bool   `json:",omitempty"`
+	Source       bool   `json:",omitempty"`
 	Rounded      bool   `json:",omitempty"`
 	Recalibrated bool   `json:",omitempty"`
 }

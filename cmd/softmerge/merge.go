@@ -153,7 +153,10 @@ func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch
 
 // learning says what is learned, and in which fold of a cross-validation.
 func learning(e search.Event) string {
-	text := fmt.Sprintf("gates by %s", e.Granularity)
+	text := "weights"
+	if e.Granularity != "" {
+		text = fmt.Sprintf("gates by %s", e.Granularity)
+	}
 	if e.Fold > 0 && e.Folds > 1 {
 		text += fmt.Sprintf(", fold %d of %d", e.Fold, e.Folds)
 	}

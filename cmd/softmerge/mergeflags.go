@@ -85,9 +85,9 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	f.selectFlags.add(fs)
 	completeLayers(c)
 	addChoice(c, &f.method, "method",
-		"how to look for a mixture; uniform needs no data, auto also computes weights layer by layer",
-		"soft", "greedy", "uniform", "auto")
-	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries layer and channel",
+		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against",
+		"auto", "soft", "greedy", "uniform", "finetune")
+	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries channels, with --method soft also layers",
 		"auto", "model", "module", "layer", "channel", "tensor", "element")
 	fs.StringVar(&f.base, "base", "",
 		"`FILE` among the models that gives the graph and all that is not selected (default the first)")

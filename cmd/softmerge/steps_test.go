@@ -22,22 +22,24 @@ var mergesByStep = []struct {
 	options search.Options
 	trial   search.Trial // that the merge chooses
 }{
-	{parents: "mlp/ft*.onnx", flags: []string{"--granularity", "layer"},
-		options: search.Options{Granularity: []gating.Granularity{gating.ByLayer}},
+	{parents: "mlp/ft*.onnx", flags: []string{"--method", "soft", "--granularity", "layer"},
+		options: search.Options{Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer}},
 		trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByLayer}},
-	{parents: "cnn_bn/ft*.onnx", flags: []string{"--granularity", "channel"},
-		options: search.Options{Granularity: []gating.Granularity{gating.ByChannel}},
+	{parents: "cnn_bn/ft*.onnx", flags: []string{"--method", "soft", "--granularity", "channel"},
+		options: search.Options{Method: gating.Soft, Granularity: []gating.Granularity{gating.ByChannel}},
 		trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByChannel}},
-	{parents: "mlp_matmul/ft*.onnx", flags: []string{"--granularity", "layer"},
-		options: search.Options{Granularity: []gating.Granularity{gating.ByLayer}},
+	{parents: "mlp_matmul/ft*.onnx", flags: []string{"--method", "soft", "--granularity", "layer"},
+		options: search.Options{Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer}},
 		trial:   search.Trial{Method: gating.Soft, Granularity: gating.ByLayer, Rounded: true}},
-	{parents: "seeds/mlp/seed*.onnx", flags: []string{"--granularity", "channel", "--permute", "activations",
-		"--combine", "convex"},
-		options: search.Options{Granularity: []gating.Granularity{gating.ByChannel},
+	{parents: "seeds/mlp/seed*.onnx", flags: []string{"--method", "soft", "--granularity", "channel", "--permute",
+		"activations", "--combine", "convex"},
+		options: search.Options{Method: gating.Soft, Granularity: []gating.Granularity{gating.ByChannel},
 			Permute: gating.PermuteActivations,
 			Learn:   gating.LearnOptions{Combine: gating.Convex}},
 		trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Place: search.Warm,
 			Repaired: true}},
+	{parents: "cnn_bn/ft*.onnx", trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Source: true}},
+	{parents: "families/lstm/ft*.onnx", trial: search.Trial{Method: gating.FineTuned, Source: true}},
 }
 
 // TestStepByStepGivesTheBytesOfTheCommand makes the steps of a merge one by one, each an
@@ -101,18 +103,56 @@ func (p *program) merge(t *testing.T) []byte {
 	units := must[*gating.UnitAlignment](t)(gating.AlignUnits(ctx, selection, p.learn,
 		gating.UnitOptions{By: p.options.Permute}))
 	weights := must[*gating.Weights](t)(gating.LoadWeights(units.Selection))
-	plan := must[*gating.Plan](t)(gating.NewPlan(weights, p.trial.Granularity))
+	mixture := p.soft
+	if p.trial.Source {
+		mixture = p.source
+	}
+	merged := mixture(ctx, t, weights)
+	recipe := must[*gating.Recipe](t)(merged.Recipe(gating.RecipeOptions{Method: p.method(), Chosen: p.trial.Name(),
+		Units: units}))
+	model := must[*onnx.Model](t)(recipe.Describe(must[*onnx.Model](t)(merged.Bake()), versionString()))
+	p.sameAsSearch(ctx, t, selection, model)
+	return p.write(ctx, t, model)
+}
+
+// method is the search's.
+func (p *program) method() gating.Method {
+	if p.trial.Source {
+		return gating.Auto
+	}
+	return gating.Soft
+}
+
+// soft learns gates of the parents.
+func (p *program) soft(ctx context.Context, t *testing.T, w *gating.Weights) *gating.Mixture {
+	plan := must[*gating.Plan](t)(gating.NewPlan(w, p.trial.Granularity))
 	learned := must[*gating.Learned](t)(gating.Learn(ctx, p.start(ctx, t, plan), p.learn, p.options.Learn))
 	coefficients := learned.Coefficients()
 	if p.trial.Rounded {
 		coefficients = learned.Rounded()
 	}
-	mixture := gating.NewMixture(learned.Plan, coefficients)
-	recipe := must[*gating.Recipe](t)(mixture.Recipe(gating.RecipeOptions{Method: gating.Soft, Chosen: p.trial.Name(),
-		Units: units}))
-	model := must[*onnx.Model](t)(recipe.Describe(must[*onnx.Model](t)(mixture.Bake()), versionString()))
-	p.sameAsSearch(ctx, t, selection, model)
-	return p.write(ctx, t, model)
+	return gating.NewMixture(learned.Plan, coefficients)
+}
+
+// source computes a transplant and learns gates of the parents and of it, or trains it on labels that it teaches
+// together with the parents.
+func (p *program) source(ctx context.Context, t *testing.T, w *gating.Weights) *gating.Mixture {
+	layers := must[*gating.Plan](t)(gating.NewPlan(w, gating.ByLayer))
+	transplant := must[*gating.Source](t)(gating.Transplant(ctx, layers, p.learn))
+	joined := must[*gating.Weights](t)(transplant.Weights())
+	o := gating.LearnOptions{Noiseless: true, L0: new(0.0)}
+	if p.trial.Method == gating.Soft {
+		plan := must[*gating.Plan](t)(gating.NewPlan(joined, p.trial.Granularity))
+		learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewSourceStart(plan), p.learn, o))
+		return gating.NewMixture(learned.Plan, learned.Coefficients())
+	}
+	plan := must[*gating.Plan](t)(gating.NewPlan(joined, gating.ByElement))
+	models := layers.Selection().Alignment.Models
+	taught := must[*gating.Evaluator](t)(p.learn.Taught(ctx, append([]*onnx.Model{transplant.Model()}, models...)))
+	o.Free = true
+	learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewFreeStart(plan, len(models)), taught, o))
+	trained := must[*onnx.Model](t)(gating.NewMixture(learned.Plan, learned.Coefficients()).Bake())
+	return must[*gating.Mixture](t)(must[*gating.Source](t)(gating.NewSource(layers, trained)).Mixture())
 }
 
 // open opens the parents and the data.

@@ -158,21 +158,32 @@ const helpCandidates = `merge judges many models on samples that they were not l
   parent FILE        one of the models, as it is
   uniform            the average of all
   greedy             the average of those that help, best first
-  soft:layer         gates learned for each layer; soft:channel for each output channel, and so on
+  soft:channel       gates learned for each output channel; soft:layer for each layer, and so on
   transplant         weights computed layer by layer: the linear map of what reaches a layer that comes
                      nearest to what the models compute there, each counting by how well it answers a
-                     sample. Units need be in no common order. It is layer-wise distillation rather
-                     than a mean of weights. Tried with --method auto
+                     sample. Units need be in no common order
+  finetune           the best model's weights trained on (--method finetune)
 
 What may follow:
 
-  +transplant        gates of the models and of the transplant, which start at the transplant
-                     (--method auto)
+  +transplant        gates of the models and of the transplant, which start at the transplant; after
+                     finetune, the transplant's weights trained on, on labels that are half the data's
+                     and half what the models and the transplant answer
   :rounded           gates at 0 or 1 instead of between
   +recalibrated      statistics of BatchNormalization measured anew on the data
   +repaired          hidden units were reordered, and every channel of the average has the mean
                      and the deviation that the models' channels have
   :sum               gates need not add up to one
+
+What is tried. --method auto tries all of these but finetune alone; the training of a transplant on
+networks of up to a million weights. --method soft is soft merging by itself: averages, and gates for
+each layer and channel; it alone tries :rounded.
+
+What they are. Averages and gates are merges: every weight lies between the models' (but for :sum and
+--affine), and of N weights gates learn a few numbers for each channel. A transplant is layer-wise
+distillation in closed form. finetune+transplant is fine-tuning of a merge: it learns all N weights
+from the samples, and with few samples gates are better. finetune is no merge at all, but what one is
+to be held against.
 
 Hidden units are reordered (--permute) where models were trained from different starts: then the same
 unit does another thing in each. The last is tried then, on networks of up to a million weights.

@@ -59,7 +59,11 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 	case t.Rounded:
 		return gating.NewMixture(l.Plan, l.Rounded()), nil
 	}
-	return gating.NewMixture(l.Plan, l.Coefficients()), nil
+	mixture := gating.NewMixture(l.Plan, l.Coefficients())
+	if t.granularity() == gating.ByElement {
+		return m.settled(mixture)
+	}
+	return mixture, nil
 }
 
 // silent drops an error of a kind that is reported elsewhere.
@@ -122,7 +126,10 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 		return nil, err
 	}
 	o := m.Learn
-	if t.Source { // on top of weights that fit already, noise and closed gates only cost accuracy
+	if o.Free = t.Method == gating.FineTuned; o.Free {
+		o.Combine = gating.Convex
+	}
+	if t.Source || o.Free { // on top of weights that fit already, noise and closed gates only cost accuracy
 		o.Noiseless, o.L0 = true, new(0.0)
 	}
 	if t.Combine != "" {
@@ -136,7 +143,13 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 	if err != nil {
 		return nil, err
 	}
-	l, err := gating.Learn(ctx, start, m.learn, o)
+	e := m.learn
+	if t.Source && o.Free {
+		if e, err = m.taughtLabels(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l, err := gating.Learn(ctx, start, e, o)
 	if err != nil {
 		return nil, err
 	}
@@ -148,14 +161,22 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 // planOf returns the plan of a trial, nil where there is none.
 func (m *search) planOf(ctx context.Context, t Trial) (*gating.Plan, error) {
 	if t.Source {
-		return m.sourcePlan(ctx, t.Granularity)
+		return m.sourcePlan(ctx, t.granularity())
 	}
-	return m.plan(t.Granularity)
+	if t.Method == gating.FineTuned && len(ascending(m.losses)) == 0 {
+		return nil, nil
+	}
+	return m.plan(t.granularity())
 }
 
 // start is where a trial's gates start.
 func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Combine) (gating.Start, error) {
-	if t.Source {
+	switch {
+	case t.Method == gating.FineTuned && t.Source:
+		return gating.NewFreeStart(p, len(m.losses)), nil
+	case t.Method == gating.FineTuned:
+		return gating.NewFreeStart(p, ascending(m.losses)[0]), nil
+	case t.Source:
 		return m.sourceStart(p), nil
 	}
 	if t.Place == ByLosses {

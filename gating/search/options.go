@@ -23,8 +23,8 @@ const (
 //
 // Without Folds, Holdout and HeldOut, less than 2000 samples are cross-validated, and of more DefaultHoldout judges.
 type Options struct {
-	Method      gating.Method           // default gating.Soft, which tries the others too
-	Granularity []gating.Granularity    // of learned gates, tried in this order; default layer and channel
+	Method      gating.Method           // default gating.Auto
+	Granularity []gating.Granularity    // of learned gates, in this order; default channel, of gating.Soft layer too
 	Init        gating.Init             // where gates start; default gating.InitAuto
 	Objective   gating.ObjectiveOptions // what is learned and judged
 	Learn       gating.LearnOptions     // how they are learned, see below
@@ -42,7 +42,7 @@ type Options struct {
 // Validate returns the options with defaults filled in, or an error of kind
 // gating.ErrOption that names the field which is unknown or out of range.
 func (o Options) Validate() (Options, error) {
-	setDefault(&o.Method, gating.Soft)
+	setDefault(&o.Method, gating.Auto)
 	setDefault(&o.Permute, PermuteAuto)
 	setDefault(&o.Unseen, UnseenKeep)
 	switch {
@@ -67,8 +67,9 @@ func (o Options) Validate() (Options, error) {
 	}
 	o.Learn.Combine = combine
 	switch {
-	case !slices.Contains([]gating.Method{gating.Auto, gating.Soft, gating.Greedy, gating.Uniform}, o.Method):
-		return o, badOption("method %q: want soft, greedy, uniform or auto", o.Method)
+	case !slices.Contains([]gating.Method{gating.Auto, gating.Soft, gating.Greedy, gating.Uniform, gating.FineTuned},
+		o.Method):
+		return o, badOption("method %q: want auto, soft, greedy, uniform or finetune", o.Method)
 	case !(o.Holdout >= 0 && o.Holdout < 1):
 		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
 	case o.Folds < 0, o.Folds > 1 && (o.Holdout != 0 || o.HeldOut != nil):

@@ -17,7 +17,7 @@ func TestOptionsDefaults(t *testing.T) {
 	got := gatetest.Must(search.Options{}.Validate())(t)
 	l0 := got.Learn.L0
 	want := search.Options{
-		Method: gating.Soft, Granularity: []gating.Granularity{gating.ByLayer, gating.ByChannel}, Init: gating.InitAuto,
+		Method: gating.Auto, Granularity: []gating.Granularity{gating.ByChannel}, Init: gating.InitAuto,
 		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto", HuberDelta: 1}, Permute: search.PermuteAuto,
 		Unseen: search.UnseenKeep,
 		Learn:  gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
@@ -62,7 +62,7 @@ func TestOptionsRefused(t *testing.T) {
 		o    search.Options
 		word string
 	}{
-		{search.Options{Method: "hard"}, `method "hard": want soft, greedy, uniform or auto`},
+		{search.Options{Method: "hard"}, `method "hard": want auto, soft, greedy, uniform or finetune`},
 		{search.Options{Granularity: []gating.Granularity{gating.ByLayer, "pixel"}},
 			`granularity "pixel": want model, module`},
 		{search.Options{Init: "closed"}, `init "closed": want auto, losses or open`},

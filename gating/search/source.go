@@ -8,52 +8,71 @@ import (
 	"github.com/softmerge/softmerge/gating/network"
 )
 
-// source is the parents of a fold with a transplant of them (gating.Transplant) as one parent more.
+// source is a fold's transplant, and the parents' weights with it as one parent more.
 type source struct {
-	sought  bool
-	weights *gating.Weights // nil where there is none
+	sought     bool
+	transplant *gating.Source // nil where there is none
+	weights    *gating.Weights
 }
 
-// sourcePlan returns a plan of the parents and of a transplant of them, nil where none can be made: a graph that
-// takes few samples at once, or one that is refused, has none.
+// sourcePlan returns a plan of the parents and of a transplant of them, nil where there is none.
 func (m *search) sourcePlan(ctx context.Context, g gating.Granularity) (*gating.Plan, error) {
-	if !m.source.sought {
-		w, err := m.transplant(ctx)
-		if err != nil {
-			return nil, err
-		}
-		m.source = source{true, w}
+	s, err := m.transplant(ctx)
+	if err != nil || s == nil {
+		return nil, err
 	}
 	if m.source.weights == nil {
-		return nil, nil
+		if m.source.weights, err = s.Weights(); err != nil {
+			return nil, err
+		}
 	}
 	return gating.NewPlan(m.source.weights, g)
 }
 
-func (m *search) transplant(ctx context.Context) (*gating.Weights, error) {
+// transplant returns the transplant of the parents, made once; nil where none can be made: a graph that takes few
+// samples at once, or one that is refused, has none.
+func (m *search) transplant(ctx context.Context) (*gating.Source, error) {
+	if m.source.sought {
+		return m.source.transplant, nil
+	}
 	p, err := m.plan(gating.ByLayer)
 	if err != nil {
 		return nil, err
 	}
 	s, err := gating.Transplant(ctx, p, m.learn)
-	switch {
-	case errors.Is(err, network.ErrUnsupported), errors.Is(err, network.ErrShape):
-		return nil, nil
-	case err != nil || s == nil:
-		return nil, err
+	if errors.Is(err, network.ErrUnsupported) || errors.Is(err, network.ErrShape) {
+		s, err = nil, nil
 	}
-	return s.Weights()
+	if err == nil {
+		m.source = source{sought: true, transplant: s}
+	}
+	return s, err
 }
 
-// transplanted is the transplant alone.
+// transplanted is the transplant alone, nil where there is none.
 func (m *search) transplanted(ctx context.Context) (*gating.Mixture, error) {
-	p, err := m.sourcePlan(ctx, gating.ByLayer)
-	if err != nil || p == nil {
+	s, err := m.transplant(ctx)
+	if err != nil || s == nil {
 		return nil, err
 	}
-	in := make([]bool, len(m.losses)+1)
-	in[len(m.losses)] = true
-	return gating.NewMixture(p, p.Average(in)), nil
+	return s.Mixture()
+}
+
+// settled is a mixture as the weights that it gives: a number for each of them is not kept beside the parents.
+func (m *search) settled(mixture *gating.Mixture) (*gating.Mixture, error) {
+	model, err := mixture.Bake()
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.plan(gating.ByLayer)
+	if err != nil {
+		return nil, err
+	}
+	s, err := gating.NewSource(p, model)
+	if err != nil {
+		return nil, err
+	}
+	return s.Mixture()
 }
 
 // sourceStart is where gates of the parents and a transplant start: the transplant's open, those of suspects (see

@@ -20,7 +20,7 @@ type Trial struct {
 	Place        Place              `json:"place,omitempty"`       // where they start
 	Combine      gating.Combine     `json:"combine,omitempty"`     // empty is what the options say
 	Repaired     bool               `json:"repaired,omitempty"`    // activations repaired (gating.Repairer)
-	Source       bool               `json:"source,omitempty"`      // a transplant is mixed too (gating.Transplant)
+	Source       bool               `json:"source,omitempty"`      // a transplant is mixed too, or trained on
 	Rounded      bool               `json:"rounded,omitempty"`     // learned gates rounded to 0 or 1
 	Recalibrated bool               `json:"recalibrated,omitempty"`
 }
@@ -50,6 +50,14 @@ func (t Trial) Name() string {
 	return name
 }
 
+// granularity is that of the plan that is learned.
+func (t Trial) granularity() gating.Granularity {
+	if t.Method == gating.FineTuned {
+		return gating.ByElement
+	}
+	return t.Granularity
+}
+
 // learning returns the trial whose gates t takes: the same without what is done to learned gates.
 func (t Trial) learning() Trial {
 	t.Rounded, t.Recalibrated = false, false
@@ -62,32 +70,49 @@ type circumstances struct {
 	scored    bool // some parent has a finite loss
 	small     bool // the parents have few enough weights for further tries
 	foreign   bool // the data's statistics are far from every parent's: measured anew they would hide it
+	labelled  bool // the loss compares with labels: then weights may follow it freely
 }
 
 // trials lists what the options try, in the order of the table.
 func (o *Options) trials(c circumstances) []Trial {
 	var list []Trial
-	if o.Method != gating.Greedy {
+	switch o.Method {
+	case gating.Uniform:
 		list = append(list, Trial{Method: gating.Uniform})
-		if c.reordered && o.Method == gating.Uniform { // beside learned gates it never won (fixtures/ablation.md)
+		if c.reordered { // beside learned gates it never won (fixtures/ablation.md)
 			list = append(list, Trial{Method: gating.Uniform, Repaired: true})
 		}
-	}
-	if o.Method != gating.Uniform {
+	case gating.Greedy:
 		list = append(list, Trial{Method: gating.Greedy})
-	}
-	if o.Method == gating.Auto {
-		list = append(list, Trial{Method: gating.Transplanted})
-	}
-	if o.Method == gating.Soft || o.Method == gating.Auto {
-		for _, g := range o.Granularity {
-			list = append(list, o.softTrials(g, c)...)
-		}
+	case gating.FineTuned:
+		list = append(list, Trial{Method: gating.FineTuned})
+	default:
+		list = append(list, Trial{Method: gating.Uniform}, Trial{Method: gating.Greedy})
+		list = append(list, o.learnedTrials(c)...)
 	}
 	if c.foreign {
 		return list
 	}
 	return withRecalibration(list)
+}
+
+// learnedTrials lists what is learned of each granularity and, by gating.Auto, what comes of a transplant. Without
+// labels nothing holds that to what the parents answer.
+func (o *Options) learnedTrials(c circumstances) (list []Trial) {
+	source := o.Method == gating.Auto && c.labelled && !c.foreign
+	if source {
+		list = append(list, Trial{Method: gating.Transplanted})
+	}
+	for _, g := range o.Granularity {
+		list = append(list, o.softTrials(g, c)...)
+		if source {
+			list = append(list, Trial{Method: gating.Soft, Granularity: g, Source: true})
+		}
+	}
+	if source && c.small {
+		list = append(list, Trial{Method: gating.FineTuned, Source: true})
+	}
+	return list
 }
 
 // softTrials lists the trials of one granularity. For reordered parents, channel by
@@ -107,9 +132,6 @@ func (o *Options) softTrials(g gating.Granularity, c circumstances) []Trial {
 	if t.Place == Warm && g == gating.ByChannel && c.small && o.Learn.Combine == "" {
 		sum.Place, sum.Combine = BesideBest, gating.Sum
 		list = append(list, sum)
-	}
-	if o.Method == gating.Auto {
-		list = append(list, Trial{Method: gating.Soft, Granularity: g, Source: true})
 	}
 	return list
 }

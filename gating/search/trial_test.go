@@ -30,20 +30,23 @@ func TestTrials(t *testing.T) {
 		reordered, small bool
 		want             []string
 	}{
-		{"soft", Options{}, false, true, slices.Concat(averages, soft)},
-		{"soft, large", Options{}, false, false, slices.Concat(averages, soft)},
-		{"soft, reordered and large", Options{}, true, false, slices.Concat(averages, warm)},
-		{"soft, reordered", Options{}, true, true, slices.Concat(averages, warm,
+		{"soft", Options{Method: gating.Soft}, false, true, slices.Concat(averages, soft)},
+		{"soft, large", Options{Method: gating.Soft}, false, false, slices.Concat(averages, soft)},
+		{"soft, reordered and large", Options{Method: gating.Soft}, true, false, slices.Concat(averages, warm)},
+		{"soft, reordered", Options{Method: gating.Soft}, true, true, slices.Concat(averages, warm,
 			[]string{"soft:channel+repaired:sum"})},
-		{"soft by sums, reordered", Options{Learn: gating.LearnOptions{Combine: gating.Sum}}, true, true,
-			slices.Concat(averages, warm)},
-		{"soft, reordered, open gates", Options{Init: gating.InitOpen}, true, true, slices.Concat(averages, soft)},
-		{"soft by tensor", Options{Granularity: []gating.Granularity{gating.ByTensor}}, true, true,
+		{"soft by sums, reordered", Options{Method: gating.Soft, Learn: gating.LearnOptions{Combine: gating.Sum}}, true,
+			true, slices.Concat(averages, warm)},
+		{"soft, reordered, open gates", Options{Method: gating.Soft, Init: gating.InitOpen}, true, true, slices.Concat(averages, soft)},
+		{"soft by tensor", Options{Method: gating.Soft, Granularity: []gating.Granularity{gating.ByTensor}}, true, true,
 			slices.Concat(averages, []string{"soft:tensor+repaired", "soft:tensor+repaired:rounded"})},
-		{"auto", Options{Method: gating.Auto}, false, true, []string{"uniform", "greedy", "transplant", "soft:channel",
+		{"auto", Options{}, false, true, []string{"uniform", "greedy", "transplant", "soft:channel",
+			"soft:channel+transplant", "finetune+transplant"}},
+		{"auto, large", Options{}, false, false, []string{"uniform", "greedy", "transplant", "soft:channel",
 			"soft:channel+transplant"}},
 		{"auto, reordered", Options{Method: gating.Auto}, true, true, []string{"uniform", "greedy", "transplant",
-			"soft:channel+repaired", "soft:channel+repaired:sum", "soft:channel+transplant"}},
+			"soft:channel+repaired", "soft:channel+repaired:sum", "soft:channel+transplant", "finetune+transplant"}},
+		{"finetune", Options{Method: gating.FineTuned}, false, true, []string{"finetune"}},
 		{"greedy", Options{Method: gating.Greedy}, false, true, []string{"greedy"}},
 		{"greedy, reordered", Options{Method: gating.Greedy}, true, true, []string{"greedy"}},
 		{"uniform", Options{Method: gating.Uniform}, false, true, []string{"uniform"}},
@@ -51,7 +54,7 @@ func TestTrials(t *testing.T) {
 	} {
 		o := gatetest.Must(c.o.Validate())(t)
 		var names []string
-		for _, trial := range o.trials(circumstances{reordered: c.reordered, scored: true, small: c.small}) {
+		for _, trial := range o.trials(circumstances{reordered: c.reordered, scored: true, small: c.small, labelled: true}) {
 			names = append(names, trial.Name())
 		}
 		if want := withAgain(c.want...); !slices.Equal(names, want) {
@@ -65,7 +68,7 @@ func TestTrials(t *testing.T) {
 func TestTrialNamesAreUnique(t *testing.T) {
 	all := []gating.Granularity{gating.ByModel, gating.ByModule, gating.ByLayer, gating.ByChannel, gating.ByTensor,
 		gating.ByElement}
-	o := gatetest.Must(Options{Granularity: all}.Validate())(t)
+	o := gatetest.Must(Options{Method: gating.Soft, Granularity: all}.Validate())(t)
 	for _, reordered := range []bool{true, false} {
 		for _, repairable := range []bool{true, false} {
 			known := map[string]Trial{}

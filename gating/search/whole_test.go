@@ -116,12 +116,12 @@ func TestDivergedLearningIsACandidateWithoutScore(t *testing.T) {
 	}
 	reason := ""
 	for _, c := range gatetest.Must(r.Report())(t).Candidates {
-		if c.Name == "soft:layer" && c.Loss == nil {
+		if c.Name == "soft:channel" && c.Loss == nil {
 			reason = c.Reason
 		}
 	}
 	if !strings.Contains(reason, "none of 4 steps had a finite loss") {
-		t.Errorf("the table says of soft:layer: %q", reason)
+		t.Errorf("the table says of soft:channel: %q", reason)
 	}
 }
 
