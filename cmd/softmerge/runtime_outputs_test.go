@@ -129,26 +129,49 @@ func asTensor(c *dataset.Column) *network.Tensor {
 	return &network.Tensor{Type: c.Type, Shape: append([]int{c.Len()}, c.Shape...), F: c.Floats, I: c.Ints}
 }
 
-// ownOutputs runs a model on all samples at once.
+// ownOutputs runs a model on all samples at once, or on as many at a time as its graph was exported for.
 func ownOutputs(t *testing.T, m *onnx.Model, d *dataset.Data, names []string) []*network.Tensor {
 	t.Helper()
-	inputs, shapes := map[string]*network.Tensor{}, map[string][]int{}
-	for i := range d.Inputs {
-		c := &d.Inputs[i]
-		inputs[c.Name] = asTensor(c)
-		shapes[c.Name] = inputs[c.Name].Shape
+	size := d.Len()
+	if f := gating.Fields(m)[0]; len(f.Shape) > 0 && f.Shape[0] > 0 {
+		size = f.Shape[0]
 	}
 	w := kernel.NewWorkers(1)
 	defer w.Close()
-	g, err := network.Lower(m, network.Config{Shapes: shapes, Outputs: names, Workers: w})
-	if err != nil {
-		t.Fatal(err)
+	var runner *network.Runner
+	var all []*network.Tensor
+	for at := 0; at+size <= d.Len(); at += size {
+		inputs, shapes := map[string]*network.Tensor{}, map[string][]int{}
+		for i := range d.Inputs {
+			c := &d.Inputs[i]
+			x := &network.Tensor{Type: c.Type, Shape: append([]int{size}, c.Shape...)}
+			if lo, hi := at*c.Size(), (at+size)*c.Size(); c.Floats != nil {
+				x.F = c.Floats[lo:hi]
+			} else {
+				x.I = c.Ints[lo:hi]
+			}
+			inputs[c.Name], shapes[c.Name] = x, x.Shape
+		}
+		if runner == nil {
+			g, err := network.Lower(m, network.Config{Shapes: shapes, Outputs: names, Workers: w})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runner = network.NewRunner(g, w)
+		}
+		outs, err := runner.Run(inputs, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range outs {
+			if at == 0 {
+				all = append(all, &network.Tensor{Type: o.Type, Shape: append([]int{0}, o.Shape[1:]...)})
+			}
+			all[i].Shape[0] += o.Shape[0]
+			all[i].F = append(all[i].F, o.F...)
+		}
 	}
-	outs, err := network.NewRunner(g, w).Run(inputs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return outs
+	return all
 }
 
 // runtimeOutputs are a model's outputs of these names by ONNX Runtime.
