@@ -167,7 +167,7 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 func (f *mergeFlags) options() search.Options {
 	o := search.Options{
 		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
-		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway,
+		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
 		Unseen: f.unseen, Dequantised: f.dequantised,
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Affine: f.affine, Seed: f.seed},

@@ -34,6 +34,7 @@ type Options struct {
 	Permute     gating.Permutation      // how hidden units are brought into one order; default PermuteAuto
 	Dequantised *Dequantised            // how the models came by their form, where some were quantised; may be nil
 	Anyway      bool                    // go on where the data does not seem to belong to the models
+	Strict      bool                    // a warning that is known before anything is learned ends the merge
 	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it
 	Progress    func(Event)             // may be nil

@@ -61,11 +61,14 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		return nil, err
 	}
 	defer m.learn.Close()
+	if err := m.stopIfStrict(ctx); err != nil {
+		return nil, err
+	}
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
 	for _, step := range []func(context.Context) error{m.scoreParents, m.judgeOriginals, m.checkData, m.alignUnits,
-		m.judge} {
+		m.stopIfStrict, m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -83,6 +86,15 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		return nil, err
 	}
 	return m.result(ctx, chosen)
+}
+
+// stopIfStrict returns the warnings so far as an error where the options ask for it: who takes warnings for errors need
+// not wait for gates to be learned.
+func (m *search) stopIfStrict(context.Context) error {
+	if !m.Strict {
+		return nil
+	}
+	return m.warnings.Err()
 }
 
 // newSearch fits the objective and reads the weights. All data learns at first.

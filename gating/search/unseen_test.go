@@ -96,3 +96,19 @@ func TestNothingLeftOfUnseen(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestStrictStopsBeforeLearning: who takes warnings for errors learns of unseen layers before gates are learned.
+func TestStrictStopsBeforeLearning(t *testing.T) {
+	models := []*onnx.Model{twoHeads(t, 0), twoHeads(t, 1)}
+	d := gatetest.Labelled(gatetest.Samples(3, 80, 6), 3)
+	o := search.Options{Objective: gating.ObjectiveOptions{Output: "class"}, Anyway: true, Strict: true}
+	o.Progress = func(e search.Event) {
+		if e.Stage != "start" {
+			t.Errorf("%s before the error", e.Stage)
+		}
+	}
+	_, err := search.Merge(t.Context(), gatetest.Select(t, models), d, o)
+	if !errors.Is(err, dataset.ErrData) || !strings.Contains(err.Error(), "are judged by nothing") {
+		t.Errorf("got %v", err)
+	}
+}
