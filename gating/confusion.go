@@ -2,6 +2,7 @@ package gating
 
 import (
 	"context"
+	"slices"
 
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -43,4 +44,19 @@ func (e *Evaluator) Confusion(ctx context.Context, m *onnx.Model, head int) (Con
 		}
 	}
 	return c, nil
+}
+
+// Plus is the sum of two counts of as many classes; nil counts nothing.
+func (c Confusion) Plus(other Confusion) Confusion {
+	sum := make(Confusion, len(other))
+	for label := range other {
+		sum[label] = slices.Clone(other[label])
+		if c == nil {
+			continue
+		}
+		for answer, n := range c[label] {
+			sum[label][answer] += n
+		}
+	}
+	return sum
 }

@@ -97,6 +97,9 @@ func unlikeModels() []misuse {
 		{"one model ends in softmax, the others in logits", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "softmax.onnx", softmaxAtTheEnd)
 		}), handled, ok, []string{"<- chosen"}},
+		{"one model has two classes in each other's place", beside(func(k *kitchen) string {
+			return k.model(k.mlps()[2], "swapped.onnx", swappedClasses)
+		}), isRefused, exit.Align, []string{"swapped.onnx has 2 classes in another order", "3 as 7, 7 as 3"}},
 		{"BatchNormalization in training mode", func(k *kitchen) []string {
 			models := k.family("cnn_bn", 2)
 			return k.merge(k.good(), append(models, k.model(models[0], "training.onnx", trainingMode)))
@@ -205,7 +208,10 @@ func blindAverages() []misuse {
 				func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
 			return k.uniform([]string{k.mlps()[0], random})
 		}, isRefused, exit.Align, []string{"they are not fine-tunes of one start"}},
-		{"the same with --anyway", func(k *kitchen) []string {
+		{"two classes of one model are in each other's place", func(k *kitchen) []string {
+			return k.uniform(append(k.mlps()[:2:2], k.model(k.mlps()[2], "swapped.onnx", swappedClasses)))
+		}, isRefused, exit.Align, []string{"swapped.onnx has 2 outputs", "the base's 3 is its 7"}},
+		{"an untrained model with --anyway", func(k *kitchen) []string {
 			random := k.weights(k.mlps()[1], "random.onnx",
 				func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
 			return k.uniform([]string{k.mlps()[0], random}, "--anyway")

@@ -30,6 +30,19 @@ func nineClasses(m *onnxpb.ModelProto) {
 	setDims(m.Graph.Output[0], 1, 9)
 }
 
+// swappedClasses puts classes 3 and 7 of an MLP of the fixtures into each other's place.
+func swappedClasses(m *onnxpb.ModelProto) {
+	for _, name := range []string{"5.weight", "5.bias"} {
+		w := tensorOf(m, name)
+		values := floatsOf(w)
+		size := len(values) / 10
+		for i := range size {
+			values[3*size+i], values[7*size+i] = values[7*size+i], values[3*size+i]
+		}
+		setFloats(w, values)
+	}
+}
+
 // smallInput makes an MLP of the fixtures one of images of 7 x 7 pixels.
 func smallInput(m *onnxpb.ModelProto) {
 	w := tensorOf(m, "1.weight")

@@ -34,6 +34,9 @@ func (m *search) alignAlike(ctx context.Context) error {
 		return m.refuse("nothing judges an average without data: the weights of %s have a cosine of %.2f: "+
 			"they are not fine-tunes of one start", wordsOf(strangers, names), strangers[0].cosine)
 	}
+	if err := m.movedRows(ctx); err != nil {
+		return err
+	}
 	odd := outliers(tensors, len(names))
 	if len(odd) == 0 {
 		return nil

@@ -101,26 +101,38 @@ func stands(l *graphmatch.Layer, j int, nodes map[*onnxpb.NodeProto]bool) bool {
 
 // reaching returns the nodes that a value of a graph depends on, those in bodies included.
 func reaching(g *onnxpb.GraphProto, value string) map[*onnxpb.NodeProto]bool {
+	found := map[*onnxpb.NodeProto]bool{}
+	upstream(g, value, func(n *onnxpb.NodeProto) bool {
+		found[n] = true
+		return false
+	})
+	return found
+}
+
+// upstream calls visit for the nodes that a value of a graph depends on, those in bodies included; not for those that
+// only a node for which visit is true depends on.
+func upstream(g *onnxpb.GraphProto, value string, visit func(*onnxpb.NodeProto) bool) {
 	producer := map[string]*onnxpb.NodeProto{}
 	for _, n := range g.GetNode() {
 		for _, name := range n.GetOutput() {
 			producer[name] = n
 		}
 	}
-	found := map[*onnxpb.NodeProto]bool{}
+	seen := map[*onnxpb.NodeProto]bool{}
 	pending := []string{value}
 	for len(pending) > 0 {
 		n := producer[pending[len(pending)-1]]
 		pending = pending[:len(pending)-1]
-		if n == nil || found[n] {
+		if n == nil || seen[n] {
 			continue
 		}
-		for _, inner := range withBodies(n, nil) {
-			found[inner] = true
-			pending = append(pending, inner.GetInput()...)
+		seen[n] = true
+		for _, inside := range withBodies(n, nil) {
+			if !visit(inside) {
+				pending = append(pending, inside.GetInput()...)
+			}
 		}
 	}
-	return found
 }
 
 // withBodies appends a node and those in its bodies.
