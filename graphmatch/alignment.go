@@ -77,6 +77,7 @@ type Use struct {
 	Transposed bool
 	from       *flow.Constant
 	fold       *flow.Fold // normalisation that the values are read with
+	factor     float64    // that the values are read with: how the node scales them (alpha of Gemm) against the base's
 }
 
 // Reads tells whether the model has the parameter.

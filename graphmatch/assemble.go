@@ -2,6 +2,7 @@ package graphmatch
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -179,14 +180,14 @@ func (a *Alignment) param(r row, role string) Param {
 		q := u.Param(role)
 		p.Uses[j] = useOf(q)
 		p.Uses[j].Transposed = u.Transposed(q) != owner.Transposed(own)
-		p.Uses[j].fold = u.Fold
+		p.Uses[j].fold, p.Uses[j].factor = u.Fold, u.Scale(q)/owner.Scale(own)
 	}
 	return p
 }
 
 // useOf describes a parameter's tensor and where it is read.
 func useOf(p *flow.Param) Use {
-	use := Use{Tensor: p.C.Tensor, Name: p.C.Name(), Reader: p.At[0].Node.Proto, from: p.C}
+	use := Use{Tensor: p.C.Tensor, Name: p.C.Name(), Reader: p.At[0].Node.Proto, from: p.C, factor: 1}
 	for _, at := range p.At {
 		use.Sites = append(use.Sites, at.Site(p.C))
 	}
@@ -215,6 +216,9 @@ func (a *Alignment) check(l *Layer, p *Param) {
 		case !slices.Equal(x, y):
 			shape := p.Uses[j].shapeText()
 			l.fail(Mismatch, "%s: %s has shape %s, %s has %v", p.Role, mine, shape, other, want.C.FileShape())
+		case !(math.Abs(p.Uses[j].factor) > 0 && math.Abs(p.Uses[j].factor) <= math.MaxFloat32):
+			l.fail(Mismatch, "%s: %s multiplies it by %g, %s by %g", p.Role, mine, u.Scale(got), other,
+				l.row[ref].Scale(want))
 		case len(x) > 2 && !slices.Equal(got.C.Axes, want.C.Axes):
 			l.fail(Mismatch, "%s: %s stores the axes in another order than %s", p.Role, mine, other)
 		}

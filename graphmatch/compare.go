@@ -49,7 +49,7 @@ func (a *Alignment) identical(l *Layer) (bool, error) {
 // equalBits compares model j's tensor with the base's.
 func (a *Alignment) equalBits(p *Param, j int) (bool, error) {
 	base, other := p.Uses[a.Base], p.Uses[j]
-	if base.fold != nil || other.fold != nil {
+	if base.fold != nil || other.fold != nil || other.factor != 1 {
 		return false, nil // the same only up to rounding
 	}
 	if base.from.DataType() != other.from.DataType() {

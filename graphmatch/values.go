@@ -8,7 +8,8 @@ import (
 )
 
 // Floats appends model j's values of a parameter to dst, in the order of Param.Shape: a tensor that the
-// model stores transposed is turned. The error wraps what reading the tensor returned; a model that lacks
+// model stores transposed is turned, and one that its node scales otherwise than the base's does (alpha and beta of
+// Gemm) is read as the base's node would need it. The error wraps what reading the tensor returned; a model that lacks
 // the parameter is an error of kind [ErrAlign].
 func (a *Alignment) Floats(p *Param, j int, dst []float32) ([]float32, error) {
 	return oriented(a, p, j, dst, func() ([]float32, error) {
@@ -42,10 +43,15 @@ func oriented[T any](a *Alignment, p *Param, j int, dst []T, read func() ([]T, e
 	return out, nil
 }
 
-// doubles reads a use's values as the model stores them, with a normalisation folded in where one is.
+// doubles reads a use's values as the model stores them, with its factor, and a normalisation folded in where one is.
 func (u *Use) doubles(m *onnx.Model, role string, dst []float64) ([]float64, error) {
 	start := len(dst)
 	out, err := m.Tensor(u.Tensor).Doubles(dst)
+	if err == nil && u.factor != 1 {
+		for i := range out[start:] {
+			out[start+i] *= u.factor
+		}
+	}
 	if err != nil || u.fold == nil {
 		return out, err
 	}
@@ -54,7 +60,7 @@ func (u *Use) doubles(m *onnx.Model, role string, dst []float64) ([]float64, err
 
 // floats is doubles rounded to float32.
 func (u *Use) floats(m *onnx.Model, role string, dst []float32) ([]float32, error) {
-	if u.fold == nil {
+	if u.fold == nil && u.factor == 1 {
 		return m.Tensor(u.Tensor).Floats(dst)
 	}
 	values, err := u.doubles(m, role, nil)

@@ -216,6 +216,15 @@ func (v *Value) OnlyReader() (r Reader, ok bool) {
 	return r, ok
 }
 
+// Scale is the number that the anchor multiplies a parameter by: alpha of Gemm its weight, beta its bias.
+func (u *Unit) Scale(p *Param) float64 {
+	name := map[string]string{"weight": "alpha", "bias": "beta"}[p.Role]
+	if u.Kind != "Linear" || name == "" || len(p.At) == 0 || p.At[0].Node != u.Anchor {
+		return 1
+	}
+	return float64(u.Anchor.Attributes().Float(name, 1))
+}
+
 // linearWidth is the number of outputs of a linear layer.
 func (u *Unit) linearWidth() int {
 	w := u.Param("weight").C.Shape
