@@ -47,7 +47,10 @@ type Layer struct {
 	Scope  string // Name without its last component: the module that contains the layer
 	Params []Param
 	Status Status
-	Reason string   // why Status is Mismatch or Missing; of a matched layer, what was done to make it match
+	Reason string // why Status is Mismatch or Missing; of a matched layer, what was done to make it match
+	// Aside marks a layer that no model needs another's numbers for: preprocessing that some have in the graph and
+	// others leave to the program around it. It is Missing, and never selected.
+	Aside  bool
 	Resets []Reset  // the base's tensors that take fixed numbers when the layer is merged
 	tags   []string // names that patterns match besides Name
 	ops    []string // operator types that op: patterns match

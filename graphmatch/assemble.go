@@ -54,6 +54,7 @@ func AlignStructure(models []*onnx.Model, base int) (*Alignment, error) {
 		a.Layers = append(a.Layers, l)
 	}
 	a.explainFolds()
+	a.asideEnds()
 	a.tie()
 	a.refuseSharedViews()
 	a.refuseSharedInFunctions()

@@ -21,7 +21,7 @@ type Selection struct {
 }
 
 // Select chooses the layers that match any pattern of only (all layers if there is none) and no pattern
-// of except.
+// of except; never those that are [Layer.Aside].
 //
 // A pattern is a glob (*, ?, [a-z], {a,b}, ** for any number of name components) over the names that the
 // base gives a layer: its name and scope, its tensors' names, its nodes' names. Names are split at dots
@@ -57,7 +57,7 @@ func (a *Alignment) Select(only, except []string) (*Selection, error) {
 	}
 	s := &Selection{Alignment: a}
 	for i, in := range chosen {
-		if in {
+		if in && !a.Layers[i].Aside {
 			s.Layers = append(s.Layers, i)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,11 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	coverage, err := s.Alignment.Coverage()
 	if err != nil {
 		return err
+	}
+	for j := range list {
+		for _, d := range s.Alignment.EndDifferences(j) {
+			v.Note(fmt.Sprintf("%s has %s", coverage[j].Label, d))
+		}
 	}
 	t := report.Chosen(s)
 	if err := sayMatch(v, t, list, coverage); err != nil {

@@ -13,6 +13,7 @@ func misusedModels() []chapter {
 	return []chapter{
 		{"Models that are no ONNX files", false, noModels()},
 		{"Models that are not alike", false, unlikeModels()},
+		{"Models with other ends", false, otherEnds()},
 		{"Parents that are broken or bad", false, brokenParents()},
 		{"Averaging without data", false, blindAverages()},
 	}
@@ -208,6 +209,9 @@ func blindAverages() []misuse {
 				func(_ string, i int, _ float32) float32 { return noise(i) / 8 })
 			return k.uniform([]string{k.mlps()[0], random})
 		}, isRefused, exit.Align, []string{"they are not fine-tunes of one start"}},
+		{"one model subtracts the mean and divides by the deviation itself", func(k *kitchen) []string {
+			return k.uniform(append(k.mlps()[:2:2], k.model(k.mlps()[2], "other.onnx", normalised)))
+		}, warned, exit.Done, []string{"the average takes inputs and gives outputs as the base does"}},
 		{"two classes of one model are in each other's place", func(k *kitchen) []string {
 			return k.uniform(append(k.mlps()[:2:2], k.model(k.mlps()[2], "swapped.onnx", swappedClasses)))
 		}, isRefused, exit.Align, []string{"swapped.onnx has 2 outputs", "the base's 3 is its 7"}},

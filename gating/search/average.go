@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/softmerge/softmerge/gating"
@@ -29,7 +30,7 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	if err := m.alignAlike(ctx); err != nil {
+	if err := errors.Join(m.blindEnds(), m.alignAlike(ctx)); err != nil {
 		return nil, err
 	}
 	p, err := gating.NewPlan(m.weights, gating.ByLayer)

@@ -202,7 +202,7 @@ func (m *search) farStatistics(ctx context.Context) (*doubt, error) {
 	}
 	nearest := math.Inf(1)
 	var at *gating.StatisticsGap
-	for j, model := range m.units.Parents {
+	for j, model := range m.judged() {
 		if !m.scores[j].Finite() {
 			continue
 		}

@@ -45,8 +45,8 @@ func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
 // movedOf doubts the labels of one head, or a model's order of them.
 func (m *search) movedOf(ctx context.Context, some *gating.Evaluator, head int) (*doubt, error) {
 	var total gating.Confusion
-	each := make([]gating.Confusion, len(m.units.Parents))
-	for j, model := range m.units.Parents {
+	each := make([]gating.Confusion, len(m.judged()))
+	for j, model := range m.judged() {
 		if !m.scores[j].Finite() {
 			continue
 		}

@@ -66,7 +66,7 @@ func (m *search) misfedInput(ctx context.Context, input int) (string, error) {
 		if round == 0 {
 			list = refeeds(e.Data(), input)
 		}
-		models := m.units.Parents
+		models := m.judged()
 		if round == 0 {
 			models = m.bestParents(misfedParents)
 		}
@@ -125,7 +125,7 @@ func (m *search) compareFeeds(ctx context.Context, e *gating.Evaluator, input in
 func (m *search) bestParents(n int) (list []*onnx.Model) {
 	order := byLoss(m.scores)
 	for _, j := range order[:min(n, len(order))] {
-		list = append(list, m.units.Parents[j])
+		list = append(list, m.judged()[j])
 	}
 	return list
 }

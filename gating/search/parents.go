@@ -13,7 +13,7 @@ import (
 // the merge, unless the options say to go on anyway: it may be merged though nobody knows
 // how good it is.
 func (m *search) scoreParents(ctx context.Context) error {
-	parents := m.units.Parents
+	parents := m.judged()
 	m.losses, m.scores = make([]float64, len(parents)), make([]gating.Score, len(parents))
 	if m.unjudged == nil {
 		m.unjudged = make([]error, len(parents))
@@ -30,10 +30,10 @@ func (m *search) scoreParents(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case m.Anyway && j != m.selection.Alignment.Base:
-			m.warnings.Add(cannotRun(model, err))
+			m.warnings.Add(cannotRun(m.units.Parents[j], err))
 			m.unjudged[j] = err
 		default:
-			return cannotRun(model, err)
+			return cannotRun(m.units.Parents[j], err)
 		}
 	}
 	return nil
@@ -47,7 +47,7 @@ func (m *search) judgeParents(ctx context.Context) error {
 			m.fail(c, m.unjudged[j])
 			continue
 		}
-		s, err := m.heldOut.Score(ctx, model)
+		s, err := m.heldOut.Score(ctx, m.judged()[j])
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

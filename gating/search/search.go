@@ -37,6 +37,7 @@ type search struct {
 	foreign     bool                  // the data's statistics are far from every parent's
 	folds       int                   // into how many the data is divided
 	split       fold                  // what learns and judges where there is one division
+	views       []*onnx.Model         // what each parent is judged as; nil where all are judged as they are
 	unjudged    []error               // by parent, why it cannot be run; nil where it can
 	weights     *gating.Weights
 	unseen      map[string]bool // names of selected layers that stay the base's, as the loss does not see them
@@ -67,7 +68,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	for _, step := range []func(context.Context) error{m.scoreParents, m.judgeOriginals, m.checkData, m.alignUnits,
+	for _, step := range []func(context.Context) error{m.fitEnds, m.scoreParents, m.judgeOriginals, m.checkData, m.alignUnits,
 		m.movedRows, m.stopIfStrict, m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -109,7 +110,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	}
 	objective, err := gating.FitObjective(s.Alignment.Models[s.Alignment.Base], d, o.Objective)
 	if err != nil {
-		return nil, err
+		return nil, choiceOfBase(s.Alignment, err)
 	}
 	m.warnings = append(m.warnings, objective.Warnings()...)
 	if err := m.keepUnseen(objective.Sources()); err != nil {

@@ -22,6 +22,7 @@ type Unit struct {
 	Tags     []string // all names that a pattern may match
 	Fold     *Fold    // the normalisation behind the layer that is taken for part of it
 	Source   *Unit    // the unit that a folded one was made from
+	AtEnd    bool     // no more than preprocessing before the first layer
 	Foldable bool     // a BatchNormalization that alone reads what a convolution or linear layer computes
 }
 
@@ -71,6 +72,13 @@ func Read(m *onnx.Model) (*Network, error) {
 		if norm := c.Unit.NormBehind(); norm != nil {
 			_, alone := norm.Anchor.In[0].OnlyReader()
 			norm.Foldable = alone
+		}
+	}
+	for i := range v.inputs {
+		for _, n := range v.Entry(i) {
+			if n.Unit != nil {
+				n.Unit.AtEnd = true
+			}
 		}
 	}
 	v.nameUnits()
