@@ -6,18 +6,17 @@ import (
 )
 
 // AsBase returns the base's graph with the weights of another of the alignment's models in all layers: the model
-// without what stands at its ends alone, and with what stands there in the base. It is nil where not all of the model's
-// layers fit the base's, so that more than its ends are its own.
+// without what stands at its ends alone, and with what stands there in the base. Layers that do not fit are the base's.
+// It is nil where there is no telling: none fits, or one of the model's is not finite.
 func AsBase(a *graphmatch.Alignment, model int) (*onnx.Model, error) {
 	s := &graphmatch.Selection{Alignment: a}
 	for i := range a.Layers {
-		switch l := &a.Layers[i]; {
-		case l.Aside:
-		case !l.Mergeable():
-			return nil, nil
-		default:
+		if a.Layers[i].Mergeable() {
 			s.Layers = append(s.Layers, i)
 		}
+	}
+	if len(s.Layers) == 0 {
+		return nil, nil
 	}
 	w, err := LoadWeights(s)
 	if err != nil {

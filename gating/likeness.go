@@ -2,6 +2,7 @@ package gating
 
 import (
 	"math"
+	"slices"
 
 	"github.com/softmerge/softmerge/graphmatch"
 )
@@ -46,6 +47,32 @@ func (m *mixedParam) likeness(l *layerWeights) Likeness {
 		found.Cosine[j][j] = 1
 	}
 	return found
+}
+
+// Copies lists the parents that equal an earlier one in everything that is mixed, each with that one.
+func (w *Weights) Copies() map[int]int {
+	copies := map[int]int{}
+	for j := range w.selection.Alignment.Models {
+		for k := range j {
+			if _, ok := copies[k]; !ok && w.equal(j, k) {
+				copies[j] = k
+				break
+			}
+		}
+	}
+	return copies
+}
+
+// equal says whether two parents have the same numbers everywhere.
+func (w *Weights) equal(j, k int) bool {
+	for i := range w.layers {
+		for _, m := range w.layers[i].mixed {
+			if !slices.Equal(m.values[j], m.values[k]) {
+				return false
+			}
+		}
+	}
+	return len(w.layers) > 0
 }
 
 // dot is the inner product of two vectors of one length, in double precision.

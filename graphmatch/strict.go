@@ -11,15 +11,16 @@ import (
 const maxListed = 5
 
 // alignHint says what to do about layers that do not align.
-const alignHint = "leave them out with --except, merge only what matches with --intersection, " +
+const alignHint = "leave them out with %s, merge only what matches with --intersection, " +
 	"or see all with \"softmerge match\""
 
 // Strict returns an error of kind [ErrAlign] that names the selected layers which cannot be merged and
 // why, nil when all can.
 func (s *Selection) Strict() error {
-	var bad []string
+	var bad, except []string
 	for _, i := range s.Layers {
 		if l := &s.Alignment.Layers[i]; !l.Mergeable() {
+			except = append(except, fmt.Sprintf("--except %q", l.Name))
 			bad = append(bad, fmt.Sprintf("layer %q: %s: %s", l.Name, l.Status, l.Reason))
 		}
 	}
@@ -28,10 +29,12 @@ func (s *Selection) Strict() error {
 	}
 	count := len(bad)
 	if count > maxListed {
+		except = []string{"--except"}
 		bad = append(bad[:maxListed], fmt.Sprintf("and %d more", count-maxListed))
 	}
-	return advice.Errorf(ErrAlign, alignHint, "%d of %d selected layers do not align:\n  %s",
-		count, len(s.Layers), strings.Join(bad, "\n  "))
+	hint := fmt.Sprintf(alignHint, strings.Join(except, " "))
+	return advice.Errorf(ErrAlign, hint, "%d of %d selected layers do not align:\n  %s", count, len(s.Layers),
+		strings.Join(bad, "\n  "))
 }
 
 // Intersection is the part of a selection that can be merged.

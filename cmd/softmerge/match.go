@@ -65,12 +65,8 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	if err != nil {
 		return err
 	}
-	for j := range list {
-		for _, d := range s.Alignment.EndDifferences(j) {
-			v.Note(fmt.Sprintf("%s has %s", coverage[j].Label, d))
-		}
-	}
 	t := report.Chosen(s)
+	noteEnds(v, s.Alignment, coverage)
 	if err := sayMatch(v, t, list, coverage); err != nil {
 		return err
 	}
@@ -81,6 +77,15 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 		return s.Strict()
 	}
 	return nil
+}
+
+// noteEnds says which models have nodes of their own at their ends.
+func noteEnds(v *terminal.Voice, a *graphmatch.Alignment, coverage []graphmatch.Coverage) {
+	for j := range a.Models {
+		for _, d := range a.EndDifferences(j) {
+			v.Note(fmt.Sprintf("%s has %s", coverage[j].Label, d))
+		}
+	}
 }
 
 // sayMatch prints the table and the warnings.

@@ -67,7 +67,12 @@ func unlikeModels() []misuse {
 			isRefused, exit.Align, []string{"do not align", "softmerge match"}},
 		{"a model of another number of classes", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "nine.onnx", nineClasses)
-		}), isRefused, exit.Align, []string{"has shape [9 32]"}},
+		}), isRefused, exit.Align, []string{"has shape [9 32]", `--except "5"`}},
+		{"the same, and its last layer left out", func(k *kitchen) []string {
+			nine := k.model(k.mlps()[2], "nine.onnx", nineClasses)
+			return k.merge(k.good(), append(k.mlps()[:2:2], nine), "--except", "5")
+		}, warned, ok, []string{"nine.onnx cannot be judged as it is",
+			"what the base's graph does with its weights but those of", "<- chosen"}},
 		{"a model of another input size", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "small.onnx", smallInput)
 		}), isRefused, exit.Align, []string{"has shape [64 49]"}},
@@ -114,6 +119,9 @@ func unlikeModels() []misuse {
 			k.ok(err)
 			return k.merge(k.good(), []string{k.mlps()[0], k.file("copy.onnx", string(data))})
 		}, warned, ok, []string{"identical in every selected layer", "are the same file"}},
+		{"a model under two names, its weights too", func(k *kitchen) []string {
+			return k.merge(k.good(), append(k.mlps(), k.model(k.mlps()[2], "renamed.onnx", otherNames)))
+		}, warned, ok, []string{"renamed.onnx has the weights of ft2.onnx", "<- chosen"}},
 		{"one model", func(k *kitchen) []string { return k.merge(k.good(), k.mlps()[:1]) }, isRefused, exit.Usage,
 			[]string{"at least 2"}},
 		{"a model without weights", func(k *kitchen) []string {

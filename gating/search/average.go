@@ -27,6 +27,7 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	if m.weights, err = gating.LoadWeights(s); err != nil {
 		return nil, err
 	}
+	m.warnOfCopies()
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}

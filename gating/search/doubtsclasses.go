@@ -105,8 +105,8 @@ func knownByAnother(each []gating.Confusion, orders []order) bool {
 	return false
 }
 
-// misordered returns an error of kind graphmatch.ErrAlign that names the parents with an order of their own, and says of
-// each what text says; a warning where the options say to go on anyway, nil where there is none.
+// misordered returns an error of kind graphmatch.ErrAlign that names the parents with an order of their own, and says
+// of each what text says; a warning where the options say to go on anyway, nil where there is none.
 func (m *search) misordered(orders []order, text func(order) string) error {
 	var list []string
 	for j, o := range orders {
@@ -126,7 +126,7 @@ func (m *search) misordered(orders []order, text func(order) string) error {
 	return advice.Errorf(graphmatch.ErrAlign, hint+"; or go on with --anyway", "%s", strings.Join(list, "; "))
 }
 
-// order is classes that have exchanged places among each other: the class, and where it is instead.
+// order is classes that have exchanged places: the class, and where it is instead.
 type order struct{ from, to []int }
 
 // text names the first few pairs with a word between.

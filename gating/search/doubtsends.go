@@ -24,37 +24,90 @@ import (
 // the options say to go on anyway.
 func (m *search) fitEnds(ctx context.Context) error {
 	a := m.selection.Alignment
+	var apart []string // layers that do not fit
+	for i := range a.Layers {
+		if l := &a.Layers[i]; !l.Mergeable() && !l.Aside {
+			apart = append(apart, fmt.Sprintf("%q", l.Name))
+		}
+	}
 	for j := range a.Models {
-		differences := a.EndDifferences(j)
-		if j == a.Base || len(differences) == 0 {
+		list := a.EndDifferences(j)
+		if j == a.Base || len(apart)+len(list) == 0 {
 			continue
 		}
-		view, err := gating.AsBase(a, j)
+		var err error
+		if len(apart) == 0 {
+			err = m.chooseView(ctx, j, list)
+		} else {
+			err = m.viewTrunk(ctx, j, apart)
+		}
 		if err != nil {
-			return err
-		}
-		if view == nil {
-			continue
-		}
-		if err := m.chooseView(ctx, j, view, differences); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// chooseView judges parent j in the base's graph from here on, unless it is better as it is.
-func (m *search) chooseView(ctx context.Context, j int, view *onnx.Model, list []graphmatch.EndDifference) error {
+// viewTrunk scores parent j by its layers that fit in the base's graph, if it cannot be judged as it is: its head may
+// have fewer classes than the labels. What is scored then is no model that the user has, and no candidate.
+func (m *search) viewTrunk(ctx context.Context, j int, apart []string) error {
 	few, err := m.sampled(misfedRounds[len(misfedRounds)-1])
 	if err != nil {
 		return err
 	}
-	there, err := few.Score(ctx, view)
-	if ctx.Err() != nil {
+	_, why := few.Score(ctx, m.units.Parents[j])
+	if why == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
+	view, there, err := m.inBase(ctx, few, j)
+	if err != nil || view == nil {
+		return err
+	}
+	m.view(j, view)
+	if m.headless == nil {
+		m.headless = map[int]error{}
+	}
+	m.headless[j] = why
+	m.warnings.Addf(graphmatch.ErrAlign, "compare it with the result on data that it was trained for",
+		"%s cannot be judged as it is (%v): it is merged by what the base's graph does with its weights but those of "+
+			"%s (%s %.4g)", filepath.Base(m.units.Parents[j].Path()), why,
+		strings.Join(apart[:min(len(apart), maxPairs)], ", "), few.Objective().Metric.Name, there.Metric)
+	return nil
+}
+
+// inBase is parent j in the base's graph and its score there, nil where it has none.
+func (m *search) inBase(ctx context.Context, few *gating.Evaluator, j int) (*onnx.Model, gating.Score, error) {
+	view, err := gating.AsBase(m.selection.Alignment, j)
+	if err != nil || view == nil {
+		return nil, unknown, err
+	}
+	there, err := few.Score(ctx, view)
+	if ctx.Err() != nil {
+		return nil, unknown, ctx.Err()
+	}
 	if err != nil || !there.Finite() {
-		return nil // what is wrong is more than the ends, and said where parents are scored
+		return nil, unknown, nil // what is wrong is more than the ends, and said where parents are scored
+	}
+	return view, there, nil
+}
+
+// view has parent j judged as another model.
+func (m *search) view(j int, as *onnx.Model) {
+	if m.views == nil {
+		m.views = slices.Clone(m.units.Parents)
+	}
+	m.views[j] = as
+}
+
+// chooseView judges parent j in the base's graph from here on, unless it is better as it is.
+func (m *search) chooseView(ctx context.Context, j int, list []graphmatch.EndDifference) error {
+	few, err := m.sampled(misfedRounds[len(misfedRounds)-1])
+	if err != nil {
+		return err
+	}
+	view, there, err := m.inBase(ctx, few, j)
+	if err != nil || view == nil {
+		return err
 	}
 	own, err := few.Score(ctx, m.units.Parents[j])
 	if ctx.Err() != nil {
@@ -69,10 +122,7 @@ func (m *search) chooseView(ctx context.Context, j int, view *onnx.Model, list [
 			return m.otherInputs(what, in)
 		}
 	}
-	if m.views == nil {
-		m.views = slices.Clone(m.units.Parents)
-	}
-	m.views[j] = view
+	m.view(j, view)
 	m.warnings.Addf(graphmatch.ErrAlign, "the merge takes inputs and gives outputs as the base does: choose another "+
 		"with --base", "%s: it is judged and merged as the base's graph with its weights (%s)", what, in)
 	return nil

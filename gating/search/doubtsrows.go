@@ -30,8 +30,8 @@ func (m *search) movedRows(context.Context) error {
 			}
 		}
 		if err := m.misordered(orders, func(o order) string {
-			return fmt.Sprintf("has %d outputs of layer %q in another order than the base: by their weights, the base's %s",
-				len(o.from), l.Name, o.text("is its"))
+			return fmt.Sprintf("has %d outputs of layer %q in another order than the base: by their weights, the "+
+				"base's %s", len(o.from), l.Name, o.text("is its"))
 		}); err != nil {
 			return err
 		}

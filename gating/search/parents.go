@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/graphmatch"
 )
 
 // scoreParents scores every parent on the data to learn from. One that cannot be run ends
@@ -47,6 +49,10 @@ func (m *search) judgeParents(ctx context.Context) error {
 			m.fail(c, m.unjudged[j])
 			continue
 		}
+		if err := m.headless[j]; err != nil {
+			m.fail(c, err)
+			continue
+		}
 		s, err := m.heldOut.Score(ctx, m.judged()[j])
 		switch {
 		case ctx.Err() != nil:
@@ -57,6 +63,20 @@ func (m *search) judgeParents(ctx context.Context) error {
 		m.list(c, s)
 	}
 	return nil
+}
+
+// warnOfCopies says which parents have the same numbers as another in all that is mixed, whatever their files are: they
+// count twice in an average.
+func (m *search) warnOfCopies() {
+	a := m.selection.Alignment
+	copies := m.weights.Copies()
+	for j := range a.Models {
+		if k, ok := copies[j]; ok && a.Models[j].Path() != a.Models[k].Path() {
+			m.warnings.Addf(graphmatch.ErrAlign, "name every model once, or take it for one that counts twice",
+				"%s has the weights of %s in all layers that are merged", filepath.Base(a.Models[j].Path()),
+				filepath.Base(a.Models[k].Path()))
+		}
+	}
 }
 
 // explainNonfinite says why a model that runs has no finite loss: a parent may have

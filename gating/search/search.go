@@ -38,6 +38,7 @@ type search struct {
 	folds       int                   // into how many the data is divided
 	split       fold                  // what learns and judges where there is one division
 	views       []*onnx.Model         // what each parent is judged as; nil where all are judged as they are
+	headless    map[int]error         // by parent, why it has no row of its own though it is judged in the base's graph
 	unjudged    []error               // by parent, why it cannot be run; nil where it can
 	weights     *gating.Weights
 	unseen      map[string]bool // names of selected layers that stay the base's, as the loss does not see them
@@ -68,8 +69,8 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	for _, step := range []func(context.Context) error{m.fitEnds, m.scoreParents, m.judgeOriginals, m.checkData, m.alignUnits,
-		m.movedRows, m.stopIfStrict, m.judge} {
+	for _, step := range []func(context.Context) error{m.fitEnds, m.scoreParents, m.judgeOriginals, m.checkData,
+		m.alignUnits, m.movedRows, m.stopIfStrict, m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -119,6 +120,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 	if m.weights, err = gating.LoadWeights(m.selection); err != nil {
 		return nil, err
 	}
+	m.warnOfCopies()
 	all, err := gating.NewEvaluator(d, objective, gating.EvaluatorOptions{BatchSize: o.batch(), Threads: o.Threads,
 		Base: s.Alignment.Models[s.Alignment.Base]})
 	if err != nil {

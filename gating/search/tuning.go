@@ -89,8 +89,8 @@ const (
 	movedMost    = 1000
 	maxPairs     = 5
 
-	// rowMargin is by how much another row's cosine must be above that of the own row for rows of last layers to count as
-	// in each other's place. In the fixtures' fine-tunes no other row is above the own one.
+	// rowMargin is by how much another row's cosine must be above that of the own row for rows of last layers to
+	// count as in each other's place. In the fixtures' fine-tunes no other row is above the own one.
 	rowMargin = 0.3
 
 	// beyondDoubt is how many standard errors of the difference a metric must be better by to count whatever the loss.

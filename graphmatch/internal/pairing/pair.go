@@ -15,9 +15,9 @@ type Pairs map[*flow.Unit]*flow.Unit
 const maxChoices = 512
 
 // Pair finds which layers of one model stand for which of another, and which inputs and outputs. Whole graphs are
-// compared first: all operators with their shapes, without shapes, the layers alone, the layers without what
-// stands before the first of them, and the layers without normalisations that another exporter may have folded into the layers before them. If no reading makes the graphs
-// equal, what can be told apart is paired one by one.
+// compared first: all operators with their shapes, without shapes, the layers alone, the layers without what stands
+// before the first of them, and the layers without normalisations that another exporter may have folded into the
+// layers before them. If no reading makes the graphs equal, what can be told apart is paired one by one.
 func Pair(a, b *flow.Network) (Pairs, Ends) {
 	for _, read := range []func(*flow.Canonical) *flow.Canonical{whole, layersOnly, withoutEnds, withoutFoldable} {
 		ga, gb := read(a.Canonical), read(b.Canonical)
