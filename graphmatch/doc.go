@@ -41,8 +41,15 @@
 // it as a node. Where models differ in that, the layer is matched with the normalisation folded in: values
 // are read as folded, and the normalisation is no layer of its own. If the base is a model that keeps the
 // node, its bias takes the folded bias, and the rest is reset ([Reset]) so that the node adds that bias and
-// nothing else, exactly. What cannot be folded (a result that others read too, statistics of each batch,
-// tensors that do not fit) is a mismatch whose reason names both nodes.
+// nothing else, exactly. The Mul and Add by channel that some converters write for a BatchNormalization are folded
+// likewise where another model has the node, or neither. What cannot be folded (a result that others read too,
+// statistics of each batch, tensors that do not fit) is a mismatch whose reason names both nodes.
+//
+// # Ends
+//
+// Preprocessing before the first layer (Sub, Div, Mul, Cast, Transpose and the like) and a softmax or argmax behind the
+// last are in the graph of one exporter and around it for another. Layers are paired without; tensors that only such
+// nodes read are [Layer.Aside], and [Alignment.EndDifferences] says what differs.
 //
 // # Hidden units
 //

@@ -65,16 +65,18 @@ func (a *Alignment) foldRow(r row, at map[*flow.Unit]row) row {
 	if norms == nil {
 		return nil
 	}
-	plain := 0
+	plain, kinds := 0, map[string]bool{}
 	for j, u := range out {
 		if u.Fold == nil && (norms[j] != nil || u.Param("bias") == nil) {
 			return nil
 		}
 		if u.Fold == nil {
 			plain++
+		} else {
+			kinds[u.Fold.Norm.Kind] = true
 		}
 	}
-	if plain == 0 {
+	if plain == 0 && len(kinds) == 1 { // alike: mixed as they are
 		return nil
 	}
 	return out
@@ -92,10 +94,26 @@ func (a *Alignment) foldNote(r row) string {
 			with, folded = append(with, a.labels[j]), cmp.Or(folded, u)
 		}
 	}
-	nodes := fmt.Sprintf("node %q (%s) against node %q (%s) + node %q (BatchNormalization)",
-		plain.NodeName(), plain.Op, folded.NodeName(), folded.Op, folded.Fold.Norm.NodeName())
+	if plain == nil {
+		return foldNoteOfForms(r)
+	}
+	nodes := fmt.Sprintf("node %q (%s) against node %q (%s) + node %q (%s)", plain.NodeName(), plain.Op,
+		folded.NodeName(), folded.Op, folded.Fold.Norm.NodeName(), folded.Fold.Norm.Op)
 	return fmt.Sprintf("batchnorm folded in %s; %s folded to match: %s",
 		strings.Join(without, ", "), strings.Join(with, ", "), nodes)
+}
+
+// foldNoteOfForms says that a normalisation is written in several forms, and names the node of each.
+func foldNoteOfForms(r row) string {
+	var forms []string
+	seen := map[string]bool{}
+	for _, u := range r {
+		if norm := u.Fold.Norm; !seen[norm.Kind] {
+			seen[norm.Kind] = true
+			forms = append(forms, fmt.Sprintf("node %q (%s)", norm.NodeName(), norm.Op))
+		}
+	}
+	return "batchnorm written in several forms, folded in all to match: " + strings.Join(forms, " against ")
 }
 
 // noteFold says how a layer was made to match, and lets patterns find it by its normalisation's names.

@@ -22,10 +22,9 @@ func resets(u *flow.Unit) []Reset {
 	if u.Fold == nil {
 		return nil
 	}
-	list := []Reset{
-		newReset(u.Fold.Norm.Param("scale"), 1),
-		newReset(u.Fold.Norm.Param("mean"), 0),
-		newReset(u.Fold.Norm.Param("var"), 1-u.Fold.Norm.Anchor.Epsilon()),
+	list := []Reset{newReset(u.Fold.Norm.Param("scale"), 1)}
+	if mean := u.Fold.Norm.Param("mean"); mean != nil { // else a Mul and an Add
+		list = append(list, newReset(mean, 0), newReset(u.Fold.Norm.Param("var"), 1-u.Fold.Norm.Anchor.Epsilon()))
 	}
 	if u.Fold.Bias != nil {
 		list = append(list, newReset(u.Fold.Bias, 0))

@@ -81,6 +81,9 @@ func unlikeModels() []misuse {
 		{"inputs, outputs and nodes of other names", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "renamed.onnx", otherNames)
 		}), handled, ok, []string{"<- chosen"}},
+		{"BatchNormalization folded in one model, nodes in the others", func(k *kitchen) []string {
+			return k.merge(k.good(), append(k.family("cnn_bn", 2), k.fixture("cnn/ft2.onnx")))
+		}, handled, ok, []string{"<- chosen"}},
 		{"float16 beside float32", beside(func(k *kitchen) string { return k.model(k.mlps()[2], "half.onnx", halves) }),
 			handled, ok, []string{"<- chosen"}},
 		{"a quantised model beside a float one", beside(func(k *kitchen) string {

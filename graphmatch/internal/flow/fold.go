@@ -11,8 +11,8 @@ import (
 var ErrAlign = errors.New("models do not align")
 
 // Fold is a BatchNormalization y = s x + t that is taken for part of the layer before it, where
-// s = scale/sqrt(var + epsilon) and t = bias - mean s. With it the layer's weight is s W and its bias
-// s b + t.
+// s = scale/sqrt(var + epsilon) and t = bias - mean s; or the Mul and Add that a converter wrote for one. With it
+// the layer's weight is s W and its bias s b + t.
 type Fold struct {
 	Norm *Unit
 	Bias *Param // the layer's own, nil when it has none
@@ -67,14 +67,21 @@ func (f *Fold) Apply(role string, shape []int, values []float64) error {
 // affine is the normalisation's s and t.
 func (f *Fold) affine() (s, t []float64, err error) {
 	var v [4][]float64
-	for i, role := range []string{"scale", "bias", "mean", "var"} {
+	roles := []string{"scale", "bias", "mean", "var"}
+	if !f.Norm.normalises() {
+		roles = roles[:2]
+	}
+	for i, role := range roles {
 		if v[i], err = f.Norm.Model.Tensor(f.Norm.Param(role).C.Tensor).Doubles(nil); err != nil {
 			return nil, nil, err
 		}
 		if len(v[i]) == 0 || len(v[i]) != len(v[0]) {
-			return nil, nil, fmt.Errorf("%w: %s of BatchNormalization %q has %d values, want %d",
+			return nil, nil, fmt.Errorf("%w: %s of %q has %d values, want %d",
 				ErrAlign, role, f.Norm.NodeName(), len(v[i]), len(v[0]))
 		}
+	}
+	if !f.Norm.normalises() {
+		return v[0], v[1], nil
 	}
 	epsilon := f.Norm.Anchor.Epsilon()
 	s, t = v[0], v[1]

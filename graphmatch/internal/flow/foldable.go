@@ -15,8 +15,9 @@ var foldableKinds = map[string]bool{"Conv": true, "ConvTranspose": true, "Linear
 // maxEpsilon bounds the epsilon of a folded BatchNormalization: the variance 1-epsilon is written for it.
 const maxEpsilon = 0.5
 
-// NormBehind is the BatchNormalization that reads what a convolution or linear layer computes, nil when there is none,
-// or when it is folded in already. Conversions may lie between.
+// NormBehind is the normalisation that reads what a convolution or linear layer computes, nil when there is none,
+// or when it is folded in already: a BatchNormalization, or the factor and the sum for each channel that some
+// converters write for one. Conversions may lie between.
 func (u *Unit) NormBehind() *Unit {
 	if u == nil || u.Fold != nil || u.Param("weight") == nil || !foldableKinds[u.Kind] {
 		return nil
@@ -25,9 +26,42 @@ func (u *Unit) NormBehind() *Unit {
 		if norm := n.Out[0].readBy("BatchNormalization"); norm != nil {
 			return norm.Unit
 		}
+		if norm := u.affineBehind(n.Out[0]); norm != nil {
+			return norm
+		}
 	}
 	return nil
 }
+
+// affineBehind is the layer that multiplies a layer's result by a number for each channel and adds another, nil when
+// there is none.
+func (u *Unit) affineBehind(out *Value) *Unit {
+	for _, x := range out.Readers {
+		norm := x.Node.Unit
+		if !x.Node.Live || norm == nil || norm.Anchor != x.Node || norm.Kind != "Mul" || u.affineMisfit(norm) != "" {
+			continue
+		}
+		return norm
+	}
+	return nil
+}
+
+// affineMisfit says why what a Mul and an Add do is no affine map of the layer's channels, "" when it is.
+func (u *Unit) affineMisfit(norm *Unit) string {
+	channels, fromEnd := u.linearWidth(), 1
+	if u.Kind != "Linear" {
+		channels, fromEnd = u.outputChannels(), len(u.Param("weight").C.Shape)-1
+	}
+	for _, role := range []string{"scale", "bias"} {
+		if p := norm.Param(role); p == nil || channels < 2 || !vectorAt(p.C, channels, fromEnd) {
+			return fmt.Sprintf("its %s is no vector of %d channels", role, channels)
+		}
+	}
+	return ""
+}
+
+// normalises tells a BatchNormalization from the affine map that some converters write for one.
+func (u *Unit) normalises() bool { return u.Kind == "BatchNormalization" }
 
 // readBy is the first live node of an operator that reads a value as its first input, nil when there is none.
 func (v *Value) readBy(op string) *Node {
@@ -50,11 +84,11 @@ func (v *Network) Obstacle(u, norm *Unit, rank func(*Value) int) string {
 		return fmt.Sprintf("%q is no plain convolution or linear layer", u.NodeName())
 	case reader.Node != n || slices.Contains(v.Outputs, out):
 		return fmt.Sprintf("something else reads the result of %q too", u.NodeName())
-	case n.trains():
+	case norm.normalises() && n.trains():
 		return "it normalises by the statistics of each batch (training mode)"
-	case n.Epsilon() < 0 || n.Epsilon() > maxEpsilon:
+	case norm.normalises() && (n.Epsilon() < 0 || n.Epsilon() > maxEpsilon):
 		return fmt.Sprintf("its epsilon is %v", n.Epsilon())
-	case u.axisBehind(rank) < 0:
+	case norm.normalises() && u.axisBehind(rank) < 0:
 		return fmt.Sprintf("it is not known to normalise the outputs of %q", u.NodeName())
 	}
 	return u.misfit(norm)
@@ -62,6 +96,9 @@ func (v *Network) Obstacle(u, norm *Unit, rank func(*Value) int) string {
 
 // misfit says what is wrong with the tensors of a normalisation that is to be folded.
 func (u *Unit) misfit(norm *Unit) string {
+	if !norm.normalises() {
+		return u.affineMisfit(norm)
+	}
 	channels := u.Param("weight").C.FileShape()[u.ChannelAxis(u.Param("weight"))]
 	for _, role := range []string{"scale", "bias", "mean", "var"} {
 		p := norm.Param(role)
