@@ -150,3 +150,32 @@ func TestPairDifferentNetworks(t *testing.T) {
 		t.Error("the last layers share name and place and are not paired")
 	}
 }
+
+// Names that say otherwise than the structure do not mislead: layers of one shape along a chain, whose names are those
+// of other layers of the chain, are paired by their places; also where one network has preprocessing of its own.
+func TestPairMisleadingNames(t *testing.T) {
+	chain := func(seed uint64, begin bool, layers ...string) *graphtest.Builder {
+		d := graphtest.New(t, seed)
+		x := d.Shaped("x", 2, 4)
+		if begin {
+			x = d.Node("norm", "Sub", []string{x, d.Weight("mean", 4)})
+		}
+		for i, name := range layers {
+			x = d.Node(fmt.Sprint("act", i), "Relu", []string{d.Linear(name, x, 4, 4)})
+		}
+		d.Output(x)
+		return d
+	}
+	a := []string{"one", "two", "three", "four"}
+	for _, b := range [][]string{{"two", "one", "three", "four"}, {"two", "three", "four", "one"},
+		{"four", "three", "two", "one"}} {
+		for _, begin := range []bool{false, true} {
+			got := names(pairing.Pair(read(t, chain(1, false, a...)), read(t, chain(2, begin, b...))))
+			for i := range a {
+				if y := got[a[i]+".weight"]; y != b[i]+".weight" {
+					t.Errorf("%v, preprocessing %v: %s is paired with %s", b, begin, a[i], y)
+				}
+			}
+		}
+	}
+}
