@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,6 +100,9 @@ func (m *search) view(j int, as *onnx.Model) {
 	m.views[j] = as
 }
 
+// sameLoss is the relative difference up to which two losses are of one function, computed in another order.
+const sameLoss = 1e-3
+
 // chooseView judges parent j in the base's graph from here on, unless it is better as it is.
 func (m *search) chooseView(ctx context.Context, j int, list []graphmatch.EndDifference) error {
 	few, err := m.sampled(misfedRounds[len(misfedRounds)-1])
@@ -120,6 +124,9 @@ func (m *search) chooseView(ctx context.Context, j int, list []graphmatch.EndDif
 		in += fmt.Sprintf(", %.4g as it is", own.Metric)
 		if x.better(y).clear() {
 			return m.otherInputs(what, in)
+		}
+		if math.Abs(own.Loss-there.Loss) <= sameLoss*math.Abs(there.Loss) {
+			return nil // what the ends do, the layers do in the other: padding that went into a convolution
 		}
 	}
 	m.view(j, view)

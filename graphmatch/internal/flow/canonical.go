@@ -120,9 +120,6 @@ func (b *canonBuilder) addOperator(n *Node) *CanonicalNode {
 // addUnit enters a layer as one node.
 func (b *canonBuilder) addUnit(u *Unit) *CanonicalNode {
 	c := &CanonicalNode{Op: u.Kind + u.Anchor.attributes(), Shape: u.shapes(), Unit: u, Ordered: true}
-	if u.Kind != u.Anchor.Op {
-		c.Op = u.Kind
-	}
 	b.units[u] = c
 	for _, in := range u.Data {
 		b.connect(c, in)

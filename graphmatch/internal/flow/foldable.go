@@ -22,7 +22,11 @@ func (u *Unit) NormBehind() *Unit {
 	if u == nil || u.Fold != nil || u.Param("weight") == nil || !foldableKinds[u.Kind] {
 		return nil
 	}
-	for n := u.Members[len(u.Members)-1]; n != nil && len(n.Out) > 0; n = n.Out[0].readBy("Cast") {
+	last := u.Members[len(u.Members)-1]
+	if last != u.Anchor && last.Op != "Add" { // an activation lies between
+		return nil
+	}
+	for n := last; n != nil && len(n.Out) > 0; n = n.Out[0].readBy("Cast") {
 		if norm := n.Out[0].readBy("BatchNormalization"); norm != nil {
 			return norm.Unit
 		}

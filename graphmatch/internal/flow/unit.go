@@ -176,7 +176,7 @@ func (u *Unit) absorb() {
 func (u *Unit) absorbAdd(fits func(*Constant) bool) {
 	skip := map[string]bool{"Cast": true, "Reshape": u.Kind == "Linear"} // a Reshape keeps a linear layer's last axis
 	add, between := u.Anchor.nextBut(skip)
-	if add.Node == nil || add.Node.Op != "Add" || len(add.Node.In) != 2 || add.Node.Unit != nil {
+	if add.Node == nil || !sums[add.Node.Op] || add.Node.Op != "Add" && add.Slot != 0 || len(add.Node.In) != 2 || add.Node.Unit != nil {
 		return
 	}
 	slot := 1 - add.Slot
@@ -190,6 +190,9 @@ func (u *Unit) absorbAdd(fits func(*Constant) bool) {
 	u.Params = append(u.Params, &Param{Role: "bias", At: []Reader{{add.Node, slot}}, C: other.Fixed})
 	u.Members = append(append(u.Members, between...), add.Node)
 }
+
+// sums are the operators that add a bias; those of ONNX Runtime's optimiser apply an activation too.
+var sums = map[string]bool{"Add": true, "com.microsoft.BiasGelu": true, "com.microsoft.FastGelu": true}
 
 // next is the one node that reads a node's first output, with the Cast nodes on the way; its node is nil
 // when there are several readers or none.
