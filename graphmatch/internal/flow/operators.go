@@ -48,7 +48,8 @@ var layoutOnly = map[string]bool{
 // distinguishing lists the attributes that distinguish nodes of one operator in a signature, with their defaults.
 // Attributes whose form changed between opsets are left out.
 var distinguishing = map[string]map[string]int64{
-	"Conv": {"group": 1}, "com.microsoft.FusedConv": {"group": 1}, "ConvTranspose": {"group": 1}, "Concat": {"axis": 0}, "Gather": {"axis": 0},
+	"Conv": {"group": 1}, "com.microsoft.FusedConv": {"group": 1}, "ConvTranspose": {"group": 1},
+	"Concat": {"axis": 0}, "Gather": {"axis": 0},
 	"LSTM": {"hidden_size": 0}, "GRU": {"hidden_size": 0, "linear_before_reset": 0}, "RNN": {"hidden_size": 0},
 	"DepthToSpace": {"blocksize": 0}, "SpaceToDepth": {"blocksize": 0},
 }

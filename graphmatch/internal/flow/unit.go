@@ -176,7 +176,10 @@ func (u *Unit) absorb() {
 func (u *Unit) absorbAdd(fits func(*Constant) bool) {
 	skip := map[string]bool{"Cast": true, "Reshape": u.Kind == "Linear"} // a Reshape keeps a linear layer's last axis
 	add, between := u.Anchor.nextBut(skip)
-	if add.Node == nil || !sums[add.Node.Op] || add.Node.Op != "Add" && add.Slot != 0 || len(add.Node.In) != 2 || add.Node.Unit != nil {
+	if add.Node == nil || !sums[add.Node.Op] || len(add.Node.In) != 2 || add.Node.Unit != nil {
+		return
+	}
+	if add.Node.Op != "Add" && add.Slot != 0 {
 		return
 	}
 	slot := 1 - add.Slot
