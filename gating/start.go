@@ -95,8 +95,18 @@ const (
 )
 
 // NewSourceStart returns where gates of the parents and of a source computed from them start (see Source.Weights):
-// beside the source, which is the last of the plan's models.
-func NewSourceStart(p *Plan) Start {
+// beside the source, which is the last of the plan's models. Gates of suspects (see NewStart), by the parents' losses on
+// the training part, are closed for good.
+func NewSourceStart(p *Plan, losses []float64) Start {
+	var suspects []Exclusion
+	for j, good := range Trusted(losses) {
+		for g := range p.groups {
+			if !good {
+				suspects = append(suspects, Exclusion{g, j})
+			}
+		}
+	}
+	p = p.Excluding(suspects...)
 	a := LogAlpha{newNumbers(p)}
 	for g := range p.groups {
 		for j := range p.parents() {

@@ -143,7 +143,7 @@ func (p *program) source(ctx context.Context, t *testing.T, w *gating.Weights) *
 	o := gating.LearnOptions{Noiseless: true, L0: new(0.0)}
 	if p.trial.Method == gating.Soft {
 		plan := must[*gating.Plan](t)(gating.NewPlan(joined, p.trial.Granularity))
-		learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewSourceStart(plan), p.learn, o))
+		learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewSourceStart(plan, p.losses), p.learn, o))
 		return gating.NewMixture(learned.Plan, learned.Coefficients())
 	}
 	plan := must[*gating.Plan](t)(gating.NewPlan(joined, gating.ByElement))

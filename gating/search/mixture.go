@@ -177,7 +177,7 @@ func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Co
 	case t.Method == gating.FineTuned:
 		return gating.NewFreeStart(p, ascending(m.losses)[0]), nil
 	case t.Source:
-		return m.sourceStart(p), nil
+		return gating.NewSourceStart(p, m.losses), nil
 	}
 	if t.Place == ByLosses {
 		return gating.NewStart(ctx, p, m.learn, m.losses, gating.StartOptions{Init: m.Init, Seed: m.Learn.Seed})

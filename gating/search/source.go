@@ -74,17 +74,3 @@ func (m *search) settled(mixture *gating.Mixture) (*gating.Mixture, error) {
 	}
 	return s.Mixture()
 }
-
-// sourceStart is where gates of the parents and a transplant start: the transplant's open, those of suspects (see
-// gating.NewStart) closed for good.
-func (m *search) sourceStart(p *gating.Plan) gating.Start {
-	var suspects []gating.Exclusion
-	for j, good := range gating.Trusted(m.losses) {
-		for g := range p.Groups() {
-			if !good {
-				suspects = append(suspects, gating.Exclusion{Group: g, Parent: j})
-			}
-		}
-	}
-	return gating.NewSourceStart(p.Excluding(suspects...))
-}
