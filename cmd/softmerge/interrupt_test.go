@@ -29,7 +29,7 @@ func (w *tripwire) Write(p []byte) (int, error) {
 // the exit code is 130 and nothing is left.
 func TestInterrupt(t *testing.T) {
 	mlp := func(name string) string { return filepath.Join(fixtures(), "mlp", name) }
-	for _, at := range []string{"merging", "gates by layer", "gates by channel"} {
+	for _, at := range []string{"merging", "gates by channel", "weights, fold"} {
 		t.Run(at, func(t *testing.T) {
 			dir := t.TempDir()
 			ctx, cancel := context.WithCancel(context.Background())

@@ -193,7 +193,7 @@ func wrongSamples() []misuse {
 	return []misuse{
 		{"one sample", few(1), isRefused, exit.Data, []string{"all labels are of one class"}},
 		{"two samples", few(2), isRefused, exit.NoGain, []string{"<- kept", "no merged model beats the best parent"}},
-		{"five samples", few(5), isRefused, exit.NoGain, []string{"<- kept", "give more data"}},
+		{"five samples", few(5), isRefused, exit.NoGain, []string{"<- kept", "no merged model beats the best parent"}},
 		{"every sample twice", func(k *kitchen) []string {
 			d := k.digits(200)
 			return k.merge(k.npz("twice.npz", digits{append(d.x, d.x...), append(d.y, d.y...)}), k.mlps())
@@ -283,7 +283,7 @@ func wrongObjectives() []misuse {
 			for i := range ten {
 				ten[i] = 5 * noise(i)
 			}
-			return k.merge(k.arrays("numbers.npz", input(d), array{"label", "<f4", []int{300, 10}, ten}), k.mlps())
+			return k.merge(k.arrays("numbers.npz", input(d), array{"label", "<f4", []int{300, 10}, ten}), k.mlps(), "--method", "soft")
 		}, isRefused, exit.NoGain, []string{"<- kept"}},
 		{"--holdout 0", with("--holdout", "0"), isRefused, exit.Usage, []string{"--holdout 0: want a share"}},
 		{"--batch-size of a billion", with("--batch-size", fmt.Sprint(1<<30)), isRefused, exit.Usage,
