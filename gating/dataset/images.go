@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"errors"
+	"fmt"
 	"image"
 	"io"
 	"os"
@@ -204,12 +205,13 @@ func (p imageFiles) open(i int) (io.ReadSeekCloser, error) {
 type imageArray struct {
 	imageSource
 	pipe *imaging.Pipeline
+	odd  *oddities
 }
 
 // newImageArray makes encoded images the samples of a graph input. Where the graph and the preprocessing leave the
 // size open it is the first image's, and images of other sizes are refused.
 func newImageArray(f Field, p imaging.Preprocess, source imageSource) (a imageArray, err error) {
-	a.imageSource = source
+	a.imageSource, a.odd = source, &oddities{}
 	a.pipe, err = imaging.Fit(p, f.Shape, f.Type.IsFloat())
 	if err != nil {
 		return a, badImage("input "+quoted([]string{f.Name}), err)
@@ -274,11 +276,21 @@ func readImages[T spill.Number](a imageArray, b *spill.Store, decode func([]T, i
 		g.Go(func() (err error) {
 			defer func() { errs[i] = err }()
 			defer Guard(&err)()
-			return a.read(i, func(r io.ReadSeeker) error { return decode(out[i*per:(i+1)*per], r) })
+			return a.read(i, func(r io.ReadSeeker) error {
+				a.odd.count(imaging.Traits(r))
+				if _, err := r.Seek(0, io.SeekStart); err != nil {
+					return err
+				}
+				return decode(out[i*per:(i+1)*per], r)
+			})
 		})
 	}
 	if g.Wait() != nil {
-		return nil, errs[slices.IndexFunc(errs, func(err error) bool { return err != nil })]
+		bad := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+		if len(bad) > 1 {
+			return nil, fmt.Errorf("%w (and %d more of %d images cannot be read)", bad[0], len(bad)-1, a.Len())
+		}
+		return nil, bad[0]
 	}
 	return out, nil
 }

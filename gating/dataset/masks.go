@@ -147,7 +147,7 @@ func (a maskArray) ints(b *spill.Store) ([]int64, error) {
 		g.Go(func() (err error) {
 			defer func() { errs[i] = err }()
 			defer Guard(&err)()
-			return imageArray{a.imageFiles, a.images.pipe}.read(i, func(r io.ReadSeeker) error {
+			return imageArray{imageSource: a.imageFiles, pipe: a.images.pipe}.read(i, func(r io.ReadSeeker) error {
 				return a.images.pipe.Mask(out[i*per:(i+1)*per], outsideMask, r)
 			})
 		})

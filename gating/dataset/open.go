@@ -290,6 +290,7 @@ func (l *loader) read(p picked) (*Data, error) {
 		}
 	}
 	d.nameClasses(p)
+	d.noteOddities(p)
 	return d, l.readGroups(d)
 }
 
