@@ -38,6 +38,43 @@ func floatLabel(shape []int, v ...float32) *dataset.Column {
 	return &dataset.Column{Name: "label", Type: onnx.Float32, Shape: shape, Floats: v}
 }
 
+// TestSetsOfClasses: lists of class numbers are learned as zeros and ones for as many classes as the output has, and a
+// class that it has not is an error of the data.
+func TestSetsOfClasses(t *testing.T) {
+	ragged := intLabel([]int{2}, 0, 2, -1, -1, 1, -1, 2, 1)
+	ragged.Sets = true
+	for _, c := range []struct {
+		name, op string
+		label    *dataset.Column
+		loss     string
+	}{
+		{"of several lengths, sigmoids", "Sigmoid", ragged, ""},
+		{"of several lengths, logits", "Relu", ragged, ""},
+		{"of one length, sigmoids", "Sigmoid", intLabel([]int{2}, 0, 2, 1, 0, 1, 2, 2, 1), ""},
+		{"of one length, asked for", "Relu", intLabel([]int{2}, 0, 2, 1, 0, 1, 2, 2, 1), "bce"},
+	} {
+		m := ending(t, []int64{3}, c.op)
+		x := dataset.Column{Name: "x", Type: onnx.Float32, Shape: []int{3}, Floats: make([]float32, 12)}
+		d := &dataset.Data{Inputs: []dataset.Column{x}, Label: c.label}
+		o, err := FitObjective(m, d, ObjectiveOptions{Loss: c.loss})
+		if err != nil || o.Only().Loss.Name() != "bce" {
+			t.Errorf("%s: %v, %v", c.name, o, err)
+			continue
+		}
+		if s := scoreOf(t, evaluatorOf(t, d, o, 3), m); !s.Finite() {
+			t.Errorf("%s: %+v", c.name, s)
+		}
+		wrong := *c.label
+		wrong.Ints = slices.Clone(wrong.Ints)
+		wrong.Ints[0] = 3
+		if _, err := FitObjective(m, &dataset.Data{Inputs: []dataset.Column{x}, Label: &wrong},
+			ObjectiveOptions{Loss: c.loss}); !errors.Is(err, dataset.ErrData) ||
+			!strings.Contains(err.Error(), "row 0: class 3 is outside of the graph's 3 classes") {
+			t.Errorf("%s, a fourth class: %v", c.name, err)
+		}
+	}
+}
+
 // TestObjectiveFitsOutputAndLabels chooses loss, metric and classes by the
 // output's last operator and shape and by the labels' type, shape and values.
 func TestObjectiveFitsOutputAndLabels(t *testing.T) {
