@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"image"
+	"image/color"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +83,26 @@ func namedImages() []misuse {
 		k.file(name, rows.String())
 	}
 	return []misuse{
+		{"images of 16 bits, which Pillow's convert makes white", func(k *kitchen) []string {
+			d := k.digits(300)
+			for i, y := range d.y {
+				grey := image.NewGray16(image.Rect(0, 0, 8, 8))
+				for j, v := range d.x[64*i : 64*i+64] {
+					grey.SetGray16(j%8, j/8, color.Gray16{Y: uint16(math.Round(float64(v) * 65535))})
+				}
+				k.png(fmt.Sprintf("deep/%s/%d.png", digitName(y), i), grey)
+			}
+			return k.merge(filepath.Join(k.dir, "deep"), k.mlps())
+		}, warned, exit.Done, []string{"300 of 300 images have grey of 16 bits", "<- chosen"}},
+		{"two images of many that cannot be read", func(k *kitchen) []string {
+			dir := k.images("images", k.digits(100), digitName)
+			k.file("images/digit0/a.png", "")
+			k.file("images/digit7/a.png", "")
+			return k.merge(dir, k.mlps())
+		}, isRefused, exit.Data, []string{"digit0/a.png", "and 1 more of 102 images cannot be read"}},
+		{"--resize letterbox with --crop", func(k *kitchen) []string {
+			return k.merge(k.images("images", k.digits(100), digitName), k.mlps(), "--resize", "letterbox", "--crop", "8")
+		}, isRefused, exit.Usage, []string{"a letterboxed image has the size wanted"}},
 		{"images that a table names, as Kaggle has them", func(k *kitchen) []string {
 			table(k, "kaggle/train.csv", "kaggle/train", "image_id")
 			return k.merge(filepath.Join(k.dir, "kaggle/train.csv"), k.mlps())
@@ -102,16 +125,16 @@ func namedImages() []misuse {
 
 // archives are WebDataset's.
 func archives() []misuse {
-	of := func(field string, member func(d digits, i int) []byte) func(*kitchen) []string {
+	of := func(field string, content func(d digits, i int) []byte) func(*kitchen) []string {
 		return func(k *kitchen) []string {
 			d := k.digits(300)
 			var b bytes.Buffer
 			w := tar.NewWriter(&b)
 			for i, y := range d.y {
-				for name, content := range map[string][]byte{field: member(d, i), "cls": []byte(fmt.Sprint(y))} {
+				for name, bytes := range map[string][]byte{field: content(d, i), "cls": []byte(fmt.Sprint(y))} {
 					k.ok(w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%04d.%s", i, name), Mode: 0o600,
-						Size: int64(len(content))}))
-					_, err := w.Write(content)
+						Size: int64(len(bytes))}))
+					_, err := w.Write(bytes)
 					k.ok(err)
 				}
 			}
@@ -119,7 +142,7 @@ func archives() []misuse {
 			return k.merge(k.file("data.tar", b.String()), k.mlps())
 		}
 	}
-	image := func(d digits, i int) []byte {
+	member := func(d digits, i int) []byte {
 		content := []byte("\x93NUMPY\x01\x00\x3f\x00" + fmt.Sprintf("%-62s\n",
 			"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 8, 8), }"))
 		content, err := binary.Append(content, binary.LittleEndian, d.x[64*i:64*i+64])
@@ -129,12 +152,12 @@ func archives() []misuse {
 		return content
 	}
 	return []misuse{
-		{"an archive of arrays (.npy), as WebDataset has them", of("npy", image), handled, exit.Done,
+		{"an archive of arrays (.npy), as WebDataset has them", of("npy", member), handled, exit.Done,
 			[]string{"<- chosen"}},
 		{"an archive of PyTorch's tensors (.pth)", of("pth", func(digits, int) []byte { return []byte("PK") }),
 			isRefused, exit.Data, []string{".pth (a pickle, which may run any code: save arrays as .npy)"}},
 		{"an archive of arrays of which one is cut off", of("npy", func(d digits, i int) []byte {
-			return image(d, i)[:200]
+			return member(d, i)[:200]
 		}), isRefused, exit.Data, []string{"0000.npy", "truncated"}},
 	}
 }

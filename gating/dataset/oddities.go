@@ -21,8 +21,8 @@ func (o *oddities) count(traits []imaging.Trait) {
 	}
 }
 
-// noteOddities says what of the images of inputs does not reach the network: with a warning where networks may have seen
-// them otherwise in training.
+// noteOddities says what of the images of inputs does not reach the network: with a warning where networks may have
+// seen them otherwise in training.
 func (d *Data) noteOddities(p picked) {
 	for _, input := range p.inputs {
 		odd := (*oddities)(nil)
@@ -44,8 +44,8 @@ func (d *Data) noteOddities(p picked) {
 			}
 			text := fmt.Sprintf("%d of %d images %s", n, odd.images.Load(), t)
 			if t == imaging.Rotated || t == imaging.Deep {
-				d.Warnings.Add(fail("if the models were trained on such images otherwise, convert them and save them anew", "%s",
-					text))
+				d.Warnings.Add(fail("convert them and save them anew if the models were trained on them otherwise",
+					"%s", text))
 			} else {
 				d.addNotes(text)
 			}

@@ -74,8 +74,9 @@ func orientation(file []byte) uint16 {
 		if end > len(file) {
 			return 0
 		}
-		if segment := file[at+4 : max(end, at+4)]; file[at+1] == 0xe1 && bytes.HasPrefix(segment, []byte("Exif\x00\x00")) {
-			return exifOrientation(segment[6:])
+		exif, ok := bytes.CutPrefix(file[at+4:max(end, at+4)], []byte("Exif\x00\x00"))
+		if ok && file[at+1] == 0xe1 {
+			return exifOrientation(exif)
 		}
 		at = max(end, at+4)
 	}
