@@ -64,6 +64,11 @@ func TestSetsOfClasses(t *testing.T) {
 		if s := scoreOf(t, evaluatorOf(t, d, o, 3), m); !s.Finite() {
 			t.Errorf("%s: %+v", c.name, s)
 		}
+		once, err := o.Prepare(d)
+		twice, again := o.Prepare(once)
+		if err != nil || again != nil || !slices.Equal(once.Label.Floats, twice.Label.Floats) {
+			t.Errorf("%s: prepared twice: %v, %v", c.name, err, again)
+		}
 		wrong := *c.label
 		wrong.Ints = slices.Clone(wrong.Ints)
 		wrong.Ints[0] = 3

@@ -54,6 +54,7 @@ type table struct {
 	seen   []bool           // which columns have had a number
 	text   []*record.Values // the cells of columns that hold text; nil for those of numbers
 	wrong  []error          // the first cell of a column that is no number
+	first  []string         // the cells of the first row, as they are written
 	index  bool             // the first column has no name: it numbers the rows
 	points int              // cells with a decimal comma
 	comma  rune             // that cells are separated by, and the one that was to be expected
@@ -75,6 +76,9 @@ func (l *loader) readTable(open func() (io.ReadCloser, error), comma rune) (*tab
 		r.Close()
 		if err != nil {
 			return nil, err
+		}
+		if name := l.numbersFiles(t); name != "" {
+			mixed[name] = nil
 		}
 		if len(mixed) == 0 {
 			return t, nil
@@ -109,6 +113,9 @@ func (l *loader) readRows(r io.Reader, comma rune, forced map[string]error) (t *
 		}
 		if err != nil {
 			return t, nil, badCSV(err)
+		}
+		if t.rows == 0 {
+			t.first = slices.Clone(row)
 		}
 		if err := t.add(row, in, l.take); err != nil {
 			return t, nil, err

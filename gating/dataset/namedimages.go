@@ -127,6 +127,28 @@ func (l *loader) namesFiles(columns []record.Column) (at int, places *filePlaces
 	return -1, nil
 }
 
+// numbersFiles finds a column of numbers that are the names of images, as Kaggle has them: 000017 for 000017.png. It is
+// the first column, or the one after the index, and to be read as text. Empty where there is none, or where text names
+// images.
+func (l *loader) numbersFiles(t *table) string {
+	if _, err := l.imageField(); err != nil || t.isNumbered(l.Inputs) {
+		return ""
+	}
+	if at, _ := l.namesFiles(l.withoutGroup(t.records())); at >= 0 {
+		return ""
+	}
+	places := placesBelow(l.folder, partOfPath(l.table))
+	for i, text := range t.first[:min(2, len(t.first))] {
+		if t.text[i] != nil || l.isLabel(t.names[i]) || t.index && i == 0 {
+			continue
+		}
+		if _, err := places.find(text); err == nil {
+			return t.names[i]
+		}
+	}
+	return ""
+}
+
 // filePlaces are where files that a table names may lie.
 type filePlaces struct {
 	root    string

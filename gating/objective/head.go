@@ -105,6 +105,8 @@ func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 		return nil, noLabels()
 	case h.reader != nil:
 		return h.prepareBoxes(d)
+	case h.sets > 0 && d.Label.Floats != nil && d.Label.Size() == h.sets:
+		return d, nil // prepared before
 	case h.sets > 0:
 		return d.MultiHot(h.sets)
 	case h.soft:
