@@ -93,7 +93,8 @@ func TestObjectiveOptions(t *testing.T) {
 		}
 	}
 	_, err := ObjectiveOptions{Loss: "hinge"}.Validate()
-	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, bce, mse, mae, huber, detection or entropy`)
+	wantRefused(t, "loss hinge", err, `loss "hinge": want auto, cross_entropy, bce, mse, mae, huber, detection, distill, `+
+		`distill_bce, distill_mse, entropy or entropy_bce`)
 	_, err = ObjectiveOptions{Metric: "loudness"}.Validate()
 	wantRefused(t, "metric loudness", err, `metric "loudness": want auto, accuracy, top5, f1, f1_micro, auc, `+
 		"perplexity, miou, mse, rmse, mae, r2, map, map50, agreement or loss")

@@ -54,7 +54,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) (
 	if err := f.fit(ctx, v, list); err != nil {
 		return err
 	}
-	e, err := f.evaluation(v, list[0])
+	e, err := f.evaluation(ctx, v, list)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) (
 	result := report.Evaluation{Models: []report.Evaluated{}}
 	obj := e.first.Objective()
 	result.Objective, result.Data = search.DescribeObjective(obj, e.data), search.DescribeData(nil, e.data)
+	result.Objective.Ensemble = e.ensemble
 	report.Judging(v, result.Objective, result.Data)
 	var scored []search.Scored
 	for _, m := range list {
@@ -83,11 +84,14 @@ type evaluation struct {
 	voice *terminal.Voice
 	data  *dataset.Data
 	first *gating.Evaluator
+
+	ensemble []string // paths of the models whose mean answers take the place of labels
 }
 
 // evaluation reads the data for the first model and fits the objective to it.
-func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluation, error) {
+func (f *dataFlags) evaluation(ctx context.Context, v *terminal.Voice, list []*onnx.Model) (*evaluation, error) {
 	e := &evaluation{flags: *f, voice: v}
+	first := list[0]
 	var err error
 	if e.data, err = f.openData(first, f.data); err != nil {
 		return nil, err
@@ -102,9 +106,42 @@ func (f *dataFlags) evaluation(v *terminal.Voice, first *onnx.Model) (*evaluatio
 	if err := v.Warn(obj.Warnings()); err != nil {
 		return nil, err
 	}
-	e.first, err = gating.NewEvaluator(e.data, obj,
-		gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads, Base: first})
+	o := gating.EvaluatorOptions{BatchSize: f.batch, Threads: f.threads, Base: first}
+	if obj.Only().Taught() {
+		if err := e.teach(ctx, list, obj, o); err != nil {
+			return nil, err
+		}
+	}
+	e.first, err = gating.NewEvaluator(e.data, obj, o)
 	return e, err
+}
+
+// teach gives the data the models' mean answers for labels.
+func (e *evaluation) teach(ctx context.Context, list []*onnx.Model, obj gating.Objective,
+	o gating.EvaluatorOptions) error {
+	if len(list) < 2 {
+		return advice.Errorf(dataset.ErrData, "name the models that it was merged of too, or give labels",
+			"loss %s compares models with the mean of what all of them answer, and one is named", obj.LossName())
+	}
+	l, err := search.Label(ctx, list, obj, o, true, e.data)
+	if err != nil {
+		return err
+	}
+	e.data, e.ensemble = l.Data[0], l.Models
+	return e.voice.Warn(l.Warnings)
+}
+
+// labelled gives data that was read for another model the ensemble's answers.
+func (e *evaluation) labelled(d *dataset.Data) *dataset.Data {
+	from := e.data.Parts()
+	if len(e.ensemble) == 0 || len(d.Parts()) != len(from) {
+		return d
+	}
+	var labels []*dataset.Column
+	for _, p := range from {
+		labels = append(labels, p.Label)
+	}
+	return d.WithLabels(labels)
 }
 
 // model scores a model on the first one's data. One that does not take it gets the data read for itself.
@@ -116,7 +153,7 @@ func (e *evaluation) model(ctx context.Context, m *onnx.Model) (row report.Evalu
 		if err != nil {
 			return row, s, misfit
 		}
-		if on, err = on.On(data); err != nil {
+		if on, err = on.On(e.labelled(data)); err != nil {
 			return row, s, err
 		}
 		if names, err = on.Names(m); err != nil {

@@ -15,6 +15,7 @@ func misusedData() []chapter {
 	return []chapter{
 		{"Inputs scaled otherwise than in training", false, scaledInputs()},
 		{"Labels", false, wrongLabels()},
+		{"No labels", false, unlabelledData()},
 		{"Samples", false, wrongSamples()},
 		{"Groups", false, wrongGroups()},
 		{"Loss, metric, output", false, wrongObjectives()},
@@ -116,9 +117,6 @@ func wrongLabels() []misuse {
 			}
 			return k.merge(k.arrays("prices.npz", input(d), array{"label", "<f4", []int{300}, prices}), k.mlps())
 		}, isRefused, exit.Data, []string{"fit no output"}},
-		{"no labels", func(k *kitchen) []string {
-			return k.merge(k.arrays("nolabels.npz", input(k.digits(100))), k.mlps())
-		}, isRefused, exit.Data, []string{"the data has no labels", "label, labels, y or target"}},
 		{"two arrays that may be labels", func(k *kitchen) []string {
 			d := k.digits(300)
 			other := label(d)

@@ -173,8 +173,8 @@ func (f *outputFlags) rules() []rule {
 			fmt.Sprintf("%d labels are given and not all say which output they are of", len(f.labels))},
 		{twice != "", "give one of them", fmt.Sprintf("--label: output %q has two labels", twice)},
 		{f.output != "" && len(f.of) > 0, "leave out --model-output", "--label names outputs and --model-output too"},
-		{len(f.of) > 1 && f.loss.all == "entropy", "give one loss for each output: --loss OUTPUT=WORD",
-			"--loss entropy reads no labels, and several are given"},
+		{len(f.of) > 1 && objective.NeedsNoLabels(f.loss.all), "give one loss for each output: --loss OUTPUT=WORD",
+			fmt.Sprintf("--loss %s reads no labels, and several are given", f.loss.all)},
 	}
 }
 

@@ -116,7 +116,7 @@ func agreesAsGiven(t *testing.T, path, first string, flags ...string) agreement 
 	if err := f.fit(t.Context(), v, list[:1]); err != nil {
 		t.Fatal(err)
 	}
-	e, err := f.evaluation(v, list[0])
+	e, err := f.evaluation(t.Context(), v, list[:1])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ const helpData = `--data FILE is told apart by its name:
   .npz               arrays by key: the graph's input names, and label, labels, y or target (or
                      --label KEY). One input and one label need no names.
   .safetensors       arrays by key, as in .npz
-  .npy               one array for the only input; no labels, so nothing can be learned
+  .npy               one array for the only input, without labels
   .csv, .tsv         a header row, then a row a sample: numbers, sentences, names of image files;
                      --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
@@ -42,8 +42,10 @@ const helpData = `--data FILE is told apart by its name:
   .jsonl, .json      a JSON object a line, or a list of objects: numbers, lists, text
   .tar               WebDataset: .jpg, .png, .webp, .npy or .npz beside .cls, .txt or .json
   a folder           images in a folder a class, with metadata.csv or .jsonl as Hugging Face has them,
-                     with annotations as COCO has them or with masks; Parquet files; MNIST's files; or
-                     ONNX test data (test_data_set_0/input_0.pb)
+                     with annotations as COCO has them or with masks, or in no folder, without labels;
+                     Parquet files; MNIST's files; or ONNX test data (test_data_set_0/input_0.pb)
+
+Without labels say --loss distill or --loss entropy (softmerge help losses).
 
 --data can be given several times: the files are joined in that order.
 
@@ -138,8 +140,14 @@ output and the labels unless they are named, and every run says what they are.
                      size, probabilities or logits, with a score of nothing or of anything or without. How
                      they are to be read is found by the first model's own answers, and said.
                      metrics: map (COCO's, IoU .50 to .95), map50
-  entropy            no labels, and nothing is judged against any: answers are to be certain
-                     (AdaMerging). metric: loss
+  distill            no labels: the merge is to answer as the models do on average, each weighing the
+                     same. Probabilities of classes (cross-entropy), of single things (after a
+                     sigmoid; distill_bce says it of logits) or numbers (distill_mse). Without a softmax
+                     or sigmoid at the end, several numbers are taken for scores of classes. Of three
+                     models or more one whose answers have nothing to do with the others' is left out.
+                     metrics: agreement with that mean; for numbers mse, rmse, mae, r2
+  entropy            no labels: answers are to be certain (AdaMerging), of classes or, after a sigmoid,
+                     of single things (entropy_bce says it of logits). metric: loss
 
 The output may hold logits or probabilities: the end of the graph, or the numbers, tell. The metric
 "loss" judges by the loss alone. Where labels fit several outputs, --model-output names one; of logits
@@ -201,6 +209,10 @@ Where both give the same answers, less loss alone is not enough. It must beat ev
 that do, and whose metric is within one standard error of the best metric, the one of least loss is
 chosen. If there is none the best parent is kept and the exit code is 3; the hint says how many
 samples would probably tell.
+
+Without labels (--loss distill, --loss entropy) nothing says what is right, and nobody can promise a
+merge that is no worse than the best model: a better candidate is one that is nearer to the mean of
+the models' answers, or one whose answers are more certain. Judge it on data that has labels.
 
 The column +- is the standard error of the metric. The last column says why a candidate was not
 chosen: "beyond chance" is more than two standard errors of the difference.`

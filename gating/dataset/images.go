@@ -19,8 +19,9 @@ import (
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
-// openImages reads a folder with one folder of images per class, see numberClasses. Other files and hidden ones are
-// passed over. What becomes of an image is for Options.Preprocess to say, see package imaging.
+// openImages reads a folder with one folder of images per class, see numberClasses, or with images and no folders,
+// which have no labels. Other files and hidden ones are passed over. What becomes of an image is for Options.Preprocess
+// to say, see package imaging.
 func (l *loader) openImages(path string) (*Data, error) {
 	field := Field{Name: "x", Shape: []int{-1, 3, -1, -1}}
 	if len(l.Inputs) > 1 {
@@ -35,11 +36,14 @@ func (l *loader) openImages(path string) (*Data, error) {
 		return nil, err
 	}
 	list.thin(l.Sample)
-	l.classes = map[string][]string{"label": list.names.names}
 	images, err := newImageArray(field, l.Preprocess, list.files)
 	if err != nil {
 		return nil, err
 	}
+	if list.names == nil {
+		return l.assemble([]named{{field.Name, images}})
+	}
+	l.classes = map[string][]string{"label": list.names.names}
 	d, err := l.assemble([]named{{field.Name, images}, {"label", list.classes}})
 	if err != nil {
 		return nil, err
@@ -103,7 +107,7 @@ func HoldsImages(path string, o Options) bool {
 	return errors.Is(err, errImages)
 }
 
-// imageList is the images of a folder, class after class.
+// imageList is the images of a folder, class after class. Classes and names are nil where there are none.
 type imageList struct {
 	files   imageFiles
 	classes classArray
@@ -117,9 +121,12 @@ func (l *imageList) thin(most int) {
 		return
 	}
 	for i := range most {
-		l.files[i], l.classes[i] = l.files[i*n/most], l.classes[i*n/most]
+		l.files[i] = l.files[i*n/most]
+		if l.classes != nil {
+			l.classes[i] = l.classes[i*n/most]
+		}
 	}
-	l.files, l.classes = l.files[:most], l.classes[:most]
+	l.files, l.classes = l.files[:most], l.classes[:min(most, len(l.classes))]
 }
 
 // listImages returns the images of all classes.
@@ -127,6 +134,11 @@ func listImages(root string, given []string) (l imageList, err error) {
 	folders, err := classFolders(root)
 	if err != nil {
 		return l, err
+	}
+	if len(folders) == 0 && len(given) == 0 {
+		if l.files, err = imagesOf(root); err != nil || len(l.files) > 0 {
+			return l, err
+		}
 	}
 	if len(folders) == 0 {
 		if refused := refusedIn(root); refused != nil {
@@ -141,24 +153,34 @@ func listImages(root string, given []string) (l imageList, err error) {
 	}
 	l.names = names
 	for i, folder := range folders {
-		dir := filepath.Join(root, folder)
-		files, err := os.ReadDir(dir)
+		files, err := imagesOf(filepath.Join(root, folder))
 		if err != nil {
-			return l, unreadable(err)
+			return l, err
 		}
-		before := len(l.files)
-		for _, file := range files {
-			if isImage(file.Name()) {
-				l.files, l.classes = append(l.files, filepath.Join(dir, file.Name())), append(l.classes,
-					int64(numbers[i]))
-			}
+		l.files = append(l.files, files...)
+		for range files {
+			l.classes = append(l.classes, int64(numbers[i]))
 		}
-		if len(l.files) == before && len(given) == 0 {
+		if len(files) == 0 && len(given) == 0 {
 			return l, fail("remove the folder or add images: an empty class would shift the numbers of the others",
 				"the folder %q holds no image (PNG, JPEG, GIF, WebP, BMP or TIFF)", folder)
 		}
 	}
 	return l, nil
+}
+
+// imagesOf lists the images that lie in a folder itself.
+func imagesOf(dir string) (list imageFiles, err error) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	for _, file := range files {
+		if isImage(file.Name()) {
+			list = append(list, filepath.Join(dir, file.Name()))
+		}
+	}
+	return list, nil
 }
 
 // classFolders lists the folders of a folder that are not hidden, by name.

@@ -107,6 +107,26 @@ func bombPNG(width, height uint32) []byte {
 	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(chunk))
 }
 
+// TestImagesWithoutFolders: images that lie in no folder of a class have no labels; folders beside them are classes.
+func TestImagesWithoutFolders(t *testing.T) {
+	o := Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, 2, 2}}}}
+	files := map[string][]byte{"1.png": pngOf(t, 2, 2, color.White), "2.png": pngOf(t, 2, 2, color.Black),
+		"read.me": nil, ".3.png": nil}
+	d := mustOpen(t, storeAll(t, files), o)
+	mustWell(t, d)
+	if d.Len() != 2 || d.Label != nil || d.Inputs[0].Floats[0] != 1 || d.Inputs[0].Floats[12] != 0 {
+		t.Errorf("%d samples, label %v, pixels %v", d.Len(), d.Label, d.Inputs[0].Floats)
+	}
+	o.Sample = 1
+	if d = mustOpen(t, storeAll(t, files), o); d.Len() != 1 {
+		t.Errorf("%d samples, want one", d.Len())
+	}
+	files["a/4.png"] = files["1.png"]
+	if d = mustOpen(t, storeAll(t, files), Options{Inputs: o.Inputs}); d.Len() != 1 || d.Label == nil {
+		t.Errorf("%d samples beside a class's, label %v", d.Len(), d.Label)
+	}
+}
+
 func TestImagesRefused(t *testing.T) {
 	good := pngOf(t, 2, 2, color.White)
 	colour := []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 3, 2, 2}}}
@@ -117,7 +137,7 @@ func TestImagesRefused(t *testing.T) {
 		says  []string
 	}{
 		"nothing": {nil, Options{Inputs: colour}, []string{"neither ONNX test data nor folders of images"}},
-		"no folders": {map[string][]byte{"1.png": good}, Options{Inputs: colour},
+		"no folders for classes": {map[string][]byte{"1.png": good}, Options{Inputs: colour, Classes: []string{"a"}},
 			[]string{"one folder per class"}},
 		"an empty class": {map[string][]byte{"a/1.png": good, "b/x.txt": nil}, Options{Inputs: colour},
 			[]string{`"b"`, "shift the numbers"}},

@@ -95,6 +95,21 @@ func (d *Data) WithLabels(labels []*Column) *Data {
 	return d.eachPart(func(p *Data, at int) { p.Label = labels[at] })
 }
 
+// Labelled returns the same data with one label of floats, all zeros: shapes are those of a sample in each of the
+// Parts. It has memory of its own, which the caller may write to. It fails with ErrData where there is no room for them.
+func (d *Data) Labelled(name string, shapes [][]int) (*Data, error) {
+	labels := make([]*Column, len(shapes))
+	for i, p := range d.Parts() {
+		like := Column{Name: name, Type: onnx.Float32, Shape: shapes[i], Floats: []float32{}}
+		label, err := like.empty(p.own(), p.store)
+		if err != nil {
+			return nil, err
+		}
+		labels[i] = &label
+	}
+	return d.eachPart(func(p *Data, at int) { p.Label, p.More = labels[at], nil }), nil
+}
+
 // WithMore returns the same data with another further label, from 0 on: a column for each of the Parts.
 func (d *Data) WithMore(i int, labels []*Column) *Data {
 	return d.eachPart(func(p *Data, at int) {

@@ -11,12 +11,16 @@ type Kind string
 
 // The kinds of answers.
 const (
-	Classes Kind = "classes"       // one class of several at each position
-	Single  Kind = "yes or no"     // of each element whether a thing is there
-	Numbers Kind = "numbers"       // any real numbers
-	Objects Kind = "objects"       // where things are, and which
-	Agreed  Kind = "no labels"     // what the ensemble of other models answers is the label
-	Silent  Kind = "no labels yet" // nothing to compare with
+	Classes Kind = "classes"   // one class of several at each position
+	Single  Kind = "yes or no" // of each element whether a thing is there
+	Numbers Kind = "numbers"   // any real numbers
+	Objects Kind = "objects"   // where things are, and which
+
+	// Without labels: what an ensemble of other models answers is the label, of classes and single things (Agreed) or
+	// of numbers (Imitated), or there is nothing to compare with (Silent).
+	Agreed   Kind = "an ensemble's answers"
+	Imitated Kind = "an ensemble's numbers"
+	Silent   Kind = "no labels"
 )
 
 // Task is what an output and its labels are to a metric.
@@ -60,15 +64,15 @@ var table = []entry{
 	{"auc", map[Kind]func(Task) Metric{Classes: auc, Single: auc}, func(t Task) bool { return !t.Positions }},
 	{"perplexity", map[Kind]func(Task) Metric{Classes: perplexity}, nil},
 	{"miou", map[Kind]func(Task) Metric{Classes: meanIoU, Single: meanIoU}, nil},
-	{"mse", map[Kind]func(Task) Metric{Numbers: mse}, nil},
-	{"rmse", map[Kind]func(Task) Metric{Numbers: rmse}, nil},
-	{"mae", map[Kind]func(Task) Metric{Numbers: mae}, nil},
-	{"r2", map[Kind]func(Task) Metric{Numbers: r2}, nil},
+	{"mse", map[Kind]func(Task) Metric{Numbers: mse, Imitated: mse}, nil},
+	{"rmse", map[Kind]func(Task) Metric{Numbers: rmse, Imitated: rmse}, nil},
+	{"mae", map[Kind]func(Task) Metric{Numbers: mae, Imitated: mae}, nil},
+	{"r2", map[Kind]func(Task) Metric{Numbers: r2, Imitated: r2}, nil},
 	{"map", map[Kind]func(Task) Metric{Objects: meanPrecision}, nil},
 	{"map50", map[Kind]func(Task) Metric{Objects: meanPrecision50}, nil},
 	{"agreement", map[Kind]func(Task) Metric{Agreed: agreement}, nil},
 	{"loss", map[Kind]func(Task) Metric{Classes: loss, Single: loss, Numbers: loss, Objects: loss, Agreed: loss,
-		Silent: loss}, nil},
+		Imitated: loss, Silent: loss}, nil},
 }
 
 // agreement is the accuracy against what other models answer.

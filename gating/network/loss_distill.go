@@ -11,8 +11,13 @@ type Distill struct {
 	Of Loss
 }
 
-// Name returns "distill".
-func (Distill) Name() string { return "distill" }
+// Name returns "distill", "distill_bce" or "distill_mse", by what is taught.
+func (l Distill) Name() string {
+	if _, ok := l.Of.(CrossEntropy); ok {
+		return "distill"
+	}
+	return "distill_" + l.Of.Name()
+}
 
 // Terms gives the terms of the loss less what they are for the target itself, its entropy.
 func (l Distill) Terms(out, target *op.Tensor, add func(sample int, loss, weight float64)) error {

@@ -48,6 +48,10 @@ func fitSeveral(n Network, d *dataset.Data, o Options) (Objective, error) {
 	}
 	for i, of := range o.Of {
 		h, err := fitHead(n, d.OnlyLabel(i), o.of(i))
+		if err == nil && h.Taught() {
+			err = dataErr("leave out --label and name the output with --model-output",
+				"loss %s is of one output, and several are named", h.Loss.Name())
+		}
 		if err != nil {
 			return Objective{}, fmt.Errorf("output %q: %w", of.Output, err)
 		}
@@ -59,7 +63,7 @@ func fitSeveral(n Network, d *dataset.Data, o Options) (Objective, error) {
 
 // fitHead finds the head for the only label.
 func fitHead(n Network, d *dataset.Data, o Options) (Head, error) {
-	if d.Label == nil && o.Loss != distill && o.Loss != entropy {
+	if d.Label == nil && !NeedsNoLabels(o.Loss) {
 		return Head{}, noLabels()
 	}
 	if o.Loss == auto || o.Loss == objects {
@@ -83,6 +87,10 @@ func fitHead(n Network, d *dataset.Data, o Options) (Head, error) {
 	if err := h.readForm(n); err != nil {
 		return h, err
 	}
+	if err := h.checkForm(); err != nil {
+		return h, err
+	}
+	h.warnOfLabels(d)
 	return h, h.setMetric(o.Metric)
 }
 
@@ -112,7 +120,7 @@ func candidatesFor(n Network, d *dataset.Data, o Options) (candidates, error) {
 			c.reasons = append(c.reasons, why)
 		default:
 			obj.outputAt = at
-			if _, err := obj.prepare(d); err != nil {
+			if _, err := obj.prepare(d); err != nil && !obj.Taught() {
 				c.misfit = err
 				continue
 			}
@@ -145,7 +153,8 @@ func (c candidates) choose(n Network, d *dataset.Data) (Head, error) {
 }
 
 // closeness orders the kinds of answers by how much it says that labels fit them: any number may be read as a number.
-var closeness = []metric.Kind{metric.Classes, metric.Agreed, metric.Single, metric.Numbers, metric.Silent}
+var closeness = []metric.Kind{metric.Classes, metric.Agreed, metric.Single, metric.Numbers, metric.Imitated,
+	metric.Silent}
 
 // closest returns those of the kind that says most.
 func closest(list []Head) []Head {

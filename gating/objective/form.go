@@ -21,7 +21,8 @@ var scores = []string{"Gemm", "MatMul", "Conv", "Add"}
 // readForm finds out whether an output that does not end in a softmax or a sigmoid holds probabilities all the same:
 // some exporters write them as exponentials and a division. A loss that took them for logits would be wrong, silently.
 func (h *Head) readForm(n Network) error {
-	if h.activation.Known() || h.task.Form != network.Logits || h.task.Kind == metric.Numbers {
+	if h.activation.Known() || h.task.Form != network.Logits || h.task.Kind == metric.Numbers ||
+		h.task.Kind == metric.Imitated {
 		return nil
 	}
 	outs, err := n.Answers(h.Output, FormSamples)

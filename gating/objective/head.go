@@ -22,7 +22,9 @@ type Head struct {
 	Ignored []int64 // labels of positions that do not count, of those that the data has
 	// Quality is the mean average precision of the model that the objective was fitted to on a few samples, where
 	// labels are boxes: how well it is known how the outputs hold them.
-	Quality  float64
+	Quality float64
+	// Assumed says that nothing tells that the output has scores of classes: there are no labels, and no softmax.
+	Assumed  bool
 	Warnings advice.Warnings // of kind dataset.ErrData, on labels
 
 	sources    []Source          // of a detector
@@ -35,6 +37,7 @@ type Head struct {
 	perRow     bool       // classes are of whole samples, not of positions in them
 	soft       bool       // labels are probabilities of classes
 	sets       int        // classes of labels that are sets of classes, 0 where they are none
+	stated     bool       // the loss says what the output's numbers are
 }
 
 // Sources lists the outputs that the head reads.
@@ -93,12 +96,20 @@ func (h Head) Read(outs []*network.Tensor, from Activation) (*network.Tensor, er
 
 // ofClasses says whether the loss reads scores or probabilities of classes, in whichever form the output has them.
 func (h Head) ofClasses() bool {
-	return h.Loss != nil && (h.Loss.Name() == "cross_entropy" || h.Loss.Name() == "bce")
+	switch l := h.Loss.(type) {
+	case network.CrossEntropy, network.BCE, network.Entropy:
+		return true
+	case network.Distill:
+		return l.Of != network.Loss(network.MSE{})
+	}
+	return false
 }
 
 // prepare returns the data with labels as the head reads them.
 func (h Head) prepare(d *dataset.Data) (prepared *dataset.Data, err error) {
 	switch {
+	case h.Taught():
+		return d, checkTaught(d)
 	case h.Unlabelled():
 		return d, nil
 	case d.Label == nil:
@@ -154,7 +165,7 @@ func (h Head) prepareBoxes(d *dataset.Data) (*dataset.Data, error) {
 
 // Unlabelled says whether the head compares nothing with labels of the data.
 func (h Head) Unlabelled() bool {
-	return h.task.Kind == metric.Silent || h.task.Kind == metric.Agreed
+	return h.task.Kind == metric.Silent || h.Taught()
 }
 
 // Indexed says whether labels are class indices, network.Ignored among them.
@@ -187,5 +198,5 @@ func dataErr(hint, format string, args ...any) error {
 
 func noLabels() error {
 	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
-		"--loss entropy needs none", "the data has no labels")
+		"--loss distill and --loss entropy need none", "the data has no labels")
 }

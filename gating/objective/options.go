@@ -46,17 +46,11 @@ const auto = "auto"
 
 // Losses lists the names of losses, auto first.
 func Losses() []string {
-	return []string{auto, "cross_entropy", "bce", "mse", "mae", "huber", objects, entropy}
+	return append([]string{auto, "cross_entropy", "bce", "mse", "mae", "huber", objects}, unlabelled...)
 }
 
 // objects is the loss of boxes and scores.
 const objects = "detection"
-
-// Losses that need no labels.
-const (
-	distill = "distill" // from the ensemble of the parents; no option yet, as nothing computes their answers
-	entropy = "entropy" // of what the output says
-)
 
 // Metrics lists the names of metrics, auto first.
 func Metrics() []string { return append([]string{auto}, metric.Names()...) }

@@ -109,7 +109,7 @@ func (f *fit) objective() (Head, string) {
 		return Head{}, "a loss needs floats"
 	}
 	loss := f.options.Loss
-	if loss == distill || loss == entropy {
+	if NeedsNoLabels(loss) {
 		return f.unlabelled(loss)
 	}
 	if loss == auto {

@@ -182,7 +182,7 @@ func judgeSplit(t *testing.T, s *graphmatch.Selection, pool *dataset.Data, n int
 	if way == "share" {
 		o.Folds = 1
 	}
-	m := gatetest.Must(newSearch(s, pool.Select(rows[:n]), o))(t)
+	m := gatetest.Must(newSearch(t.Context(), s, pool.Select(rows[:n]), o))(t)
 	defer m.learn.Close()
 	for _, step := range []func(context.Context) error{m.scoreParents, m.alignUnits, m.judge} {
 		if err := step(t.Context()); err != nil {

@@ -126,9 +126,9 @@ func (c *choice) within(i, top int) bool {
 	return !(d.metric > d.metricError+tinyGain)
 }
 
-// standardError is that of an accuracy over n samples; other metrics have none.
+// standardError is that of an accuracy or an agreement over n samples; other metrics have none.
 func standardError(m gating.Metric, value float64, n int) float64 {
-	if m.Name != "accuracy" {
+	if m.Name != "accuracy" && m.Name != "agreement" {
 		return 0
 	}
 	return math.Sqrt(value * (1 - value) / float64(n))

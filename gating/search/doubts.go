@@ -32,9 +32,10 @@ func (m *search) checkData(ctx context.Context) error {
 	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.misfed, m.noBetterThanChance,
 		m.movedClasses}
 	if m.learn.Objective().Unlabelled() { // without labels no loss tells right inputs from wrong ones
-		checks = checks[1:2]
+		checks = []func(context.Context) (*doubt, error){m.farStatistics, m.noClasses}
 		m.warnings.Addf(dataset.ErrData, "give labels, or judge the result on data that has some",
-			"nothing is judged against labels: that a candidate is better says that its answers are more certain")
+			"nothing is judged against labels: that a candidate is better says %s, not that it is more often right",
+			m.meansBetter())
 	}
 	for _, check := range checks {
 		d, err := check(ctx)
@@ -45,6 +46,12 @@ func (m *search) checkData(ctx context.Context) error {
 			list = append(list, *d)
 		}
 	}
+	return m.weigh(list)
+}
+
+// weigh is an error of kind dataset.ErrData that names all doubts, or keeps them as warnings where the options say to
+// go on anyway.
+func (m *search) weigh(list []doubt) error {
 	if len(list) == 0 {
 		return nil
 	}

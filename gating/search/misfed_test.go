@@ -31,7 +31,7 @@ func family(t *testing.T, name string, data string) ([]string, *dataset.Data, fu
 	}
 	d := gatetest.Data(t, data, gating.Fields(s.Alignment.Models[0]))
 	return files, d, func(d *dataset.Data) *search {
-		m := gatetest.Must(newSearch(s, d, Options{Threads: 2}))(t)
+		m := gatetest.Must(newSearch(t.Context(), s, d, Options{Threads: 2}))(t)
 		t.Cleanup(m.learn.Close)
 		if err := m.scoreParents(t.Context()); err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestMisfedPicturesAreDoubted(t *testing.T) {
 		if c.change != nil {
 			d = right.WithFloats(0, c.change)
 		}
-		m := gatetest.Must(newSearch(gatetest.Select(t, models), d, Options{Threads: 2}))(t)
+		m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, Options{Threads: 2}))(t)
 		defer m.learn.Close()
 		if err := m.scoreParents(t.Context()); err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestBrokenParentsHideNothing(t *testing.T) {
 		models := gatetest.Open(t, "cnn_bn/ft0.onnx", "broken/"+broken+".onnx", "cnn_bn/ft2.onnx")
 		right := gatetest.Data(t, "val.npz", gating.Fields(models[0]))
 		for _, d := range []*dataset.Data{right, right.WithFloats(0, affine([]float64{2}, []float64{-1}, 1))} {
-			m := gatetest.Must(newSearch(gatetest.Select(t, models), d, Options{Threads: 2}))(t)
+			m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, Options{Threads: 2}))(t)
 			defer m.learn.Close()
 			if err := m.scoreParents(t.Context()); err != nil {
 				t.Fatal(err)
@@ -194,7 +194,7 @@ func TestStrangers(t *testing.T) {
 		}
 		right := gatetest.Must(dataset.Open(file, dataset.Options{Inputs: gating.Fields(models[0])}))(t)
 		said := func(d *dataset.Data) (string, string) {
-			m := gatetest.Must(newSearch(gatetest.Select(t, models), d, Options{Threads: 2}))(t)
+			m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, Options{Threads: 2}))(t)
 			defer m.learn.Close()
 			if err := m.scoreParents(t.Context()); err != nil {
 				t.Fatal(err)

@@ -60,6 +60,14 @@ func FitPreprocess(ctx context.Context, models []*onnx.Model,
 	}
 	defer t.close()
 	p, list := &Preprocessing{}, t.scalings()
+	if t.blind {
+		p.take(t, list[0])
+		if len(list) > 1 || len(t.geometries) > 1 {
+			p.Warnings.Addf(dataset.ErrData, sayIt, "without labels the models do not tell how images are "+
+				"preprocessed: %s is taken", list[0].name)
+		}
+		return p, nil
+	}
 	if len(list) == 1 && len(t.geometries) == 1 && !t.turns() {
 		p.take(t, list[0])
 		return p, nil

@@ -39,6 +39,7 @@ type wayTrials struct {
 	evaluator  *gating.Evaluator
 	tried      []*way
 	rivals     []*way // that may be as right as what is taken, those of least loss first
+	blind      bool   // there are no labels by which models could tell
 }
 
 // pixels are images read with a geometry: of 0 to 255, in an order that is drawn.
@@ -69,6 +70,13 @@ func (t *wayTrials) begin() error {
 	objective, d, err := t.fitObjective()
 	if err != nil {
 		return err
+	}
+	if objective.Unlabelled() { // the labels of a folder's classes still tell how its images are preprocessed
+		t.Objective.Loss, t.Objective.Metric = "auto", "auto"
+		if objective, d, err = t.fitObjective(); err != nil {
+			t.blind = true
+			return nil
+		}
 	}
 	if readsBoxes(objective) {
 		t.geometries = uncropped(t.geometries)

@@ -123,7 +123,7 @@ func (d comparison) word() string {
 
 // amount is a difference in the metric in words: points of a hundred for shares.
 func (c *choice) amount(v float64) string {
-	if c.metric.Name == "accuracy" {
+	if c.metric.Name == "accuracy" || c.metric.Name == "agreement" {
 		return fmt.Sprintf("%.1f points", 100*v)
 	}
 	return fmt.Sprintf("%.3g", v)

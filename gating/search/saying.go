@@ -20,6 +20,10 @@ type ReportObjective struct {
 	Layout  string `json:"layout,omitempty"`  // how a detector's outputs are read
 	// Ignored are labels of positions that do not count.
 	Ignored []int64 `json:"ignored,omitempty"`
+	// Ensemble are the models whose answers, on average, take the place of labels.
+	Ensemble []string `json:"ensemble,omitempty"`
+	// Assumed says that nothing tells that the output has scores of classes: there are no labels, and no softmax.
+	Assumed bool `json:"assumed,omitempty"`
 	// Outputs say it of each, where there are several. Names are then joined by a plus, and the metric is the sum of
 	// the losses.
 	Outputs []ReportOutput `json:"outputs,omitempty"`
@@ -87,7 +91,7 @@ func DescribeObjective(o gating.Objective, d *dataset.Data) *ReportObjective {
 // describeHead describes one head of an objective.
 func describeHead(h objective.Head, label *dataset.Column) *ReportObjective {
 	r := &ReportObjective{Output: h.Name(), Loss: h.Loss.Name(), Metric: h.Metric.Name, Classes: h.Classes,
-		Layout: h.Layout()}
+		Layout: h.Layout(), Assumed: h.Assumed}
 	if len(h.Ignored) > 0 {
 		r.Ignored = h.Ignored
 	}

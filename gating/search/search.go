@@ -31,6 +31,7 @@ type search struct {
 	selection   *graphmatch.Selection // of parents whose hidden units are in the base's order
 	units       *gating.UnitAlignment // how they came into that order
 	objective   *ReportObjective      // what is learned and judged
+	ensemble    []string              // paths of the parents whose answers take the place of labels
 	data        *ReportData           // and on what
 	warnings    advice.Warnings       // what the user should know
 	dequantised []ReportDequantised   // parents that were quantised
@@ -58,7 +59,7 @@ type search struct {
 // Result.Gained. Errors are of the kinds of this package, gating, network, dataset and onnx.
 func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (r *Result, err error) {
 	defer dataset.Guard(&err)()
-	m, err := newSearch(s, d, o)
+	m, err := newSearch(ctx, s, d, o)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func (m *search) stopIfStrict(context.Context) error {
 }
 
 // newSearch fits the objective and reads the weights. All data learns at first.
-func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, error) {
+func newSearch(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Options) (*search, error) {
 	o, err := o.Validate()
 	if err != nil {
 		return nil, err
@@ -121,6 +122,9 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 		return nil, err
 	}
 	m.warnOfCopies()
+	if d, err = m.teach(ctx, objective, d); err != nil {
+		return nil, err
+	}
 	all, err := gating.NewEvaluator(d, objective, gating.EvaluatorOptions{BatchSize: o.batch(), Threads: o.Threads,
 		Base: s.Alignment.Models[s.Alignment.Base]})
 	if err != nil {
@@ -131,6 +135,7 @@ func newSearch(s *graphmatch.Selection, d *dataset.Data, o Options) (*search, er
 		all.Close()
 		return nil, err
 	}
+	m.objective.Ensemble = m.ensemble
 	m.report(Event{Stage: "start", Objective: m.objective, Data: m.data})
 	return m, nil
 }

@@ -16,7 +16,7 @@ func TestTrialsDoNotTouchEachOther(t *testing.T) {
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(160)
 	run := func(reverse bool) map[string]Candidate {
 		o := Options{Learn: gating.LearnOptions{MaxSteps: 3, Seed: 1}, Threads: 2, Folds: 1}
-		m := gatetest.Must(newSearch(gatetest.Select(t, models), d, o))(t)
+		m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, o))(t)
 		defer m.learn.Close()
 		if err := m.scoreParents(t.Context()); err != nil {
 			t.Fatal(err)

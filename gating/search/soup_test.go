@@ -15,7 +15,7 @@ import (
 func soupOf(t *testing.T, models []*onnx.Model, d *dataset.Data, losses ...float64) (*search, *gating.Plan, []bool) {
 	t.Helper()
 	o := Options{Threads: 1}
-	m := gatetest.Must(newSearch(gatetest.Select(t, models), d, o))(t)
+	m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, o))(t)
 	t.Cleanup(m.learn.Close)
 	m.losses = losses
 	soup := gatetest.Must(m.greedy(t.Context()))(t)

@@ -123,6 +123,9 @@ const (
 	clearErrors = 3.0
 	dropErrors  = 4.0
 
+	// mostEntropy is how much of the entropy of chance the answers of networks that tell classes apart may have.
+	mostEntropy = 0.95
+
 	// hopefulErrors is by how many standard errors a parent must be better for another way to be tried on more
 	// samples; misfedErrors, misfedGain and misfedLoss by how many, how much in the metric, or down to which part
 	// of the loss where the metric is no share, for the data to be refused. TestStrangers says what

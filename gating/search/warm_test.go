@@ -23,7 +23,7 @@ func TestWarmStarts(t *testing.T) {
 	models := gatetest.Open(t, "cnn/seed0.onnx", "cnn/seed1.onnx")
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(200)
 	o := Options{Permute: gating.PermuteActivations, Threads: 2}
-	m := gatetest.Must(newSearch(gatetest.Select(t, models), d, o))(t)
+	m := gatetest.Must(newSearch(t.Context(), gatetest.Select(t, models), d, o))(t)
 	t.Cleanup(m.learn.Close)
 	if err := m.scoreParents(t.Context()); err != nil {
 		t.Fatal(err)

@@ -38,8 +38,14 @@ func outputText(o *search.ReportObjective) string {
 		classes += fmt.Sprintf(" (%s)", o.Layout)
 	}
 	label := "no label"
-	if o.Label != "" {
+	switch {
+	case o.Label != "":
 		label = fmt.Sprintf("label %q", o.Label)
+	case len(o.Ensemble) > 0:
+		label = fmt.Sprintf("no label but the mean answer of %s", terminal.Counted(len(o.Ensemble), "model"))
+	}
+	if o.Assumed {
+		classes += ", as it seems"
 	}
 	if len(o.Ignored) > 0 {
 		label += fmt.Sprintf(" but for %s", strings.Trim(fmt.Sprint(o.Ignored), "[]"))
