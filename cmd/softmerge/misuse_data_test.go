@@ -272,6 +272,17 @@ func wrongObjectives() []misuse {
 		}, isRefused, exit.Data, []string{"metric accuracy does not fit"}},
 		{"--loss mse with class numbers", with("--loss", "mse"), isRefused, exit.Data, []string{"fit no output"}},
 		{"--loss bce with class numbers", with("--loss", "bce"), isRefused, exit.Data, []string{"fit no output"}},
+		{"--metric auc where all labels are of one class", func(k *kitchen) []string {
+			return k.merge(k.labels("one.npz", func(int, int64) int64 { return 3 }), k.mlps(), "--metric", "auc")
+		}, isRefused, exit.Data, []string{"metric auc is not defined where no class has samples"}},
+		{"--metric r2 where all labels are the same number", func(k *kitchen) []string {
+			d := k.digits(60)
+			return k.merge(k.arrays("same.npz", input(d), array{"label", "<f4", []int{60, 10}, ones(600)}), k.mlps(),
+				"--loss", "mse", "--metric", "r2")
+		}, isRefused, exit.Data, []string{"metric r2 is not defined where all labels are the same number"}},
+		{"labels of which none counts", func(k *kitchen) []string {
+			return k.merge(k.labels("none.npz", func(int, int64) int64 { return -100 }), k.mlps())
+		}, isRefused, exit.Data, []string{"no label counts: all are [-100]"}},
 		{"a --model-output that is not there", with("--model-output", "probs"), isRefused, exit.Data,
 			[]string{`the model has no output "probs"`}},
 		{"a mistyped --metric", with("--metric", "accurate"), isRefused, exit.Usage, []string{"want auto, accuracy"}},

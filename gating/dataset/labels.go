@@ -96,7 +96,7 @@ func (d *Data) WithLabels(labels []*Column) *Data {
 }
 
 // Labelled returns the same data with one label of floats, all zeros: shapes are those of a sample in each of the
-// Parts. It has memory of its own, which the caller may write to. It fails with ErrData where there is no room for them.
+// Parts. It has memory of its own, which the caller may write to. It fails with ErrData where there is no room.
 func (d *Data) Labelled(name string, shapes [][]int) (*Data, error) {
 	labels := make([]*Column, len(shapes))
 	for i, p := range d.Parts() {

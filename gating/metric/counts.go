@@ -193,7 +193,7 @@ func macroF1(t Task) Metric {
 	})
 }
 
-// microF1 is F1 of all classes' counts together (average micro).
+// microF1 is F1 of all classes' counts together (average micro), 0 where there is neither a label nor an answer of yes.
 func microF1(t Task) Metric {
 	return countsOf("f1_micro", t, func(table map[int]*class) float64 {
 		var all class
@@ -201,7 +201,7 @@ func microF1(t Task) Metric {
 			c := table[k]
 			all.right, all.missed, all.wrong = all.right+c.right, all.missed+c.missed, all.wrong+c.wrong
 		}
-		return 2 * all.right / (2*all.right + all.missed + all.wrong)
+		return share(2*all.right, 2*all.right+all.missed+all.wrong)
 	})
 }
 

@@ -84,14 +84,22 @@ func fitHead(n Network, d *dataset.Data, o Options) (Head, error) {
 		return h, err
 	}
 	h.Weight = 1
+	return h, h.settle(n, d, o.Metric)
+}
+
+// settle finds out what the output's numbers are and what to judge by, and checks that both go with the labels.
+func (h *Head) settle(n Network, d *dataset.Data, metric string) error {
 	if err := h.readForm(n); err != nil {
-		return h, err
+		return err
 	}
 	if err := h.checkForm(); err != nil {
-		return h, err
+		return err
 	}
 	h.warnOfLabels(d)
-	return h, h.setMetric(o.Metric)
+	if err := h.setMetric(metric); err != nil {
+		return err
+	}
+	return h.checkDefined(d)
 }
 
 // candidates are the outputs that the labels may belong to.
