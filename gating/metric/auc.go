@@ -79,10 +79,14 @@ func (r *ranking) odds(f []float32, p position, class int) float64 {
 				rest += math.Exp(float64(f[p.first+c*p.stride]) - top)
 			}
 		}
-		score = own - top - math.Log(rest)
+		score = math.Round((own-top-math.Log(rest))/equalOdds) * equalOdds
 	}
 	return lowest(score)
 }
+
+// equalOdds is by how much the logarithms of odds may differ by rounding alone: the same scores in another order add up
+// to another last digit, and would not count as equal.
+const equalOdds = 1e-10
 
 // lowest puts what is no number below all that are.
 func lowest(score float64) float64 {

@@ -68,9 +68,10 @@ func goldens(t *testing.T) (list []golden) {
 
 // task is what the output is to a metric.
 func (c *golden) task() Task {
-	form := map[string]network.Form{"probabilities": network.Probabilities}[c.Form]
+	form := map[string]network.Form{"probabilities": network.Probabilities,
+		"log_probabilities": network.LogProbabilities}[c.Form]
 	return Task{Kind: c.Kind, Form: form, Axis: c.Axis, Classes: c.Classes, Positions: len(c.TargetShape) > 2 ||
-		c.Kind == Classes && len(c.TargetShape) > 1}
+		c.Kind == Classes && len(c.TargetShape) > 1 && c.Integer}
 }
 
 // rows are some samples of the case.
