@@ -141,3 +141,30 @@ func TestTaughtNeedsAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestEnsembleOfScoresAndProbabilities: a model that was exported with its softmax or sigmoid answers and is judged as
+// the same without.
+func TestEnsembleOfScoresAndProbabilities(t *testing.T) {
+	for _, c := range []struct{ loss, last string }{
+		{"distill", "Softmax"}, {"distill", "LogSoftmax"}, {"distill_bce", "Sigmoid"}, {"entropy", "Softmax"},
+		{"entropy", "LogSoftmax"}, {"entropy_bce", "Sigmoid"},
+	} {
+		base, other := ending(t, []int64{3}, "Neg", "Identity"), ending(t, []int64{3}, "Neg", c.last)
+		d := gatetest.Samples(3, 40, 3)
+		obj := gatetest.Must(FitObjective(base, d, ObjectiveOptions{Loss: c.loss}))(t)
+		if obj.Only().Taught() {
+			e := gatetest.Must(NewEnsemble(t.Context(), []*onnx.Model{base, other}, d, obj,
+				EvaluatorOptions{Base: base}))(t)
+			d = gatetest.Must(e.Label(t.Context(), d))(t)
+		}
+		e := gatetest.Must(NewEvaluator(d, obj, EvaluatorOptions{Threads: 1, Base: base}))(t)
+		one, two := scoreOf(t, e, base), scoreOf(t, e, other)
+		e.Close()
+		if math.Abs(one.Loss-two.Loss) > 1e-6 || one.Metric != two.Metric && obj.Only().Taught() {
+			t.Errorf("%s, %s: %+v, without %+v", c.loss, c.last, two, one)
+		}
+		if obj.Only().Taught() && (one.Loss > 1e-6 || one.Metric != 1) {
+			t.Errorf("%s, %s: %+v against its own answers", c.loss, c.last, one)
+		}
+	}
+}

@@ -32,6 +32,7 @@ func TestMergesWithoutLabels(t *testing.T) {
 			rows := evaluated(t, test, append(models, k.out())...)
 			merged := *rows[len(rows)-1].Metric
 			for _, r := range rows[:len(rows)-1] {
+				t.Logf("%s %.4f, merged %.4f", filepath.Base(r.Path), *r.Metric, merged)
 				if merged <= *r.Metric {
 					t.Errorf("accuracy %.4f, %s has %.4f", merged, r.Path, *r.Metric)
 				}
