@@ -95,8 +95,8 @@ const (
 )
 
 // NewSourceStart returns where gates of the parents and of a source computed from them start (see Source.Weights):
-// beside the source, which is the last of the plan's models. Gates of suspects (see NewStart), by the parents' losses on
-// the training part, are closed for good.
+// beside the source, which is the last of the plan's models. Gates of suspects (see NewStart), by the parents' losses
+// on the training part, are closed for good.
 func NewSourceStart(p *Plan, losses []float64) Start {
 	var suspects []Exclusion
 	for j, good := range Trusted(losses) {

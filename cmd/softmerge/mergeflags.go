@@ -87,7 +87,8 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	addChoice(c, &f.method, "method",
 		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against",
 		"auto", "soft", "greedy", "uniform", "finetune")
-	addChoice(c, &f.granularity, "granularity", "what shares a gate; auto tries channels, with --method soft also layers",
+	addChoice(c, &f.granularity, "granularity",
+		"what shares a gate; auto tries channels, with --method soft also layers",
 		"auto", "model", "module", "layer", "channel", "tensor", "element")
 	fs.StringVar(&f.base, "base", "",
 		"`FILE` among the models that gives the graph and all that is not selected (default the first)")
