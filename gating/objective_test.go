@@ -367,6 +367,10 @@ func TestEveryMetricIsCheckedAgainstTheShapes(t *testing.T) {
 					t.Errorf("%s: loss %s, metric %s: %v", c.name, loss, metric, err)
 				case err == nil:
 					scored++
+					if obj.Only().Taught() {
+						e := gatetest.Must(NewEnsemble(t.Context(), []*onnx.Model{m}, d, obj, EvaluatorOptions{}))(t)
+						d = gatetest.Must(e.Label(t.Context(), d))(t)
+					}
 					scoreOf(t, evaluatorOf(t, d, obj, 3), m)
 				}
 			}

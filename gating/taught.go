@@ -26,7 +26,7 @@ const (
 // more of a sample than its class, which keeps what is learned from following few samples too closely. The result is
 // nil where there are no such labels: of boxes, of several outputs, where some do not count, and of other losses.
 func (e *Evaluator) Taught(ctx context.Context, models []*onnx.Model) (*Evaluator, error) {
-	if len(e.objective.Heads) != 1 || e.objective.Unlabelled() {
+	if len(e.objective.Heads) != 1 || e.objective.Unlabelled() || !e.objective.Only().Linear() {
 		return nil, nil
 	}
 	weights, err := e.competence(ctx, models)
@@ -64,9 +64,9 @@ func (t *teaching) add(ctx context.Context, f *forward, j int) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		answer, ok := t.head.Target(outs[0])
+		answer := t.head.Answer(outs[0])
 		part, local := f.data.Locate(rows)
-		if !ok || !t.room(f, part, answer) {
+		if !t.room(f, part, answer) {
 			return false, nil
 		}
 		of := t.rows(part, local, answer.Shape)

@@ -112,7 +112,7 @@ func (h Head) Taught() bool { return h.task.Kind == metric.Agreed || h.task.Kind
 
 // Answer makes of an output that the head has read what an ensemble averages: probabilities, or numbers as they are.
 func (h Head) Answer(out *network.Tensor) *network.Tensor {
-	if h.task.Kind == metric.Imitated {
+	if h.task.Kind == metric.Imitated || h.task.Kind == metric.Numbers {
 		return out
 	}
 	to := Activation{op: "Sigmoid"}
