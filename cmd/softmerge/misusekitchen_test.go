@@ -71,7 +71,7 @@ func (k *kitchen) out() string { return filepath.Join(k.dir, "merged.onnx") }
 
 // merge is a short merge of some models; more flags may follow.
 func (k *kitchen) merge(data string, models []string, more ...string) []string {
-	args := append([]string{"merge", "-o", k.out(), "--data", data, "--max-steps", "4"}, models...)
+	args := append([]string{"merge", "-o", k.out(), "--data", data, "--method", "soft", "--max-steps", "4"}, models...)
 	return append(args, more...)
 }
 

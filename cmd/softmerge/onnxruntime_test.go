@@ -78,12 +78,18 @@ func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 	return r.Models
 }
 
+// takesMinutes names the families whose merges take longest, of the kinds that others and tasks_test.go have too.
+var takesMinutes = map[string]bool{"bert": true, "gpt": true, "swin": true}
+
 // TestMergesOfAllFamilies carries the main job through every family with default
 // flags: the written file beats every parent on data that nothing saw, and ONNX
 // Runtime, where it is installed, counts the same right answers to the sample.
 func TestMergesOfAllFamilies(t *testing.T) {
 	for _, f := range fixtureFamilies(t) {
 		t.Run(f.name, func(t *testing.T) {
+			if takesMinutes[f.name] && os.Getenv("SOFTMERGE_LONG") == "" {
+				t.Skip("takes a minute; .ci/long merges it")
+			}
 			parents, err := filepath.Glob(f.models)
 			if err != nil {
 				t.Fatal(err)

@@ -198,5 +198,5 @@ func dataErr(hint, format string, args ...any) error {
 
 func noLabels() error {
 	return dataErr("add the labels under the key label, labels, y or target, or name their key with --label; "+
-		"--loss distill and --loss entropy need none", "the data has no labels")
+		"images want one folder per class; --loss distill and --loss entropy need none", "the data has no labels")
 }
