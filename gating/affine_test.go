@@ -13,8 +13,11 @@ import (
 // TestAffineGatesAreBaked: what affine gates learned comes out of the file, with normalisations and without, and again
 // out of the recipe to the byte.
 func TestAffineGatesAreBaked(t *testing.T) {
-	for _, family := range []string{"mlp", "mlp_matmul", "cnn_bn", "resnet", "families/mobilenet", "families/vit",
-		"families/keras"} {
+	families := []string{"mlp", "cnn_bn", "mlp_matmul", "resnet", "families/mobilenet", "families/vit", "families/keras"}
+	if testing.Short() { // the race detector makes learning ten times slower
+		families = families[:2]
+	}
+	for _, family := range families {
 		x := newTransplanting(t, "val.npz", "test.npz", gatetest.FineTunes(family, 2)...)
 		p := planOf(t, x.models, ByChannel)
 		start := gatetest.Must(NewStart(t.Context(), p, x.learn, []float64{1, 1}, StartOptions{}))(t)

@@ -53,7 +53,7 @@ func (c idxPictures) Rows() int           { return c.count }
 func (c idxPictures) Each(visit func(record.Value) error) error {
 	return c.file.with(func(p payload, shape []int) error {
 		var file bytes.Buffer
-		encoder := png.Encoder{CompressionLevel: png.NoCompression}
+		encoder := png.Encoder{CompressionLevel: png.NoCompression, BufferPool: new(encoderBuffer)}
 		picture := image.NewGray(image.Rect(0, 0, shape[2], shape[1]))
 		for range shape[0] {
 			if _, err := io.ReadFull(p, picture.Pix); err != nil {
@@ -70,6 +70,12 @@ func (c idxPictures) Each(visit func(record.Value) error) error {
 		return p.atEnd()
 	})
 }
+
+// encoderBuffer lets an encoder take for every picture what it took for the one before: a megabyte.
+type encoderBuffer struct{ kept *png.EncoderBuffer }
+
+func (b *encoderBuffer) Get() *png.EncoderBuffer     { return b.kept }
+func (b *encoderBuffer) Put(done *png.EncoderBuffer) { b.kept = done }
 
 // idxNumbers is a file of whole numbers, one a sample, as a column.
 type idxNumbers struct {
