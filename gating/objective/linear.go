@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
 )
 
@@ -16,29 +17,22 @@ func (h Head) Linear() bool {
 	return false
 }
 
-// Spread adds a share of labels to a tensor in the form of Answer: one-hot rows of class indices, or the labels as
-// they are.
-func (h Head) Spread(label *network.Tensor, share float32, to *network.Tensor) {
+// Spread adds a share of labels to labels in the form of Answer: one-hot rows of class indices, or the labels as they
+// are.
+func (h Head) Spread(label *dataset.Column, share float32, to *dataset.Column) {
 	l, classes := h.Loss.(network.CrossEntropy)
-	if !classes || label.I == nil {
-		for i := range to.F {
-			to.F[i] += share * float32(number(label, i))
+	if !classes || label.Ints == nil {
+		for i := range to.Floats {
+			to.Floats[i] += share * float32(labelAt(label, i))
 		}
 		return
 	}
-	count, inner := to.Shape[l.Axis], 1
-	for _, d := range to.Shape[l.Axis+1:] {
+	axis := l.Axis - 1 // of a sample
+	count, inner := to.Shape[axis], 1
+	for _, d := range to.Shape[axis+1:] {
 		inner *= d
 	}
-	for i, class := range label.I {
-		to.F[i/inner*inner*count+int(class)*inner+i%inner] += share
+	for i, class := range label.Ints {
+		to.Floats[i/inner*inner*count+int(class)*inner+i%inner] += share
 	}
-}
-
-// number is element i of a tensor of either kind.
-func number(t *network.Tensor, i int) float64 {
-	if t.F != nil {
-		return float64(t.F[i])
-	}
-	return float64(t.I[i])
 }

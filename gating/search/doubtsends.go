@@ -100,9 +100,6 @@ func (m *search) view(j int, as *onnx.Model) {
 	m.views[j] = as
 }
 
-// sameLoss is the relative difference up to which two losses are of one function, computed in another order.
-const sameLoss = 1e-3
-
 // chooseView judges parent j in the base's graph from here on, unless it is better as it is.
 func (m *search) chooseView(ctx context.Context, j int, list []graphmatch.EndDifference) error {
 	few, err := m.sampled(misfedRounds[len(misfedRounds)-1])

@@ -103,6 +103,9 @@ const (
 	// leastPrecision is the mean average precision that a detector may have by chance.
 	leastPrecision = 0.02
 
+	// sameLoss is the relative difference up to which two losses are of one function, computed in another order.
+	sameLoss = 1e-3
+
 	// tinyGain and tinyLoss are differences that are rounding: in a metric, and in a loss
 	// relative to it. A parent whose units were reordered differs from itself by less.
 	tinyGain = 1e-9
