@@ -100,6 +100,8 @@ func mistakenFor(data []byte) string {
 		return "this looks like a web page: download the file again"
 	case looks("PK\x03\x04"):
 		return "this is a zip archive, as PyTorch checkpoints are: export the model to ONNX first"
+	case looks("PAR1"):
+		return "this is a Parquet file, data and no model: say --data before each file, or give their folder"
 	case len(data) == 0:
 		return "the file is empty"
 	default:

@@ -44,6 +44,7 @@ func TestMistakenFiles(t *testing.T) {
 		"version https://git-lfs.github.com/spec/v1\n": "git lfs pull",
 		"\n <!DOCTYPE html>":                           "web page",
 		"PK\x03\x04":                                   "export the model",
+		"PAR1\x15\x04":                                 "before each file",
 		"":                                             "empty",
 		"\x08":                                         "complete ONNX model",
 	} {

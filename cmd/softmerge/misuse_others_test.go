@@ -61,7 +61,7 @@ func othersData() []misuse {
 			k.mnist("mnist/train", k.digits(300))
 			k.mnist("mnist/t10k", k.digits(100))
 			return k.merge(filepath.Join(k.dir, "mnist"), k.mlps())
-		}, isRefused, exit.Data, []string{"several parts of data", "FOLDER#test, FOLDER#train"}},
+		}, isRefused, exit.Data, []string{"several parts of data", "mnist#train"}},
 		{"its part", func(k *kitchen) []string {
 			k.mnist("mnist/train", k.digits(300))
 			k.mnist("mnist/t10k", k.digits(100))

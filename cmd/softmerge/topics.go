@@ -38,7 +38,8 @@ const helpData = `--data FILE is told apart by its name:
   .csv, .tsv         a header row, then a row a sample: numbers, sentences, names of image files;
                      --label names the column
   IDX                train-images-idx3-ubyte and its like, with or without .gz, as MNIST has them
-  .parquet           columns of numbers, lists, text, and images as Hugging Face has them
+  .parquet           columns of numbers, lists, text, and images as Hugging Face has them; a folder
+                     that was downloaded from its Hub is one data set: FOLDER#validation
   .jsonl, .json      a JSON object a line, or a list of objects: numbers, lists, text
   .tar               WebDataset: .jpg, .png, .webp, .npy or .npz beside .cls, .txt or .json
   a folder           images in a folder a class, with metadata.csv or .jsonl as Hugging Face has them,

@@ -67,7 +67,10 @@ func (l *loader) openPictures(path string) (*Data, error) {
 		return open(table)
 	}
 	if files := idxFiles(path); len(files) > 0 {
-		return l.openIDXFolder(files)
+		return l.openIDXFolder(path, files)
+	}
+	if err := tablesAlone(path); err != nil {
+		return nil, err
 	}
 	if l.probe {
 		return nil, errImages

@@ -36,7 +36,11 @@ func (d *Data) checkLabels(classes int, ignored []int64) (at origin, err error) 
 	for i, class := range d.Label.Ints {
 		if (class < 0 || class >= int64(classes)) && !slices.Contains(ignored, class) {
 			at = d.origin(i / d.Label.Size())
-			return at, fail("class indices count from 0; check that the data belongs to these models",
+			hint := "class indices count from 0; check that the data belongs to these models"
+			if class == -1 && !slices.ContainsFunc(d.Label.Ints, func(c int64) bool { return c != class }) {
+				hint = "-1 stands for labels that are kept secret, as benchmarks have them for tests: take another part"
+			}
+			return at, fail(hint,
 				"label %q, row %d: class %d is outside of the graph's %d classes", d.Label.Name, at.row, class, classes)
 		}
 	}

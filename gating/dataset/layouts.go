@@ -22,9 +22,9 @@ func (l *loader) partFolder(root string) (path string, ok bool, err error) {
 		if part == "" || !holdsSamples(filepath.Join(root, folder)) {
 			return "", false, nil
 		}
-		list = append(list, shard{filepath.Join(root, folder), part})
+		list = append(list, shard{path: filepath.Join(root, folder), part: part})
 	}
-	chosen, err := chooseShards(list, l.part)
+	chosen, err := chooseShards(root, list, l.part)
 	if err != nil {
 		return "", false, err
 	}
@@ -88,12 +88,12 @@ func idxFiles(root string) map[string]string {
 }
 
 // openIDXFolder reads the part wanted of a folder as MNIST comes.
-func (l *loader) openIDXFolder(files map[string]string) (*Data, error) {
+func (l *loader) openIDXFolder(root string, files map[string]string) (*Data, error) {
 	var list []shard
 	for _, part := range slices.Sorted(maps.Keys(files)) {
-		list = append(list, shard{files[part], part})
+		list = append(list, shard{path: files[part], part: part})
 	}
-	chosen, err := chooseShards(list, l.part)
+	chosen, err := chooseShards(root, list, l.part)
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,16 @@ func TestImagesThatATableNames(t *testing.T) {
 	}
 }
 
+// A table above the working directory names images there, too.
+func TestImagesOfATableAbove(t *testing.T) {
+	root := storeAll(t, map[string][]byte{"x.csv": []byte("id,label\na,1\n"), "images/a.png": grey(t, 255), "work/x": nil})
+	t.Chdir(filepath.Join(root, "work"))
+	o := Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 1, 2, 2}}}}
+	if d := mustOpen(t, filepath.Join("..", "x.csv"), o); samplesOf(d) != "1:[1]" {
+		t.Error(samplesOf(d))
+	}
+}
+
 // Folders of parts are chosen by name, never mixed, and are no classes.
 func TestFoldersOfParts(t *testing.T) {
 	white, black := grey(t, 255), grey(t, 0)
@@ -101,7 +111,7 @@ func TestFoldersOfParts(t *testing.T) {
 	root = storeAll(t, map[string][]byte{"train/cat/a.png": white, "train/dog/a.png": black,
 		"test/cat/b.png": black, "test/dog/b.png": white})
 	_, err = Open(root, o)
-	wantRefusal(t, err, "several parts of data", "FOLDER#test, FOLDER#train")
+	wantRefusal(t, err, "several parts of data", root+"#train, "+root+"#test")
 	if got := samplesOf(mustOpen(t, root+"#test", o)); got != "0:[0] 1:[1]" {
 		t.Errorf("test: %s", got)
 	}

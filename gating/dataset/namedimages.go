@@ -198,7 +198,7 @@ func (p *filePlaces) find(name string) (string, error) {
 	for i, folder := range p.folders {
 		for _, suffix := range suffixes {
 			path := filepath.Join(p.root, folder, name+suffix)
-			if !isImage(path) || !exists(path) {
+			if !isImage(filepath.Base(path)) || !exists(path) {
 				continue
 			}
 			p.folders[0], p.folders[i], p.suffix = p.folders[i], p.folders[0], suffix

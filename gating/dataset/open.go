@@ -113,6 +113,9 @@ func (l *loader) openAll(paths []string) (d *Data, err error) {
 			return nil, err
 		}
 	}
+	if len(paths) == 1 {
+		list[0].noteShard(paths[0])
+	}
 	if l.Group == GroupByFile {
 		groupByFile(list, paths)
 	}
@@ -165,10 +168,13 @@ func cutPart(path string) (file, part string) {
 func (l *loader) openKind(path string) (*Data, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, patternError(path, err)
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
 		return nil, fail("give a regular file or a folder", "this is neither a file nor a folder")
+	}
+	if err := notFetched(path); err != nil {
+		return nil, err
 	}
 	switch {
 	case info.IsDir() && isTestData(path):

@@ -85,12 +85,12 @@ func TestParquetParts(t *testing.T) {
 	dir := linked(t, map[string]string{"train/0.parquet": first, "test-00000-of-00001.parquet": second})
 	o := Options{Inputs: []Field{{Name: "x", Type: onnx.Float32, Shape: []int{-1, 1, 8, 8}}}}
 	_, err := Open(dir, o)
-	wantRefusal(t, err, "test (1 files), train (1 files)", "FOLDER#train")
+	wantRefusal(t, err, "test (1 files), train (1 files)", dir+"#train")
 	if d := mustOpen(t, dir+"#test", o); d.Len() != 4 {
 		t.Errorf("%d samples", d.Len())
 	}
 	_, err = Open(dir+"#validation", o)
-	wantRefusal(t, err, `no part "validation"`, "test, train")
+	wantRefusal(t, err, `no part "validation"`, "train, test")
 	_, err = Open(linked(t, map[string]string{"a/0.parquet": first, "b/0.parquet": second}), o)
 	wantRefusal(t, err, "2 folders", "different data sets")
 	_, err = Open(linked(t, map[string]string{"0.parquet": first, "1.parquet": "text.parquet"}), o)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,60 +23,110 @@ const (
 type shard struct {
 	path string
 	part string // train, validation, test, or empty where the name does not say
+	set  string // the folder of the data set, below the one that was given
 }
 
 // findShards lists the files below a folder whose names end in suffix, in the order of their names, with their parts:
 // train-00000-of-00002.parquet, data/train/0.parquet.
 func findShards(root, suffix string) ([]shard, error) {
 	var list []shard
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		below, _ := filepath.Rel(root, path)
-		depth := strings.Count(below, string(filepath.Separator))
-		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || depth >= deepestShard) {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || !strings.EqualFold(filepath.Ext(path), suffix) || strings.HasPrefix(d.Name(), ".") {
+	err := walkFiles(root, func(path, below string) error {
+		if !strings.EqualFold(filepath.Ext(path), suffix) {
 			return nil
 		}
 		if len(list) == mostShards {
 			return fail("give the files that you want", "the folder holds more than %d files %s", mostShards, suffix)
 		}
-		list = append(list, shard{path, partOfPath(below)})
+		part, set := cutPartOfPath(below)
+		list = append(list, shard{path, part, set})
 		return nil
 	})
 	return list, unreadable(err)
 }
 
+// walkFiles visits the files below a folder in the order of their names, but hidden ones and those deep below. The
+// folder itself may be a link.
+func walkFiles(root string, visit func(path, below string) error) error {
+	root = filepath.Clean(root) + string(filepath.Separator)
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		below, _ := filepath.Rel(root, path)
+		hidden := strings.HasPrefix(d.Name(), ".")
+		if d.IsDir() && (hidden || strings.Count(below, string(filepath.Separator)) >= deepestShard) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || hidden {
+			return nil
+		}
+		return visit(path, below)
+	})
+}
+
 // partOfPath tells the part from the name of a file, else from the folders above it, the nearest first.
 func partOfPath(path string) string {
-	for path != "." && path != "" && path != string(filepath.Separator) {
+	part, _ := cutPartOfPath(path)
+	return part
+}
+
+// cutPartOfPath is partOfPath with the folder of what names the part: in sst2/test/0.parquet that is sst2.
+func cutPartOfPath(file string) (part, set string) {
+	for path := file; path != "." && path != "" && path != string(filepath.Separator); path = filepath.Dir(path) {
 		name := filepath.Base(path)
 		name = strings.TrimSuffix(name, filepath.Ext(name))
 		words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("_.- ", r) })
 		for _, word := range words {
 			if part := partNames[word]; part != "" {
-				return part
+				return part, filepath.Dir(path)
 			}
 		}
-		path = filepath.Dir(path)
 	}
-	return ""
+	return "", filepath.Dir(file)
+}
+
+// oneSet refuses files of a part wanted that lie in folders of several data sets, such as the configurations of one on
+// the Hugging Face Hub: they may have the same columns and mean something else.
+func oneSet(root string, list []shard, wanted string) error {
+	sets := map[string][]string{}
+	for _, s := range list {
+		if wanted == "" || s.part == partNames[strings.ToLower(wanted)] {
+			if at := filepath.Join(root, s.set); !slices.Contains(sets[s.part], at) {
+				sets[s.part] = append(sets[s.part], at)
+			}
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(sets)) {
+		if folders := sets[part]; len(folders) > 1 {
+			for i := range folders {
+				folders[i] = addressOf(folders[i], wanted)
+			}
+			return fail("give one of the folders: "+quoted(folders),
+				"files lie in %d folders, which may be different data sets", len(folders))
+		}
+	}
+	return nil
+}
+
+// addressOf is what a user types for a part of a folder.
+func addressOf(folder, part string) string {
+	if part == "" {
+		return folder
+	}
+	return folder + "#" + part
 }
 
 // chooseShards takes the files of the part wanted. Several parts are never mixed without being asked.
-func chooseShards(list []shard, wanted string) ([]shard, error) {
+func chooseShards(root string, list []shard, wanted string) ([]shard, error) {
 	byPart := map[string][]shard{}
 	for _, s := range list {
 		byPart[s.part] = append(byPart[s.part], s)
 	}
 	parts := slices.Sorted(maps.Keys(byPart))
-	var known []string
-	for _, part := range parts {
-		if part != "" {
-			known = append(known, part)
+	var known, options []string
+	for _, part := range []string{"validation", "train", "test"} { // what a merge best learns from comes first
+		if byPart[part] != nil {
+			known, options = append(known, part), append(options, addressOf(root, part))
 		}
 	}
 	if wanted != "" {
@@ -87,10 +137,6 @@ func chooseShards(list []shard, wanted string) ([]shard, error) {
 			"there is no part %q among %d files", wanted, len(list))
 	}
 	if len(parts) > 1 {
-		var options []string
-		for _, part := range known {
-			options = append(options, "FOLDER#"+part)
-		}
 		return nil, fail("say which part to take: "+strings.Join(options, ", ")+"; or give the files themselves",
 			"the folder holds several parts of data: %s", describeParts(parts, byPart))
 	}
@@ -116,20 +162,17 @@ func (l *loader) openFolder(root, suffix string, open func(paths []string) (*Dat
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := chooseShards(list, l.part)
+	if err := oneSet(root, list, l.part); err != nil {
+		return nil, err
+	}
+	chosen, err := chooseShards(root, list, l.part)
 	if err != nil {
 		return nil, err
 	}
 	l.part = ""
-	folders := map[string]bool{}
 	var paths []string
 	for _, s := range chosen {
 		paths = append(paths, s.path)
-		folders[filepath.Dir(s.path)] = true
-	}
-	if len(folders) > 1 && chosen[0].part == "" {
-		return nil, fail("give one of the folders: "+strings.Join(slices.Sorted(maps.Keys(folders)), ", "),
-			"files lie in %d folders, which may be different data sets", len(folders))
 	}
 	d, err := open(paths)
 	if err != nil {
@@ -149,6 +192,9 @@ func (l *loader) openFolder(root, suffix string, open func(paths []string) (*Dat
 func (l *loader) openParquet(paths []string) (*Data, error) {
 	var columns [][]record.Column
 	for _, path := range paths {
+		if err := notFetched(path); err != nil {
+			return nil, inFile(path, paths, err)
+		}
 		f, err := parquet.Open(path)
 		if err != nil {
 			return nil, inFile(path, paths, recordError(err))
@@ -203,16 +249,30 @@ func inFile(path string, paths []string, err error) error {
 // holds says whether a folder has a file with this suffix, itself or in folders below it.
 func holds(root, suffix string) bool {
 	found := false
-	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err != nil || found {
+	err := walkFiles(root, func(path, _ string) error {
+		if found = strings.EqualFold(filepath.Ext(path), suffix); found {
 			return filepath.SkipAll
 		}
-		below, _ := filepath.Rel(root, path)
-		if d.IsDir() && strings.Count(below, string(filepath.Separator)) >= deepestShard {
-			return filepath.SkipDir
-		}
-		found = !d.IsDir() && strings.EqualFold(filepath.Ext(path), suffix)
 		return nil
 	})
 	return err == nil && found
+}
+
+var shardName = regexp.MustCompile(`^(.*-)(\d{5})(-of-)(\d{5})(\..*)$`)
+
+// noteShard says of a file train-00000-of-00002.parquet that there are others beside it.
+func (d *Data) noteShard(path string) {
+	name := shardName.FindStringSubmatch(filepath.Base(path))
+	if name == nil || name[4] < "00002" {
+		return
+	}
+	other := "00000"
+	if name[2] == other {
+		other = "00001"
+	}
+	folder := filepath.Dir(path)
+	if exists(filepath.Join(folder, name[1]+other+name[3]+name[4]+name[5])) {
+		all := addressOf(folder, partOfPath(filepath.Base(path)))
+		d.addNotes(fmt.Sprintf("this is one of %s files: %s takes all", strings.TrimLeft(name[4], "0"), all))
+	}
 }

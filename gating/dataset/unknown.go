@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +33,7 @@ var (
 	packedFile = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
 	bare       = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
 		"numpy.memmap(path, dtype='float32', mode='r', shape=(n, ...)))"}
+	pointer  = refusedKind{"a pointer to a file in Git LFS", "fetch the file with git lfs pull, or download it again"}
 	database = refusedKind{"a database",
 		"convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
 )
@@ -54,7 +57,7 @@ var refusedBeginnings = []struct {
 	{"\x80\x02", pickled}, {"\x80\x03", pickled}, {"\x80\x04", pickled}, {"\x80\x05", pickled},
 	{"\x89HDF\r\n\x1a\n", hdf}, {"MATLAB 5.0", matlab}, {"ARROW1", arrow}, {"SQLite format 3", database},
 	{"\x1f\x8b", packedFile}, {"PK\x03\x04", packedFile}, {"BZh", packedFile}, {"\xfd7zXZ", packedFile},
-	{"\x28\xb5\x2f\xfd", packedFile},
+	{"\x28\xb5\x2f\xfd", packedFile}, {"version https://", pointer},
 }
 
 // unknownKind refuses a file that is none of those read here: with what it is and how to convert it, if that shows.
@@ -133,4 +136,55 @@ func kindByBeginning(path string) (kind refusedKind, known bool) {
 		}
 	}
 	return kind, false
+}
+
+// notFetched refuses a file that Git LFS keeps elsewhere, whatever it is called.
+func notFetched(path string) error {
+	if kind, _ := kindByBeginning(path); kind == pointer {
+		return fail(kind.hint, "this is %s", kind.what)
+	}
+	return nil
+}
+
+// patternError adds to the error that there is no file of a name what to give where the name is a pattern.
+func patternError(path string, err error) error {
+	folder, name := filepath.Split(path)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(name, "*?[{") {
+		return err
+	}
+	hint := "patterns are not expanded: give --data once for each file"
+	if folder = filepath.Clean(folder); exists(folder) {
+		hint += ", or the folder: --data " + addressOf(folder, partOfPath(name))
+	}
+	return fail(hint, "no such file: %q is a pattern", name)
+}
+
+// dataSuffixes are the files that may be a data set by themselves and have no images of their own.
+var dataSuffixes = []string{".csv", ".tsv", ".jsonl", ".ndjson", ".npz", ".safetensors", ".tar"}
+
+// tablesAlone refuses a folder that has files of data, itself or below it, and no image: which of them to take is for
+// the user to say.
+func tablesAlone(root string) error {
+	var found []shard
+	more := false // images, or too many files to tell
+	err := walkFiles(root, func(path, below string) error {
+		switch {
+		case isImage(filepath.Base(path)) || len(found) == mostShards:
+			more = true
+			return filepath.SkipAll
+		case slices.Contains(dataSuffixes, strings.ToLower(filepath.Ext(path))):
+			found = append(found, shard{path: path, part: partOfPath(below)})
+		}
+		return nil
+	})
+	if err != nil || more || len(found) == 0 {
+		return nil //nolint:nilerr // what cannot be read is refused where it is read
+	}
+	give := found[0]
+	for _, s := range found {
+		if s.part == "validation" && give.part != "validation" || s.part == "train" && give.part == "test" {
+			give = s
+		}
+	}
+	return fail("give a file: --data "+give.path, "the folder holds %d files of data, no images", len(found))
 }
