@@ -54,7 +54,8 @@ func (e *Evaluator) answerShapes(m *onnx.Model) ([][]int, error) {
 
 // addAnswers adds to the labels of data the answers of a model, each row's by its share. A share of 0 adds nothing,
 // be the answer a number or not. Answers of another shape than the labels are an error of kind network.ErrShape.
-func (e *Evaluator) addAnswers(ctx context.Context, m *onnx.Model, to *dataset.Data, share func(row int) float32) error {
+func (e *Evaluator) addAnswers(ctx context.Context, m *onnx.Model, to *dataset.Data,
+	share func(row int, answer []float32) float64) error {
 	parts := to.Parts()
 	return e.eachAnswer(ctx, m, func(rows []int, answer *network.Tensor) error {
 		part, local := e.data.Locate(rows)
@@ -65,12 +66,13 @@ func (e *Evaluator) addAnswers(ctx context.Context, m *onnx.Model, to *dataset.D
 				network.ErrShape)
 		}
 		for i, row := range rows {
-			w := share(row)
+			own := answer.F[i*size : (i+1)*size]
+			w := float32(share(row, own))
 			if w == 0 {
 				continue
 			}
 			sum := label.Floats[local[i]*size : (local[i]+1)*size]
-			for k, v := range answer.F[i*size : (i+1)*size] {
+			for k, v := range own {
 				sum[k] += w * v
 			}
 		}

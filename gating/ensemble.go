@@ -11,8 +11,9 @@ import (
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// Ensemble answers with the mean of what several models answer, each weighing the same: of probabilities, or of
-// numbers as they are. Its answers take the place of labels where the data has none (objective.Head.Taught).
+// Ensemble answers with the mean of what several models answer, of probabilities, or of numbers as they are, each model
+// weighing the more the more certain it is of a sample compared with others (confidence). Its answers take the
+// place of labels where the data has none (objective.Head.Taught).
 type Ensemble struct {
 	// In says of each model whether it is in: one that cannot be run, gives numbers that are not finite, or has nothing
 	// in common with the others is not.
@@ -23,6 +24,7 @@ type Ensemble struct {
 	Doubtful bool
 
 	models    []*onnx.Model
+	usual     []float64 // by model, its mean uncertainty
 	objective Objective
 	options   EvaluatorOptions
 }
@@ -62,8 +64,12 @@ func NewEnsemble(ctx context.Context, models []*onnx.Model, d *dataset.Data, obj
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range list {
+	t.usual = make([]float64, len(models))
+	for j, a := range list {
 		t.Finite = append(t.Finite, a != nil)
+		if a != nil {
+			t.usual[j] = a.uncertainty(obj.Only())
+		}
 	}
 	t.In, t.Doubtful = together(list)
 	return t, nil
@@ -82,31 +88,57 @@ func (t *Ensemble) Size() int { return countTrue(t.In) }
 // Label returns the data with the ensemble's answers for labels: each model runs once over every sample. Errors are
 // those of running the models, of kind network.ErrShape where their answers differ in shape, and of kind
 // dataset.ErrData where there is no room for the answers.
-func (t *Ensemble) Label(ctx context.Context, d *dataset.Data) (*dataset.Data, error) {
-	var labelled *dataset.Data
-	err := t.over(d, func(e *Evaluator) error {
+func (t *Ensemble) Label(ctx context.Context, d *dataset.Data) (labelled *dataset.Data, err error) {
+	totals := make([]float64, d.Len()) // of the models' weights
+	err = t.over(d, func(e *Evaluator) error {
 		for j, m := range t.models {
 			if !t.In[j] {
 				continue
 			}
 			if labelled == nil {
-				shapes, err := e.answerShapes(m)
-				if err != nil {
-					return err
-				}
-				if labelled, err = d.Labelled(objective.EnsembleLabel, shapes); err != nil {
+				if labelled, err = e.unanswered(m); err != nil {
 					return err
 				}
 			}
-			share := 1 / float32(t.Size())
-			if err := e.addAnswers(ctx, m, labelled, func(int) float32 { return share }); err != nil {
+			share := func(row int, answer []float32) float64 {
+				w := confidence(t.objective.Only().Uncertainty(answer), t.usual[j])
+				totals[row] += w
+				return w
+			}
+			if err := e.addAnswers(ctx, m, labelled, share); err != nil {
 				return fmt.Errorf("%s: %w", m.Path(), err)
 			}
 		}
 		return nil
 	})
-	if err == nil && labelled == nil {
-		err = dataErr("name models that belong to the data", "no model gives answers that are finite numbers")
+	switch {
+	case err != nil:
+		return nil, err
+	case labelled == nil:
+		return nil, dataErr("name models that belong to the data", "no model gives answers that are finite numbers")
 	}
-	return labelled, err
+	divideLabels(labelled, totals)
+	return labelled, nil
+}
+
+// unanswered returns the data with zeros for labels, in the form of what a model answers.
+func (e *Evaluator) unanswered(m *onnx.Model) (*dataset.Data, error) {
+	shapes, err := e.answerShapes(m)
+	if err != nil {
+		return nil, err
+	}
+	return e.data.Labelled(objective.EnsembleLabel, shapes)
+}
+
+// divideLabels divides the label of each row by a number of its own.
+func divideLabels(d *dataset.Data, by []float64) {
+	parts := d.Parts()
+	for row, total := range by {
+		part, local := d.Locate([]int{row})
+		label := parts[part].Label
+		size := label.Size()
+		for k := local[0] * size; k < (local[0]+1)*size; k++ {
+			label.Floats[k] = float32(float64(label.Floats[k]) / total)
+		}
+	}
 }

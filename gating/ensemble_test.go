@@ -25,8 +25,8 @@ func ensembleOf(t *testing.T, d *dataset.Data, loss string, models ...*onnx.Mode
 	return gatetest.Must(NewEnsemble(t.Context(), models, d, obj, EvaluatorOptions{BatchSize: 50, Base: models[0]}))(t)
 }
 
-// TestEnsembleAnswersWithTheMean: its answers are the mean of the models' softmax, for samples of one shape and of
-// several.
+// TestEnsembleAnswersWithTheMean: its answers are the mean of the models' softmax, weighted by how certain each is of
+// the sample compared with the others, for samples of one shape and of several.
 func TestEnsembleAnswersWithTheMean(t *testing.T) {
 	for _, c := range []struct {
 		name, data string
@@ -46,14 +46,30 @@ func TestEnsembleAnswersWithTheMean(t *testing.T) {
 				t.Fatalf("%d of %d samples, %d models, doubtful %v", labelled.Len(), d.Len(), e.Size(), e.Doubtful)
 			}
 			output := e.objective.Only().Output
+			first := d.Parts()[0]
+			few := first.Select(evenly(first.Len(), min(first.Len(), 256)))
+			fewSize := labelled.Parts()[0].Label.Size()
 			for i, p := range labelled.Parts() {
-				want := make([]float64, len(p.Label.Floats))
+				size := p.Label.Size()
+				want, total := make([]float64, len(p.Label.Floats)), make([]float64, p.Len())
 				for _, m := range models {
-					addSoftmax(t, want, unlabelled(d.Parts()[i], output, 7), m, c.classes, len(models))
+					usual := 0.0
+					for own := range slices.Chunk(softmaxOf(t, unlabelled(few, output, 7), m, c.classes), fewSize) {
+						usual += entropyOf(own, c.classes) / float64(few.Len())
+					}
+					n := 0
+					for own := range slices.Chunk(softmaxOf(t, unlabelled(d.Parts()[i], output, 7), m, c.classes), size) {
+						w := math.Exp(3 * (usual - entropyOf(own, c.classes)))
+						total[n] += w
+						for k, v := range own {
+							want[n*size+k] += w * v
+						}
+						n++
+					}
 				}
 				for k, v := range p.Label.Floats {
-					if math.Abs(float64(v)-want[k]) > 1e-5 {
-						t.Fatalf("part %d, number %d: %v, want %v", i, k, v, want[k])
+					if w := want[k] / total[k/size]; math.Abs(float64(v)-w) > 1e-5 {
+						t.Fatalf("part %d, number %d: %v, want %v", i, k, v, w)
 					}
 				}
 			}
@@ -61,10 +77,9 @@ func TestEnsembleAnswersWithTheMean(t *testing.T) {
 	}
 }
 
-// addSoftmax adds a model's share of the probabilities of classes, of scores or of probabilities.
-func addSoftmax(t *testing.T, sum []float64, e *Evaluator, m *onnx.Model, classes, of int) {
+// softmaxOf are a model's probabilities of classes, of scores or of probabilities.
+func softmaxOf(t *testing.T, e *Evaluator, m *onnx.Model, classes int) (list []float64) {
 	t.Helper()
-	at := 0
 	for _, out := range gatetest.Must(e.answers(m, e.data.Len()))(t)[0] {
 		for row := range slices.Chunk(out.F, classes) {
 			total, own := 0.0, 0.0
@@ -77,9 +92,65 @@ func addSoftmax(t *testing.T, sum []float64, e *Evaluator, m *onnx.Model, classe
 				if math.Abs(own-1) < 1e-3 && slices.Min(row) >= 0 {
 					p = float64(v)
 				}
-				sum[at] += p / float64(of)
-				at++
+				list = append(list, p)
 			}
+		}
+	}
+	return list
+}
+
+// entropyOf is that of probabilities of classes, in nats, the mean over positions.
+func entropyOf(p []float64, classes int) (h float64) {
+	for _, v := range p {
+		if v > 0 {
+			h -= v * math.Log(v) * float64(classes) / float64(len(p))
+		}
+	}
+	return h
+}
+
+// TestEnsembleIsNotLedByLoudModels: a model whose scores are many times larger is more certain of everything, and
+// weighs no more than others for it; a model that is certain of some samples alone decides those.
+func TestEnsembleIsNotLedByLoudModels(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		u, usual []float64 // uncertainty of a sample, and usually
+		want     []float64
+	}{
+		{"loud", []float64{0.01, 1}, []float64{0.01, 1}, []float64{0.5, 0.5}},
+		{"one domain each", []float64{0.2, 1.2}, []float64{0.7, 0.7}, []float64{1 / (1 + math.Exp(-3)), 1 / (1 + math.Exp(3))}},
+	} {
+		total := confidence(c.u[0], c.usual[0]) + confidence(c.u[1], c.usual[1])
+		for j := range c.u {
+			if got := confidence(c.u[j], c.usual[j]) / total; math.Abs(got-c.want[j]) > 1e-12 {
+				t.Errorf("%s: model %d weighs %v, want %v", c.name, j, got, c.want[j])
+			}
+		}
+	}
+}
+
+// TestConfidencesAreTheEnsembles: a transplant weighs models as the ensemble does that labels its samples, and models
+// that are not in it not at all.
+func TestConfidencesAreTheEnsembles(t *testing.T) {
+	models := gatetest.Open(t, "cnn_bn/ft0.onnx", "broken/random.onnx", "cnn_bn/ft1.onnx", "cnn_bn/ft2.onnx")
+	d := unlabelledData(t, models[0], "val.npz").Head(120)
+	ensemble := ensembleOf(t, d, "distill", models...)
+	labelled := gatetest.Must(ensemble.Label(t.Context(), d))(t)
+	e := gatetest.Must(NewEvaluator(labelled, ensemble.objective, EvaluatorOptions{BatchSize: 50}))(t)
+	defer e.Close()
+	weights := gatetest.Must(e.competence(t.Context(), models))(t)
+	want := make([]float64, len(labelled.Label.Floats))
+	for j, m := range models {
+		if j == 1 {
+			continue
+		}
+		for i, p := range softmaxOf(t, unlabelled(d, ensemble.objective.Only().Output, 50), m, 10) {
+			want[i] += weights[i/10][j] * p
+		}
+	}
+	for i, v := range labelled.Label.Floats {
+		if weights[i/10][1] != 0 || math.Abs(float64(v)-want[i]) > 1e-5 {
+			t.Fatalf("number %d: %v, by the weights %v %v", i, v, weights[i/10], want[i])
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (e *Evaluator) Taught(ctx context.Context, models []*onnx.Model) (*Evaluato
 		head.Spread(p.Label, 1-taughtShare, labelled.Parts()[i].Label)
 	}
 	for j, m := range models {
-		share := func(row int) float32 { return float32(taughtShare * weights[row][j]) }
+		share := func(row int, _ []float32) float64 { return taughtShare * weights[row][j] }
 		if err := e.addAnswers(ctx, m, labelled, share); err != nil {
 			return nil, err
 		}

@@ -308,8 +308,12 @@ func (t *transplant) visitor(ctx context.Context, params []network.Param) func(*
 const sharpness = 3
 
 // competence returns each parent's share in the targets of each sample: softmax_j(-3 loss_nj), where the loss is no
-// cross-entropy in units of the best parent's mean. A parent has none where its loss is no finite number.
+// cross-entropy in units of the best parent's mean. A parent has none where its loss is no finite number. Where labels
+// are an ensemble's answers the models' confidence takes the place of their losses.
 func (e *Evaluator) competence(ctx context.Context, models []*onnx.Model) ([][]float64, error) {
+	if e.objective.Only().Taught() {
+		return e.confidences(ctx, models)
+	}
 	losses := make([][]float64, len(models))
 	scale := math.Inf(1)
 	for j, m := range models {

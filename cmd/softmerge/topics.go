@@ -142,10 +142,12 @@ output and the labels unless they are named, and every run says what they are.
                      they are to be read is found by the first model's own answers, and said.
                      metrics: map (COCO's, IoU .50 to .95), map50
   distill            no labels: the merge is to answer as the models do on average, each weighing the
-                     same. Probabilities of classes (cross-entropy), of single things (after a
-                     sigmoid; distill_bce says it of logits) or numbers (distill_mse). Without a softmax
-                     or sigmoid at the end, several numbers are taken for scores of classes. Of three
-                     models or more one whose answers have nothing to do with the others' is left out.
+                     more the more certain it is of a sample than of others: exp(-3 (entropy - its
+                     mean)). Probabilities of classes (cross-entropy), of single things (after a
+                     sigmoid; distill_bce says it of logits) or numbers (distill_mse; there all weigh
+                     the same). Without a softmax or sigmoid at the end, several numbers are taken for
+                     scores of classes. Of three models or more one whose answers have nothing to do with
+                     the others' is left out.
                      metrics: agreement with that mean; for numbers mse, rmse, mae, r2
   entropy            no labels: answers are to be certain (AdaMerging), of classes or, after a sigmoid,
                      of single things (entropy_bce says it of logits). metric: loss

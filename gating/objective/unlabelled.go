@@ -112,7 +112,7 @@ func (h Head) Taught() bool { return h.task.Kind == metric.Agreed || h.task.Kind
 
 // Answer makes of an output that the head has read what an ensemble averages: probabilities, or numbers as they are.
 func (h Head) Answer(out *network.Tensor) *network.Tensor {
-	if h.task.Kind == metric.Imitated || h.task.Kind == metric.Numbers {
+	if h.numbers() {
 		return out
 	}
 	to := Activation{op: "Sigmoid"}
@@ -121,6 +121,9 @@ func (h Head) Answer(out *network.Tensor) *network.Tensor {
 	}
 	return to.convert(h.activationOf(h.task.Form), out)
 }
+
+// numbers says whether answers are numbers, no probabilities.
+func (h Head) numbers() bool { return h.task.Kind == metric.Imitated || h.task.Kind == metric.Numbers }
 
 // AnswerAxis is the axis that counts classes of what the head answers, -1 where none does.
 func (h Head) AnswerAxis() int {

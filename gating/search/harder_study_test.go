@@ -91,7 +91,7 @@ func harderSeed(t *testing.T, folder string, found study) {
 				h.measure(t, "greedy", n, h.merged(gating.Greedy, h.user.Head(n)))
 			}
 			if gatetest.Must(h.taught())(t) {
-				h.measure(t, "auto", 0, h.merged(gating.Auto, h.user.WithLabels(nil)))
+				h.measure(t, "auto", 0, h.merged(gating.Auto, h.user.WithLabels(make([]*dataset.Column, len(h.user.Parts())))))
 			}
 			h.attacks(t, f.name, f.attack)
 		})

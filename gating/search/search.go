@@ -147,7 +147,7 @@ func (m *search) circumstances() circumstances {
 		scored:    len(ascending(m.losses)) > 0,
 		small:     m.weights.Count() <= quickWeights,
 		foreign:   m.foreign,
-		labelled:  !m.learn.Objective().Unlabelled(),
+		labelled:  !m.learn.Objective().Unlabelled() || m.learn.Objective().Only().Taught(),
 	}
 }
 

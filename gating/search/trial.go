@@ -70,7 +70,7 @@ type circumstances struct {
 	scored    bool // some parent has a finite loss
 	small     bool // the parents have few enough weights for further tries
 	foreign   bool // the data's statistics are far from every parent's: measured anew they would hide it
-	labelled  bool // the loss compares with labels: then weights may follow it freely
+	labelled  bool // the loss compares with labels, or an ensemble's answers: then weights may follow it freely
 }
 
 // trials lists what the options try, in the order of the table.
@@ -96,8 +96,8 @@ func (o *Options) trials(c circumstances) []Trial {
 	return withRecalibration(list)
 }
 
-// learnedTrials lists what is learned of each granularity and, by gating.Auto, what comes of a transplant. Without
-// labels nothing holds that to what the parents answer.
+// learnedTrials lists what is learned of each granularity and, by gating.Auto, what comes of a transplant. By a loss
+// that compares with nothing, as the entropy, weights would follow to any answer.
 func (o *Options) learnedTrials(c circumstances) (list []Trial) {
 	source := o.Method == gating.Auto && c.labelled && !c.foreign
 	if source {
