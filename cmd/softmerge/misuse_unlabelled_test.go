@@ -75,7 +75,14 @@ func unlabelledData() []misuse {
 				"--loss", "distill")
 		}, isRefused, exit.Data, []string{"the first normalisation"}},
 		{"--loss distill of a network with two outputs", heads("--loss", "distill"), isRefused, exit.Data,
-			[]string{`fit 2 outputs: "digit", "middle"`, "--model-output"}},
+			[]string{`loss distill is of one output, and 2 may be meant: "digit", "middle"`,
+				"choose one: --model-output digit or --model-output middle"}},
+		{"--loss entropy of a network with two outputs", heads("--loss", "entropy"), isRefused, exit.Data,
+			[]string{`loss entropy is of one output, and 2 may be meant`}},
+		{"--loss distill of a network with two outputs, one of which is named", func(k *kitchen) []string {
+			return k.merge(k.fixture("tasks/heads/val.npz"), k.family("tasks/heads", 3), "--loss", "distill",
+				"--model-output", "digit", "--max-steps", "10")
+		}, warned, exit.Done, []string{`output "digit" of 10 classes`, "<- chosen", `layers of "middle" are judged by nothing`}},
 		{"--loss entropy of two coordinates of 0 to 1", heads("--loss", "entropy", "--model-output", "middle"), isRefused, exit.Data,
 			[]string{`output "middle" seems to have no scores of 2 classes`, "--loss distill_mse for numbers"}},
 		{"--loss distill of two coordinates of 0 to 1", heads("--loss", "distill", "--model-output", "middle"), isRefused,

@@ -199,8 +199,22 @@ func first(n Network, list []Head) (Head, error) {
 			return o, nil
 		}
 	}
-	return Head{}, dataErr("name the one they belong to with --model-output",
-		"the labels fit %d outputs: %s", len(names), strings.Join(quotedAll(names), ", "))
+	return Head{}, ambiguous(list[0], names)
+}
+
+// ambiguous asks which of several outputs is meant.
+func ambiguous(h Head, names []string) error {
+	outputs := strings.Join(quotedAll(names), ", ")
+	if h.Unlabelled() {
+		flags := make([]string, len(names))
+		for i, name := range names {
+			flags[i] = "--model-output " + name
+		}
+		return dataErr("choose one: "+orList(flags), "loss %s is of one output, and %d may be meant: %s", h.Loss.Name(),
+			len(names), outputs)
+	}
+	return dataErr("name the one they belong to with --model-output", "the labels fit %d outputs: %s", len(names),
+		outputs)
 }
 
 // quotedAll quotes names.
