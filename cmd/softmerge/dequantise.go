@@ -13,8 +13,11 @@ import (
 )
 
 // dequantise makes models that are quantised in QDQ form float, and says so. Where patterns choose layers that fit as
-// they are and are not quantised, all models stay what they are.
+// they are and are not quantised, all models stay what they are. Models laid out for a processor are refused.
 func dequantise(v *terminal.Voice, list []*onnx.Model, base int, f selectFlags) (*search.Dequantised, error) {
+	if err := refuseLaidOut(list); err != nil {
+		return nil, err
+	}
 	if len(f.only)+len(f.except) > 0 && len(quantised(list)) > 0 {
 		if s, err := align(list, base, f); err == nil && s.Strict() == nil && !s.Quantised() {
 			return &search.Dequantised{Models: list}, nil

@@ -51,6 +51,9 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) (
 		return err
 	}
 	defer closeAll()
+	if err := refuseLaidOut(list); err != nil {
+		return err
+	}
 	if err := f.fit(ctx, v, list); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/source"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -48,7 +49,7 @@ func match(v *terminal.Voice, paths []string, base string, f selectFlags) error 
 	defer closeAll()
 	d, err := dequantise(v, list, b, f)
 	switch {
-	case errors.Is(err, qdq.ErrForm):
+	case errors.Is(err, qdq.ErrForm), errors.Is(err, network.ErrUnsupported):
 		if err := v.Warn(advice.Warnings{err}); err != nil {
 			return err
 		}

@@ -215,6 +215,9 @@ func wrongEvals() []misuse {
 		{"match of models that do not align", func(k *kitchen) []string {
 			return []string{"match", k.mlps()[0], k.fixture("resnet/ft0.onnx")}
 		}, isRefused, exit.Align, []string{"no selected layer matches"}},
+		{"match of a model and ONNX Runtime's optimised copy of it", func(k *kitchen) []string {
+			return []string{"match", k.mlps()[0], k.model(k.mlps()[0], "optimised.onnx", laidOut)}
+		}, warned, exit.Done, []string{"optimised.onnx is a copy that ONNX Runtime optimised"}},
 		{"diff of a file that is no model", func(k *kitchen) []string {
 			return []string{"diff", k.mlps()[0], k.good()}
 		}, isRefused, exit.Invalid, []string{"data.npz"}},

@@ -103,6 +103,13 @@ func unlikeModels() []misuse {
 		{"a model that quantize_dynamic wrote", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "dynamic.onnx", dynamicMLP)
 		}), isRefused, exit.Unsupported, []string{"operators that compute with integers", "quantize_dynamic on the result"}},
+		{"a copy that ONNX Runtime optimised for its processor", beside(func(k *kitchen) string {
+			return k.model(k.mlps()[2], "optimised.onnx", laidOut)
+		}), isRefused, exit.Unsupported, []string{"optimised.onnx is a copy that ONNX Runtime optimised for one kind of processor",
+			"merge the file that it was made from", "ORT_ENABLE_EXTENDED"}},
+		{"averages of such copies, which may be laid out differently", func(k *kitchen) []string {
+			return k.uniform([]string{k.model(k.mlps()[0], "a.onnx", laidOut), k.model(k.mlps()[1], "b.onnx", laidOut)})
+		}, isRefused, exit.Unsupported, []string{"a.onnx is a copy that ONNX Runtime optimised"}},
 		{"one model ends in softmax, the others in logits", beside(func(k *kitchen) string {
 			return k.model(k.mlps()[2], "softmax.onnx", softmaxAtTheEnd)
 		}), handled, ok, []string{"<- chosen"}},
