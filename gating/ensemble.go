@@ -23,6 +23,7 @@ type Ensemble struct {
 	// Doubtful says that it is by no means clear who is in: no two models go together, or as many do otherwise.
 	Doubtful bool
 
+	apart     [][]float64 // how far the answers of two models are apart, see answersApart
 	models    []*onnx.Model
 	usual     []float64 // by model, its mean uncertainty
 	objective Objective
@@ -71,7 +72,8 @@ func NewEnsemble(ctx context.Context, models []*onnx.Model, d *dataset.Data, obj
 			t.usual[j] = a.uncertainty(obj.Only())
 		}
 	}
-	t.In, t.Doubtful = together(list)
+	t.apart = allApart(list)
+	t.In, t.Doubtful = together(t.apart)
 	return t, nil
 }
 
@@ -84,6 +86,12 @@ func (t *Ensemble) over(d *dataset.Data, do func(*Evaluator) error) error {
 
 // Size is how many models are in.
 func (t *Ensemble) Size() int { return countTrue(t.In) }
+
+// Dissenter is the model of those that are in whose answers are farthest from the nearest other's, where that is much
+// by itself or beside how near the others are to each other; -1 where there is none. Near says how far that is and rest
+// how far the others are apart at most: 0 is for the same answers, 1 for those of models that say nothing of each
+// other. Nothing but labels can tell which of them are right.
+func (t *Ensemble) Dissenter() (model int, near, rest float64) { return dissenter(t.apart, t.In) }
 
 // Label returns the data with the ensemble's answers for labels: each model runs once over every sample. Errors are
 // those of running the models, of kind network.ErrShape where their answers differ in shape, and of kind

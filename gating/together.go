@@ -102,10 +102,9 @@ func (p *paired) random() float64 {
 // are up to 0.6 apart, those that learned another task or none 0.89 and more.
 const mostApart = 0.8
 
-// together finds the largest group of models whose answers are near those of one of them, of as large ones the
-// nearest; nil stands for a model without answers. It is doubtful where that is only one of several, or as many others
-// go together too.
-func together(list []*answers) (in []bool, doubtful bool) {
+// allApart is how far the answers of every two models are apart; nil stands for a model without answers, which is NaN
+// from all.
+func allApart(list []*answers) [][]float64 {
 	n := len(list)
 	apart := make([][]float64, n)
 	for j := range apart {
@@ -117,10 +116,52 @@ func together(list []*answers) (in []bool, doubtful bool) {
 			}
 		}
 	}
-	in = largestGroup(apart, make([]bool, n))
+	return apart
+}
+
+// together finds the largest group of models whose answers are near those of one of them, of as large ones the
+// nearest. It is doubtful where that is only one of several, or as many others go together too.
+func together(apart [][]float64) (in []bool, doubtful bool) {
+	in = largestGroup(apart, make([]bool, len(apart)))
 	others := largestGroup(apart, in)
 	size := countTrue(in)
-	return in, size < 2 && n > 1 || countTrue(others) >= size
+	return in, size < 2 && len(apart) > 1 || countTrue(others) >= size
+}
+
+// When a model of a group answers otherwise than the rest of it. Of three fine-tunes of the fixtures each is at most
+// 0.6 from the nearest other, and where that is more than 0.25 it is less than twice what the two others are apart.
+const (
+	farApart    = 0.6  // whatever the others are
+	oddApart    = 0.25 // where the others are near each other:
+	oddlyCloser = 2    // so many times nearer
+)
+
+// dissenter finds the model of a group that is farthest from the nearest other, and how far that is; rest is how far
+// those others are apart at most, 0 of one. It is -1 where all go together.
+func dissenter(apart [][]float64, in []bool) (model int, near, rest float64) {
+	model = -1
+	for j := range apart {
+		if !in[j] {
+			continue
+		}
+		nearest, others := math.Inf(1), 0.0
+		for k := range apart {
+			if !in[k] || k == j {
+				continue
+			}
+			nearest = min(nearest, apart[j][k])
+			for i := range k {
+				if in[i] && i != j {
+					others = max(others, apart[i][k])
+				}
+			}
+		}
+		odd := nearest > farApart || nearest > oddApart && nearest > oddlyCloser*others && countTrue(in) > 2
+		if odd && nearest > near && !math.IsInf(nearest, 1) {
+			model, near, rest = j, nearest, others
+		}
+	}
+	return model, near, rest
 }
 
 // largestGroup is the largest group of those that are not out.

@@ -57,10 +57,34 @@ func TestAnswersApart(t *testing.T) {
 func TestTogetherOfTwoCamps(t *testing.T) {
 	one, other := gatetest.Random(3, 400), gatetest.Random(4, 400)
 	a, b := answersFrom(-1, []int{1}, one), answersFrom(-1, []int{1}, other)
-	if in, doubtful := together([]*answers{a, b, a, b}); !doubtful || countTrue(in) != 2 {
+	if in, doubtful := together(allApart([]*answers{a, b, a, b})); !doubtful || countTrue(in) != 2 {
 		t.Errorf("two of each: %v, %v", in, doubtful)
 	}
-	if in, doubtful := together([]*answers{a, b, a, nil}); doubtful || !in[0] || in[1] || !in[2] || in[3] {
+	if in, doubtful := together(allApart([]*answers{a, b, a, nil})); doubtful || !in[0] || in[1] || !in[2] || in[3] {
 		t.Errorf("two of one: %v, %v", in, doubtful)
+	}
+}
+
+// TestDissenter: the model that answers otherwise than others which agree, and none where all differ alike or one is out.
+func TestDissenter(t *testing.T) {
+	all := []bool{true, true, true}
+	for _, c := range []struct {
+		name    string
+		a, b, c float64 // of models 0 and 1, 0 and 2, 1 and 2
+		in      []bool
+		want    int
+	}{
+		{"two agree", 0.05, 0.4, 0.45, all, 2},
+		{"fine-tunes", 0.18, 0.27, 0.37, all, -1},
+		{"nearly the same, and one like them", 0.01, 0.2, 0.2, all, -1},
+		{"none agrees", 0.7, 0.65, 0.75, all, 1},
+		{"one that is out", 0.05, 0.9, 0.9, []bool{true, true, false}, -1},
+		{"two that differ", 0.7, 0.9, 0.9, []bool{true, true, false}, 0},
+		{"two that go together", 0.5, 0.9, 0.9, []bool{true, true, false}, -1},
+	} {
+		got, near, rest := dissenter([][]float64{{0, c.a, c.b}, {c.a, 0, c.c}, {c.b, c.c, 0}}, c.in)
+		if got != c.want {
+			t.Errorf("%s: model %d (%v, others %v), want %d", c.name, got, near, rest, c.want)
+		}
 	}
 }

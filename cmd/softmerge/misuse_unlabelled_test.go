@@ -61,6 +61,23 @@ func unlabelledData() []misuse {
 		{"--loss distill, and one of three models has random weights", without(
 			of("cnn_bn/ft0.onnx", "broken/random.onnx", "cnn_bn/ft1.onnx"), "--loss", "distill"), warned, exit.Done,
 			[]string{"the answers of random.onnx have nothing in common with those of the 2 other models"}},
+		{"--loss distill, and two of three models learned the same other task", func(k *kitchen) []string {
+			bad := k.fixture("cnn_bn/ft3.onnx")
+			return k.merge(k.arrays("inputs.npz", input(k.digits(120))), []string{k.fixture("cnn_bn/ft0.onnx"), bad,
+				k.weights(bad, "alike.onnx", func(_ string, i int, w float32) float32 { return w * (1 + float32(i%3)/50) })},
+				"--loss", "distill", "--max-steps", "4", "--granularity", "layer", "--allow-parent")
+		}, warned, exit.Done, []string{"the answers of ft0.onnx have nothing in common with those of the 2 other models",
+			"without labels models that are wrong alike outvote one that is right"}},
+		{"--loss distill, and two of three models answer none of four classes", without(func(k *kitchen) []string {
+			never := func(tensor string, i int, w float32) float32 {
+				if tensor == "5.bias" && i < 4 {
+					return w - 100
+				}
+				return w
+			}
+			return []string{k.mlps()[0], k.weights(k.mlps()[1], "b.onnx", never), k.weights(k.mlps()[2], "c.onnx", never)}
+		}, "--loss", "distill", "--allow-parent"), warned, exit.Done, []string{"ft0.onnx answers otherwise than the 2 other models",
+			"without labels models that are wrong alike outvote one that is right"}},
 		{"--loss distill, and one of two models has random weights", without(
 			of("cnn_bn/ft0.onnx", "broken/random.onnx"), "--loss", "distill"), isRefused, exit.Data,
 			[]string{"without labels nothing says which models are right"}},

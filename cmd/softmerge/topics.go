@@ -148,6 +148,8 @@ output and the labels unless they are named, and every run says what they are.
                      the same). Without a softmax or sigmoid at the end, several numbers are taken for
                      scores of classes. Of three models or more one whose answers have nothing to do with
                      the others' is left out.
+                     The majority counts: two models that are wrong alike outvote one that is right,
+                     and nothing in data without labels can tell
                      metrics: agreement with that mean; for numbers mse, rmse, mae, r2
   entropy            no labels: answers are to be certain (AdaMerging), of classes or, after a sigmoid,
                      of single things (entropy_bce says it of logits). metric: loss
@@ -215,7 +217,8 @@ samples would probably tell.
 
 Without labels (--loss distill, --loss entropy) nothing says what is right, and nobody can promise a
 merge that is no worse than the best model: a better candidate is one that is nearer to the mean of
-the models' answers, or one whose answers are more certain. Judge it on data that has labels.
+the models' answers, or one whose answers are more certain. Two bad models that agree outvote a good
+one; a model that answers otherwise than the rest is warned of. Judge it on data that has labels.
 
 The column +- is the standard error of the metric. The last column says why a candidate was not
 chosen: "beyond chance" is more than two standard errors of the difference.`

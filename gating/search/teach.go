@@ -50,10 +50,11 @@ func Label(ctx context.Context, models []*onnx.Model, o gating.Objective, eo gat
 		}
 	}
 	if len(without) > 0 {
-		out.Warnings.Addf(dataset.ErrData, "leave them out if they are of another task",
-			"the answers of %s have nothing in common with those of the %d other models and are not learned from",
-			strings.Join(without, ", "), e.Size())
+		out.Warnings.Addf(dataset.ErrData, outvotedHint,
+			"the answers of %s have nothing in common with those of the %d other models and are not learned from; %s",
+			strings.Join(without, ", "), e.Size(), outvoted)
 	}
+	out.Warnings.Add(disagreeing(models, e)...)
 	for _, d := range list {
 		if d, err = e.Label(ctx, d); err != nil {
 			return nil, err
@@ -61,6 +62,28 @@ func Label(ctx context.Context, models []*onnx.Model, o gating.Objective, eo gat
 		out.Data = append(out.Data, d)
 	}
 	return out, nil
+}
+
+// What to know and to do about models that answer otherwise than others.
+const (
+	outvoted     = "without labels models that are wrong alike outvote one that is right"
+	outvotedHint = "try each with softmerge eval on a few samples that have labels, and leave out those that are wrong"
+)
+
+// disagreeing warns of a model that is learned from though it answers otherwise than the others.
+func disagreeing(models []*onnx.Model, e *gating.Ensemble) (warnings advice.Warnings) {
+	j, near, rest := e.Dissenter()
+	if j < 0 || e.Doubtful {
+		return nil
+	}
+	what := fmt.Sprintf("unlike any other model: its answers are %.2f from the nearest's", near)
+	if e.Size() > 2 && rest < near/2 {
+		what = fmt.Sprintf("otherwise than the %d other models: its answers are %.2f from the nearest's, theirs at "+
+			"most %.2f from each other's", e.Size()-1, near, rest)
+	}
+	warnings.Addf(dataset.ErrData, outvotedHint, "%s answers %s (0 is the same, 1 is chance); %s",
+		filepath.Base(models[j].Path()), what, outvoted)
+	return warnings
 }
 
 // undecided is the error that models agree too little to be learned from.
