@@ -20,6 +20,22 @@ func englishDigit(y int64) string {
 	return []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}[y]
 }
 
+func number(y int64) string { return fmt.Sprint(y) }
+
+// halves writes samples as two tables in one folder.
+func (k *kitchen) halves(label func(int64) string) {
+	d := k.digits(300)
+	k.csv("tables/a.csv", digits{d.x[:64*150], d.y[:150]}, true, label)
+	k.csv("tables/b.csv", digits{d.x[64*150:], d.y[150:]}, true, label)
+}
+
+// read is the content of a file that was made.
+func (k *kitchen) read(name string) string {
+	text, err := os.ReadFile(k.path(name))
+	k.ok(err)
+	return string(text)
+}
+
 // othersData is data as it lies around: what other libraries and other people's downloads look like.
 func othersData() []misuse {
 	unreadable := func(name, content string) func(*kitchen) []string {
@@ -156,6 +172,38 @@ func archives() []misuse {
 			[]string{"<- chosen"}},
 		{"an archive of PyTorch's tensors (.pth)", of("pth", func(digits, int) []byte { return []byte("PK") }),
 			isRefused, exit.Data, []string{".pth (a pickle, which may run any code: save arrays as .npy)"}},
+		{"a folder of tables", func(k *kitchen) []string {
+			k.halves(number)
+			return k.merge(filepath.Join(k.dir, "tables"), k.mlps())
+		}, handled, exit.Done, []string{"tables: 2 files", "300 samples", "<- chosen"}},
+		{"a folder of tables of which one has its columns in another order", func(k *kitchen) []string {
+			k.halves(number)
+			k.file("tables/b.csv", strings.Replace(k.read("tables/b.csv"), "p0,p1,", "p1,p0,", 1))
+			return k.merge(filepath.Join(k.dir, "tables"), k.mlps())
+		}, isRefused, exit.Data, []string{`b.csv is "p1", but of`, "the same columns in the same order"}},
+		{"tables of which one lacks a class, with names of classes", func(k *kitchen) []string {
+			k.halves(func(y int64) string { return englishDigit(y) })
+			k.file("tables/b.csv", strings.ReplaceAll(k.read("tables/b.csv"), ",nine\n", ",eight\n"))
+			return k.merge(filepath.Join(k.dir, "tables"), k.mlps())
+		}, isRefused, exit.Data, []string{`b.csv has the classes`, "name the classes with --classes FILE"}},
+		{"a quoted pattern for the data", func(k *kitchen) []string {
+			k.halves(number)
+			return k.merge(filepath.Join(k.dir, "tables", "*.csv"), k.mlps())
+		}, isRefused, exit.Data, []string{"*.csv\" is a pattern", "patterns are not expanded: give --data once for each file, or the folder"}},
+		{"a pattern for the data that the shell expanded", func(k *kitchen) []string {
+			k.halves(number)
+			return k.merge(filepath.Join(k.dir, "tables", "a.csv"), append(k.mlps(), filepath.Join(k.dir, "tables", "b.csv")))
+		}, isRefused, exit.Invalid, []string{"b.csv", "this is data by its name: write --data before each file"}},
+		{"a folder of tables and arrays", func(k *kitchen) []string {
+			k.halves(number)
+			k.npz("tables/c.npz", k.digits(100))
+			return k.merge(filepath.Join(k.dir, "tables"), k.mlps())
+		}, isRefused, exit.Data, []string{"files of several kinds: .csv, .npz"}},
+		{"a folder of arrays, each in a file of its own", func(k *kitchen) []string {
+			k.file("arrays/x.npy", "")
+			k.file("arrays/y.npy", "")
+			return k.merge(filepath.Join(k.dir, "arrays"), k.mlps())
+		}, isRefused, exit.Data, []string{"x.npy: this is one array", "numpy.savez('data.npz'"}},
 		{"an archive of arrays of which one is cut off", of("npy", func(d digits, i int) []byte {
 			return member(d, i)[:200]
 		}), isRefused, exit.Data, []string{"0000.npy", "truncated"}},

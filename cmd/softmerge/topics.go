@@ -44,11 +44,12 @@ const helpData = `--data FILE is told apart by its name:
   .tar               WebDataset: .jpg, .png, .webp, .npy or .npz beside .cls, .txt or .json
   a folder           images in a folder a class, with metadata.csv or .jsonl as Hugging Face has them,
                      with annotations as COCO has them or with masks, or in no folder, without labels;
-                     Parquet files; MNIST's files; or ONNX test data (test_data_set_0/input_0.pb)
+                     files of one of the kinds above, as one data set in the order of their names;
+                     MNIST's files; or ONNX test data (test_data_set_0/input_0.pb)
 
 Without labels say --loss distill or --loss entropy (softmerge help losses).
 
---data can be given several times: the files are joined in that order.
+--data can be given several times: the files are joined in that order. Patterns are not expanded.
 
 Data may be larger than memory. Beyond --data-memory arrays are used from disk: .npy and
 .safetensors of the graph's type where they lie, all else in temporary files without names (TMPDIR;
@@ -62,7 +63,7 @@ names themselves, and which is which is said. Labels that are lists of several l
 tables 3;7) are sets of classes: several at once, learned with --loss bce.
 
 What no name decides is decided by type and shape, if only one array fits; what was taken and what
-was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has Parquet files or folders
+was left is said. Where x_train, y_train lie beside x_test, y_test, or a folder has files or folders
 of train and test, say which part you mean: FILE#test, FOLDER#train (validation, too).
 
 Text goes through --tokenizer tokenizer.json (found beside the data or the model) into what the

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -199,6 +200,6 @@ func (d *Data) sameClasses(other *Data) error {
 		quoted(other.folders.names))
 }
 
-// CheckClasses makes sure that classes that are numbered by their folders have the same numbers in two data sets. It
-// fails with ErrData.
-func CheckClasses(a, b *Data) error { return b.sameClasses(a) }
+// CheckClasses makes sure that classes that are numbered by their folders have the same numbers in two data sets, and
+// that columns of tables that only their order tells have the same order. It fails with ErrData.
+func CheckClasses(a, b *Data) error { return cmp.Or(b.sameClasses(a), b.samePlaces(a)) }

@@ -22,6 +22,7 @@ func (l *loader) openCSV(open func() (io.ReadCloser, error), comma rune) (*Data,
 	defer t.cells.free()
 	d, err := l.openTable(t)
 	if err == nil {
+		d.placed = t.placed
 		d.addNotes(t.notes()...)
 	}
 	return d, err
@@ -55,6 +56,7 @@ type table struct {
 	text   []*record.Values // the cells of columns that hold text; nil for those of numbers
 	wrong  []error          // the first cell of a column that is no number
 	first  []string         // the cells of the first row, as they are written
+	placed []string         // columns that feed the only input in the order of the file, for no name tells one
 	index  bool             // the first column has no name: it numbers the rows
 	points int              // cells with a decimal comma
 	comma  rune             // that cells are separated by, and the one that was to be expected

@@ -88,7 +88,12 @@ func (t *table) unnamed(taken []bool) ([]int, error) {
 	if len(group) > 0 || err != nil {
 		return group, err
 	}
-	return untaken(taken), nil
+	group = untaken(taken)
+	t.placed = make([]string, len(group))
+	for i, at := range group {
+		t.placed[i] = t.names[at]
+	}
+	return group, nil
 }
 
 // group finds the columns that bear an input's name. A column that is the very name of another input is not numbered.

@@ -75,6 +75,7 @@ type Data struct {
 	path    string       // where it was read from, for messages; may be empty
 	origins []origin     // where each row was read from; nil if row i is row i of path
 	folders *classNames  // of samples in folders; nil for others
+	placed  []string     // columns of a table whose order alone says what they are; nil for others
 	groups  *groups      // that samples are reported by; nil for none
 }
 

@@ -106,14 +106,18 @@ func TestHubPointer(t *testing.T) {
 	}
 }
 
-// A folder of tables has no images: the tables are to be given.
+// A folder of tables is one data set, too, of which a split is to be named.
 func TestHubTables(t *testing.T) {
-	line := []byte(`{"text":"a","label":0}`)
-	root := storeAll(t, map[string][]byte{"README.md": nil, "data/test.jsonl": line, "data/train.jsonl": line,
-		"data/validation.jsonl": line, "dataset_infos.json": []byte("{}")})
+	table := []byte("text,a,b,label\nx,1,2,0\n")
+	root := storeAll(t, map[string][]byte{"README.md": nil, "data/test.csv": table, "data/train.csv": table,
+		"data/validation.csv": table, "dataset_infos.json": []byte("{}")})
 	for _, given := range []string{root, filepath.Join(root, "data")} {
-		_, err := Open(given, Options{Inputs: tokenInputsOf(-1, "input_ids")})
-		wantRefusal(t, err, "3 files of data, no images", "--data "+filepath.Join(root, "data", "validation.jsonl"))
+		_, err := Open(given, Options{Inputs: twoColumns})
+		wantRefusal(t, err, "several parts of data", given+"#validation, "+given+"#train, "+given+"#test")
+		d := mustOpen(t, given+"#validation", Options{Inputs: []Field{{Name: "a"}, {Name: "b"}}})
+		if d.Len() != 1 || d.Label.Ints[0] != 0 {
+			t.Errorf("%d samples, label %v", d.Len(), d.Label)
+		}
 	}
 }
 

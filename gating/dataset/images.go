@@ -54,7 +54,7 @@ func (l *loader) openImages(path string) (*Data, error) {
 }
 
 // openPictures reads a folder of images: with a table of their labels, with annotations as COCO has them, with a mask
-// each, or in a folder for each class. Below folders of parts of the data it reads one part.
+// each, or in a folder for each class; or files of other data. Below folders of parts of the data it reads one part.
 func (l *loader) openPictures(path string) (*Data, error) {
 	if path, ok, err := l.partFolder(path); ok || err != nil {
 		if err != nil {
@@ -69,10 +69,12 @@ func (l *loader) openPictures(path string) (*Data, error) {
 	if files := idxFiles(path); len(files) > 0 {
 		return l.openIDXFolder(path, files)
 	}
-	if err := tablesAlone(path); err != nil {
+	switch kind, err := folderKind(path); {
+	case err != nil:
 		return nil, err
-	}
-	if l.probe {
+	case kind != "":
+		return l.openFolder(path, kind, l.openEach)
+	case l.probe:
 		return nil, errImages
 	}
 	annotations, err := findAnnotations(path)

@@ -88,7 +88,7 @@ func (d *Data) matches(other *Data) error {
 		return fail("give all files the same keys", "%s has the inputs %s, but %s has %s", d.path, quoted(got),
 			other.path, quoted(want))
 	}
-	if err := d.sameClasses(other); err != nil {
+	if err := cmp.Or(d.sameClasses(other), d.samePlaces(other)); err != nil {
 		return err
 	}
 	if (d.groups == nil) != (other.groups == nil) {
@@ -100,6 +100,18 @@ func (d *Data) matches(other *Data) error {
 		if got.Type.IsFloat() != want.Type.IsFloat() {
 			return fail("save all files with one type",
 				"%s: %q holds %s, but in %s it holds %s", d.path, got.Name, got.Type, other.path, want.Type)
+		}
+	}
+	return nil
+}
+
+// samePlaces makes sure that tables whose columns are told by their order have the same order.
+func (d *Data) samePlaces(other *Data) error {
+	for i := range min(len(d.placed), len(other.placed)) {
+		if d.placed[i] != other.placed[i] {
+			return fail("write all tables with the same columns in the same order",
+				"input column %d of %s is %q, but of %s it is %q", i+1, d.path, d.placed[i], other.path,
+				other.placed[i])
 		}
 	}
 	return nil

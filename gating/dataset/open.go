@@ -73,6 +73,8 @@ type Options struct {
 //     each object its class, from 0 in the order of the categories' ids, and x1, y1, x2, y2 in pixels of what the
 //     network sees; a class of -1 pads.
 //   - a folder with two folders, images and masks: the class of every pixel, in a file of the image's name.
+//   - a folder of .npz, .csv, .tsv, .jsonl, .tar or .safetensors files and no images: one data set, in the order of
+//     their names, of which FOLDER#train names a part.
 //   - any other folder: images, a folder per class.
 //
 // An array that no name decides is taken where its type and shape fit the input and no other array does; Data.Notes
@@ -119,14 +121,9 @@ func (l *loader) openAll(paths []string) (d *Data, err error) {
 	if l.Group == GroupByFile {
 		groupByFile(list, paths)
 	}
-	joined, err := Join(list...)
+	joined, err := l.joined(list)
 	if err != nil {
 		return nil, err
-	}
-	if len(list) > 1 {
-		for _, d := range list {
-			d.free()
-		}
 	}
 	joined.noteDisk()
 	return joined, nil

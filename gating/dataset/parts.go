@@ -194,7 +194,8 @@ func (d *Data) headOwn(n int) *Data {
 
 // each applies change to every column of the first shape, the labels included.
 func (d *Data) each(change func(Column) Column) *Data {
-	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders, store: d.store}
+	out := &Data{Inputs: make([]Column, len(d.Inputs)), path: d.path, folders: d.folders, placed: d.placed,
+		store: d.store}
 	for i, c := range d.Inputs {
 		out.Inputs[i] = change(c)
 	}

@@ -31,7 +31,7 @@ type shard struct {
 func findShards(root, suffix string) ([]shard, error) {
 	var list []shard
 	err := walkFiles(root, func(path, below string) error {
-		if !strings.EqualFold(filepath.Ext(path), suffix) {
+		if !strings.HasSuffix(strings.ToLower(path), suffix) {
 			return nil
 		}
 		if len(list) == mostShards {

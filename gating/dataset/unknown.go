@@ -33,7 +33,9 @@ var (
 	packedFile = refusedKind{"a packed archive", "unpack it and give the file or folder that comes out"}
 	bare       = refusedKind{"numbers without shape or type", "say what they are: numpy.save('data.npy', " +
 		"numpy.memmap(path, dtype='float32', mode='r', shape=(n, ...)))"}
-	pointer  = refusedKind{"a pointer to a file in Git LFS", "fetch the file with git lfs pull, or download it again"}
+	pointer = refusedKind{"a pointer to a file in Git LFS", "fetch the file with git lfs pull, or download it again"}
+	single  = refusedKind{"one array, and a folder of such does not say which is which",
+		"save them together: numpy.savez('data.npz', input=numpy.load('x.npy'), label=numpy.load('y.npy'))"}
 	database = refusedKind{"a database",
 		"convert it: pandas.read_sql(query, connection).to_csv('data.csv', index=False)"}
 )
@@ -47,6 +49,7 @@ var refusedSuffixes = map[string]refusedKind{
 	".zst": packedFile, ".7z": packedFile, ".rar": packedFile,
 	".dat": bare, ".raw": bare, ".memmap": bare, ".mmap": bare, ".bin": bare, ".db": database,
 	".sqlite": database, ".sqlite3": database, ".mdb": database, ".lmdb": database,
+	".npy": single,
 }
 
 // refusedBeginnings are kinds of files by their first bytes, for names that do not tell.
@@ -72,7 +75,7 @@ func unknownKind(path string) error {
 	}
 	return fail("convert it: numpy.savez(path, input=x, label=y)",
 		"unknown kind of data %q: want .npz, .npy, .safetensors, .csv, .tsv, .jsonl, .parquet, .tar, an IDX file, or "+
-			"a folder of images, of Parquet or of ONNX test data", filepath.Ext(path))
+			"a folder of images, of such files or of ONNX test data", filepath.Ext(path))
 }
 
 // refusedIn refuses a folder by the first file in it that is of a kind known here and not read.
@@ -157,34 +160,4 @@ func patternError(path string, err error) error {
 		hint += ", or the folder: --data " + addressOf(folder, partOfPath(name))
 	}
 	return fail(hint, "no such file: %q is a pattern", name)
-}
-
-// dataSuffixes are the files that may be a data set by themselves and have no images of their own.
-var dataSuffixes = []string{".csv", ".tsv", ".jsonl", ".ndjson", ".npz", ".safetensors", ".tar"}
-
-// tablesAlone refuses a folder that has files of data, itself or below it, and no image: which of them to take is for
-// the user to say.
-func tablesAlone(root string) error {
-	var found []shard
-	more := false // images, or too many files to tell
-	err := walkFiles(root, func(path, below string) error {
-		switch {
-		case isImage(filepath.Base(path)) || len(found) == mostShards:
-			more = true
-			return filepath.SkipAll
-		case slices.Contains(dataSuffixes, strings.ToLower(filepath.Ext(path))):
-			found = append(found, shard{path: path, part: partOfPath(below)})
-		}
-		return nil
-	})
-	if err != nil || more || len(found) == 0 {
-		return nil //nolint:nilerr // what cannot be read is refused where it is read
-	}
-	give := found[0]
-	for _, s := range found {
-		if s.part == "validation" && give.part != "validation" || s.part == "train" && give.part == "test" {
-			give = s
-		}
-	}
-	return fail("give a file: --data "+give.path, "the folder holds %d files of data, no images", len(found))
 }

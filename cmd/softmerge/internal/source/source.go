@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/onnx"
@@ -31,6 +34,9 @@ func Models(paths []string) (list []*onnx.Model, close func(), err error) {
 	return list, close, nil
 }
 
+// dataSuffixes end the names of files that are data, as where a shell made several of a pattern after --data.
+var dataSuffixes = []string{".npz", ".npy", ".csv", ".tsv", ".jsonl", ".ndjson", ".tar", ".parquet"}
+
 // Model opens one file and refuses it if it breaks ONNX's rules.
 func Model(path string) (*onnx.Model, error) {
 	m, err := onnx.Open(path)
@@ -40,6 +46,8 @@ func Model(path string) (*onnx.Model, error) {
 			"check the path; quote it if it has spaces")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, advice.With(fmt.Errorf("%s: %w", path, Cause(err)), "check that you may read the file")
+	case errors.Is(err, onnx.ErrInvalid) && slices.Contains(dataSuffixes, strings.ToLower(filepath.Ext(path))):
+		return nil, advice.With(err, "this is data by its name: write --data before each file, or give its folder")
 	case err != nil && isFolder(path):
 		return nil, advice.With(fmt.Errorf("%s: this is a folder", path), "name the .onnx file in it")
 	case err != nil:
