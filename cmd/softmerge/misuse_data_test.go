@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 )
@@ -97,6 +99,16 @@ func wrongLabels() []misuse {
 			d := k.digits(300)
 			return k.merge(k.arrays("floats.npz", input(d), array{"label", "<f4", []int{300}, float32s(d.y)}), k.mlps())
 		}, handled, exit.Done, []string{"of 10 classes"}},
+		{"class numbers as text, in quotes", func(k *kitchen) []string {
+			var lines strings.Builder
+			d := k.digits(300)
+			for i, y := range d.y {
+				pixels, err := json.Marshal(d.x[64*i : 64*i+64])
+				k.ok(err)
+				fmt.Fprintf(&lines, "{\"input\": %s, \"label\": \"%d\"}\n", pixels, y)
+			}
+			return k.merge(k.file("quoted.jsonl", lines.String()), k.mlps())
+		}, handled, exit.Done, []string{"of 10 classes, label \"label\", loss cross_entropy", "<- chosen"}},
 		{"one-hot rows", func(k *kitchen) []string {
 			d := k.digits(300)
 			hot := make([]float32, 3000)

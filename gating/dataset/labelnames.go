@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/record"
@@ -21,8 +22,8 @@ func (l *loader) isLabel(name string) bool {
 	return slices.Contains(labelKeys, name) || labelLike.MatchString(name)
 }
 
-// nameArray is a label of text: names of classes, which become their numbers, or lists of numbers as text, which
-// become sets.
+// nameArray is a label of text: names of classes, which become their numbers, numbers as text, or lists of numbers as
+// text, which become sets.
 type nameArray struct {
 	each   func(visit func(row int, text string) error) error
 	place  func(row int) string
@@ -66,7 +67,7 @@ func (a *nameArray) settle() error {
 	}
 	a.settled = true
 	number, names := map[string]int{}, []string(nil)
-	lists, gap := true, -1
+	lists, whole, gap := true, true, -1
 	var rows []int
 	a.err = a.each(func(row int, text string) error {
 		text = strings.TrimSpace(text)
@@ -79,7 +80,7 @@ func (a *nameArray) settle() error {
 			at = len(names)
 			number[text], names = at, append(names, text)
 			_, isList := parseSet(text)
-			lists = lists && isList
+			lists, whole = lists && isList, whole && isWhole(text)
 		}
 		if text == "" && gap < 0 {
 			gap = row
@@ -89,6 +90,8 @@ func (a *nameArray) settle() error {
 	})
 	switch {
 	case a.err != nil:
+	case whole:
+		a.numbers = wholeNumbers(names, rows)
 	case lists:
 		a.err = a.settleSets(names, rows)
 	case gap >= 0:
@@ -112,6 +115,24 @@ func (a *nameArray) settleNames(names []string, rows []int) error {
 		a.numbers[row] = int64(numbers[at])
 	}
 	return nil
+}
+
+// isWhole says whether a text is a whole number: the number of a class, as other files have it without quotes.
+func isWhole(text string) bool {
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil
+}
+
+// wholeNumbers reads the numbers that rows have for texts.
+func wholeNumbers(texts []string, rows []int) []int64 {
+	values, out := make([]int64, len(texts)), make([]int64, len(rows))
+	for i, text := range texts {
+		values[i], _ = strconv.ParseInt(text, 10, 64) // is one, see isWhole
+	}
+	for row, at := range rows {
+		out[row] = values[at]
+	}
+	return out
 }
 
 // settleSets reads lists of numbers.

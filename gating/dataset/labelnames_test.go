@@ -100,3 +100,23 @@ func TestSetsOfClasses(t *testing.T) {
 	_, err := mustOpen(t, store(t, "x.csv", []byte("x,label\n1,2\n")), Options{}).MultiHot(3)
 	wantRefusal(t, err, "no sets of classes")
 }
+
+// Labels that are whole numbers as text are the numbers of classes, not sets of one: in quotes they mean what they mean
+// without.
+func TestLabelsThatAreNumbersAsText(t *testing.T) {
+	for name, content := range map[string][]byte{
+		"x.jsonl": []byte(`{"x":1,"label":"7"}` + "\n" + `{"x":2,"label":"-100"}` + "\n" + `{"x":3,"label":" 0"}`),
+		"x.npz": npzOf(t, entry{"x", npyOf("<f4", "(3, 1)", []float32{1, 2, 3})},
+			entry{"label", numpyText(4, "7", "-100", "0")}),
+	} {
+		d := mustOpen(t, store(t, name, content), Options{})
+		mustWell(t, d)
+		if !slices.Equal(d.Label.Ints, []int64{7, -100, 0}) || d.Label.Sets || len(d.Label.Shape) > 0 || d.ClassNames() != nil {
+			t.Errorf("%s: %v%v, sets %v, classes %v", name, d.Label.Ints, d.Label.Shape, d.Label.Sets, d.ClassNames())
+		}
+	}
+	d := mustOpen(t, store(t, "sets.jsonl", []byte(`{"x":1,"label":"7"}`+"\n"+`{"x":2,"label":"[3, 7]"}`)), Options{})
+	if !slices.Equal(d.Label.Ints, []int64{7, -1, 3, 7}) {
+		t.Errorf("sets: %v", d.Label.Ints)
+	}
+}
