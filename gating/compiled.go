@@ -11,7 +11,10 @@ import (
 // them, ready to run.
 type compiled struct {
 	network *network.Program
-	machine *tape.Machine // gradients are those of each group's log a, then of each group's scales and shifts
+	machine *tape.Machine
+	// gradients say where the machine has those of each group's log a, then of each group's scales and shifts: -1 where
+	// the cost does not depend on them, as on those of a layer for an output that no loss reads.
+	gradients []int
 }
 
 // lowered is the network for samples of a part, cut at the gates, and the bytes it takes.
@@ -68,9 +71,27 @@ func (c *compiled) build(list []*gates, lambda float64) error {
 	if err != nil {
 		return err
 	}
-	l0 := penalty{list, lambda}.apply(p, logAlphas)
-	c.machine, err = p.Compile(append(losses, l0), append(learned, others...)...)
+	cost := append(losses, penalty{list, lambda}.apply(p, logAlphas))
+	reached := p.Reached(cost...)
+	var wanted []*tape.Vector
+	for _, v := range append(learned, others...) {
+		at := -1
+		if reached[v] {
+			at = len(wanted)
+			wanted = append(wanted, v)
+		}
+		c.gradients = append(c.gradients, at)
+	}
+	c.machine, err = p.Compile(cost, wanted...)
 	return err
+}
+
+// gradient is that of the last run with respect to the i-th of what is learned, nil where there is none.
+func (c *compiled) gradient(i int) []float32 {
+	if c.gradients[i] < 0 {
+		return nil
+	}
+	return c.machine.Gradient(c.gradients[i])
 }
 
 // run computes cost and gradients of a batch, given what comes before the first gate.

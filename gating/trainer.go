@@ -151,7 +151,7 @@ func (t *trainer) gradient(rows []int, share float32) (float64, error) {
 	i := 0
 	for _, p := range t.learned {
 		for _, s := range p.sums {
-			for e, g := range c.machine.Gradient(i) {
+			for e, g := range c.gradient(i) {
 				s[e] += g * share
 			}
 			i++

@@ -86,6 +86,22 @@ func TestUnseenLayersStayTheBases(t *testing.T) {
 	}
 }
 
+// TestUnseenLayersAreMergedByEveryMethod: what is learned beside gates of layers that the loss does not read has no
+// gradient, which is no error.
+func TestUnseenLayersAreMergedByEveryMethod(t *testing.T) {
+	models := []*onnx.Model{twoHeads(t, 0), twoHeads(t, 1)}
+	d := gatetest.Labelled(gatetest.Samples(3, 80, 6), 3)
+	for _, method := range []gating.Method{gating.Auto, gating.Soft, gating.FineTuned} {
+		o := search.Options{Unseen: search.UnseenMerge, Method: method, Anyway: true,
+			Objective: gating.ObjectiveOptions{Output: "class"}}
+		o.Learn.Affine, o.Learn.MaxSteps = method == gating.Soft, 2
+		_, err := search.Merge(t.Context(), gatetest.Select(t, models), d, o)
+		if err != nil && !errors.Is(err, search.ErrNoGain) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
 // TestNothingLeftOfUnseen: where only the other head is selected there is nothing to judge a merge by.
 func TestNothingLeftOfUnseen(t *testing.T) {
 	models := []*onnx.Model{twoHeads(t, 0), twoHeads(t, 1)}

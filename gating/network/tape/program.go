@@ -95,6 +95,28 @@ func (p *Program) Apply(c Call) []*Vector {
 	return list
 }
 
+// Reached finds the vectors that a gradient of any of some vectors flows to, those themselves among them.
+func (p *Program) Reached(from ...*Vector) map[*Vector]bool {
+	reached := map[*Vector]bool{}
+	for _, v := range from {
+		reached[v] = true
+	}
+	for at := len(p.items) - 1; at >= 0; at-- {
+		c := p.items[at].call
+		if c == nil || c.Flows == nil {
+			continue
+		}
+		for k, out := range p.items[at].out {
+			for i, in := range c.In {
+				if reached[out] && c.Flows(i, k) {
+					reached[in] = true
+				}
+			}
+		}
+	}
+	return reached
+}
+
 func (p *Program) vector(s Shape) *Vector {
 	v := &Vector{s, len(p.vectors)}
 	p.vectors = append(p.vectors, v)

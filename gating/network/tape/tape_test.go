@@ -200,6 +200,21 @@ func TestInterruptedSteps(t *testing.T) {
 	}
 }
 
+// TestReached: a gradient flows back through functions, and to nothing beside or behind.
+func TestReached(t *testing.T) {
+	p := tape.New()
+	a, b := p.Parameter("a", []float32{1}), p.Parameter("b", []float32{1})
+	square := multiply(p, a, a)
+	cost := sum(p, square)
+	behind := multiply(p, square, b)
+	reached := p.Reached(cost)
+	for v, want := range map[*tape.Vector]bool{a: true, square: true, cost: true, b: false, behind: false} {
+		if reached[v] != want {
+			t.Errorf("%+v: reached %v, want %v", v, reached[v], want)
+		}
+	}
+}
+
 // TestWhatCannotBeCompiled is an error, not a panic.
 func TestWhatCannotBeCompiled(t *testing.T) {
 	p := tape.New()
