@@ -7,10 +7,29 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"github.com/sbinet/npyio/npz"
+
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 )
 
 const notTheirs = "the data does not seem to belong to these models"
+
+// places is a merge of networks that say where the middle of a digit's ink is, by places that are scaled and moved.
+func (k *kitchen) places(factor, offset float32) []string {
+	r, err := npz.Open(k.fixture("tasks/heads/val.npz"))
+	k.ok(err)
+	defer r.Close()
+	var pixels []uint8
+	var at []float32
+	k.ok(r.Read("image.npy", &pixels))
+	k.ok(r.Read("at.npy", &at))
+	for i := range at {
+		at[i] = at[i]*factor + offset
+	}
+	n := len(at) / 2
+	data := k.arrays("places.npz", array{"image", "|u1", []int{n, 1, 8, 8}, pixels}, array{"at", "<f4", []int{n, 2}, at})
+	return k.merge(data, k.family("tasks/heads", 3), "--label", "middle=at", "--method", "auto", "--unseen", "merge")
+}
 
 // misusedData is what is wrong with the numbers that users give.
 func misusedData() []chapter {
@@ -305,7 +324,13 @@ func wrongObjectives() []misuse {
 				ten[i] = 5 * noise(i)
 			}
 			return k.merge(k.arrays("numbers.npz", input(d), array{"label", "<f4", []int{300, 10}, ten}), k.mlps(), "--method", "soft")
-		}, isRefused, exit.NoGain, []string{"<- kept"}},
+		}, isRefused, exit.Data, []string{notTheirs, "no model is better than always answering the mean"}},
+		{"targets in another unit than the models'", func(k *kitchen) []string { return k.places(1e3, 0) }, isRefused, exit.Data,
+			[]string{"no model is better than always answering the mean, with a loss of", "check the unit and order of the labels"}},
+		{"targets counted from another zero", func(k *kitchen) []string { return k.places(1, 5) }, isRefused, exit.Data,
+			[]string{"no model is better than always answering the mean"}},
+		{"--unseen merge, for the layers of an output without a label", func(k *kitchen) []string { return k.places(1, 0) }, warned, exit.Done,
+			[]string{"loss mse", "judged by nothing", "merged all the same", "<- chosen"}},
 		{"--holdout 0", with("--holdout", "0"), isRefused, exit.Usage, []string{"--holdout 0: want a share"}},
 		{"--batch-size of a billion", with("--batch-size", fmt.Sprint(1<<30)), isRefused, exit.Usage,
 			[]string{"--batch-size"}},

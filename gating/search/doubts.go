@@ -150,6 +150,9 @@ func (m *search) headByChance(h objective.Head, i int) *doubt {
 		chance.Metric += surely * standardError(h.Metric, chance.Metric, chance.Samples)
 	case h.Metric.Name == "r2":
 		chance.Loss = math.Inf(-1)
+	case isOfNumbers(h.Loss):
+		chance.Loss, chance.Metric = lossOfMean(m.learn.Data(), i, h.Loss), math.Inf(-1)
+		what = fmt.Sprintf("%s, with a loss of %.4g", what, chance.Loss)
 	case h.Layout() != "" && !h.Metric.Smaller:
 		chance.Loss, chance.Metric, what = math.Inf(-1), leastPrecision, "finding nothing"
 	default:
@@ -171,33 +174,19 @@ func (m *search) headByChance(h objective.Head, i int) *doubt {
 	if math.IsNaN(best) {
 		return nil // nothing can be run, or has a finite loss: said elsewhere
 	}
-	do := "check scaling, layout and order of classes with softmerge eval: the models should show the figures you know"
-	if h.Layout() != "" {
-		do += "; outputs must hold decoded boxes"
-	}
-	return &doubt{fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best), do}
+	return &doubt{fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best), lookAt(h)}
 }
 
-// frequencies is the score of answering the frequencies of the classes of a label: the most frequent
-// one's share as accuracy, the entropy as loss.
-func frequencies(d *dataset.Data, label, classes int) gating.Score {
-	counts := make([]int, classes)
-	s := gating.Score{}
-	for _, p := range d.Parts() {
-		for _, v := range p.LabelAt(label).Ints {
-			if v >= 0 { // else it does not count
-				counts[v]++
-				s.Samples++
-			}
-		}
+// lookAt says what to look at where no model is better than chance.
+func lookAt(h objective.Head) string {
+	const figures = " with softmerge eval: the models should show the figures you know"
+	switch {
+	case h.Layout() != "":
+		return "check scaling, layout and order of classes" + figures + "; outputs must hold decoded boxes"
+	case isOfNumbers(h.Loss):
+		return "check the unit and order of the labels and the scaling of the inputs" + figures
 	}
-	for _, n := range counts {
-		if share := float64(n) / float64(s.Samples); n > 0 {
-			s.Metric = max(s.Metric, share)
-			s.Loss -= share * math.Log(share)
-		}
-	}
-	return s
+	return "check scaling, layout and order of classes" + figures
 }
 
 // farStatistics doubts data whose first activations are far from what every model

@@ -1,0 +1,32 @@
+package search
+
+import (
+	"math"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// TestLossOfMean: each sample is answered with the mean of the others, place by place; integers are numbers too, and
+// of one sample there is nothing to say.
+func TestLossOfMean(t *testing.T) {
+	of := func(c dataset.Column) *dataset.Data { return &dataset.Data{Label: &c} }
+	numbers := dataset.Column{Type: onnx.Float32, Shape: []int{2}, Floats: []float32{1, 10, 3, 10, 8, 10}}
+	for _, c := range []struct {
+		name string
+		data *dataset.Data
+		loss network.Loss
+		want float64
+	}{
+		{"squares", of(numbers), network.MSE{}, (4.5*4.5 + 1.5*1.5 + 6*6) / 6},
+		{"distances", of(numbers), network.MAE{}, (4.5 + 1.5 + 6) / 6},
+		{"integers", of(dataset.Column{Type: onnx.Int64, Ints: []int64{1, 3, 8}}), network.MSE{}, (4.5*4.5 + 1.5*1.5 + 6*6) / 3},
+		{"one sample", of(dataset.Column{Type: onnx.Float32, Floats: []float32{1}}), network.MSE{}, math.Inf(1)},
+	} {
+		if got := lossOfMean(c.data, 0, c.loss); got != c.want && !(math.Abs(got-c.want) < 1e-6) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
