@@ -75,6 +75,13 @@ func (e *Evaluator) On(d *dataset.Data) (*Evaluator, error) {
 	return e.over(d), nil
 }
 
+// JudgedBy returns an evaluator of the same samples with another metric for one of the objective's heads; false where
+// that does not fit the head's labels.
+func (e *Evaluator) JudgedBy(head int, name string) (*Evaluator, bool) {
+	o, ok := e.objective.JudgedBy(head, name)
+	return &Evaluator{e.data, o, e.batch, e.workers, e.base, e.bound}, ok
+}
+
 // over returns an evaluator of data that is prepared already.
 func (e *Evaluator) over(d *dataset.Data) *Evaluator {
 	return &Evaluator{d, e.objective, e.batch, e.workers, e.base, e.bound}

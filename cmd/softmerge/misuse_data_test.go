@@ -14,6 +14,31 @@ import (
 
 const notTheirs = "the data does not seem to belong to these models"
 
+// shuffled are labels of other samples.
+func shuffled(k *kitchen) func(int, int64) int64 {
+	d := k.digits(300)
+	order := rand.New(rand.NewPCG(1, 1)).Perm(len(d.y))
+	return func(i int, _ int64) int64 { return d.y[order[i]] }
+}
+
+// many is a merge of MLPs by ten labels a sample, made of the class of another.
+func (k *kitchen) many(of func(class, y int64) float32) []string {
+	d, other, list := k.digits(300), shuffled(k), []float32(nil)
+	for i := range d.y {
+		for class := range int64(10) {
+			list = append(list, of(class, other(i, 0)))
+		}
+	}
+	return k.merge(k.arrays("many.npz", input(d), array{"label", "<f4", []int{300, 10}, list}), k.mlps(), "--method", "auto")
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // places is a merge of networks that say where the middle of a digit's ink is, by places that are scaled and moved.
 func (k *kitchen) places(factor, offset float32) []string {
 	r, err := npz.Open(k.fixture("tasks/heads/val.npz"))
@@ -93,6 +118,15 @@ func wrongLabels() []misuse {
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(d.y), func(i, j int) { d.y[i], d.y[j] = d.y[j], d.y[i] })
 			return k.merge(k.npz("shuffled.npz", d), k.mlps())
 		}, isRefused, exit.Data, []string{notTheirs}},
+		{"labels shuffled against the samples, and another metric than accuracy", func(k *kitchen) []string {
+			return k.merge(k.labels("shuffled.npz", shuffled(k)), k.mlps(), "--metric", "f1")
+		}, isRefused, exit.Data, []string{notTheirs, "always answering the most frequent class: the best has accuracy"}},
+		{"probabilities of classes, shuffled against the samples", func(k *kitchen) []string {
+			return k.many(func(class, y int64) float32 { return []float32{0.01, 0.91}[b2i(class == y)] })
+		}, isRefused, exit.Data, []string{notTheirs, "always answering the most frequent class: the best has accuracy"}},
+		{"several labels a sample, shuffled against the samples", func(k *kitchen) []string {
+			return k.many(func(class, y int64) float32 { return float32(b2i(class == y || class == (y+1)%10)) })
+		}, isRefused, exit.Data, []string{notTheirs, "answering how frequent each is: the best has auc 0."}},
 		{"classes counted from 1", relabelled(func(_ int, y int64) int64 { return y + 1 }), isRefused, exit.Data,
 			[]string{"10", "class"}},
 		{"one class only", relabelled(func(int, int64) int64 { return 3 }), isRefused, exit.Data,

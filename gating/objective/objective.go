@@ -44,6 +44,20 @@ func (o Objective) Sources() []Source {
 	return list
 }
 
+// JudgedBy is the objective with another metric for one of its heads; false where that does not fit the head's labels.
+func (o Objective) JudgedBy(head int, name string) (Objective, bool) {
+	m, ok := metric.Named(name, o.Heads[head].task)
+	if !ok {
+		return o, false
+	}
+	o.Heads = slices.Clone(o.Heads)
+	o.Heads[head].Metric = m
+	if len(o.Heads) == 1 {
+		o.Metric = m
+	}
+	return o, true
+}
+
 // Outputs are each head's outputs, as places in Sources.
 func (o Objective) Outputs() [][]int {
 	sources, list := o.Sources(), make([][]int, len(o.Heads))

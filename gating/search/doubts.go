@@ -10,7 +10,6 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
-	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -123,70 +122,6 @@ func ofHead(o gating.Objective, i int) string {
 		return ""
 	}
 	return fmt.Sprintf(" at output %q", o.Heads[i].Output)
-}
-
-// noBetterThanChance doubts data on which every parent is no better than an answer that
-// does not look at the sample: for classes neither more often right than the most frequent
-// class nor of less loss than their frequencies, for numbers no better than the mean. Rare
-// classes alone are no reason to doubt: good models then have little more accuracy, but less loss.
-func (m *search) noBetterThanChance(context.Context) (*doubt, error) {
-	o := m.learn.Objective()
-	for i, h := range o.Heads {
-		if d := m.headByChance(h, i); d != nil {
-			d.what += ofHead(o, i)
-			return d, nil
-		}
-	}
-	return nil, nil
-}
-
-// headByChance doubts the labels of one head.
-func (m *search) headByChance(h objective.Head, i int) *doubt {
-	var chance gating.Score
-	what := "always answering the mean"
-	switch {
-	case h.Indexed() && h.Metric.Name == "accuracy":
-		chance, what = frequencies(m.learn.Data(), i, h.Classes), "always answering the most frequent class"
-		chance.Metric += surely * standardError(h.Metric, chance.Metric, chance.Samples)
-	case h.Metric.Name == "r2":
-		chance.Loss = math.Inf(-1)
-	case isOfNumbers(h.Loss):
-		chance.Loss, chance.Metric = lossOfMean(m.learn.Data(), i, h.Loss), math.Inf(-1)
-		what = fmt.Sprintf("%s, with a loss of %.4g", what, chance.Loss)
-	case h.Layout() != "" && !h.Metric.Smaller:
-		chance.Loss, chance.Metric, what = math.Inf(-1), leastPrecision, "finding nothing"
-	default:
-		return nil
-	}
-	best := math.NaN()
-	for _, s := range m.scores {
-		if !s.Finite() {
-			continue
-		}
-		own := s.Heads[i]
-		if h.Metric.Better(own.Metric, chance.Metric) || own.Loss < chance.Loss {
-			return nil
-		}
-		if h.Metric.Better(own.Metric, best) {
-			best = own.Metric
-		}
-	}
-	if math.IsNaN(best) {
-		return nil // nothing can be run, or has a finite loss: said elsewhere
-	}
-	return &doubt{fmt.Sprintf("no model is better than %s: the best has %s %.4g", what, h.Metric.Name, best), lookAt(h)}
-}
-
-// lookAt says what to look at where no model is better than chance.
-func lookAt(h objective.Head) string {
-	const figures = " with softmerge eval: the models should show the figures you know"
-	switch {
-	case h.Layout() != "":
-		return "check scaling, layout and order of classes" + figures + "; outputs must hold decoded boxes"
-	case isOfNumbers(h.Loss):
-		return "check the unit and order of the labels and the scaling of the inputs" + figures
-	}
-	return "check scaling, layout and order of classes" + figures
 }
 
 // farStatistics doubts data whose first activations are far from what every model
