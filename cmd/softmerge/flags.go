@@ -73,7 +73,7 @@ func (f *dataFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringArrayVar(&f.data, "data", nil,
 		"`FILE` with inputs and labels: .npz, .npy, .csv, .tsv, IDX, .parquet, .jsonl, .tar, .safetensors, "+
-			"a folder of images, Parquet or ONNX test data (repeatable; see softmerge help data)")
+			"a folder of such, of images or ONNX test data (repeatable; see softmerge help data)")
 	f.outputFlags.add(c)
 	fs.StringVar(&f.group, "group", "",
 		"`KEY` of numbers or names by which results are reported in parts, such as domains; "+

@@ -151,6 +151,9 @@ func wrongOutputs() []misuse {
 			}
 			return append([]string{"merge", "--data", k.good(), "-o", "/proc/m.onnx"}, k.mlps()...)
 		}, isRefused, exit.Failure, []string{"/proc"}},
+		{"-o -", func(k *kitchen) []string {
+			return append([]string{"merge", "--data", k.good(), "-o", "-"}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"--output -: files are not written to standard output"}},
 		{"-o /dev/full", func(k *kitchen) []string {
 			if runtime.GOOS != "linux" {
 				k.Skip("needs /dev/full")

@@ -39,6 +39,16 @@ func b2i(b bool) int {
 	return 0
 }
 
+// tokens writes sequences of tokens, by their places in all.
+func (k *kitchen) tokens(id func(i int) int64) string {
+	ids, ones, labels := make([]int64, 64*60), make([]int64, 64*60), make([]int64, 60)
+	for i := range ids {
+		ids[i], ones[i], labels[i/64] = id(i), 1, int64(i/64%10)
+	}
+	return k.arrays("ids.npz", array{"input_ids", "<i8", []int{60, 64}, ids},
+		array{"attention_mask", "<i8", []int{60, 64}, ones}, array{"label", "<i8", []int{60}, labels})
+}
+
 // places is a merge of networks that say where the middle of a digit's ink is, by places that are scaled and moved.
 func (k *kitchen) places(factor, offset float32) []string {
 	r, err := npz.Open(k.fixture("tasks/heads/val.npz"))
@@ -307,14 +317,12 @@ func wrongSamples() []misuse {
 			}
 			return k.merge(k.arrays("f8.npz", array{"input", "<f8", []int{300, 1, 8, 8}, wide}, label(d)), k.mlps())
 		}, handled, exit.Done, []string{"<- chosen"}},
+		{"token ids of -1 for padding", func(k *kitchen) []string {
+			return append([]string{"eval", "--data", k.tokens(func(i int) int64 { return int64(max(-1, 16-i%64)) })},
+				k.family("families/bert", 2)...)
+		}, warned, exit.Done, []string{"input \"input_ids\", row 0, column 17: id -1 counts from the end of the model's table"}},
 		{"token ids beyond the vocabulary", func(k *kitchen) []string {
-			ids, ones, labels := make([]int64, 64*60), make([]int64, 64*60), make([]int64, 60)
-			for i := range ids {
-				ids[i], ones[i], labels[i/64] = int64(i), 1, int64(i/64%10)
-			}
-			return k.merge(k.arrays("ids.npz", array{"input_ids", "<i8", []int{60, 64}, ids},
-				array{"attention_mask", "<i8", []int{60, 64}, ones}, array{"label", "<i8", []int{60}, labels}),
-				k.family("families/bert", 2))
+			return k.merge(k.tokens(func(i int) int64 { return int64(i) }), k.family("families/bert", 2))
 		}, isRefused, exit.Data, []string{"ids.npz: input \"input_ids\": row 0, column 17: id 17 is beyond the 17"}},
 	}
 }

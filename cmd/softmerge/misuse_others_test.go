@@ -199,6 +199,10 @@ func archives() []misuse {
 			k.npz("tables/c.npz", k.digits(100))
 			return k.merge(filepath.Join(k.dir, "tables"), k.mlps())
 		}, isRefused, exit.Data, []string{"files of several kinds: .csv, .npz"}},
+		{"inputs and labels as two .npy files", func(k *kitchen) []string {
+			d := k.digits(100)
+			return k.merge(k.array("x.npy", input(d)), k.mlps(), "--data", k.array("y.npy", label(d)))
+		}, isRefused, exit.Data, []string{"y.npy: input \"input\": shape [100] does not fit", "save them together: numpy.savez"}},
 		{"a folder of arrays, each in a file of its own", func(k *kitchen) []string {
 			k.file("arrays/x.npy", "")
 			k.file("arrays/y.npy", "")

@@ -33,6 +33,15 @@ func otherEnds() []misuse {
 		{"the base ends in argmax", func(k *kitchen) []string {
 			return k.merge(k.good(), []string{k.model(k.mlps()[0], "classes.onnx", argMaxAtTheEnd), k.mlps()[1]})
 		}, isRefused, exit.Data, []string{"the base has ArgMax behind the last layer", "--base"}},
+		{"all models end in argmax", func(k *kitchen) []string {
+			return k.merge(k.good(), []string{k.model(k.mlps()[0], "a.onnx", argMaxAtTheEnd),
+				k.model(k.mlps()[1], "b.onnx", argMaxAtTheEnd)})
+		}, isRefused, exit.Data, []string{"a loss needs floats, such as the scores before an ArgMax",
+			"export the model without its last step"}},
+		{"all models end in a sigmoid, and one class is right", func(k *kitchen) []string {
+			return k.merge(k.good(), []string{k.model(k.mlps()[0], "a.onnx", sigmoidAtTheEnd),
+				k.model(k.mlps()[1], "b.onnx", sigmoidAtTheEnd)}, "--allow-parent")
+		}, warned, ok, []string{"ends in a sigmoid, and the labels are of one class each"}},
 		{"one model's nodes halve weights that are doubled", beside("mlp", halvedByAlpha), handled, ok,
 			[]string{"<- chosen"}},
 	}

@@ -113,6 +113,13 @@ func (k *kitchen) arrays(name string, list ...array) string {
 	return path
 }
 
+// array writes an .npy file.
+func (k *kitchen) array(name string, a array) string {
+	var file bytes.Buffer
+	k.ok(a.write(&file))
+	return k.file(name, file.String())
+}
+
 // npz writes samples as they should be.
 func (k *kitchen) npz(name string, d digits) string { return k.arrays(name, input(d), label(d)) }
 

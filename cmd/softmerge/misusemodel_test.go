@@ -202,11 +202,17 @@ func dynamicMLP(m *onnxpb.ModelProto) {
 }
 
 // softmaxAtTheEnd puts a softmax before the output.
-func softmaxAtTheEnd(m *onnxpb.ModelProto) {
+func softmaxAtTheEnd(m *onnxpb.ModelProto) { atTheEnd(m, "Softmax") }
+
+// sigmoidAtTheEnd puts a sigmoid before the output.
+func sigmoidAtTheEnd(m *onnxpb.ModelProto) { atTheEnd(m, "Sigmoid") }
+
+// atTheEnd puts an operator before the output.
+func atTheEnd(m *onnxpb.ModelProto, op string) {
 	last := m.Graph.Node[len(m.Graph.Node)-1]
 	last.Output[0] = "raw"
-	m.Graph.Node = append(m.Graph.Node, &onnxpb.NodeProto{Name: proto.String("softmax"),
-		OpType: proto.String("Softmax"), Input: []string{"raw"}, Output: []string{"logits"}})
+	m.Graph.Node = append(m.Graph.Node, &onnxpb.NodeProto{Name: proto.String(strings.ToLower(op)),
+		OpType: proto.String(op), Input: []string{"raw"}, Output: []string{"logits"}})
 }
 
 // trainingMode exports normalisations as torch.onnx.export does with training=TrainingMode.TRAINING.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -19,24 +20,32 @@ type array struct {
 	values     any
 }
 
+// write writes an array as an .npy file.
+func (a array) write(w io.Writer) error {
+	shape := ""
+	for _, n := range a.shape {
+		shape += fmt.Sprint(n, ",")
+	}
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }\n", a.code, shape)
+	for _, v := range []any{[]byte("\x93NUMPY\x01\x00"), uint16(len(header)), []byte(header), a.values} {
+		if err := binary.Write(w, binary.LittleEndian, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeNPZ writes arrays as NumPy does.
 func writeNPZ(path string, arrays []array) error {
 	var file bytes.Buffer
 	w := zip.NewWriter(&file)
 	for _, a := range arrays {
-		shape := ""
-		for _, n := range a.shape {
-			shape += fmt.Sprint(n, ",")
-		}
-		header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }\n", a.code, shape)
 		f, err := w.Create(a.name + ".npy")
 		if err != nil {
 			return err
 		}
-		for _, v := range []any{[]byte("\x93NUMPY\x01\x00"), uint16(len(header)), []byte(header), a.values} {
-			if err := binary.Write(f, binary.LittleEndian, v); err != nil {
-				return err
-			}
+		if err := a.write(f); err != nil {
+			return err
 		}
 	}
 	if err := w.Close(); err != nil {

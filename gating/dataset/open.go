@@ -9,6 +9,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating/dataset/imaging"
 	"github.com/softmerge/softmerge/gating/dataset/spill"
+	"github.com/softmerge/softmerge/onnx/advice"
 	"github.com/softmerge/softmerge/onnx/untrusted"
 )
 
@@ -112,6 +113,9 @@ func (l *loader) openAll(paths []string) (d *Data, err error) {
 	list := make([]*Data, len(paths))
 	for i, path := range paths {
 		if list[i], err = l.open(path); err != nil {
+			if len(paths) > 1 && strings.EqualFold(filepath.Ext(path), ".npy") {
+				err = advice.With(err, single.hint) // input and label are no two data sets
+			}
 			return nil, err
 		}
 	}
@@ -282,6 +286,10 @@ func (l *loader) read(p picked) (*Data, error) {
 	for _, c := range plans {
 		if err := c.fill(l.store); err != nil {
 			return nil, fmt.Errorf("%s %q: %w", c.role, c.Name, err)
+		}
+		if at := slices.IndexFunc(c.Ints, func(v int64) bool { return v < 0 }); c.below > 0 && at >= 0 {
+			d.Warnings.Addf(ErrData, "pad with the id that the tokenizer pads with", "input %q, %s: id %d counts "+
+				"from the end of the model's table, as ONNX has it", c.Name, where(at, c.shape), c.Ints[at])
 		}
 		switch {
 		case c.role != "label":

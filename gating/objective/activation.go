@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/metric"
 	"github.com/softmerge/softmerge/gating/network"
 )
 
@@ -35,6 +37,15 @@ const least = 1e-12
 
 // Known says whether it is known.
 func (a Activation) Known() bool { return a.op != "" }
+
+// warnOfSigmoid warns of classes of which one is right, and an output that says of each whether it is there.
+func (h *Head) warnOfSigmoid() {
+	if h.task.Kind == metric.Classes && h.activation.op == "Sigmoid" {
+		const hint = "export the models without the sigmoid, or give a row of 0 and 1 for each sample and --loss bce"
+		h.Warnings.Addf(dataset.ErrData, hint, "output %q ends in a sigmoid, and the labels are of one class each: "+
+			"shares of 0 to 1 are taken for scores, of which loss %s learns little", h.Output, h.Loss.Name())
+	}
+}
 
 // convert turns what one activation gives into what another would have given.
 func (a Activation) convert(from Activation, out *network.Tensor) *network.Tensor {

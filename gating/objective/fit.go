@@ -3,6 +3,7 @@ package objective
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -96,6 +97,7 @@ func (h *Head) settle(n Network, d *dataset.Data, metric string) error {
 		return err
 	}
 	h.warnOfLabels(d)
+	h.warnOfSigmoid()
 	if err := h.setMetric(metric); err != nil {
 		return err
 	}
@@ -156,7 +158,11 @@ func (c candidates) choose(n Network, d *dataset.Data) (Head, error) {
 	case d.Label == nil:
 		return Head{}, dataErr("choose another --loss", "no output fits: %s", strings.Join(c.reasons, "; "))
 	}
-	return Head{}, dataErr("check that the labels belong to this model, or choose --loss",
+	hint := "check that the labels belong to this model, or choose --loss"
+	if !slices.ContainsFunc(c.reasons, func(why string) bool { return !strings.HasSuffix(why, needsFloats) }) {
+		hint = "export the model without its last step, so that it gives scores"
+	}
+	return Head{}, dataErr(hint,
 		"the labels, %s a sample, fit no output: %s", sampleShape(d.Label), strings.Join(c.reasons, "; "))
 }
 

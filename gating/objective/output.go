@@ -103,10 +103,13 @@ type fit struct {
 	options Options
 }
 
+// needsFloats is why an output of integers fits no loss.
+const needsFloats = "a loss needs floats, such as the scores before an ArgMax"
+
 // objective returns the loss and what it is about, or why there is none.
 func (f *fit) objective() (Head, string) {
 	if !f.out.IsFloat() {
-		return Head{}, "a loss needs floats"
+		return Head{}, needsFloats
 	}
 	loss := f.options.Loss
 	if NeedsNoLabels(loss) {

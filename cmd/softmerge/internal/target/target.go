@@ -25,6 +25,10 @@ func Check(list []File, inputs []string, force bool) error {
 		if t.Path == "" {
 			continue
 		}
+		if t.Path == "-" {
+			return exit.Usagef("name a file, as ./- for one of that name",
+				"%s -: files are not written to standard output", t.Flag)
+		}
 		for _, in := range inputs {
 			if in != "" && source.Same(t.Path, in) {
 				return exit.Usagef("choose another file",
