@@ -39,6 +39,14 @@ func b2i(b bool) int {
 	return 0
 }
 
+// held is a merge that samples judge which something was done to.
+func (k *kitchen) held(change func(digits)) []string {
+	rest := k.digits(600)
+	rest = digits{rest.x[64*300:], rest.y[300:]}
+	change(rest)
+	return k.merge(k.good(), k.family("cnn_bn", 3), "--holdout-data", k.npz("held.npz", rest))
+}
+
 // tokens writes sequences of tokens, by their places in all.
 func (k *kitchen) tokens(id func(i int) int64) string {
 	ids, ones, labels := make([]int64, 64*60), make([]int64, 64*60), make([]int64, 60)
@@ -279,6 +287,18 @@ func wrongSamples() []misuse {
 			return k.merge(k.npz("data.npz", k.digits(300)), k.mlps(),
 				"--holdout-data", k.npz("copy.npz", k.digits(300)))
 		}, isRefused, exit.Data, []string{"all 300 held-out samples are in the data to learn on"}},
+		{"--holdout-data scaled otherwise than --data", func(k *kitchen) []string {
+			return k.held(func(d digits) {
+				for i := range d.x {
+					d.x[i] *= 255
+				}
+			})
+		}, isRefused, exit.Data, []string{notTheirs, "held-out data: ", "the first normalisation", "is x/255"}},
+		{"--holdout-data with its labels shuffled against the samples", func(k *kitchen) []string {
+			return k.held(func(d digits) {
+				rand.New(rand.NewPCG(1, 2)).Shuffle(len(d.y), func(i, j int) { d.y[i], d.y[j] = d.y[j], d.y[i] })
+			})
+		}, isRefused, exit.Data, []string{notTheirs, "held-out data: no model is better than always answering"}},
 		{"--holdout-data has a few samples of --data", func(k *kitchen) []string {
 			d, rest := k.digits(300), k.digits(400)
 			return k.merge(k.npz("data.npz", d), k.mlps(),

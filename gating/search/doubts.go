@@ -27,25 +27,57 @@ type doubt struct {
 // checkData returns an error of kind dataset.ErrData that names all doubts, or keeps them
 // as warnings where the options say to go on anyway.
 func (m *search) checkData(ctx context.Context) error {
+	if m.learn.Objective().Unlabelled() {
+		m.warnings.Addf(dataset.ErrData, "give labels, or judge the result on data that has some",
+			"nothing is judged against labels: that a candidate is better says %s, not that it is more often right",
+			m.meansBetter())
+	}
+	list, err := m.doubts(ctx)
+	if err != nil {
+		return err
+	}
+	return m.weigh(list)
+}
+
+// checkHeldOut does the same for held-out data of its own: the wrong merge would be chosen by it.
+func (m *search) checkHeldOut(ctx context.Context) error {
+	if m.HeldOut == nil {
+		return nil
+	}
+	whole, foreign := m.fold, m.foreign
+	defer func() { m.fold, m.foreign = whole, foreign }()
+	m.fold = newFold(m.heldOut, nil)
+	if err := m.scoreParents(ctx); err != nil {
+		return err
+	}
+	list, err := m.doubts(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].what = "held-out data: " + list[i].what
+	}
+	return m.weigh(list)
+}
+
+// doubts lists the reasons to think that the samples to learn from do not belong to the models.
+func (m *search) doubts(ctx context.Context) ([]doubt, error) {
 	list := constantInputs(m.learn.Data())
 	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.misfed, m.noBetterThanChance,
 		m.movedClasses}
 	if m.learn.Objective().Unlabelled() { // without labels no loss tells right inputs from wrong ones
 		checks = []func(context.Context) (*doubt, error){m.farStatistics, m.noClasses}
-		m.warnings.Addf(dataset.ErrData, "give labels, or judge the result on data that has some",
-			"nothing is judged against labels: that a candidate is better says %s, not that it is more often right",
-			m.meansBetter())
 	}
 	for _, check := range checks {
 		d, err := check(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if d != nil {
 			list = append(list, *d)
 		}
 	}
-	return m.weigh(list)
+	return list, nil
 }
 
 // weigh is an error of kind dataset.ErrData that names all doubts, or keeps them as warnings where the options say to

@@ -69,6 +69,36 @@ func TestDataThatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
+// TestHeldOutDataThatDoesNotFitIsRefused: what judges is held to the same as what learns.
+func TestHeldOutDataThatDoesNotFitIsRefused(t *testing.T) {
+	s := gatetest.Select(t, gatetest.Open(t, gatetest.FineTunes("mlp", 2)...))
+	d := gatetest.Data(t, "val.npz", gating.Fields(s.Alignment.Models[0]))
+	keep := func(v int64) int64 { return v }
+	for name, pixel := range map[string]func(float32) float32{
+		"inverted": func(v float32) float32 { return 1 - v }, "zeros": times(0),
+	} {
+		half := changed(t, s, pixel, keep)
+		o := search.Options{HeldOut: half.Select(even(half.Len())), Learn: gating.LearnOptions{MaxSteps: 2}}
+		_, err := search.Merge(t.Context(), s, d, o)
+		if !errors.Is(err, dataset.ErrData) || !strings.Contains(err.Error(), "held-out data: ") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		o.Anyway = true
+		r := gatetest.Must(search.Merge(t.Context(), s, d, o))(t)
+		if !strings.Contains(strings.Join(r.Warnings.Texts(), "\n"), "held-out data: ") {
+			t.Errorf("%s: warnings %q", name, r.Warnings.Texts())
+		}
+	}
+}
+
+// even lists every second row.
+func even(n int) (rows []int) {
+	for i := 0; i < n; i += 2 {
+		rows = append(rows, i)
+	}
+	return rows
+}
+
 func b2i(b bool) int64 {
 	if b {
 		return 1

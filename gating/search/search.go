@@ -71,7 +71,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		return m.withoutGates()
 	}
 	for _, step := range []func(context.Context) error{m.fitEnds, m.scoreParents, m.judgeOriginals, m.checkData,
-		m.alignUnits, m.movedRows, m.stopIfStrict, m.judge} {
+		m.checkHeldOut, m.alignUnits, m.movedRows, m.stopIfStrict, m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
