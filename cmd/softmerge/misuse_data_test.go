@@ -337,6 +337,15 @@ func wrongSamples() []misuse {
 			}
 			return k.merge(k.arrays("f8.npz", array{"input", "<f8", []int{300, 1, 8, 8}, wide}, label(d)), k.mlps())
 		}, handled, exit.Done, []string{"<- chosen"}},
+		{"labels that are the tokens themselves, as trainers of language models take them", func(k *kitchen) []string {
+			ids, ones := make([]int64, 16*40), make([]int64, 16*40)
+			for i := range ids {
+				ids[i], ones[i] = int64(i*i%320), 1
+			}
+			of := func(name string, values []int64) array { return array{name, "<i8", []int{40, 16}, values} }
+			return k.merge(k.arrays("ids.npz", of("input_ids", ids), of("attention_mask", ones), of("labels", ids)),
+				k.family("tasks/gpt2", 2))
+		}, isRefused, exit.Data, []string{"the labels are input \"input_ids\" itself", "labels[:, :-1] = ids[:, 1:]"}},
 		{"token ids of -1 for padding", func(k *kitchen) []string {
 			return append([]string{"eval", "--data", k.tokens(func(i int) int64 { return int64(max(-1, 16-i%64)) })},
 				k.family("families/bert", 2)...)

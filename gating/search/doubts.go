@@ -62,7 +62,7 @@ func (m *search) checkHeldOut(ctx context.Context) error {
 
 // doubts lists the reasons to think that the samples to learn from do not belong to the models.
 func (m *search) doubts(ctx context.Context) ([]doubt, error) {
-	list := constantInputs(m.learn.Data())
+	list := append(constantInputs(m.learn.Data()), labelsAreInputs(m.learn)...)
 	checks := []func(context.Context) (*doubt, error){m.oneClass, m.farStatistics, m.misfed, m.noBetterThanChance,
 		m.movedClasses}
 	if m.learn.Objective().Unlabelled() { // without labels no loss tells right inputs from wrong ones
@@ -117,6 +117,36 @@ func constantInputs(d *dataset.Data) []doubt {
 		}
 	}
 	return list
+}
+
+// labelsAreInputs doubts labels of positions that are an input itself, where they count: libraries that train language
+// models take such and shift them, but a model is judged here by what it says at each position.
+func labelsAreInputs(e *gating.Evaluator) []doubt {
+	const do = "give what the model says at each position, for language models the token that follows: --label next " +
+		"of text; labels[:, :-1] = ids[:, 1:] and -100 in the last column of arrays"
+	var list []doubt
+	for i, h := range e.Objective().Heads {
+		for k, in := range e.Data().Inputs {
+			other := func(p *dataset.Data) bool { return !repeats(p.LabelAt(i), &p.Inputs[k]) }
+			if h.Indexed() && !slices.ContainsFunc(e.Data().Parts(), other) {
+				list = append(list, doubt{fmt.Sprintf("the labels are input %q itself", in.Name), do})
+			}
+		}
+	}
+	return list
+}
+
+// repeats says whether labels of several positions are what an input has there, where they count.
+func repeats(label, input *dataset.Column) bool {
+	if input.Ints == nil || label.Size() < 2 || !slices.Equal(label.Shape, input.Shape) {
+		return false
+	}
+	for i, v := range label.Ints {
+		if v != network.Ignored && v != input.Ints[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // floats says whether an input holds floating point numbers.
