@@ -167,7 +167,10 @@ func wrongTables() []misuse {
 			}
 			lines[0] = strings.Replace(lines[0], "0,", "id,", 1)
 			return strings.Join(lines, "\n") + "\n"
-		}), isRefused, exit.Data, []string{"65"}},
+		}), isRefused, exit.Data, []string{"65", "leave out the columns that are no input, 1 of 65, such as \"id\""}},
+		{"CSV with labels in a column of another name", edited(func(s string) string {
+			return strings.Replace(s, "label", "species", 1)
+		}), isRefused, exit.Data, []string{"65", "say which is the label, as --label \"species\" for the last"}},
 		{"CSV with names of classes", func(k *kitchen) []string {
 			return k.merge(k.csv("names.csv", k.digits(300), true, digitName), k.mlps())
 		}, handled, exit.Done, []string{`classes of label "label"`, `0 "digit0", 1 "digit1"`, "<- chosen"}},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating/dataset/record"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // openCSV reads a table whose first row names the columns. open gives it from its beginning; it is read twice where a
@@ -43,7 +44,11 @@ func (l *loader) openTable(t *table) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.read(p)
+	d, err := l.read(p)
+	if hint := t.surplus(p); err != nil && hint != "" {
+		return nil, advice.With(err, hint)
+	}
+	return d, err
 }
 
 // table is a CSV file in memory.

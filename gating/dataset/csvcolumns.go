@@ -124,3 +124,22 @@ func (t *table) group(name string, inputs []Field) ([]int, error) {
 	}
 	return which, nil
 }
+
+// surplus says what to do where more columns are taken for the only input than it has numbers; empty where there are
+// not.
+func (t *table) surplus(p picked) string {
+	numbers, field := 1, p.fields[0]
+	for _, n := range field.Shape[min(1, len(field.Shape)):] {
+		numbers *= n
+	}
+	count := len(t.placed)
+	switch {
+	case numbers <= 0 || count <= numbers:
+		return ""
+	case len(p.labels) == 0:
+		return fmt.Sprintf("no column is named label, labels, y or target: say which is the label, as --label %q "+
+			"for the last", t.placed[count-1])
+	}
+	return fmt.Sprintf("leave out the columns that are no input, %d of %d, such as %q; or name the input's %s0, "+
+		"%s1, ...", count-numbers, count, t.placed[0], field.Name, field.Name)
+}

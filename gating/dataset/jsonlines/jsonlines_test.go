@@ -46,7 +46,7 @@ func TestRefused(t *testing.T) {
 		`[{"a": 1} {"a": 2}]`:                  "object 2",
 		`{"a": -1e400}`:                        "-1e400",
 		`{"a": NaN}`:                           "line 1",
-		`{"a": 99999999999999999999}` + "\n" + `{"a": [1]}`:                `"a" holds numbers in 1 lists`,
+		`{"a": 99999999999999999999}` + "\n" + `{"a": [1]}`:                `"a" holds a list of numbers, before numbers`,
 		`{"a": ` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`: "nested",
 	} {
 		_, err := jsonlines.Read(strings.NewReader(lines), free)

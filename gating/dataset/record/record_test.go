@@ -80,7 +80,7 @@ func TestHostileValues(t *testing.T) {
 		"mixes numbers and lists":  {[]any{json.Number("1"), []any{json.Number("2")}}},
 		"what are not numbers":     {[]any{"x"}},
 		"no value (null)":          {nil},
-		"before numbers in 1":      {[]any{json.Number("1")}, json.Number("1")},
+		"before a list of numbers": {[]any{json.Number("1")}, json.Number("1")},
 	} {
 		c, failed := &record.Values{Key: "x"}, error(nil)
 		for _, v := range values {

@@ -80,7 +80,7 @@ func (v *Values) AddInt(i int64) error {
 // add appends a row, which must be as those before.
 func (v *Values) add(kind Kind, deep int, row value) error {
 	if v.used && (kind != v.kind || deep != v.deep) {
-		return fmt.Errorf("%q holds %s in %d lists, before %s in %d lists", v.Key, kind, deep, v.kind, v.deep)
+		return fmt.Errorf("%q holds %s, before %s", v.Key, inLists(kind, deep), inLists(v.kind, v.deep))
 	}
 	v.used, v.kind, v.deep = true, kind, deep
 	v.rows = append(v.rows, row)
@@ -192,4 +192,15 @@ func (r *value) toReals() {
 		r.reals = append(r.reals, float64(i))
 	}
 	r.ints = nil
+}
+
+// inLists names values that stand in so many lists.
+func inLists(k Kind, deep int) string {
+	switch deep {
+	case 0:
+		return k.String()
+	case 1:
+		return "a list of " + k.String()
+	}
+	return fmt.Sprintf("%d lists of %s", deep, k)
 }
