@@ -33,36 +33,22 @@ func (a *answers) uncertainty(h objective.Head) float64 {
 }
 
 // confidences returns each model's share in what is learned of each sample, where an ensemble's answers are the labels:
-// as they weigh in the ensemble, and none where the losses say that a model has nothing to do with it.
-func (e *Evaluator) confidences(ctx context.Context, models []*onnx.Model) ([][]float64, error) {
-	losses := make([]float64, len(models))
-	for j, m := range models {
-		s, err := e.Score(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		losses[j] = s.Loss
-	}
+// as those that are in weigh in the ensemble.
+func (e *Evaluator) confidences(ctx context.Context, models []*onnx.Model, in []bool) ([][]float64, error) {
 	out := make([][]float64, e.data.Len())
 	for n := range out {
 		out[n] = make([]float64, len(models))
 	}
-	for j, good := range Trusted(losses) {
-		if !good {
+	for j, m := range models {
+		if !in[j] {
 			continue
 		}
-		if err := e.confidencesOf(ctx, models[j], out, j); err != nil {
+		if err := e.confidencesOf(ctx, m, out, j); err != nil {
 			return nil, err
 		}
 	}
 	for _, shares := range out {
-		total := 0.0
-		for _, v := range shares {
-			total += v
-		}
-		for j := range shares {
-			shares[j] /= max(total, math.SmallestNonzeroFloat64)
-		}
+		normalise(shares)
 	}
 	return out, nil
 }

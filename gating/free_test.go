@@ -21,7 +21,7 @@ func TestFreeWeightsAreBaked(t *testing.T) {
 	for _, family := range families {
 		x := newTransplanting(t, "val.npz", "test.npz", gatetest.FineTunes(family, 2)...)
 		s := NewFreeStart(planOf(t, x.models, ByElement), 1)
-		o := gatetest.Must(LearnOptions{MaxSteps: 6, Rate: 0.5, Free: true, L0: new(0.0)}.Validate())(t)
+		o := gatetest.Must(LearnOptions{MaxSteps: 6, Rate: 0.15, Free: true, L0: new(0.0)}.Validate())(t)
 		before := gatetest.Must(x.learn.Score(t.Context(), x.models[1]))(t).Loss
 		l := gatetest.Must(Learn(t.Context(), s, x.learn, o))(t)
 

@@ -308,23 +308,24 @@ func (t *transplant) visitor(ctx context.Context, params []network.Param) func(*
 const sharpness = 3
 
 // competence returns each parent's share in the targets of each sample: softmax_j(-3 loss_nj), where the loss is no
-// cross-entropy in units of the best parent's mean. A parent has none where its loss is no finite number. Where labels
-// are an ensemble's answers the models' confidence takes the place of their losses.
+// cross-entropy in units of the best parent's mean. Suspects have none (Trusted): one whose scores are many times too
+// large has no loss at all where it is right. Nor has a parent where its loss is no finite number. Where labels are an
+// ensemble's answers the models' confidence takes the place of their losses.
 func (e *Evaluator) competence(ctx context.Context, models []*onnx.Model) ([][]float64, error) {
-	if e.objective.Only().Taught() {
-		return e.confidences(ctx, models)
-	}
-	losses := make([][]float64, len(models))
-	scale := math.Inf(1)
+	losses, means, scale := make([][]float64, len(models)), make([]float64, len(models)), math.Inf(1)
 	for j, m := range models {
 		s, err := e.Score(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		losses[j] = s.Losses()
+		losses[j], means[j] = s.Losses(), s.Loss
 		if s.Loss < scale {
 			scale = s.Loss
 		}
+	}
+	in := Trusted(means)
+	if e.objective.Only().Taught() {
+		return e.confidences(ctx, models, in)
 	}
 	if e.objective.Only().Classes > 0 || !onnx.Finite(scale) || scale <= 0 {
 		scale = 1
@@ -334,20 +335,27 @@ func (e *Evaluator) competence(ctx context.Context, models []*onnx.Model) ([][]f
 		out[n] = make([]float64, len(models))
 		least := math.Inf(1)
 		for j := range models {
-			if l := losses[j][n]; onnx.Finite(l) {
+			if l := losses[j][n]; in[j] && onnx.Finite(l) {
 				least = min(least, l)
 			}
 		}
-		var total float64
 		for j := range models {
-			if l := losses[j][n]; onnx.Finite(l) {
+			if l := losses[j][n]; in[j] && onnx.Finite(l) {
 				out[n][j] = math.Exp(-sharpness * (l - least) / scale)
-				total += out[n][j]
 			}
 		}
-		for j := range models {
-			out[n][j] /= max(total, math.SmallestNonzeroFloat64)
-		}
+		normalise(out[n])
 	}
 	return out, nil
+}
+
+// normalise makes shares add up to one; where all are 0 they stay.
+func normalise(shares []float64) {
+	var total float64
+	for _, v := range shares {
+		total += v
+	}
+	for j := range shares {
+		shares[j] /= max(total, math.SmallestNonzeroFloat64)
+	}
 }

@@ -92,14 +92,17 @@ type ReportLayer struct {
 
 // Excluded is a parent that takes no part in a layer, and why.
 type Excluded struct {
-	Parent int    `json:"parent"` // index in Report.Parents
-	Why    string `json:"why"`    // nonfinite: its weights have a NaN or an infinity; harmful: it ruins the loss
+	Parent int `json:"parent"` // index in Report.Parents
+	// nonfinite: its weights have a NaN or an infinity; harmful: it ruins the loss; suspect: its loss is so much more than
+	// the best parent's that a transplant takes nothing of it
+	Why string `json:"why"`
 }
 
 // The reasons of exclusions.
 const (
 	Nonfinite = "nonfinite"
 	Harmful   = "harmful"
+	Suspect   = "suspect"
 )
 
 // Report describes the result.
@@ -244,8 +247,12 @@ func (r *Result) gated(layer *graphmatch.Layer, l *ReportLayer, parents []Report
 		}
 	}
 	for j := range bad {
-		if p.Excluded(group, j) && !bad[j] {
+		switch {
+		case bad[j]:
+		case p.Excluded(group, j):
 			l.Excluded = append(l.Excluded, Excluded{j, Harmful})
+		case r.suspects != nil && r.suspects[j]:
+			l.Excluded = append(l.Excluded, Excluded{j, Suspect})
 		}
 	}
 	var reasons []string
@@ -258,8 +265,11 @@ func (r *Result) gated(layer *graphmatch.Layer, l *ReportLayer, parents []Report
 // Text says the exclusion in words.
 func (e Excluded) Text(parents []ReportParent) string {
 	name := filepath.Base(parents[e.Parent].Path)
-	if e.Why == Nonfinite {
+	switch e.Why {
+	case Nonfinite:
 		return name + " has a NaN or an infinity here and is left out"
+	case Suspect:
+		return name + " has a loss many times the best model's, and nothing is learned from it"
 	}
 	return name + " ruins the loss here and is left out"
 }

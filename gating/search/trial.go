@@ -50,6 +50,11 @@ func (t Trial) Name() string {
 	return name
 }
 
+// transplantAlone says whether the parents come in by a transplant alone.
+func (t Trial) transplantAlone() bool {
+	return t.Method == gating.Transplanted || t.Method == gating.FineTuned && t.Source
+}
+
 // granularity is that of the plan that is learned.
 func (t Trial) granularity() gating.Granularity {
 	if t.Method == gating.FineTuned {

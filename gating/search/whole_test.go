@@ -49,7 +49,8 @@ func TestHarmfulParentsDoNoHarm(t *testing.T) {
 	}
 }
 
-// checkHarmless: a merge takes nothing of a broken parent in the layers where it says that it leaves it out.
+// checkHarmless: a merge takes nothing of a broken parent in the layers where it says that it leaves it out, or learns
+// nothing from it.
 func checkHarmless(t *testing.T, r *search.Result, broken string) {
 	t.Helper()
 	if !r.Gained() {
