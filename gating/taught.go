@@ -22,7 +22,8 @@ const (
 // gradient of squared errors is: so this is distillation (arXiv 1503.02531) beside the labels' own loss. Answers say
 // more of a sample than its class, which keeps what is learned from following few samples too closely. The result is
 // nil where there are no such labels: of boxes, of several outputs, where some do not count, of other losses, and where
-// they would take much memory. Errors are those of running the models, or of kind dataset.ErrData where there is no room.
+// they would take much memory. Errors are those of running the models, or of kind dataset.ErrData where there is no
+// room.
 func (e *Evaluator) Taught(ctx context.Context, models []*onnx.Model) (*Evaluator, error) {
 	if len(e.objective.Heads) != 1 || e.objective.Unlabelled() || !e.objective.Only().Linear() {
 		return nil, nil

@@ -186,8 +186,8 @@ func (t *trainer) update(norm float64) error {
 	return nil
 }
 
-// The learning rates of affine gates' scales and shifts, and of free weights, relative to that of the gates. By 0.01 free
-// weights fit six of eight harder families less well in 30 passes over 1,000 samples, by 0.05 none clearly better.
+// The learning rates of affine gates' scales and shifts, and of free weights, relative to that of the gates. By 0.01
+// free weights fit six of eight harder families less well in 30 passes over 1,000 samples.
 const (
 	affineRate = 0.2
 	freeRate   = 0.03

@@ -93,8 +93,8 @@ type ReportLayer struct {
 // Excluded is a parent that takes no part in a layer, and why.
 type Excluded struct {
 	Parent int `json:"parent"` // index in Report.Parents
-	// nonfinite: its weights have a NaN or an infinity; harmful: it ruins the loss; suspect: its loss is so much more than
-	// the best parent's that a transplant takes nothing of it
+	// nonfinite: its weights have a NaN or an infinity; harmful: it ruins the loss; suspect: its loss is so much more
+	// than the best parent's that a transplant takes nothing of it
 	Why string `json:"why"`
 }
 
