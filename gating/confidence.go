@@ -16,8 +16,14 @@ import (
 // weighted so are right more often than equal ones in all, by .03.
 
 // confidence is a model's weight for a sample, in a mean over models: exp(-3 (u - usual)), where u is the
-// uncertainty of its answer (objective.Head.Uncertainty) and usual the mean of that over samples.
-func confidence(u, usual float64) float64 { return math.Exp(-sharpness * (u - usual)) }
+// uncertainty of its answer (objective.Head.Uncertainty) and usual the mean of that over samples. It is 0 for an answer
+// that is no number.
+func confidence(u, usual float64) float64 {
+	if math.IsNaN(u) {
+		return 0
+	}
+	return math.Exp(-sharpness * (u - usual))
+}
 
 // uncertainty is the mean of that of answers for several samples.
 func (a *answers) uncertainty(h objective.Head) float64 {

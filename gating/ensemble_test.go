@@ -118,6 +118,7 @@ func TestEnsembleIsNotLedByLoudModels(t *testing.T) {
 		want     []float64
 	}{
 		{"loud", []float64{0.01, 1}, []float64{0.01, 1}, []float64{0.5, 0.5}},
+		{"an answer that is no number", []float64{math.NaN(), 1}, []float64{1, 1}, []float64{0, 1}},
 		{"one domain each", []float64{0.2, 1.2}, []float64{0.7, 0.7}, []float64{1 / (1 + math.Exp(-3)), 1 / (1 + math.Exp(3))}},
 	} {
 		total := confidence(c.u[0], c.usual[0]) + confidence(c.u[1], c.usual[1])
