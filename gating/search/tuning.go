@@ -10,15 +10,15 @@ const (
 	DefaultHoldout = 0.2
 
 	// crossValidated is below how many samples data is divided into DefaultFolds folds instead, so that all of it
-	// judges. By a fifth of 100 to 500 samples 20 % of the merges refuse what is clearly better, by all of them in
+	// judges. By a fifth of 100 to 500 samples 15 % of the merges refuse what is clearly better, by all of them in
 	// halves 3 % (fixtures/choice.md). More than two folds find nothing more and cost more: two take about twice the
 	// time of one division.
 	crossValidated = 2000
 	DefaultFolds   = 2
 
 	// mostChance is how likely chance alone may make a merged model look better than a parent for it to count as
-	// better. At 0.05, of 204 merges of 100 to 500 samples of the fixtures, none was worse than the best parent and 5
-	// refused what was clearly better; at 0.1 four of a hundred were worse and one refused.
+	// better. At 0.05, of 204 merges of 100 to 500 samples of the fixtures, three were worse than the best parent, by a
+	// third of a point at most, and six refused what was clearly better (fixtures/choice.md).
 	mostChance = 0.05
 
 	// decided is how many standard errors a difference must be for a verdict of mostChance four times
