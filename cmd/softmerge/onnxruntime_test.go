@@ -78,8 +78,9 @@ func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 	return r.Models
 }
 
-// takesMinutes names the families whose merges take longest, of the kinds that others and tasks_test.go have too.
-var takesMinutes = map[string]bool{"bert": true, "gpt": true, "swin": true}
+// takesLong names the families whose merges take longest, of the kinds that others and tasks_test.go have too.
+var takesLong = map[string]bool{"bert": true, "gpt": true, "swin": true, "efficientnet": true, "densenet": true,
+	"unet": true, "convnext": true}
 
 // TestMergesOfAllFamilies carries the main job through every family with default
 // flags: the written file beats every parent on data that nothing saw, and ONNX
@@ -87,8 +88,8 @@ var takesMinutes = map[string]bool{"bert": true, "gpt": true, "swin": true}
 func TestMergesOfAllFamilies(t *testing.T) {
 	for _, f := range fixtureFamilies(t) {
 		t.Run(f.name, func(t *testing.T) {
-			if takesMinutes[f.name] && os.Getenv("SOFTMERGE_LONG") == "" {
-				t.Skip("takes a minute; .ci/long merges it")
+			if takesLong[f.name] && os.Getenv("SOFTMERGE_LONG") == "" {
+				t.Skip("takes up to a minute: set SOFTMERGE_LONG, as .ci/long does")
 			}
 			parents, err := filepath.Glob(f.models)
 			if err != nil {

@@ -25,7 +25,7 @@ var tasks = []struct {
 	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},
 	{name: "heads", val: "val.npz", test: "test.npz", flags: []string{"--label", "digit=kind", "--label", "middle=at"},
 		smaller: true},
-	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}},
+	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}, long: true},
 }
 
 // TestMergesOfTasks merges each task's fine-tunes from its own kind of files and asks that the merge beats every parent
