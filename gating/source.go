@@ -15,6 +15,7 @@ type Source struct {
 	selection *graphmatch.Selection // of the parents
 	tensors   []SourceTensor
 	model     *onnx.Model
+	suspects  []bool // by parent; nil but of a transplant
 }
 
 // SourceTensor holds a source's values of one parameter of a layer.
@@ -50,6 +51,9 @@ func NewSource(p *Plan, m *onnx.Model) (*Source, error) {
 	s.model, err = bakeTensors(a, s.tensors)
 	return s, err
 }
+
+// Suspects says of each parent whether a Transplant took nothing of it for its loss; nil for other sources.
+func (s *Source) Suspects() []bool { return slices.Clone(s.suspects) }
 
 // Model returns the source as a model: the base with the source's weights.
 func (s *Source) Model() *onnx.Model { return s.model }

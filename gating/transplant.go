@@ -61,7 +61,14 @@ func (t *transplant) run(ctx context.Context) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewSource(p, m)
+	s, err := NewSource(p, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range t.mean {
+		s.suspects = append(s.suspects, w == 0)
+	}
+	return s, nil
 }
 
 // transplant is a Transplant under way.

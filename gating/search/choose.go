@@ -9,20 +9,21 @@ import (
 
 // Candidate is one model that the merge could write, with its score on data that no gate saw.
 type Candidate struct {
-	Name    string          // "parent:PATH", or the trial's name
-	Trial   *Trial          // what was tried; nil for a parent
-	Parent  int             // index of the parent, -1 for a merged candidate
-	Mixture *gating.Mixture // of a merged candidate with a score: the first fold's; of the chosen one what is written
-	Score   gating.Score    // on all samples that judge, by models that were learned without them
-	Error   float64         // standard error of the metric; 0 where it is not known
-	Chance  float64         // that a merged candidate looks better than the best parent by chance alone
-	More    int             // samples more that would probably decide whether it is better; 0: nothing to decide
-	Failure error           // why it has no score
-	Reason  string          // why it was not chosen
-	Chosen  bool
-	model   *onnx.Model
-	tried   Trial          // as the trial was listed
-	folds   []gating.Score // of each fold
+	Name     string          // "parent:PATH", or the trial's name
+	Trial    *Trial          // what was tried; nil for a parent
+	Parent   int             // index of the parent, -1 for a merged candidate
+	Mixture  *gating.Mixture // of a merged candidate with a score: the first fold's; of the chosen one what is written
+	Score    gating.Score    // on all samples that judge, by models that were learned without them
+	Error    float64         // standard error of the metric; 0 where it is not known
+	Chance   float64         // that a merged candidate looks better than the best parent by chance alone
+	More     int             // samples more that would probably decide whether it is better; 0: nothing to decide
+	Failure  error           // why it has no score
+	Reason   string          // why it was not chosen
+	Chosen   bool
+	model    *onnx.Model
+	suspects []bool         // parents of which it has nothing, see gating.Source.Suspects; nil where it is no transplant
+	tried    Trial          // as the trial was listed
+	folds    []gating.Score // of each fold
 }
 
 // choice is a table of candidates under comparison.

@@ -10,6 +10,7 @@ import (
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
@@ -158,10 +159,9 @@ func allEqual[T comparable](list []T) bool {
 
 // oneClass doubts labels of a single class.
 func (m *search) oneClass(context.Context) (*doubt, error) {
-	o := m.learn.Objective()
-	for i, h := range o.Heads {
+	return m.anyHead(func(h objective.Head, i int) (*doubt, error) {
 		if !h.Indexed() {
-			continue
+			return nil, nil
 		}
 		seen := map[int64]bool{}
 		for _, p := range m.learn.Data().Parts() {
@@ -170,9 +170,24 @@ func (m *search) oneClass(context.Context) (*doubt, error) {
 			}
 		}
 		delete(seen, network.Ignored)
-		if len(seen) <= 1 {
-			return &doubt{"all labels are of one class" + ofHead(o, i),
-				"give data of all classes, in random order"}, nil
+		if len(seen) > 1 {
+			return nil, nil
+		}
+		return &doubt{"all labels are of one class", "give data of all classes, in random order"}, nil
+	})
+}
+
+// anyHead is the first doubt about any of the objective's heads, with the head's name.
+func (m *search) anyHead(check func(h objective.Head, i int) (*doubt, error)) (*doubt, error) {
+	o := m.learn.Objective()
+	for i, h := range o.Heads {
+		d, err := check(h, i)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			d.what += ofHead(o, i)
+			return d, nil
 		}
 	}
 	return nil, nil

@@ -18,18 +18,7 @@ import (
 // class nor of less loss than their frequencies, for numbers no better than the mean. Rare
 // classes alone are no reason to doubt: good models then have little more accuracy, but less loss.
 func (m *search) noBetterThanChance(ctx context.Context) (*doubt, error) {
-	o := m.learn.Objective()
-	for i, h := range o.Heads {
-		d, err := m.headByChance(ctx, h, i)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil {
-			d.what += ofHead(o, i)
-			return d, nil
-		}
-	}
-	return nil, nil
+	return m.anyHead(func(h objective.Head, i int) (*doubt, error) { return m.headByChance(ctx, h, i) })
 }
 
 // headByChance doubts the labels of one head.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/objective"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx/advice"
 )
@@ -25,21 +26,12 @@ func (m *search) movedClasses(ctx context.Context) (*doubt, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := m.learn.Objective()
-	for i, h := range o.Heads {
+	return m.anyHead(func(h objective.Head, i int) (*doubt, error) {
 		if h.Classes > movedMost {
-			continue
+			return nil, nil
 		}
-		d, err := m.movedOf(ctx, some, i)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil {
-			d.what += ofHead(o, i)
-			return d, nil
-		}
-	}
-	return nil, nil
+		return m.movedOf(ctx, some, i)
+	})
 }
 
 // movedOf doubts the labels of one head, or a model's order of them.

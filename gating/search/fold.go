@@ -123,7 +123,7 @@ func (m *search) try(ctx context.Context, t Trial) error {
 	mixture, err := m.mixture(ctx, t)
 	if err == nil && mixture != nil {
 		t.Repaired = mixture.Plan().Repaired()
-		c.Mixture = mixture
+		c.Mixture, c.suspects = mixture, m.suspects(t)
 		c.model, err = mixture.Bake()
 	}
 	c.Name, c.Trial = t.Name(), &t

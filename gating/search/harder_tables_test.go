@@ -18,7 +18,8 @@ var harderColumns = []struct {
 	labels     bool
 }{
 	{"peer best", "best parent", false}, {"uniform", "uniform", false}, {"greedy", "greedy", true},
-	{"peer ensemble", "ensemble", false}, {"peer weighted", "weighted ensemble", true},
+	{"peer ensemble", "ensemble", false}, {"peer confident", "confident ensemble", false},
+	{"peer weighted", "weighted ensemble", true},
 	{"peer finetune", "fine-tuned best", true}, {"peer finetune:avg", "fine-tuned average", true},
 	{"peer softmerge", "soft, PyTorch", true}, {"soft", "`soft`", true}, {"auto", "`auto`", true},
 }
@@ -61,8 +62,9 @@ Written by gating/search/harder_study_test.go for what fixtures/harder.py trains
 
 Accuracy on 2,001 samples that nothing has seen, of three parents for a domain each on a mixture of their domains; the
 mean over %d seed%s, and after ± its standard error (of one seed: that of an accuracy on so many samples). Each seed has
-data, a start and fine-tunes of its own. *best parent* is chosen by the test data itself. *weighted ensemble*: the
-mixture of the parents' probabilities that is likeliest on the samples. *fine-tuned*: the parent that is best on the
+data, a start and fine-tunes of its own. *best parent* is chosen by the test data itself. *confident
+ensemble*: each parent weighs exp(-3 (entropy - its mean entropy)) for a sample. *weighted ensemble*: the mixture of the
+parents' probabilities that is likeliest on the samples. *fine-tuned*: the parent that is best on the
 samples, or the average, trained on them, with the rate and the number of steps that a fifth of them chose. *soft,
 PyTorch*: soft merging as in the paper, a gate a layer. ` + "`soft` and `auto`" + `: what that --method writes, or the parent that it
 keeps. Ensembles are three networks, all else is one. An empty cell was not measured.

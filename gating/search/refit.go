@@ -37,7 +37,8 @@ func (m *search) refit(ctx context.Context, chosen *Candidate) error {
 			"the one that was judged is kept", chosen.Name, s.Loss, best)
 		return nil
 	}
-	chosen.Mixture, chosen.model, m.refitted, m.written = mixture, model, true, s
+	chosen.Mixture, chosen.model, chosen.suspects = mixture, model, m.suspects(chosen.tried)
+	m.refitted, m.written = true, s
 	return nil
 }
 

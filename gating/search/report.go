@@ -251,7 +251,7 @@ func (r *Result) gated(layer *graphmatch.Layer, l *ReportLayer, parents []Report
 		case bad[j]:
 		case p.Excluded(group, j):
 			l.Excluded = append(l.Excluded, Excluded{j, Harmful})
-		case r.suspects != nil && r.suspects[j]:
+		case r.Chosen.suspects != nil && r.Chosen.suspects[j]:
 			l.Excluded = append(l.Excluded, Excluded{j, Suspect})
 		}
 	}

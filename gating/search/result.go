@@ -38,7 +38,6 @@ type Result struct {
 	weights     *gating.Weights
 	dequantised []ReportDequantised
 	unseen      map[string]bool // selected layers that the loss does not see, by name
-	suspects    []bool          // parents of which a transplant took nothing; nil where the result is none
 	options     Options
 }
 
@@ -46,12 +45,6 @@ type Result struct {
 func (m *search) result(ctx context.Context, chosen *Candidate) (*Result, error) {
 	r := m.bareResult(chosen)
 	r.Objective = m.learn.Objective()
-	if chosen.Trial != nil && chosen.Trial.transplantAlone() {
-		r.suspects = gating.Trusted(m.losses)
-		for j, trusted := range r.suspects {
-			r.suspects[j] = !trusted
-		}
-	}
 	if m.HeldOut != nil {
 		r.Held, r.written = m.heldOut.Data(), chosen.Score
 		return r, nil

@@ -49,6 +49,14 @@ func (m *search) transplant(ctx context.Context) (*gating.Source, error) {
 	return s, err
 }
 
+// suspects are the parents of which a trial has nothing, nil where it is no transplant of them alone.
+func (m *search) suspects(t Trial) []bool {
+	if !t.transplantAlone() || m.source.transplant == nil {
+		return nil
+	}
+	return m.source.transplant.Suspects()
+}
+
 // transplanted is the transplant alone, nil where there is none.
 func (m *search) transplanted(ctx context.Context) (*gating.Mixture, error) {
 	s, err := m.transplant(ctx)
