@@ -21,7 +21,7 @@ type Candidate struct {
 	Reason   string          // why it was not chosen
 	Chosen   bool
 	model    *onnx.Model
-	suspects []bool         // parents of which it has nothing, see gating.Source.Suspects; nil where it is no transplant
+	suspects []bool         // parents of which a transplant has nothing (gating.Source.Suspects); nil of others
 	tried    Trial          // as the trial was listed
 	folds    []gating.Score // of each fold
 }
