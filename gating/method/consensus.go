@@ -2,7 +2,8 @@ package method
 
 import "math"
 
-// consensus is task arithmetic of the values that several tasks need (Consensus TA, arXiv 2405.07813). With the sum of the task vectors tau, the mask of task j says which of its values tell the model from all else,
+// consensus is task arithmetic of the values that several tasks need (Consensus TA, arXiv 2405.07813). With the sum of
+// the task vectors tau, the mask of task j says which of its values tell the model from all else,
 //
 //	m_j = 1 where |tau_j| >= mask |tau - tau_j|,   theta = theta_0 + lambda tau where sum_j m_j >= tasks,
 //
