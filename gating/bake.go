@@ -27,6 +27,12 @@ func (p *Plan) bake(c Coefficients, normalisation func(*baker, plannedLayer)) (*
 	return b.bake(normalisation)
 }
 
+// bake is Plan.bake of a mixture.
+func (m *Mixture) bake(normalisation func(*baker, plannedLayer)) (*onnx.Model, error) {
+	b := &baker{plan: m.plan, coefficients: m.coefficients, static: m.static}
+	return b.bake(normalisation)
+}
+
 // bake bakes all layers.
 func (b *baker) bake(normalisation func(*baker, plannedLayer)) (*onnx.Model, error) {
 	p := b.plan
@@ -60,6 +66,9 @@ func (b *baker) mixed(l plannedLayer, k int) func(shares) ([]float64, error) {
 		if given := b.given[l.layer.Name+"."+param.Role]; given != nil {
 			return doubles(given), nil
 		}
+		if b.static != nil && !isStatistic(l.layer, k) {
+			return b.static.param(l.layer, k, c)
+		}
 		v, err := b.mix(param, c)
 		rescale(repair, param, c.total, v)
 		b.addShift(v, l, k, c)
@@ -71,6 +80,7 @@ func (b *baker) mixed(l plannedLayer, k int) func(shares) ([]float64, error) {
 type baker struct {
 	plan         *Plan
 	coefficients Coefficients
+	static       *static              // merges what coefficients would mix; nil where they do
 	given        map[string][]float32 // values that are known, by layer and role, in place of mixed ones
 	taken        map[string]bool      // names in the base; nil until one is needed
 	edits        []onnx.Edit
@@ -206,29 +216,45 @@ func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err
 	if s, t := b.given[l.layer.Name+".scale"], b.given[l.layer.Name+".bias"]; s != nil && t != nil {
 		return doubles(s), doubles(t), nil
 	}
-	a := b.plan.selection.Alignment
+	if b.static != nil {
+		return b.static.maps(l.layer, n, c)
+	}
 	s, t = make([]float64, params[n.scale].Shape[0]), make([]float64, params[n.scale].Shape[0])
 	for j := range b.plan.parents() {
 		if c.zero(j) {
 			continue
 		}
-		var w [4][]float64
-		for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
-			if w[i], err = a.Doubles(&params[k], j, nil); err != nil {
-				return nil, nil, err
-			}
+		sj, tj, err := foldedMap(b.plan.selection.Alignment, l.layer, j)
+		if err != nil {
+			return nil, nil, err
 		}
-		eps := epsilon(params[n.scale].Uses[j].Sites[0].Node)
 		for i := range s {
-			sj := w[0][i] / math.Sqrt(w[3][i]+eps)
-			s[i] += c.at(j, i) * sj
-			t[i] += c.at(j, i) * (w[1][i] - w[2][i]*sj)
+			s[i] += c.at(j, i) * sj[i]
+			t[i] += c.at(j, i) * tj[i]
 		}
 	}
 	repair := b.plan.repairOf(l.layer)
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
 	b.addShift(t, l, n.bias, c)
+	return s, t, nil
+}
+
+// foldedMap returns s = g/sqrt(v+eps) and t = b - m s of a BatchNormalization in the j-th model of an alignment.
+func foldedMap(a *graphmatch.Alignment, l *graphmatch.Layer, j int) (s, t []float64, err error) {
+	n := newNormRoles(l)
+	var w [4][]float64
+	for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
+		if w[i], err = a.Doubles(&l.Params[k], j, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	eps := epsilon(l.Params[n.scale].Uses[j].Sites[0].Node)
+	s, t = w[0], w[1]
+	for i := range s {
+		s[i] /= math.Sqrt(w[3][i] + eps)
+		t[i] -= w[2][i] * s[i]
+	}
 	return s, t, nil
 }
 

@@ -13,6 +13,7 @@ type Mixture struct {
 	plan         *Plan
 	coefficients Coefficients
 	statistics   []Statistics
+	static       *static // the method that merges; nil where the coefficients do
 }
 
 // NewMixture returns the parents mixed by coefficients of the plan.
@@ -30,9 +31,9 @@ func (m *Mixture) Statistics() []Statistics { return slices.Clone(m.statistics) 
 // Bake returns the base model with the mixed weights, as Plan.Bake does, and with the statistics.
 func (m *Mixture) Bake() (*onnx.Model, error) {
 	if len(m.statistics) == 0 {
-		return m.plan.Bake(m.coefficients)
+		return m.bake((*baker).affine)
 	}
-	plain, err := m.plan.bakePlain(m.coefficients)
+	plain, err := m.bake((*baker).plain)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (m *Mixture) Bake() (*onnx.Model, error) {
 // parents' statistics do not describe. Where there is nothing to measure, because the
 // network has none or takes one sample at a time, it returns the mixture as it is.
 func (m *Mixture) Recalibrate(ctx context.Context, e *Evaluator) (*Mixture, error) {
-	plain, err := m.plan.bakePlain(m.coefficients)
+	plain, err := m.bake((*baker).plain)
 	if err != nil || len(normNodes(plain)) == 0 || fixedBatch(plain) == 1 {
 		return m, err
 	}
@@ -52,7 +53,7 @@ func (m *Mixture) Recalibrate(ctx context.Context, e *Evaluator) (*Mixture, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Mixture{m.plan, m.coefficients, statistics}, nil
+	return &Mixture{m.plan, m.coefficients, statistics, m.static}, nil
 }
 
 // Recalibrated says whether the mixture has statistics of its own.

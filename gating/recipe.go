@@ -44,6 +44,10 @@ type Recipe struct {
 	// Source is the weights of a model that was computed from the parents and mixed with them: its
 	// coefficients stand behind theirs.
 	Source []SourceTensor `json:"source,omitempty"`
+	// Static is the method that merges weights where coefficients do not mix them: they are how much each parent counts.
+	Static *RecipeStatic `json:"static,omitempty"`
+
+	start *onnx.Model // that Static names (StartAmong)
 }
 
 // RecipeLayer is the coefficients of some of a layer's parameters.
@@ -71,6 +75,10 @@ func (m *Mixture) Recipe(o RecipeOptions) (*Recipe, error) {
 	r := &Recipe{
 		Version: RecipeVersion, Method: o.Method, Chosen: o.Chosen, Granularity: m.plan.granularity,
 		Seed: o.Seed, Base: a.Base, Dequantised: o.Dequantised, Statistics: m.statistics, Repairs: m.plan.repairs,
+	}
+	var err error
+	if r.Static, err = m.recipeStatic(); err != nil {
+		return nil, err
 	}
 	parents := a.Models
 	if s := m.plan.source(); s != nil {

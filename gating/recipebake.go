@@ -42,11 +42,11 @@ func (r *Recipe) Mixture(a *graphmatch.Alignment) (*Mixture, error) {
 	if err := r.checkRepairs(p); err != nil {
 		return nil, err
 	}
-	m := &Mixture{p.repairedBy(r.Repairs), c, r.Statistics}
-	if len(r.Statistics) == 0 {
-		return m, nil
+	m := &Mixture{plan: p.repairedBy(r.Repairs), coefficients: c, statistics: r.Statistics}
+	if m.static, err = r.static(m.plan, c); err != nil || len(r.Statistics) == 0 {
+		return m, err
 	}
-	plain, err := m.plan.bakePlain(c)
+	plain, err := m.bake((*baker).plain)
 	if err != nil {
 		return nil, err
 	}
