@@ -176,6 +176,12 @@ func FuzzParseRecipe(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	seed.Static = &RecipeStatic{Method: "ties", Params: map[string]float64{"density": 0.5}}
+	static, err := json.Marshal(seed)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(static)
 	f.Add([]byte(`{"softmerge_recipe":1,"parents":["a"],` +
 		`"layers":[{"layer":"x","roles":["weight"],"coefficients":[[1e308],[1],[1]]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -20,6 +20,9 @@ func (r *Recipe) Bake(a *graphmatch.Alignment) (*onnx.Model, error) {
 // Mixture returns what the recipe mixes of the aligned models, which are in its order
 // with its base. Errors are of kind ErrRecipe or graphmatch.ErrAlign.
 func (r *Recipe) Mixture(a *graphmatch.Alignment) (*Mixture, error) {
+	if err := r.checkAlone(); err != nil {
+		return nil, err
+	}
 	if len(r.Orders) > 0 {
 		var err error
 		if a, err = restore(a, r.Orders); err != nil {

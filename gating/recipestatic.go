@@ -54,16 +54,22 @@ func (r *Recipe) noStart() error {
 		"no model given has sha256 %s, which is the start of the recipe", r.Static.Start)
 }
 
+// checkAlone refuses a method beside what goes with coefficients alone.
+func (r *Recipe) checkAlone() error {
+	if r.Static != nil && len(r.Source)+len(r.Repairs) > 0 {
+		return recipeErr("the recipe has method %q, and a source or repairs that go with none", r.Static.Method)
+	}
+	return nil
+}
+
 // static is the recipe's method for its plan, nil where it has none. Errors are of kind ErrRecipe, or graphmatch.ErrAlign
 // where the start is not the one.
 func (r *Recipe) static(p *Plan, c Coefficients) (*static, error) {
 	s := r.Static
-	switch {
-	case s == nil:
+	if s == nil {
 		return nil, nil
-	case len(r.Source) > 0 || len(r.Repairs) > 0:
-		return nil, recipeErr("the recipe has method %q, and a source or repairs that go with none", s.Method)
-	case s.Start != "" && r.start == nil:
+	}
+	if s.Start != "" && r.start == nil {
 		return nil, r.noStart()
 	}
 	for g := range c.Groups() {

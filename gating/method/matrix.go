@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// errNoSVD is that LAPACK's iteration found no singular values.
+// errNoSVD is that LAPACK's iteration found no singular values, or that differences were too large for numbers.
 var errNoSVD = errors.New("the singular values of a matrix were not found")
 
 // decomposition is a thin singular value decomposition, U diag(S) V^T, the largest value first.
@@ -20,9 +20,9 @@ func decomposed(values []float64, rows int) (decomposition, error) {
 	return decomposedMatrix(mat.NewDense(rows, len(values)/rows, values))
 }
 
-func decomposedMatrix(m mat.Matrix) (decomposition, error) {
+func decomposedMatrix(m *mat.Dense) (decomposition, error) {
 	var svd mat.SVD
-	if !svd.Factorize(m, mat.SVDThin) {
+	if !finite(m.RawMatrix().Data) || !svd.Factorize(m, mat.SVDThin) {
 		return decomposition{}, errNoSVD
 	}
 	d := decomposition{u: &mat.Dense{}, v: &mat.Dense{}, s: svd.Values(nil)}

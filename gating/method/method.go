@@ -116,13 +116,16 @@ func (m *Merge) Tensor(t *Tensor) ([]float64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", m.method.Name, t.Name, err)
 	}
-	for _, v := range out {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, advice.Errorf(ErrMethod, "look at the weights there, or take smaller parameters",
-				"%s: %s: the merged values are no finite numbers", m.method.Name, t.Name)
-		}
+	if !finite(out) {
+		return nil, advice.Errorf(ErrMethod, "look at the weights there, or take smaller parameters",
+			"%s: %s: the merged values are no finite numbers", m.method.Name, t.Name)
 	}
 	return out, nil
+}
+
+// finite says whether all numbers are.
+func finite(list []float64) bool {
+	return !slices.ContainsFunc(list, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
 // check makes sure that the values belong together.

@@ -341,6 +341,10 @@ func FuzzMerge(f *testing.F) {
 	f.Add(uint8(0), uint8(2), uint64(1), 1.0, 0.0)
 	f.Add(uint8(12), uint8(3), uint64(2), 1e200, 1.0)
 	f.Add(uint8(14), uint8(1), uint64(3), 1e-300, -1.0)
+	for which := range method.All() {
+		f.Add(uint8(which), uint8(2), uint64(4), 1.5e308, 0.0)
+		f.Add(uint8(which), uint8(3), uint64(5), math.NaN(), 0.0)
+	}
 	f.Fuzz(func(t *testing.T, which, models uint8, seed uint64, scale, start float64) {
 		list := method.All()
 		m := merge(t, list[int(which)%len(list)].Name, nil)

@@ -18,7 +18,7 @@ var wudi = Method{
 	Name: "wudi", Paper: "2503.08099", Does: "the task vector that disturbs each task least, by gradient descent",
 	Params: []Param{
 		scale(1),
-		{Name: "steps", Default: 300, Least: 1, Most: 100000, Whole: true, Does: "steps of Adam"},
+		{Name: "steps", Default: 300, Least: 1, Most: 10000, Whole: true, Does: "steps of Adam"},
 		{Name: "rate", Default: 0.02, Least: 0, Most: 1, leastIsTooLess: true,
 			Does: "of learning, in root mean squares of the task vectors"},
 	},
