@@ -44,7 +44,7 @@ type Recipe struct {
 	// Source is the weights of a model that was computed from the parents and mixed with them: its
 	// coefficients stand behind theirs.
 	Source []SourceTensor `json:"source,omitempty"`
-	// Static is the method that merges weights where coefficients do not mix them: they are how much each parent counts.
+	// Static is the method that merges weights where coefficients do not mix them: they say how much a parent counts.
 	Static *RecipeStatic `json:"static,omitempty"`
 
 	start *onnx.Model // that Static names (StartAmong)

@@ -62,8 +62,8 @@ func (r *Recipe) checkAlone() error {
 	return nil
 }
 
-// static is the recipe's method for its plan, nil where it has none. Errors are of kind ErrRecipe, or graphmatch.ErrAlign
-// where the start is not the one.
+// static is the recipe's method for its plan, nil where it has none. Errors are of kind ErrRecipe, or
+// graphmatch.ErrAlign where the start is not the one.
 func (r *Recipe) static(p *Plan, c Coefficients) (*static, error) {
 	s := r.Static
 	if s == nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// Static is a merge that looks at weights alone, by a method of package method, and what that needs besides the parents.
+// Static is a merge that looks at weights alone, by a method of package method, and what that needs besides the
+// parents.
 type Static struct {
 	Merge *method.Merge
 	Start *onnx.Model // the model that the parents were trained from; nil where it is not known

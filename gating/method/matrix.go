@@ -1,13 +1,14 @@
 package method
 
 import (
-	"errors"
-
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // errNoSVD is that LAPACK's iteration found no singular values, or that differences were too large for numbers.
-var errNoSVD = errors.New("the singular values of a matrix were not found")
+var errNoSVD = advice.Errorf(ErrMethod, "look at the weights there, or take another method",
+	"the singular values of a matrix were not found")
 
 // decomposition is a thin singular value decomposition, U diag(S) V^T, the largest value first.
 type decomposition struct {

@@ -30,8 +30,9 @@ type Method struct {
 	Paper  string // where it is from; "" where it needs no source
 	Does   string // in words
 	Params []Param
-	// Started says that the method looks at how the models differ from their start.
-	Started bool
+	// Started says that the method looks at how the models differ from their start. Where that is not known their mean
+	// stands for it or, if the method is Startless, nothing.
+	Started, Startless bool
 	// Sums says that it does so by the sum of the task vectors alone: from the mean of the models, where that is
 	// nothing, it gives the mean.
 	Sums bool

@@ -10,6 +10,7 @@ var nuslerp = Method{
 	Name: "nuslerp", Paper: "2403.13257", Does: "slerp of the task vectors, or without a start of the models",
 	Params: []Param{{Name: "rows", Default: 0, Least: 0, Most: 1, Whole: true,
 		Does: "1: each output of a linear map by itself"}},
+	Started: true, Startless: true,
 	merge: mergeNuslerp,
 }
 

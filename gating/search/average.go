@@ -9,17 +9,22 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// Average merges the selected layers by their uniform average, without data:
-// nothing is judged. A parent that has a NaN or an infinity in a layer is left out there. Parents
-// whose weights do not go together are an error of kind graphmatch.ErrAlign, unless the options
-// say to go on anyway.
+// Average merges the selected layers without data, by their uniform average or by the method of package method that the
+// options name: nothing is judged. A parent that has a NaN or an infinity in a layer is left out there. Parents
+// whose weights do not go together, and a start that is none of theirs, are an error of kind graphmatch.ErrAlign, unless
+// the options say to go on anyway.
 func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, error) {
-	o.Method = gating.Uniform
+	if !static(o.Method) {
+		o.Method = gating.Uniform
+	}
 	o, err := o.Validate()
 	if err != nil {
 		return nil, err
 	}
-	m := &search{Options: o, selection: s, units: unmoved(s)}
+	if len(o.Static.Try) > 0 {
+		return nil, badOption("nothing judges what is tried without data: name one method")
+	}
+	m := &search{Options: o, selection: s, units: unmoved(s), plans: map[gating.Granularity]*gating.Plan{}}
 	if err := m.checkQuantised(); err != nil {
 		return nil, err
 	}
@@ -31,19 +36,18 @@ func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, 
 	if m.weights.Empty() {
 		return m.withoutGates()
 	}
-	if err := errors.Join(m.blindEnds(), m.alignAlike(ctx)); err != nil {
+	if err := errors.Join(m.blindEnds(), m.alignAlike(ctx), m.checkStart(ctx)); err != nil {
 		return nil, err
 	}
-	p, err := gating.NewPlan(m.weights, gating.ByLayer)
+	t := Trial{Method: o.Method}
+	mixture, err := m.plainMixture(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	mixture := gating.NewMixture(p, p.Average(nil))
 	model, err := mixture.Bake()
 	if err != nil {
 		return nil, err
 	}
-	t := Trial{Method: gating.Uniform}
 	m.candidates = []Candidate{{Name: t.Name(), Trial: &t, Parent: -1, Chosen: true, Score: unknown, Mixture: mixture,
 		model: model}}
 	return m.bareResult(&m.candidates[0]), nil

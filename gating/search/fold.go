@@ -9,6 +9,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/method"
 )
 
 // fold is a division of the data into what learns and what judges, and what was learned there.
@@ -135,7 +136,11 @@ func (m *search) try(ctx context.Context, t Trial) error {
 		return err
 	}
 	s, err := m.heldOut.Score(ctx, c.model)
-	if err == nil {
+	switch {
+	case errors.Is(err, method.ErrMethod): // values are computed when they are read
+		m.fail(c, err)
+		return nil
+	case err == nil:
 		m.list(c, s)
 	}
 	return err

@@ -50,6 +50,9 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 	case gating.Transplanted:
 		return m.transplanted(ctx)
 	}
+	if merge := m.Static.merge(t.Method); merge != nil {
+		return m.static(t.Method, merge)
+	}
 	l, err := m.learnedGates(ctx, t.learning())
 	switch {
 	case err != nil && t.Rounded:

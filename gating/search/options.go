@@ -1,8 +1,6 @@
 package search
 
 import (
-	"slices"
-
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
 )
@@ -36,6 +34,7 @@ type Options struct {
 	Anyway      bool                    // go on where the data does not seem to belong to the models
 	Strict      bool                    // a warning that is known before anything is learned ends the merge
 	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
+	Static      StaticOptions           // merges that look at weights alone
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it
 	Progress    func(Event)             // may be nil
 }
@@ -67,10 +66,10 @@ func (o Options) Validate() (Options, error) {
 		return o, err
 	}
 	o.Learn.Combine = combine
+	if o.Static, err = o.Static.validate(o.Method); err != nil {
+		return o, err
+	}
 	switch {
-	case !slices.Contains([]gating.Method{gating.Auto, gating.Soft, gating.Greedy, gating.Uniform, gating.FineTuned},
-		o.Method):
-		return o, badOption("method %q: want auto, soft, greedy, uniform or finetune", o.Method)
 	case !(o.Holdout >= 0 && o.Holdout < 1):
 		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
 	case o.Folds < 0, o.Folds > 1 && (o.Holdout != 0 || o.HeldOut != nil):

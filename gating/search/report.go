@@ -25,6 +25,8 @@ type Report struct {
 	Weights    *ReportWeights    `json:"weights"`
 	// Dequantised are the parents that were quantised; absent where none was.
 	Dequantised []ReportDequantised `json:"dequantised,omitempty"`
+	// Static is the method that merged and what it took; absent where coefficients mixed.
+	Static *ReportStatic `json:"static,omitempty"`
 
 	Steps          int               `json:"steps"`
 	Seconds        float64           `json:"seconds"`
@@ -131,6 +133,9 @@ func (r *Result) Report() (rep *Report, err error) {
 		rep.Candidates = append(rep.Candidates, r.Candidates[i].report(rep.Parents))
 	}
 	rep.Layers = r.layers(rep.Parents)
+	if rep.Static, err = r.static(); err != nil {
+		return nil, err
+	}
 	if rep.Weights, err = r.countWeights(); err != nil {
 		return nil, err
 	}
@@ -238,7 +243,9 @@ func (r *Result) gated(layer *graphmatch.Layer, l *ReportLayer, parents []Report
 	p := r.Chosen.Mixture.Plan()
 	group := p.LayerGroups(layer)[0]
 	l.Status = "gated"
-	l.Coefficients = r.Chosen.Mixture.Coefficients().ByParent(group)
+	if r.Chosen.Mixture.Static() == nil {
+		l.Coefficients = r.Chosen.Mixture.Coefficients().ByParent(group)
+	}
 	bad := r.weights.Nonfinite(layer)
 	for j := range bad {
 		if bad[j] {

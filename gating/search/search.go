@@ -44,6 +44,7 @@ type search struct {
 	weights     *gating.Weights
 	unseen      map[string]bool // names of selected layers that stay the base's, as the loss does not see them
 	plans       map[gating.Granularity]*gating.Plan
+	statics     map[gating.Method]*gating.Mixture // which no fold changes
 	candidates  []Candidate
 	grouped     grouping // which group every sample is in that judged
 	groupTable  []ReportGroup
@@ -71,7 +72,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		return m.withoutGates()
 	}
 	for _, step := range []func(context.Context) error{m.fitEnds, m.scoreParents, m.judgeOriginals, m.checkData,
-		m.checkHeldOut, m.alignUnits, m.movedRows, m.stopIfStrict, m.judge} {
+		m.checkHeldOut, m.alignUnits, m.movedRows, m.checkStart, m.stopIfStrict, m.judge} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -80,7 +80,7 @@ type circumstances struct {
 
 // trials lists what the options try, in the order of the table.
 func (o *Options) trials(c circumstances) []Trial {
-	var list []Trial
+	var list, learned []Trial
 	switch o.Method {
 	case gating.Uniform:
 		list = append(list, Trial{Method: gating.Uniform})
@@ -91,10 +91,14 @@ func (o *Options) trials(c circumstances) []Trial {
 		list = append(list, Trial{Method: gating.Greedy})
 	case gating.FineTuned:
 		list = append(list, Trial{Method: gating.FineTuned})
-	default:
+	case gating.Auto, gating.Soft:
 		list = append(list, Trial{Method: gating.Uniform}, Trial{Method: gating.Greedy})
-		list = append(list, o.learnedTrials(c)...)
+		learned = o.learnedTrials(c)
 	}
+	for _, m := range o.Static.merges {
+		list = append(list, Trial{Method: gating.Method(m.Method().Name)})
+	}
+	list = append(list, learned...)
 	if c.foreign {
 		return list
 	}
