@@ -17,7 +17,7 @@ import (
 )
 
 func newApply(v *terminal.Voice) *cobra.Command {
-	var out string
+	var out, start string
 	var force bool
 	c := &cobra.Command{
 		Use:   "apply RECIPE.json A.onnx B.onnx ... -o OUT.onnx",
@@ -30,6 +30,7 @@ by their content, so their names and order do not matter; the same models give t
 			if out == "" {
 				return exit.Usagef("add -o OUT.onnx", "no output file is named")
 			}
+			args = append(args, named([]string{start})...)
 			if err := target.Check([]target.File{{Flag: "--output", Path: out}}, args, force); err != nil {
 				return err
 			}
@@ -37,6 +38,8 @@ by their content, so their names and order do not matter; the same models give t
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "`FILE` to write")
+	c.Flags().StringVar(&start, "start", "",
+		"`FILE` of the start, where the recipe was made with one; it may stand among the models as well")
 	c.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
 }
@@ -103,6 +106,9 @@ func readRecipe(path string) (*gating.Recipe, error) {
 func bake(r *gating.Recipe, list []*onnx.Model) (*onnx.Model, error) {
 	ordered, err := r.Order(list)
 	if err != nil {
+		return nil, err
+	}
+	if r, err = r.StartAmong(list); err != nil {
 		return nil, err
 	}
 	a, err := graphmatch.Align(ordered, r.Base)

@@ -38,6 +38,12 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 		return err
 	}
 	list = f.dequantised.Models
+	from, closeStart, err := f.openStart(v)
+	if err != nil {
+		return err
+	}
+	defer closeStart()
+	f.from = from
 	s, err := f.selection(v, list, base)
 	if err != nil {
 		return err
@@ -133,6 +139,11 @@ func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, 
 func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection,
 	data, held *dataset.Data) (*search.Result, error) {
 	o := f.options()
+	checked, err := o.Validate()
+	if err != nil {
+		return nil, err
+	}
+	noteStart(v, checked.Static)
 	if data == nil {
 		return search.Average(ctx, s, o)
 	}

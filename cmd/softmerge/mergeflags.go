@@ -18,17 +18,19 @@ import (
 type mergeFlags struct {
 	selectFlags
 	dataFlags
-	out, base, method, granularity, combine, init, permute string
-	unseen                                                 string
-	recipe, report                                         string
-	holdoutData                                            []string
-	holdout, rate, l0                                      float64
-	epochs, maxSteps, folds                                int
-	ownShare                                               bool // --holdout is given
-	seed                                                   uint64
-	dryRun, allowParent, force, anyway, strict, affine     bool
-	paths                                                  []string
-	dequantised                                            *search.Dequantised // how the models came by their form
+	methodFlags
+	out, base, granularity, combine, init, permute     string
+	unseen                                             string
+	recipe, report                                     string
+	holdoutData                                        []string
+	holdout, rate, l0                                  float64
+	epochs, maxSteps, folds                            int
+	ownShare                                           bool // --holdout is given
+	seed                                               uint64
+	dryRun, allowParent, force, anyway, strict, affine bool
+	paths                                              []string
+	dequantised                                        *search.Dequantised // how the models came by their form
+	from                                               *onnx.Model         // the start; nil where none is named
 }
 
 func newMerge(v *terminal.Voice) *cobra.Command {
@@ -84,9 +86,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	f.dataFlags.add(c)
 	f.selectFlags.add(fs)
 	completeLayers(c)
-	addChoice(c, &f.method, "method",
-		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against",
-		"auto", "soft", "greedy", "uniform", "finetune")
+	f.methodFlags.add(c)
 	addChoice(c, &f.granularity, "granularity",
 		"what shares a gate; auto tries channels, with --method soft also layers",
 		"auto", "model", "module", "layer", "channel", "tensor", "element")
@@ -127,13 +127,16 @@ func (f *mergeFlags) check() error {
 	if err := f.dataFlags.check(); err != nil {
 		return err
 	}
+	if err := f.methodFlags.check(); err != nil {
+		return err
+	}
 	f.holdoutData = named(f.holdoutData)
 	if err := firstBroken(slices.Concat(f.rulesOfFiles(), f.rulesOfNumbers())); err != nil || f.dryRun {
 		return err
 	}
 	return target.Check([]target.File{
 		{Flag: "--output", Path: f.out}, {Flag: "--recipe", Path: f.recipe}, {Flag: "--report", Path: f.report},
-	}, slices.Concat(f.data, f.holdoutData, f.paths), f.force)
+	}, slices.Concat(f.data, f.holdoutData, f.paths, named([]string{f.start})), f.force)
 }
 
 // rulesOfFiles say which flags need a file that is not named.
@@ -142,7 +145,9 @@ func (f *mergeFlags) rulesOfFiles() []rule {
 	return []rule{
 		{f.anyway && f.strict, "leave out one of them", "--anyway goes on where --strict stops"},
 		{f.out == "" && !f.dryRun, "add -o OUT.onnx", "no output file is named"},
-		{none && f.method != "uniform", "add --data FILE, or average without data: --method uniform",
+		{none && len(f.try) > 0, "add --data FILE, or name one of them with --method",
+			"--try judges on data and none is given"},
+		{none && !f.static(), "add --data FILE, or average without data: --method uniform",
 			fmt.Sprintf("--method %s learns on data and none is given", f.method)},
 		{none && f.permute == "activations", "add --data FILE, or use --permute weights",
 			"--permute activations needs data and none is given"},
@@ -169,7 +174,7 @@ func (f *mergeFlags) options() search.Options {
 	o := search.Options{
 		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
-		Unseen: f.unseen, Dequantised: f.dequantised,
+		Unseen: f.unseen, Dequantised: f.dequantised, Static: f.methodFlags.options(f.from),
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Affine: f.affine, Seed: f.seed},
 	}

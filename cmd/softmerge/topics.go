@@ -9,6 +9,7 @@ func topics() []*cobra.Command {
 		{Use: "data", Short: "What files --data takes", Long: helpData},
 		{Use: "losses", Short: "What --loss and --metric mean, and what labels they take", Long: helpLosses},
 		{Use: "candidates", Short: "What the names in merge's table mean", Long: helpCandidates},
+		{Use: "methods", Short: "Methods that merge weights alone, by name", Long: helpMethods()},
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
 	}
 }

@@ -40,7 +40,7 @@ func TestEveryFlagIsExplained(t *testing.T) {
 // TestRules: each flag that makes no sense is refused by its name, before any file is looked at.
 func TestRules(t *testing.T) {
 	right := func() *mergeFlags {
-		return &mergeFlags{out: "out.onnx", method: "soft", permute: "auto",
+		return &mergeFlags{out: "out.onnx", methodFlags: methodFlags{method: "soft"}, permute: "auto",
 			holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
 			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1, memory: -1, disk: -1}}
 	}

@@ -91,14 +91,17 @@ func (o StaticOptions) check(used map[string]bool) error {
 	}
 	given := o.Start != nil || len(o.Params) > 0 || o.Weights != nil
 	if len(names) == 0 && given {
-		return badOption("parameters, weights and a start are for methods that merge weights alone, and none is named")
+		return advice.Errorf(gating.ErrOption, "name one, such as ties, or leave them out",
+			"parameters, weights and a start are for methods that merge weights alone, and none is named")
 	}
 	if o.Start != nil && !started {
-		return badOption("a start is given, and %s does not look at it", strings.Join(names, ", "))
+		return advice.Errorf(gating.ErrOption, "leave it out", "a start is given, and %s does not look at it",
+			strings.Join(names, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Params)) {
 		if !used[key] {
-			return badOption("parameter %q: none of %s has it", key, strings.Join(names, ", "))
+			return advice.Errorf(gating.ErrOption, "softmerge help methods lists parameters",
+				"parameter %q: none of %s has it", key, strings.Join(names, ", "))
 		}
 	}
 	return nil

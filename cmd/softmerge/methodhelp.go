@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/softmerge/softmerge/gating/method"
+)
+
+// helpMethods explains the methods that merge weights alone, and lists them.
+func helpMethods() string {
+	var s strings.Builder
+	s.WriteString(methodsHead)
+	for _, m := range method.All() {
+		entry(&s, 2, 21, m.Name, m.Does+" ("+sourceOf(m)+")")
+		for _, p := range m.Params {
+			entry(&s, 21, 35, fmt.Sprintf("%s=%v", p.Name, p.Default), p.Does)
+		}
+	}
+	s.WriteString(methodsTail)
+	return s.String()
+}
+
+// sourceOf is where a method is from: the number of its paper at arXiv, or its author.
+func sourceOf(m method.Method) string {
+	if m.Paper[0] >= '0' && m.Paper[0] <= '9' {
+		return "arXiv " + m.Paper
+	}
+	return m.Paper
+}
+
+// entry prints a name at a column and what it means at another, in lines that fit.
+func entry(s *strings.Builder, at, indent int, name, text string) {
+	const width = 98
+	line := strings.Repeat(" ", at) + fmt.Sprintf("%-*s", indent-at, name)
+	for _, word := range strings.Fields(text) {
+		if len(line)+len(word) >= width {
+			s.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = strings.Repeat(" ", indent)
+		}
+		line += word + " "
+	}
+	s.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+const methodsHead = `--method NAME merges by weights alone: no data is needed, and nothing is judged without. With --data
+the merge is judged against the models as the average is. --try NAME,NAME adds such merges to the
+table of the default method. --param NAME=NUMBER sets a parameter, --param NAME.PARAMETER=NUMBER that
+of one of several methods, --param weights=2,1,1 how much each model counts.
+
+`
+
+const methodsTail = `
+What models add to their common start are their task vectors. --start FILE names that start. Without
+it the mean of the models stands for it; task vectors then add up to nothing, and methods that look
+at their sum alone (task_arithmetic, model_stock, lines, consensus, iso_c) give the average.
+
+Each tensor is merged by itself; trimming and selection, too, where papers take the model as one
+vector. iso_c, tsv_m and wudi look at weights of linear maps, a convolution being the matrix of
+outputs by inputs times kernel, and average all else: biases, scales, embeddings. The other methods
+merge every tensor alike. A BatchNormalization is merged as the map a*x+b that it computes; its
+running mean and variance are averaged, by every method, so that no variance is negative.
+
+Recipes (--recipe) hold the method, its parameters, the seed and the start's sha256, and no weights:
+softmerge apply RECIPE MODELS... --start FILE computes the same bytes again.`
