@@ -162,6 +162,8 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 		{f.folds < 0, "", fmt.Sprintf("--folds %d: want 1 or more", f.folds)},
 		{f.folds > 1 && (f.ownShare || len(f.holdoutData) > 0), "leave out one of them",
 			"--folds divides the data anew, --holdout and --holdout-data hold a part of it out"},
+		{f.counts != nil && len(f.counts) != len(f.paths), "name one for each model",
+			fmt.Sprintf("--param weights has %d numbers for %d models", len(f.counts), len(f.paths))},
 		{f.epochs < 1, "", fmt.Sprintf("--epochs %d: want at least 1", f.epochs)},
 		{f.maxSteps < 1, "", fmt.Sprintf("--max-steps %d: want at least 1", f.maxSteps)},
 		{!(f.rate > 0 && onnx.Finite(f.rate)), "", fmt.Sprintf("--lr %v: want a positive number", f.rate)},

@@ -2,7 +2,9 @@ package search
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/method"
@@ -27,9 +29,24 @@ func (m *search) static(name gating.Method, merge *method.Merge) (*gating.Mixtur
 	}
 	if m.statics == nil {
 		m.statics = map[gating.Method]*gating.Mixture{}
+		m.warnOfUnstarted(mixture.Unstarted())
 	}
 	m.statics[name] = mixture
 	return mixture, nil
+}
+
+// warnOfUnstarted says which layers the start has not.
+func (m *search) warnOfUnstarted(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	list := strings.Join(names[:min(len(names), maxPairs)], ", ")
+	if n := len(names) - maxPairs; n > 0 {
+		list += fmt.Sprintf(" and %d more", n)
+	}
+	m.warnings.Addf(graphmatch.ErrAlign, "leave such layers out with --except, or the start",
+		"%s has nothing that fits, or no finite numbers, at %s: the models' mean stands for the start there",
+		filepath.Base(m.Static.Start.Path()), list)
 }
 
 // checkStart doubts a start that is far from the base: a warning where data judges, else an error unless the options
