@@ -32,6 +32,15 @@ type contractMerge struct {
 		Metric                          *float64
 		QuantisedMetric                 *float64 `json:"quantised_metric"`
 	} `json:",omitempty"`
+	Static *struct {
+		Method      string
+		Params      map[string]float64
+		Weights     []float64 `json:",omitempty"`
+		Start       *string   `json:",omitempty"`
+		StartSHA256 *string   `json:"start_sha256,omitempty"`
+		MeanStart   *bool     `json:"mean_start,omitempty"`
+		Unstarted   []string  `json:",omitempty"`
+	} `json:",omitempty"`
 	Steps          int
 	Seconds        float64
 	SecondsPerStep float64 `json:"seconds_per_step"`

@@ -14,6 +14,7 @@ func misusedCommands() []chapter {
 		{"Choosing layers", false, wrongPatterns()},
 		{"Output", false, wrongOutputs()},
 		{"Recipes", false, wrongRecipes()},
+		{"Methods by name", false, wrongMethods()},
 		{"Several outputs", false, wrongHeads()},
 		{"Boxes", false, wrongBoxes()},
 		{"eval and match", false, wrongEvals()},
@@ -190,6 +191,55 @@ func wrongRecipes() []misuse {
 		{"a model in place of the recipe", func(k *kitchen) []string {
 			return append([]string{"apply", "-o", k.path("applied.onnx")}, k.mlps()...)
 		}, isRefused, exit.Invalid, []string{"no recipe", "give the file that softmerge merge --recipe wrote"}},
+	}
+}
+
+func wrongMethods() []misuse {
+	by := func(method string, flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string {
+			args := append([]string{"merge", "-o", k.out(), "--method", method}, k.mlps()...)
+			return append(args, flags...)
+		}
+	}
+	from := func(start string, flags ...string) func(*kitchen) []string {
+		return func(k *kitchen) []string { return by("ties", append(flags, "--start", k.fixture(start))...)(k) }
+	}
+	return []misuse{
+		{"a method mistyped", by("tees"), isRefused, exit.Usage, []string{"did you mean ties?"}},
+		{"a parameter mistyped", by("ties", "--param", "densty=0.2"), isRefused, exit.Usage,
+			[]string{`ties has no parameter "densty"`, "did you mean density?"}},
+		{"a parameter in per cent", by("ties", "--param", "density=20"), isRefused, exit.Usage,
+			[]string{"want a number above 0 and at most 1"}},
+		{"a parameter without a number", by("ties", "--param", "density"), isRefused, exit.Usage,
+			[]string{"want NAME=NUMBER"}},
+		{"a parameter of another method", by("ties", "--param", "wudi.steps=9"), isRefused, exit.Usage,
+			[]string{`parameter "wudi.steps"`}},
+		{"weights for other than all models", by("linear", "--param", "weights=2,1"), isRefused, exit.Usage,
+			[]string{"2 numbers for 3 models"}},
+		{"weights that are all 0", by("linear", "--param", "weights=0,0,0"), isRefused, exit.Usage,
+			[]string{"not all 0"}},
+		{"a start for a method that takes none", by("slerp", "--start", "start.onnx"), isRefused, exit.Usage,
+			[]string{"slerp does not look at it"}},
+		{"task arithmetic without a start", by("task_arithmetic"), handled, exit.Done,
+			[]string{"no --start is given", "the average is all that comes of task_arithmetic"}},
+		{"ties without a start", by("ties"), handled, exit.Done, []string{"the mean of the models stands for it"}},
+		{"a start of another training", from("mlp/seed1.onnx"), isRefused, exit.Align,
+			[]string{"it does not look like the start of these models"}},
+		{"a start of another training with --anyway", from("mlp/seed1.onnx", "--anyway"), warned, exit.Done,
+			[]string{"it does not look like the start of these models"}},
+		{"a start that is no model", from("val.npz"), isRefused, exit.Invalid, []string{"val.npz"}},
+		{"-o names the start", func(k *kitchen) []string {
+			start := k.model(k.fixture("mlp/start.onnx"), "start.onnx", newerOpset)
+			return append([]string{"merge", "--method", "ties", "--start", start, "-o", start, "--force"}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"start.onnx is an input"}},
+		{"--try without data", by("ties", "--try", "wudi"), isRefused, exit.Usage, []string{"--try judges on data"}},
+		{"apply without the start", func(k *kitchen) []string {
+			recipe := k.path("ties.json")
+			if got := command(from("mlp/start.onnx", "--recipe", recipe)(k)...); got.code != exit.Done {
+				k.Fatal(got.stderr)
+			}
+			return append([]string{"apply", recipe, "-o", k.path("applied.onnx")}, k.mlps()...)
+		}, isRefused, exit.Align, []string{"which is the start of the recipe", "give the start"}},
 	}
 }
 

@@ -178,6 +178,7 @@ const helpCandidates = `merge judges many models on samples that they were not l
                      nearest to what the models compute there, each counting by how well it answers a
                      sample. Units need be in no common order
   finetune           the best model's weights trained on (--method finetune)
+  ties, wudi, ...    merges of weights alone, by --try or --method (softmerge help methods)
 
 What may follow:
 
