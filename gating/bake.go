@@ -66,7 +66,7 @@ func (b *baker) mixed(l plannedLayer, k int) func(shares) ([]float64, error) {
 		if given := b.given[l.layer.Name+"."+param.Role]; given != nil {
 			return doubles(given), nil
 		}
-		if b.static != nil && !isStatistic(l.layer, k) {
+		if b.static != nil && merges(l.layer) {
 			return b.static.param(l.layer, k, c)
 		}
 		v, err := b.mix(param, c)
@@ -216,45 +216,29 @@ func (b *baker) maps(l plannedLayer, n normRoles, c shares) (s, t []float64, err
 	if s, t := b.given[l.layer.Name+".scale"], b.given[l.layer.Name+".bias"]; s != nil && t != nil {
 		return doubles(s), doubles(t), nil
 	}
-	if b.static != nil {
-		return b.static.maps(l.layer, n, c)
-	}
+	a := b.plan.selection.Alignment
 	s, t = make([]float64, params[n.scale].Shape[0]), make([]float64, params[n.scale].Shape[0])
 	for j := range b.plan.parents() {
 		if c.zero(j) {
 			continue
 		}
-		sj, tj, err := foldedMap(b.plan.selection.Alignment, l.layer, j)
-		if err != nil {
-			return nil, nil, err
+		var w [4][]float64
+		for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
+			if w[i], err = a.Doubles(&params[k], j, nil); err != nil {
+				return nil, nil, err
+			}
 		}
+		eps := epsilon(params[n.scale].Uses[j].Sites[0].Node)
 		for i := range s {
-			s[i] += c.at(j, i) * sj[i]
-			t[i] += c.at(j, i) * tj[i]
+			sj := w[0][i] / math.Sqrt(w[3][i]+eps)
+			s[i] += c.at(j, i) * sj
+			t[i] += c.at(j, i) * (w[1][i] - w[2][i]*sj)
 		}
 	}
 	repair := b.plan.repairOf(l.layer)
 	rescale(repair, &params[n.scale], c.total, s)
 	rescale(repair, &params[n.bias], c.total, t)
 	b.addShift(t, l, n.bias, c)
-	return s, t, nil
-}
-
-// foldedMap returns s = g/sqrt(v+eps) and t = b - m s of a BatchNormalization in the j-th model of an alignment.
-func foldedMap(a *graphmatch.Alignment, l *graphmatch.Layer, j int) (s, t []float64, err error) {
-	n := newNormRoles(l)
-	var w [4][]float64
-	for i, k := range []int{n.scale, n.bias, n.mean, n.variance} {
-		if w[i], err = a.Doubles(&l.Params[k], j, nil); err != nil {
-			return nil, nil, err
-		}
-	}
-	eps := epsilon(l.Params[n.scale].Uses[j].Sites[0].Node)
-	s, t = w[0], w[1]
-	for i := range s {
-		s[i] /= math.Sqrt(w[3][i] + eps)
-		t[i] -= w[2][i] * s[i]
-	}
 	return s, t, nil
 }
 

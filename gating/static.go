@@ -23,9 +23,9 @@ type Static struct {
 // NewStaticMixture returns the parents merged by a method, each counting as its weight says; nil weights are equal. The
 // values are computed a tensor at a time when the baked model is read or written.
 //
-// A BatchNormalization is merged as its affine map: the method merges s = g/sqrt(v+eps) and t = b - m s; running means
-// and variances are the parents' weighted means, whatever the method, so that no variance is ever negative. Where the
-// start lacks a layer, or is not finite there, the parents' mean stands for it (Mixture.Unstarted).
+// A BatchNormalization is averaged, as the affine map that it computes, whatever the method, so that no variance is ever
+// negative (see merges). Where the start lacks a layer, or is not finite there, the parents' mean stands for it
+// (Mixture.Unstarted).
 //
 // Weights that are no numbers of at least 0, one a parent and one above 0, are an error of kind ErrOption; a start that
 // has no layer of the plan one of kind graphmatch.ErrAlign.
@@ -107,7 +107,12 @@ func newStatic(p *Plan, s Static) (*static, error) {
 			out.started[l.Name] = l
 		}
 	}
+	merged := 0
 	for _, l := range p.layers {
+		if !merges(l.layer) {
+			continue
+		}
+		merged++
 		if ok, err := out.hasStart(l.layer); err != nil {
 			return nil, err
 		} else if !ok {
@@ -115,7 +120,7 @@ func newStatic(p *Plan, s Static) (*static, error) {
 			out.unstarted = append(out.unstarted, l.layer.Name)
 		}
 	}
-	if len(out.unstarted) == len(p.layers) && len(p.layers) > 0 {
+	if len(out.unstarted) == merged && merged > 0 {
 		return nil, advice.Errorf(graphmatch.ErrAlign, "give the model that the others were trained from",
 			"%s has none of the layers that are merged, and cannot be their start", s.Start.Path())
 	}
@@ -140,7 +145,7 @@ func depths(a *graphmatch.Alignment) map[string]float64 {
 // hasStart says whether the start has a layer of the parents, with finite numbers.
 func (s *static) hasStart(l *graphmatch.Layer) (bool, error) {
 	own := s.started[l.Name]
-	if own == nil || isAffine(own) != isAffine(l) {
+	if own == nil {
 		return false, nil
 	}
 	for k := range l.Params {

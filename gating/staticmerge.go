@@ -5,41 +5,13 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// reader reads what is merged of a layer in the j-th model of an alignment.
-type reader func(a *graphmatch.Alignment, l *graphmatch.Layer, j int) ([]float64, error)
+// merges says whether methods merge a layer. They leave a BatchNormalization to the coefficients, which mix the map that
+// it computes: its statistics measure the activations of the weights at hand, and a method that trims or adds up task
+// vectors would make variances negative, or scales that fit none of them.
+func merges(l *graphmatch.Layer) bool { return l.Op != "BatchNormalization" }
 
-// param merges a parameter of a layer.
+// param merges a parameter of a layer, in the base's layout.
 func (s *static) param(l *graphmatch.Layer, k int, c shares) ([]float64, error) {
-	role := l.Params[k].Role
-	return s.merge(l, k, c, func(a *graphmatch.Alignment, own *graphmatch.Layer, j int) ([]float64, error) {
-		return a.Doubles(&own.Params[withRole(own.Params, role)], j, nil)
-	})
-}
-
-// maps merges the affine map s x + t of a BatchNormalization.
-func (s *static) maps(l *graphmatch.Layer, n normRoles, c shares) (scale, shift []float64, err error) {
-	if scale, err = s.merge(l, n.scale, c, func(a *graphmatch.Alignment, own *graphmatch.Layer,
-		j int) ([]float64, error) {
-		v, _, err := foldedMap(a, own, j)
-		return v, err
-	}); err != nil {
-		return nil, nil, err
-	}
-	shift, err = s.merge(l, n.bias, c, func(a *graphmatch.Alignment, own *graphmatch.Layer, j int) ([]float64, error) {
-		_, v, err := foldedMap(a, own, j)
-		return v, err
-	})
-	return scale, shift, err
-}
-
-// isStatistic says whether a parameter is what a BatchNormalization measured in training: no method adds to it.
-func isStatistic(l *graphmatch.Layer, k int) bool {
-	role := l.Params[k].Role
-	return l.Op == "BatchNormalization" && (role == "mean" || role == "var")
-}
-
-// merge merges what is read of a parameter, in the base's layout.
-func (s *static) merge(l *graphmatch.Layer, k int, c shares, read reader) ([]float64, error) {
 	p, name := &l.Params[k], l.Name+"."+l.Params[k].Role
 	if v := s.known(name); v != nil {
 		return v, nil
@@ -50,14 +22,15 @@ func (s *static) merge(l *graphmatch.Layer, k int, c shares, read reader) ([]flo
 		if w == 0 {
 			continue
 		}
-		v, err := read(s.parents, l, j)
+		v, err := s.parents.Doubles(p, j, nil)
 		if err != nil {
 			return nil, err
 		}
 		t.Models, t.Weights = append(t.Models, outputsFirst(v, p, t.Rows)), append(t.Weights, w)
 	}
 	if own := s.started[l.Name]; own != nil {
-		v, err := read(s.joined, own, len(s.parents.Models))
+		at := withRole(own.Params, p.Role)
+		v, err := s.joined.Doubles(&own.Params[at], len(s.parents.Models), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -58,8 +58,8 @@ at their sum alone (task_arithmetic, model_stock, lines, consensus, iso_c) give 
 Each tensor is merged by itself; trimming and selection, too, where papers take the model as one
 vector. iso_c, tsv_m and wudi look at weights of linear maps, a convolution being the matrix of
 outputs by inputs times kernel, and average all else: biases, scales, embeddings. The other methods
-merge every tensor alike. A BatchNormalization is merged as the map a*x+b that it computes; its
-running mean and variance are averaged, by every method, so that no variance is negative.
+merge every tensor alike. A BatchNormalization is averaged by every method, as the map a*x+b that it
+computes, so that no variance is negative.
 
 Recipes (--recipe) hold the method, its parameters, the seed and the start's sha256, and no weights:
 softmerge apply RECIPE MODELS... --start FILE computes the same bytes again.`
