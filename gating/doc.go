@@ -14,6 +14,7 @@
 //	Learn                                gates by gradient descent
 //	Learned.Coefficients, Learned.Rounded  how much of each parent is taken
 //	NewMixture, Mixture.Recalibrate      with the statistics of its normalisations measured anew
+//	NewStaticMixture                     or a merge of weights alone, by a method of package method
 //	Mixture.Bake                         a model with the merged weights in it
 //	Evaluator.Score                      a model's loss and metric
 //	Mixture.Recipe, Recipe.Bake          the same bytes again without data

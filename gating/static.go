@@ -23,8 +23,8 @@ type Static struct {
 // NewStaticMixture returns the parents merged by a method, each counting as its weight says; nil weights are equal. The
 // values are computed a tensor at a time when the baked model is read or written.
 //
-// A BatchNormalization is averaged, as the affine map that it computes, whatever the method, so that no variance is ever
-// negative (see merges). Where the start lacks a layer, or is not finite there, the parents' mean stands for it
+// A BatchNormalization is averaged, as the affine map that it computes, whatever the method, so that no variance is
+// ever negative (see merges). Where the start lacks a layer, or is not finite there, the parents' mean stands for it
 // (Mixture.Unstarted).
 //
 // Weights that are no numbers of at least 0, one a parent and one above 0, are an error of kind ErrOption; a start that

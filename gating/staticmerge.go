@@ -5,9 +5,9 @@ import (
 	"github.com/softmerge/softmerge/graphmatch"
 )
 
-// merges says whether methods merge a layer. They leave a BatchNormalization to the coefficients, which mix the map that
-// it computes: its statistics measure the activations of the weights at hand, and a method that trims or adds up task
-// vectors would make variances negative, or scales that fit none of them.
+// merges says whether methods merge a layer. They leave a BatchNormalization to the coefficients, which mix the map
+// that it computes: its statistics measure the activations of the weights at hand, and a method that trims or adds up
+// task vectors would make variances negative, or scales that fit none of them.
 func merges(l *graphmatch.Layer) bool { return l.Op != "BatchNormalization" }
 
 // param merges a parameter of a layer, in the base's layout.

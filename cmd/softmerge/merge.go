@@ -25,25 +25,11 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	base, err := baseIndex(f.base, f.paths)
-	if err != nil {
-		return err
-	}
-	list, closeAll, err := source.Models(f.paths)
+	list, base, closeAll, err := f.openModels(v)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	if f.dequantised, err = dequantise(v, list, base, f.selectFlags); err != nil {
-		return err
-	}
-	list = f.dequantised.Models
-	from, closeStart, err := f.openStart(v)
-	if err != nil {
-		return err
-	}
-	defer closeStart()
-	f.from = from
 	s, err := f.selection(v, list, base)
 	if err != nil {
 		return err
@@ -64,6 +50,28 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 		return err
 	}
 	return f.finish(ctx, v, r, began)
+}
+
+// openModels opens the models and their start, in float form, and finds the base. The caller closes them.
+func (f *mergeFlags) openModels(v *terminal.Voice) (list []*onnx.Model, base int, closeAll func(), err error) {
+	if base, err = baseIndex(f.base, f.paths); err != nil {
+		return nil, 0, nil, err
+	}
+	list, closeModels, err := source.Models(f.paths)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	if f.dequantised, err = dequantise(v, list, base, f.selectFlags); err != nil {
+		closeModels()
+		return nil, 0, nil, err
+	}
+	from, closeStart, err := f.openStart(v)
+	if err != nil {
+		closeModels()
+		return nil, 0, nil, err
+	}
+	f.from = from
+	return f.dequantised.Models, base, func() { closeStart(); closeModels() }, nil
 }
 
 // selection is the layers to merge, and says which they are.

@@ -43,8 +43,8 @@ func entry(s *strings.Builder, at, indent int, name, text string) {
 	s.WriteString(strings.TrimRight(line, " ") + "\n")
 }
 
-const methodsHead = `--method NAME merges by weights alone: no data is needed, and nothing is judged without. With --data
-the merge is judged against the models as the average is. --try NAME,NAME adds such merges to the
+const methodsHead = `--method NAME merges by weights alone: no data is needed, and nothing is judged without. With
+--data the merge is judged against the models as the average is. --try NAME,NAME adds such merges to the
 table of the default method. --param NAME=NUMBER sets a parameter, --param NAME.PARAMETER=NUMBER that
 of one of several methods, --param weights=2,1,1 how much each model counts.
 

@@ -57,16 +57,13 @@ func TestMethodsOfFamilies(t *testing.T) {
 	if os.Getenv("SOFTMERGE_LONG") == "" {
 		t.Skip("takes a minute: set SOFTMERGE_LONG, as .ci/long does")
 	}
-	families := studiedFamilies(t)
-	text := methodsHeading
-	for _, fromStart := range []bool{false, true} {
-		var columns []studied
-		for _, f := range families {
-			if !fromStart || f.start != "" {
-				columns = append(columns, f)
-			}
-		}
-		text += methodsSection(t, columns, fromStart)
+	families, text := studiedFamilies(t), methodsHeading
+	for _, s := range []section{
+		{title: "From the mean of the models", rows: []string{"best model", "uniform"}},
+		{title: "From their start", fromStart: true, rows: []string{"start"}},
+		{title: "From their start, the mean of what they learned in place of the sum", fromStart: true, scaled: true},
+	} {
+		text += s.table(t, families)
 	}
 	t.Log(text)
 	if *methodsTable != "" {
@@ -79,31 +76,45 @@ func TestMethodsOfFamilies(t *testing.T) {
 const methodsHeading = `# Methods by name
 
 Per cent of right answers on data that nothing saw, of merges without data by methods that look at weights alone, with
-their default parameters. Recorded by cmd/softmerge/methods_study_test.go; ONNX Runtime counts the same right answers,
-where it was installed. The models are three or four fine-tunes of one start; of *resnet* one has a
-scrambled first convolution.
+their default parameters. Recorded by cmd/softmerge/methods_study_test.go; ONNX Runtime counts the same right answers.
+The models are three or four fine-tunes of one start; of *resnet* one has a scrambled first convolution.
+
+Published tables (FusionBench's, of eight tasks in one ViT-B/32) have iso_c and wudi ten points above ties, and that above
+the average. Here all models do the same task in networks of some thousand weights, where no direction is spare:
+what they learned is much the same, a sum counts it several times, and what is trimmed is missed. The average, the
+means on the sphere and model_stock hold; of those that look at a sum most get better by lambda = 1/J, and then iso_c
+and wudi are above task arithmetic in half of the columns. With data (--try, --method) what does not hold is not chosen.
 `
 
-// methodsSection is the table of one kind of start.
-func methodsSection(t *testing.T, columns []studied, fromStart bool) string {
-	title, rows := "From the mean of the models", []string{"best model", "uniform"}
-	if fromStart {
-		title, rows = "From their start", []string{"start"}
-	}
+// section is one table: how methods start, and with what.
+type section struct {
+	title     string
+	fromStart bool     // only of families whose start is kept
+	scaled    bool     // only methods with a lambda of a sum, which becomes one over the number of models
+	rows      []string // before those of the methods
+}
+
+// sums are the methods with a factor for a sum over the models.
+var sums = []string{"task_arithmetic", "dare_linear", "consensus", "tsv_m", "iso_c", "wudi"}
+
+// table merges and judges.
+func (s section) table(t *testing.T, families []studied) string {
+	rows := s.rows
 	for _, m := range method.All() {
-		if !fromStart || m.Started {
+		if (!s.fromStart || m.Started) && (!s.scaled || slices.Contains(sums, m.Name)) {
 			rows = append(rows, m.Name)
 		}
 	}
-	text := "\n## " + title + "\n\n| method |"
-	for _, f := range columns {
+	families = slices.DeleteFunc(slices.Clone(families), func(f studied) bool { return s.fromStart && f.start == "" })
+	text := "\n## " + s.title + "\n\n| method |"
+	for _, f := range families {
 		text += " " + f.name + " |"
 	}
-	text += "\n|---|" + strings.Repeat("---|", len(columns)) + "\n"
+	text += "\n|---|" + strings.Repeat("---|", len(families)) + "\n"
 	for _, row := range rows {
 		text += "| " + row + " |"
-		for _, f := range columns {
-			text += fmt.Sprintf(" %.1f |", 100*f.accuracy(t, row, fromStart))
+		for _, f := range families {
+			text += fmt.Sprintf(" %.1f |", 100*f.accuracy(t, row, s))
 		}
 		text += "\n"
 	}
@@ -111,7 +122,7 @@ func methodsSection(t *testing.T, columns []studied, fromStart bool) string {
 }
 
 // accuracy is that of a row of the table.
-func (f studied) accuracy(t *testing.T, row string, fromStart bool) (best float64) {
+func (f studied) accuracy(t *testing.T, row string, s section) (best float64) {
 	models := f.models
 	switch row {
 	case "start":
@@ -120,8 +131,11 @@ func (f studied) accuracy(t *testing.T, row string, fromStart bool) (best float6
 	default:
 		models = []string{filepath.Join(t.TempDir(), row+".onnx")}
 		args := append([]string{"merge", "-q", "--anyway", "-o", models[0], "--method", row}, f.models...)
-		if fromStart {
+		if s.fromStart {
 			args = append(args, "--start", f.start)
+		}
+		if s.scaled {
+			args = append(args, "--param", fmt.Sprintf("lambda=%v", 1/float64(len(f.models))))
 		}
 		if got := command(args...); got.code != 0 {
 			t.Fatalf("%s of %s: %s", row, f.name, got.stderr)

@@ -9,5 +9,5 @@
 // Where a paper sums task vectors, J w_j tau_j is summed, which is the same for equal weights.
 //
 // Methods of matrices look at weights of linear maps, a row an output; a convolution is the matrix of outputs by inputs
-// times kernel. All else, biases, scales, tables of embeddings, they average. All other methods take every tensor alike.
+// times kernel. All else, biases, scales, tables of embeddings, they average. Other methods take every tensor alike.
 package method

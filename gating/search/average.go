@@ -11,8 +11,8 @@ import (
 
 // Average merges the selected layers without data, by their uniform average or by the method of package method that the
 // options name: nothing is judged. A parent that has a NaN or an infinity in a layer is left out there. Parents
-// whose weights do not go together, and a start that is none of theirs, are an error of kind graphmatch.ErrAlign, unless
-// the options say to go on anyway.
+// whose weights do not go together, and a start that is none of theirs, are an error of kind graphmatch.ErrAlign,
+// unless the options say to go on anyway.
 func Average(ctx context.Context, s *graphmatch.Selection, o Options) (*Result, error) {
 	if !static(o.Method) {
 		o.Method = gating.Uniform
