@@ -98,3 +98,16 @@ func FuzzRecipe(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParams feeds any text to --param: it is understood, or refused as a usage error.
+func FuzzParams(f *testing.F) {
+	for _, text := range []string{"density=0.2", "ties.lambda=1e308", "weights=1,2", "weights=,", "=", "a=NaN", "density= 1 "} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		flags := methodFlags{method: "ties", params: []string{text}}
+		if err := flags.check(); err != nil && exit.Code(err) != exit.Usage {
+			t.Errorf("%q: exit code %d: %v", text, exit.Code(err), err)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
+	"github.com/softmerge/softmerge/gating/method"
 	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -39,6 +40,9 @@ var mergesByStep = []struct {
 		trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Place: search.Warm,
 			Repaired: true}},
 	{parents: "cnn_bn/ft*.onnx", trial: search.Trial{Method: gating.Soft, Granularity: gating.ByChannel, Source: true}},
+	{parents: "mlp_matmul/ft*.onnx", flags: []string{"--method", "karcher", "--param", "steps=50"},
+		options: search.Options{Method: "karcher", Static: search.StaticOptions{Params: map[string]float64{"steps": 50}}},
+		trial:   search.Trial{Method: "karcher"}},
 	{parents: "families/lstm/ft*.onnx", trial: search.Trial{Method: gating.FineTuned, Source: true}},
 }
 
@@ -104,8 +108,11 @@ func (p *program) merge(t *testing.T) []byte {
 		gating.UnitOptions{By: p.options.Permute}))
 	weights := must[*gating.Weights](t)(gating.LoadWeights(units.Selection))
 	mixture := p.soft
-	if p.trial.Source {
+	switch {
+	case p.trial.Source:
 		mixture = p.source
+	case p.options.Method == p.trial.Method && p.trial.Method != gating.Soft:
+		mixture = p.static
 	}
 	merged := mixture(ctx, t, weights)
 	recipe := must[*gating.Recipe](t)(merged.Recipe(gating.RecipeOptions{Method: p.method(), Chosen: p.trial.Name(),
@@ -120,7 +127,15 @@ func (p *program) method() gating.Method {
 	if p.trial.Source {
 		return gating.Auto
 	}
-	return gating.Soft
+	return p.trial.Method
+}
+
+// static merges weights alone.
+func (p *program) static(_ context.Context, t *testing.T, w *gating.Weights) *gating.Mixture {
+	layers := must[*gating.Plan](t)(gating.NewPlan(w, gating.ByLayer))
+	named := must[method.Method](t)(method.Named(string(p.trial.Method)))
+	merge := must[*method.Merge](t)(named.With(p.options.Static.Params))
+	return must[*gating.Mixture](t)(gating.NewStaticMixture(layers, nil, gating.Static{Merge: merge}))
 }
 
 // soft learns gates of the parents.
