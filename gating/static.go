@@ -36,6 +36,12 @@ func NewStaticMixture(p *Plan, weights []float64, s Static) (*Mixture, error) {
 			return nil, err
 		}
 		c = p.weighted(weights)
+		for g := range p.groups {
+			if c.shares(g).total(0) == 0 {
+				return nil, advice.Errorf(ErrOption, "give other models a weight, too",
+					"no model with a weight above 0 has finite numbers at %s", p.groups[g].name)
+			}
+		}
 	}
 	static, err := newStatic(p, s)
 	if err != nil {

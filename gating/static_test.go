@@ -244,4 +244,9 @@ func TestStartsThatDoNotFit(t *testing.T) {
 			t.Errorf("weights %v: %v", w, err)
 		}
 	}
+	p = planOf(t, append(models[:2:2], broken), ByLayer)
+	if _, err := NewStaticMixture(p, []float64{0, 0, 1}, Static{Merge: linear}); !errors.Is(err, ErrOption) ||
+		!strings.Contains(err.Error(), "has finite numbers at") {
+		t.Errorf("only a broken model counts: %v", err)
+	}
 }
