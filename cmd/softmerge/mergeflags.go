@@ -24,7 +24,7 @@ type mergeFlags struct {
 	recipe, report                                     string
 	holdoutData                                        []string
 	holdout, rate, l0                                  float64
-	epochs, maxSteps, folds                            int
+	epochs, maxSteps, rounds, folds                    int
 	ownShare                                           bool // --holdout is given
 	seed                                               uint64
 	dryRun, allowParent, force, anyway, strict, affine bool
@@ -65,7 +65,8 @@ The same files, flags and seed give the same bytes.`,
 func (f *mergeFlags) addLearning(c *cobra.Command) {
 	fs := c.Flags()
 	fs.IntVar(&f.epochs, "epochs", gating.DefaultEpochs, "`N` passes over the data for each granularity")
-	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity")
+	fs.IntVar(&f.maxSteps, "max-steps", gating.DefaultMaxSteps, "at most `N` steps for each granularity and round")
+	fs.IntVar(&f.rounds, "rounds", search.DefaultRounds, "train weights at most `N` times on, each time while it pays")
 	fs.Float64Var(&f.rate, "lr", gating.DefaultRate, "`RATE` of learning of the gates")
 	fs.Float64Var(&f.l0, "l0", gating.DefaultL0, "`WEIGHT` of the l0 term, which closes gates")
 	addChoice(c, &f.combine, "combine",
@@ -115,7 +116,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 // addJudges adds the flags that say which samples judge.
 func (f *mergeFlags) addJudges(fs *pflag.FlagSet) {
 	fs.IntVar(&f.folds, "folds", 0, "judge by cross-validation with `N` folds, 1 by a share that is held out "+
-		"(default 2 where there are fewer than 2000 samples, else 1)")
+		"(default 5 to 2 where there are fewer than 2000 samples, else 1)")
 	fs.Float64Var(&f.holdout, "holdout", search.DefaultHoldout,
 		"`SHARE` of the data that judges the candidates if they are not cross-validated")
 	fs.StringArrayVar(&f.holdoutData, "holdout-data", nil,
@@ -166,6 +167,7 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 			fmt.Sprintf("--param weights has %d numbers for %d models", len(f.counts), len(f.paths))},
 		{f.epochs < 1, "", fmt.Sprintf("--epochs %d: want at least 1", f.epochs)},
 		{f.maxSteps < 1, "", fmt.Sprintf("--max-steps %d: want at least 1", f.maxSteps)},
+		{f.rounds < 1, "", fmt.Sprintf("--rounds %d: want at least 1", f.rounds)},
 		{!(f.rate > 0 && onnx.Finite(f.rate)), "", fmt.Sprintf("--lr %v: want a positive number", f.rate)},
 		{!(f.l0 >= 0 && onnx.Finite(f.l0)), "", fmt.Sprintf("--l0 %v: want a number of at least 0", f.l0)},
 	}
@@ -174,7 +176,7 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 // options are the flags as the gating package takes them.
 func (f *mergeFlags) options() search.Options {
 	o := search.Options{
-		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Init: gating.Init(f.init),
+		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Rounds: f.rounds, Init: gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
 		Unseen: f.unseen, Dequantised: f.dequantised, Static: f.methodFlags.options(f.from),
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,

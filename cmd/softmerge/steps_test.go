@@ -43,7 +43,8 @@ var mergesByStep = []struct {
 	{parents: "mlp_matmul/ft*.onnx", flags: []string{"--method", "karcher", "--param", "steps=50"},
 		options: search.Options{Method: "karcher", Static: search.StaticOptions{Params: map[string]float64{"steps": 50}}},
 		trial:   search.Trial{Method: "karcher"}},
-	{parents: "families/lstm/ft*.onnx", trial: search.Trial{Method: gating.FineTuned, Source: true}},
+	{parents: "families/lstm/ft*.onnx", flags: []string{"--rounds", "2"}, options: search.Options{Rounds: 2},
+		trial: search.Trial{Method: gating.FineTuned, Source: true}},
 }
 
 // TestStepByStepGivesTheBytesOfTheCommand makes the steps of a merge one by one, each an
@@ -150,7 +151,7 @@ func (p *program) soft(ctx context.Context, t *testing.T, w *gating.Weights) *ga
 }
 
 // source computes a transplant and learns gates of the parents and of it, or trains it on labels that it teaches
-// together with the parents.
+// together with the parents, in as many rounds as there may be.
 func (p *program) source(ctx context.Context, t *testing.T, w *gating.Weights) *gating.Mixture {
 	layers := must[*gating.Plan](t)(gating.NewPlan(w, gating.ByLayer))
 	transplant := must[*gating.Source](t)(gating.Transplant(ctx, layers, p.learn))
@@ -165,9 +166,14 @@ func (p *program) source(ctx context.Context, t *testing.T, w *gating.Weights) *
 	models := layers.Selection().Alignment.Models
 	taught := must[*gating.Evaluator](t)(p.learn.Taught(ctx, append([]*onnx.Model{transplant.Model()}, models...)))
 	o.Free = true
-	learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewFreeStart(plan, len(models)), taught, o))
-	trained := must[*onnx.Model](t)(gating.NewMixture(learned.Plan, learned.Coefficients()).Bake())
-	return must[*gating.Mixture](t)(must[*gating.Source](t)(gating.NewSource(layers, trained)).Mixture())
+	var trained *gating.Source
+	for range p.options.Rounds {
+		learned := must[*gating.Learned](t)(gating.Learn(ctx, gating.NewFreeStart(plan, len(models)), taught, o))
+		model := must[*onnx.Model](t)(gating.NewMixture(learned.Plan, learned.Coefficients()).Bake())
+		trained = must[*gating.Source](t)(gating.NewSource(layers, model))
+		plan = must[*gating.Plan](t)(gating.NewPlan(must[*gating.Weights](t)(trained.Weights()), gating.ByElement))
+	}
+	return must[*gating.Mixture](t)(trained.Mixture())
 }
 
 // open opens the parents and the data.

@@ -204,15 +204,19 @@ to be held against.
 Hidden units are reordered (--permute) where models were trained from different starts: then the same
 unit does another thing in each. The last is tried then, on networks of up to a million weights.
 
-Who judges. Fewer than 2000 samples are divided into two folds (--folds): each candidate is learned
-on either half and judged on the other, so that every sample judges once. Of more a fifth is held
-out (--holdout), or --holdout-data judges. The chosen one is learned again on all of --data; that
+Rounds. Weights are trained in rounds of up to 400 steps, each from where the last one ended: another
+comes while the last lowered the loss on the samples that judge by a hundredth (--rounds bounds how
+many). Recurrent networks gain most by them, networks with normalisations the least.
+
+Who judges. Fewer than 2000 samples are divided into folds (--folds): each candidate is learned on all
+but one and judged on that, in turn, so that every sample judges once. There are two, and up to five
+of less than 1000 samples. Of 2000 and more a fifth is held out (--holdout), or --holdout-data judges. The chosen one is learned again on all of --data; that
 model is written if it has no more loss there than the best parent.
 
 Who wins. Two models are compared on the samples that judged both, by a paired bootstrap: the
 samples are drawn anew 2000 times (200 at least, where there are many), with replacement. A merge
 beats a parent if loss and metric together, each in standard errors of its difference, are better in
-19 of 20 draws, and neither is worse by more than one such error; or if its metric is better by three.
+17 of 20 draws, and neither is worse by more than one such error; or if its metric is better by three.
 Where both give the same answers, less loss alone is not enough. It must beat every parent. Of those
 that do, and whose metric is within one standard error of the best metric, the one of least loss is
 chosen. If there is none the best parent is kept and the exit code is 3; the hint says how many
@@ -220,7 +224,7 @@ samples would probably tell.
 
 Without labels (--loss distill, --loss entropy) nothing says what is right, and nobody can promise a
 merge that is no worse than the best model: a better candidate is one that is nearer to the mean of
-the models' answers, or one whose answers are more certain. Two bad models that agree outvote a good
+the models' answers, by the loss alone, or one whose answers are more certain. Two bad models that agree outvote a good
 one; a model that answers otherwise than the rest is warned of. Judge it on data that has labels.
 
 The column +- is the standard error of the metric. The last column says why a candidate was not

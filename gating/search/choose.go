@@ -16,6 +16,7 @@ type Candidate struct {
 	Score    gating.Score    // on all samples that judge, by models that were learned without them
 	Error    float64         // standard error of the metric; 0 where it is not known
 	Chance   float64         // that a merged candidate looks better than the best parent by chance alone
+	Rounds   int             // of training that paid, where weights are trained (Options.Rounds)
 	More     int             // samples more that would probably decide whether it is better; 0: nothing to decide
 	Failure  error           // why it has no score
 	Reason   string          // why it was not chosen
@@ -26,15 +27,21 @@ type Candidate struct {
 	folds    []gating.Score // of each fold
 }
 
+// agreement is the metric of objectives whose labels are an ensemble's answers.
+const agreement = "agreement"
+
 // choice is a table of candidates under comparison.
 type choice struct {
 	metric     gating.Metric
 	candidates []Candidate
 	replicates []replicates // of those with a finite score
+	byLoss     bool         // the metric does not count, see newChoice
 }
 
+// newChoice compares candidates by loss and metric. Where labels are an ensemble's answers the loss takes the place of
+// the metric: agreement rewards the parent that the ensemble believes most, not who comes nearest to all it says.
 func newChoice(m gating.Metric, candidates []Candidate) *choice {
-	c := &choice{m, candidates, make([]replicates, len(candidates))}
+	c := &choice{m, candidates, make([]replicates, len(candidates)), m.Name == agreement}
 	var scores []gating.Score
 	for i := range candidates {
 		if candidates[i].Score.Finite() {
@@ -65,7 +72,21 @@ func (c *choice) choose() *Candidate {
 
 // compare compares two candidates with finite scores.
 func (c *choice) compare(a, b int) comparison {
-	return compare(c.metric, c.candidates[a].Score, c.candidates[b].Score, c.replicates[a], c.replicates[b])
+	x, rx := c.judged(a)
+	y, ry := c.judged(b)
+	return compare(c.metric, x, y, rx, ry)
+}
+
+// judged is what a candidate is compared by.
+func (c *choice) judged(i int) (gating.Score, replicates) {
+	s, r := c.candidates[i].Score, c.replicates[i]
+	if c.byLoss {
+		s.Metric, r.metric = -s.Loss, make([]float64, len(r.loss))
+		for k, l := range r.loss {
+			r.metric[k] = -l
+		}
+	}
+	return s, r
 }
 
 // beatsParents says whether a merged candidate is better than each parent.
@@ -108,7 +129,7 @@ func (c *choice) best(counts func(int) bool) int {
 			continue
 		}
 		list = append(list, i)
-		if top < 0 || c.metric.Better(c.candidates[i].Score.Metric, c.candidates[top].Score.Metric) {
+		if top < 0 || c.better(i, top) {
 			top = i
 		}
 	}
@@ -121,6 +142,13 @@ func (c *choice) best(counts func(int) bool) int {
 	return least
 }
 
+// better says whether a candidate is better than another by what they are compared by.
+func (c *choice) better(a, b int) bool {
+	x, _ := c.judged(a)
+	y, _ := c.judged(b)
+	return c.metric.Better(x.Metric, y.Metric)
+}
+
 // within says whether a candidate's metric is within one standard error, of the difference, of the best one.
 func (c *choice) within(i, top int) bool {
 	d := c.compare(top, i)
@@ -129,7 +157,7 @@ func (c *choice) within(i, top int) bool {
 
 // standardError is that of an accuracy or an agreement over n samples; other metrics have none.
 func standardError(m gating.Metric, value float64, n int) float64 {
-	if m.Name != "accuracy" && m.Name != "agreement" {
+	if m.Name != "accuracy" && m.Name != agreement {
 		return 0
 	}
 	return math.Sqrt(value * (1 - value) / float64(n))

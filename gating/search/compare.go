@@ -71,7 +71,7 @@ func compare(m gating.Metric, a, b gating.Score, ra, rb replicates) comparison {
 		}
 	}
 	c.chance = 1
-	if len(sums) > 0 {
+	if len(sums) > 0 && a.Samples >= leastJudges {
 		c.chance = max(float64(no)/float64(len(sums)), math.Pow(2, -float64(a.Samples)))
 		c.sigmas = ratio(together(c.loss, c.metric), deviation(sums))
 	}

@@ -64,7 +64,7 @@ func (m *search) foldsOf(samples int) int {
 	case m.Folds != 0:
 		return m.Folds
 	case samples < crossValidated:
-		return DefaultFolds
+		return max(leastFolds, min(mostFolds, 1+foldedSamples/samples))
 	}
 	return 1
 }
@@ -173,6 +173,9 @@ func (m *search) list(c Candidate, s gating.Score) {
 func (m *search) join() {
 	for i := range m.candidates {
 		m.candidates[i].join(m.folds)
+		if m.candidates[i].tried.Method == gating.FineTuned {
+			m.candidates[i].Rounds = m.rounds.usual(m.candidates[i].tried.learning())
+		}
 		m.explainNonfinite(&m.candidates[i])
 	}
 }

@@ -43,10 +43,10 @@ func grouped(draw *rand.Rand, right func(group int, merged bool) float64, groups
 			}
 		}
 	}
-	c := &choice{gating.Metric{Name: "accuracy"}, []Candidate{
+	c := &choice{metric: gating.Metric{Name: "accuracy"}, candidates: []Candidate{
 		{Name: "parent:a.onnx", Score: gating.MeanScore(losses, parent)},
 		{Name: "soft:layer", Parent: -1, Score: gating.MeanScore(losses, merged)},
-	}, make([]replicates, 2)}
+	}, replicates: make([]replicates, 2)}
 	return &search{grouped: g}, c
 }
 

@@ -49,6 +49,12 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 		return m.greedy(ctx)
 	case gating.Transplanted:
 		return m.transplanted(ctx)
+	case gating.FineTuned:
+		s, err := m.trained(ctx, t)
+		if err != nil || s == nil {
+			return nil, err
+		}
+		return s.Mixture()
 	}
 	if merge := m.Static.merge(t.Method); merge != nil {
 		return m.static(t.Method, merge)
@@ -63,8 +69,12 @@ func (m *search) plainMixture(ctx context.Context, t Trial) (*gating.Mixture, er
 		return gating.NewMixture(l.Plan, l.Rounded()), nil
 	}
 	mixture := gating.NewMixture(l.Plan, l.Coefficients())
-	if t.granularity() == gating.ByElement {
-		return m.settled(mixture)
+	if t.Granularity == gating.ByElement {
+		s, err := m.settled(mixture)
+		if err != nil {
+			return nil, err
+		}
+		return s.Mixture()
 	}
 	return mixture, nil
 }
@@ -129,28 +139,25 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 		return nil, err
 	}
 	o := m.Learn
-	if o.Free = t.Method == gating.FineTuned; o.Free {
-		o.Combine = gating.Convex
-	}
-	if t.Source || o.Free { // on top of weights that fit already, noise and closed gates only cost accuracy
+	if t.Source { // on top of weights that fit already, noise and closed gates only cost accuracy
 		o.Noiseless, o.L0 = true, new(0.0)
 	}
 	if t.Combine != "" {
 		o.Combine = t.Combine
 	}
-	o.Progress = func(step, steps int, loss float64) {
-		m.report(Event{Stage: "learn", Fold: m.number, Folds: m.folds, Granularity: t.Granularity, Step: step,
-			Steps: steps, Loss: loss})
-	}
 	start, err := m.start(ctx, p, t, o.Combine)
 	if err != nil {
 		return nil, err
 	}
-	e := m.learn
-	if t.Source && o.Free {
-		if e, err = m.taughtLabels(ctx); err != nil {
-			return nil, err
-		}
+	return m.learnFrom(ctx, t, m.learn, start, o)
+}
+
+// learnFrom learns from a start on, with news of it.
+func (m *search) learnFrom(ctx context.Context, t Trial, e *gating.Evaluator, start gating.Start,
+	o gating.LearnOptions) (*gating.Learned, error) {
+	o.Progress = func(step, steps int, loss float64) {
+		m.report(Event{Stage: "learn", Fold: m.number, Folds: m.folds, Granularity: t.Granularity, Step: step,
+			Steps: steps, Loss: loss})
 	}
 	l, err := gating.Learn(ctx, start, e, o)
 	if err != nil {
@@ -174,12 +181,7 @@ func (m *search) planOf(ctx context.Context, t Trial) (*gating.Plan, error) {
 
 // start is where a trial's gates start.
 func (m *search) start(ctx context.Context, p *gating.Plan, t Trial, c gating.Combine) (gating.Start, error) {
-	switch {
-	case t.Method == gating.FineTuned && t.Source:
-		return gating.NewFreeStart(p, len(m.losses)), nil
-	case t.Method == gating.FineTuned:
-		return gating.NewFreeStart(p, ascending(m.losses)[0]), nil
-	case t.Source:
+	if t.Source {
 		return gating.NewSourceStart(p, m.losses), nil
 	}
 	if t.Place == ByLosses {

@@ -19,13 +19,15 @@ const (
 // counts for the whole merge. An empty Learn.Combine is gating.Convex, and gating.Sum is
 // tried too where hidden units were reordered.
 //
-// Without Folds, Holdout and HeldOut, less than 2000 samples are cross-validated, and of more DefaultHoldout judges.
+// Without Folds, Holdout and HeldOut, less than 2000 samples are cross-validated, in two folds and in up to five where
+// there are few, and of more DefaultHoldout judges.
 type Options struct {
 	Method      gating.Method           // default gating.Auto
 	Granularity []gating.Granularity    // of learned gates, in this order; default channel, of gating.Soft layer too
 	Init        gating.Init             // where gates start; default gating.InitAuto
 	Objective   gating.ObjectiveOptions // what is learned and judged
 	Learn       gating.LearnOptions     // how they are learned, see below
+	Rounds      int                     // of training of free weights, at most; default DefaultRounds
 	Folds       int                     // of a cross-validation; 1 judges on a share. Default by the number of samples
 	Holdout     float64                 // share of the data that judges without folds; default DefaultHoldout
 	HeldOut     *dataset.Data           // judges in place of a share of the data
@@ -45,6 +47,7 @@ func (o Options) Validate() (Options, error) {
 	setDefault(&o.Method, gating.Auto)
 	setDefault(&o.Permute, PermuteAuto)
 	setDefault(&o.Unseen, UnseenKeep)
+	setDefault(&o.Rounds, DefaultRounds)
 	switch {
 	case len(o.Granularity) > 0:
 	case o.Method == gating.Auto:
@@ -74,6 +77,8 @@ func (o Options) Validate() (Options, error) {
 		return o, badOption("holdout %v: want a share between 0 and 1", o.Holdout)
 	case o.Folds < 0, o.Folds > 1 && (o.Holdout != 0 || o.HeldOut != nil):
 		return o, badOption("%d folds: want 1 or more, and more than 1 only without holdout", o.Folds)
+	case o.Rounds < 1:
+		return o, badOption("%d rounds: want at least 1", o.Rounds)
 	case o.Threads < 0:
 		return o, badOption("%d threads: want at least 1", o.Threads)
 	}

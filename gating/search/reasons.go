@@ -84,7 +84,7 @@ func (c *choice) reason(i, chosen int) string {
 	case c.within(i, chosen):
 		return fmt.Sprintf("as good as %s, which is simpler", c.name(chosen))
 	}
-	return fmt.Sprintf("%s below %s, %s", c.amount(d.metric), c.name(chosen), d.word())
+	return c.below(d.metric, chosen) + ", " + d.word()
 }
 
 // unbeaten returns the best of the parents that a candidate does not beat, -1 if there is none.
@@ -97,7 +97,7 @@ func (c *choice) notBetter(i, p int) string {
 	d := c.compare(i, p)
 	switch {
 	case d.metric < -tinyGain:
-		return fmt.Sprintf("%s below %s, %s", c.amount(-d.metric), c.name(p), d.word())
+		return c.below(-d.metric, p) + ", " + d.word()
 	case d.loss < -d.lossError:
 		return "more loss than " + c.name(p)
 	case d.sigmas == 0:
@@ -121,12 +121,15 @@ func (d comparison) word() string {
 	return "within chance"
 }
 
-// amount is a difference in the metric in words: points of a hundred for shares.
-func (c *choice) amount(v float64) string {
-	if c.metric.Name == "accuracy" || c.metric.Name == "agreement" {
-		return fmt.Sprintf("%.1f points", 100*v)
+// below says by how much something is worse than candidate i by what is compared: in points of a hundred for shares.
+func (c *choice) below(v float64, i int) string {
+	switch {
+	case c.byLoss:
+		return fmt.Sprintf("%.3g more loss than %s", v, c.name(i))
+	case c.metric.Name == "accuracy":
+		return fmt.Sprintf("%.1f points below %s", 100*v, c.name(i))
 	}
-	return fmt.Sprintf("%.3g", v)
+	return fmt.Sprintf("%.3g below %s", v, c.name(i))
 }
 
 // name is a candidate's name in a sentence.

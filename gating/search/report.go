@@ -74,6 +74,7 @@ type ReportCandidate struct {
 	StandardError *float64 `json:"standard_error"`
 	// P is how likely chance alone makes a merged candidate look better than the best parent.
 	P           *float64 `json:"p,omitempty"`
+	Rounds      int      `json:"rounds,omitempty"`       // of training that paid, where weights are trained
 	MoreSamples int      `json:"more_samples,omitempty"` // that would probably decide whether it is better
 	// Outputs are loss and metric of each output, where several are judged; loss and metric are then their sum.
 	Outputs []ReportHead `json:"outputs,omitempty"`
@@ -156,7 +157,7 @@ func (r *Report) ChosenCandidate() *ReportCandidate {
 func (c *Candidate) report(parents []ReportParent) ReportCandidate {
 	rc := ReportCandidate{
 		Name: c.Name, Trial: c.Trial, Loss: Number(c.Score.Loss), Metric: Number(c.Score.Metric), Chosen: c.Chosen,
-		Reason: c.Reason, MoreSamples: c.More,
+		Reason: c.Reason, Rounds: c.Rounds, MoreSamples: c.More,
 	}
 	rc.Outputs = HeadFigures(c.Score)
 	if c.Error > 0 {

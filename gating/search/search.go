@@ -46,6 +46,7 @@ type search struct {
 	plans       map[gating.Granularity]*gating.Plan
 	statics     map[gating.Method]*gating.Mixture // which no fold changes
 	candidates  []Candidate
+	rounds      rounds
 	grouped     grouping // which group every sample is in that judged
 	groupTable  []ReportGroup
 	refitted    bool         // the chosen candidate was learned again on all data
@@ -107,7 +108,8 @@ func newSearch(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o 
 	if err != nil {
 		return nil, err
 	}
-	m := &search{Options: o, selection: s, units: unmoved(s), plans: map[gating.Granularity]*gating.Plan{}}
+	m := &search{Options: o, selection: s, units: unmoved(s), plans: map[gating.Granularity]*gating.Plan{},
+		rounds: rounds{}}
 	if err := errors.Join(m.checkQuantised(), m.checkMode()); err != nil {
 		return nil, err
 	}

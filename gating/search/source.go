@@ -67,7 +67,7 @@ func (m *search) transplanted(ctx context.Context) (*gating.Mixture, error) {
 }
 
 // settled is a mixture as the weights that it gives: a number for each of them is not kept beside the parents.
-func (m *search) settled(mixture *gating.Mixture) (*gating.Mixture, error) {
+func (m *search) settled(mixture *gating.Mixture) (*gating.Source, error) {
 	model, err := mixture.Bake()
 	if err != nil {
 		return nil, err
@@ -76,9 +76,5 @@ func (m *search) settled(mixture *gating.Mixture) (*gating.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := gating.NewSource(p, model)
-	if err != nil {
-		return nil, err
-	}
-	return s.Mixture()
+	return gating.NewSource(p, model)
 }

@@ -9,25 +9,35 @@ const (
 	// DefaultHoldout is the share of the data that judges where it is divided once.
 	DefaultHoldout = 0.2
 
-	// crossValidated is below how many samples data is divided into DefaultFolds folds instead, so that all of it
-	// judges. By a fifth of 100 to 500 samples 15 % of the merges refuse what is clearly better, by all of them in
-	// halves 3 % (fixtures/choice.md). More than two folds find nothing more and cost more: two take about twice the
-	// time of one division.
+	// crossValidated is below how many samples data is cross-validated instead, so that all of it judges. By a fifth of
+	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 3 % (fixtures/choice.md). There are
+	// as many folds, from leastFolds to mostFolds, as learn from foldedSamples samples together: what is learned from
+	// half of 100 samples is much worse than what all of them teach, of 1,000 it is not, and takes its time.
 	crossValidated = 2000
-	DefaultFolds   = 2
+	leastFolds     = 2
+	mostFolds      = 5
+	foldedSamples  = 1000
 
 	// mostChance is how likely chance alone may make a merged model look better than a parent for it to count as
-	// better. At 0.05, of 204 merges of 100 to 500 samples of the fixtures, three were worse than the best parent, by a
-	// third of a point at most, and six refused what was clearly better (fixtures/choice.md).
-	mostChance = 0.05
+	// better (fixtures/choice.md): at 0.05 no fewer of the merges are worse than the best parent, and more refuse what is
+	// clearly better.
+	mostChance = 0.15
+
+	// leastJudges is how many samples at least tell anything: draws of fewer hardly differ.
+	leastJudges = 5
 
 	// decided is how many standard errors a difference must be for a verdict of mostChance four times
-	// of five: 1.645 and 0.84. leastMore and mostMore are how many times the samples at hand are worth asking for.
+	// of five: 1.036 and 0.84. leastMore and mostMore are how many times the samples at hand are worth asking for.
 	// certain bounds how many standard errors a difference is taken for.
-	decided   = 2.49
+	decided   = 1.88
 	leastMore = 1.2
 	mostMore  = 50
 	certain   = 1e6
+
+	// DefaultRounds bounds how often weights are trained on, worthwhile is by which part a round must lower the loss on
+	// the samples that judge.
+	DefaultRounds = 8
+	worthwhile    = 0.01
 
 	// leastReplicates and mostReplicates bound the draws of a bootstrap, resampleWork the samples that all draws have
 	// together: 0.3 s for twenty candidates. resampleStream tells their random numbers from others.
