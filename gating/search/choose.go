@@ -35,11 +35,9 @@ type choice struct {
 	metric     gating.Metric
 	candidates []Candidate
 	replicates []replicates // of those with a finite score
-	byLoss     bool         // the metric does not count, see newChoice
+	taught     bool         // labels are an ensemble's answers, see byLoss
 }
 
-// newChoice compares candidates by loss and metric. Where labels are an ensemble's answers the loss takes the place of
-// the metric: agreement rewards the parent that the ensemble believes most, not who comes nearest to all it says.
 func newChoice(m gating.Metric, candidates []Candidate) *choice {
 	c := &choice{m, candidates, make([]replicates, len(candidates)), m.Name == agreement}
 	var scores []gating.Score
@@ -72,21 +70,26 @@ func (c *choice) choose() *Candidate {
 
 // compare compares two candidates with finite scores.
 func (c *choice) compare(a, b int) comparison {
-	x, rx := c.judged(a)
-	y, ry := c.judged(b)
+	x, y, rx, ry := c.candidates[a].Score, c.candidates[b].Score, c.replicates[a], c.replicates[b]
+	if c.byLoss(a, b) {
+		x.Metric, rx.metric = -x.Loss, negated(rx.loss)
+		y.Metric, ry.metric = -y.Loss, negated(ry.loss)
+	}
 	return compare(c.metric, x, y, rx, ry)
 }
 
-// judged is what a candidate is compared by.
-func (c *choice) judged(i int) (gating.Score, replicates) {
-	s, r := c.candidates[i].Score, c.replicates[i]
-	if c.byLoss {
-		s.Metric, r.metric = -s.Loss, make([]float64, len(r.loss))
-		for k, l := range r.loss {
-			r.metric[k] = -l
-		}
+// byLoss says whether the loss takes the place of the metric between two candidates: an ensemble often answers as the
+// parent does that it believes most, which says nothing of how near that one comes to it.
+func (c *choice) byLoss(a, b int) bool {
+	return c.taught && (c.candidates[a].Parent < 0) != (c.candidates[b].Parent < 0)
+}
+
+func negated(list []float64) []float64 {
+	out := make([]float64, len(list))
+	for i, v := range list {
+		out[i] = -v
 	}
-	return s, r
+	return out
 }
 
 // beatsParents says whether a merged candidate is better than each parent.
@@ -129,7 +132,7 @@ func (c *choice) best(counts func(int) bool) int {
 			continue
 		}
 		list = append(list, i)
-		if top < 0 || c.better(i, top) {
+		if top < 0 || c.metric.Better(c.candidates[i].Score.Metric, c.candidates[top].Score.Metric) {
 			top = i
 		}
 	}
@@ -140,13 +143,6 @@ func (c *choice) best(counts func(int) bool) int {
 		}
 	}
 	return least
-}
-
-// better says whether a candidate is better than another by what they are compared by.
-func (c *choice) better(a, b int) bool {
-	x, _ := c.judged(a)
-	y, _ := c.judged(b)
-	return c.metric.Better(x.Metric, y.Metric)
 }
 
 // within says whether a candidate's metric is within one standard error, of the difference, of the best one.

@@ -84,7 +84,7 @@ func (c *choice) reason(i, chosen int) string {
 	case c.within(i, chosen):
 		return fmt.Sprintf("as good as %s, which is simpler", c.name(chosen))
 	}
-	return c.below(d.metric, chosen) + ", " + d.word()
+	return c.below(d.metric, i, chosen) + ", " + d.word()
 }
 
 // unbeaten returns the best of the parents that a candidate does not beat, -1 if there is none.
@@ -97,7 +97,7 @@ func (c *choice) notBetter(i, p int) string {
 	d := c.compare(i, p)
 	switch {
 	case d.metric < -tinyGain:
-		return c.below(-d.metric, p) + ", " + d.word()
+		return c.below(-d.metric, i, p) + ", " + d.word()
 	case d.loss < -d.lossError:
 		return "more loss than " + c.name(p)
 	case d.sigmas == 0:
@@ -121,15 +121,15 @@ func (d comparison) word() string {
 	return "within chance"
 }
 
-// below says by how much something is worse than candidate i by what is compared: in points of a hundred for shares.
-func (c *choice) below(v float64, i int) string {
+// below says that candidate i is worse than another, and by how much: in points of a hundred for shares.
+func (c *choice) below(v float64, i, other int) string {
 	switch {
-	case c.byLoss:
-		return fmt.Sprintf("%.3g more loss than %s", v, c.name(i))
-	case c.metric.Name == "accuracy":
-		return fmt.Sprintf("%.1f points below %s", 100*v, c.name(i))
+	case c.byLoss(i, other):
+		return fmt.Sprintf("%.3g more loss than %s", v, c.name(other))
+	case c.metric.Name == "accuracy", c.metric.Name == agreement:
+		return fmt.Sprintf("%.1f points below %s", 100*v, c.name(other))
 	}
-	return fmt.Sprintf("%.3g below %s", v, c.name(i))
+	return fmt.Sprintf("%.3g below %s", v, c.name(other))
 }
 
 // name is a candidate's name in a sentence.
