@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 )
 
 // FuzzModelFile feeds any bytes as a model to the commands that read models. Whatever they are, the exit code
@@ -95,6 +96,23 @@ func FuzzRecipe(f *testing.F) {
 		code := survives(t, "apply", recipe, valid, "-o", filepath.Join(dir, "out.onnx"))
 		if left, err := os.ReadDir(dir); err != nil || code != exit.Done && len(left) != 1 {
 			t.Errorf("exit code %d, leaves %v behind, %v", code, left, err)
+		}
+	})
+}
+
+// FuzzConfig feeds any bytes as a file of flags: it is understood, or refused as a usage error.
+func FuzzConfig(f *testing.F) {
+	for _, text := range []string{"models: [a.onnx, b.onnx]\nmethod: ties\nparam: {density: 0.2}", "a: &x [*x]", "- 1",
+		"models:\n  - {model: a, weight: 1e999}", "only: {a: b}", "seed: ~", "---\n---\n", "\x00", "? [a]\n: b"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(t.TempDir(), "merge.yaml")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := applyConfig(newMerge(&terminal.Voice{}), path, nil); err != nil && exit.Code(err) != exit.Usage {
+			t.Errorf("%q: exit code %d: %v", text, exit.Code(err), err)
 		}
 	})
 }

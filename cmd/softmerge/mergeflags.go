@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/softmerge/softmerge/cmd/softmerge/internal/exit"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
@@ -19,7 +20,8 @@ type mergeFlags struct {
 	selectFlags
 	dataFlags
 	methodFlags
-	out, base, granularity, combine, init, permute     string
+	config, out, base, granularity                     string
+	combine, init, permute                             string
 	unseen                                             string
 	recipe, report                                     string
 	holdoutData                                        []string
@@ -51,8 +53,21 @@ The same files, flags and seed give the same bytes.`,
   softmerge merge m*.onnx -o merged.onnx --data val.npz --only 'conv*' --except conv1
   softmerge merge m*.onnx -o merged.onnx --data val.npz --recipe gates.json
   softmerge merge m*.onnx -o mean.onnx --method uniform`,
-		Args: cobra.MinimumNArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
+		Args: func(c *cobra.Command, args []string) error {
+			if f.config != "" { // which may name the models
+				return nil
+			}
+			return cobra.MinimumNArgs(2)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if f.config != "" {
+				if args, err = applyConfig(c, f.config, args); err != nil {
+					return err
+				}
+			}
+			if len(args) < 2 {
+				return exit.Usagef("models: [a.onnx, b.onnx]", "%s names %d models, want at least two", f.config, len(args))
+			}
 			f.paths, f.ownShare = args, c.Flags().Changed("holdout")
 			return f.run(c.Context(), v)
 		},
@@ -83,6 +98,7 @@ func (f *mergeFlags) addLearning(c *cobra.Command) {
 // add adds the flags, in the order in which help lists them.
 func (f *mergeFlags) add(c *cobra.Command) {
 	fs := c.Flags()
+	fs.StringVar(&f.config, "config", "", "read models and flags from a YAML `FILE` (softmerge help config)")
 	fs.StringVarP(&f.out, "output", "o", "", "`FILE` to write")
 	f.dataFlags.add(c)
 	f.selectFlags.add(fs)

@@ -10,6 +10,7 @@ func topics() []*cobra.Command {
 		{Use: "losses", Short: "What --loss and --metric mean, and what labels they take", Long: helpLosses},
 		{Use: "candidates", Short: "What the names in merge's table mean", Long: helpCandidates},
 		{Use: "methods", Short: "Methods that merge weights alone, by name", Long: helpMethods()},
+		{Use: "config", Short: "What a file for --config says", Long: helpConfig},
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: helpExitCodes},
 	}
 }
@@ -29,6 +30,22 @@ is merged if it matches any --only (or there is none) and no --except.
 A layer is merged whole: a pattern that finds a bias chooses its weight too. Quote globs, or the
 shell expands them. "softmerge inspect A.onnx" lists the names; "softmerge merge --dry-run" shows
 what a command would merge. A pattern that matches nothing is an error.`
+
+const helpConfig = `softmerge merge --config FILE reads models and flags from a YAML file: models, and every flag of merge
+by its long name. Lists are flags given several times. What the command line says counts before the
+file, and paths are relative to where the command runs.
+
+  models:
+    - m0.onnx
+    - {model: m1.onnx, weight: 2}     # all with a weight, or none: those of --param weights=...
+  method: ties
+  start: base.onnx
+  param: {density: 0.3, lambda: 1}
+  only: ['conv*', head]
+  output: merged.onnx
+  data: val.npz
+
+A key that is no flag is an error, with the nearest one.`
 
 const helpData = `--data FILE is told apart by its name:
 
