@@ -96,6 +96,7 @@ type contractCandidate struct {
 	Trial        *contractTrial `json:",omitempty"`
 	Loss, Metric *float64
 	Error        *float64 `json:"standard_error"`
+	Rounds       int      `json:"rounds,omitempty"`
 	P            *float64 `json:",omitempty"`
 	MoreSamples  int      `json:"more_samples,omitempty"`
 	Chosen       bool

@@ -176,6 +176,9 @@ func learning(e search.Event) string {
 	if e.Granularity != "" {
 		text = fmt.Sprintf("gates by %s", e.Granularity)
 	}
+	if e.Round > 1 {
+		text += fmt.Sprintf(", round %d", e.Round)
+	}
 	if e.Fold > 0 && e.Folds > 1 {
 		text += fmt.Sprintf(", fold %d of %d", e.Fold, e.Folds)
 	}

@@ -149,15 +149,16 @@ func (m *search) learnGates(ctx context.Context, t Trial) (*gating.Learned, erro
 	if err != nil {
 		return nil, err
 	}
-	return m.learnFrom(ctx, t, m.learn, start, o)
+	return m.learnFrom(ctx, Event{Granularity: t.Granularity}, m.learn, start, o)
 }
 
-// learnFrom learns from a start on, with news of it.
-func (m *search) learnFrom(ctx context.Context, t Trial, e *gating.Evaluator, start gating.Start,
+// learnFrom learns from a start on, with news of it that say what is learned.
+func (m *search) learnFrom(ctx context.Context, news Event, e *gating.Evaluator, start gating.Start,
 	o gating.LearnOptions) (*gating.Learned, error) {
+	news.Stage, news.Fold, news.Folds = "learn", m.number, m.folds
 	o.Progress = func(step, steps int, loss float64) {
-		m.report(Event{Stage: "learn", Fold: m.number, Folds: m.folds, Granularity: t.Granularity, Step: step,
-			Steps: steps, Loss: loss})
+		news.Step, news.Steps, news.Loss = step, steps, loss
+		m.report(news)
 	}
 	l, err := gating.Learn(ctx, start, e, o)
 	if err != nil {

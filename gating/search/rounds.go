@@ -42,46 +42,48 @@ func (m *search) trained(ctx context.Context, t Trial) (*gating.Source, error) {
 			return nil, err
 		}
 	}
-	best, err := m.round(ctx, t, e, gating.NewFreeStart(p, from))
+	best, err := m.round(ctx, 1, e, gating.NewFreeStart(p, from))
 	if err != nil {
 		return nil, err
 	}
 	if m.heldOut == nil {
-		return m.again(ctx, t, e, best)
+		return m.again(ctx, m.rounds.usual(t), e, best)
 	}
-	return m.patient(ctx, t, e, best)
+	best, n, err := m.patient(ctx, e, best)
+	m.rounds[t] = append(m.rounds[t], n)
+	return best, err
 }
 
-// patient trains on while that lowers the loss on the samples that judge by more than worthwhile.
-func (m *search) patient(ctx context.Context, t Trial, e *gating.Evaluator, best *gating.Source) (*gating.Source,
-	error) {
+// patient trains on while that lowers the loss on the samples that judge by more than worthwhile, and says after how
+// many rounds it ended.
+func (m *search) patient(ctx context.Context, e *gating.Evaluator, best *gating.Source) (*gating.Source, int, error) {
 	s, err := m.heldOut.Score(ctx, best.Model())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	n := 1
 	for ; n < m.Rounds; n++ {
-		next, err := m.further(ctx, t, e, best)
+		next, err := m.further(ctx, n+1, e, best)
 		if err != nil {
-			return best, silent(err, gating.ErrDiverged)
+			return best, n, silent(err, gating.ErrDiverged)
 		}
 		score, err := m.heldOut.Score(ctx, next.Model())
 		if err != nil {
-			return nil, err
+			return nil, n, err
 		}
 		if !(score.Loss < (1-worthwhile)*s.Loss) {
 			break
 		}
 		best, s = next, score
 	}
-	m.rounds[t] = append(m.rounds[t], n)
-	return best, nil
+	return best, n, nil
 }
 
-// again trains on for as many rounds as the folds had use for.
-func (m *search) again(ctx context.Context, t Trial, e *gating.Evaluator, best *gating.Source) (*gating.Source, error) {
-	for range m.rounds.usual(t) - 1 {
-		next, err := m.further(ctx, t, e, best)
+// again trains on, for so many rounds in all.
+func (m *search) again(ctx context.Context, rounds int, e *gating.Evaluator, best *gating.Source) (*gating.Source,
+	error) {
+	for n := 2; n <= rounds; n++ {
+		next, err := m.further(ctx, n, e, best)
 		if err != nil {
 			return best, silent(err, gating.ErrDiverged)
 		}
@@ -91,7 +93,7 @@ func (m *search) again(ctx context.Context, t Trial, e *gating.Evaluator, best *
 }
 
 // further trains for one round from a source.
-func (m *search) further(ctx context.Context, t Trial, e *gating.Evaluator, s *gating.Source) (*gating.Source, error) {
+func (m *search) further(ctx context.Context, n int, e *gating.Evaluator, s *gating.Source) (*gating.Source, error) {
 	w, err := s.Weights()
 	if err != nil {
 		return nil, err
@@ -100,14 +102,14 @@ func (m *search) further(ctx context.Context, t Trial, e *gating.Evaluator, s *g
 	if err != nil {
 		return nil, err
 	}
-	return m.round(ctx, t, e, gating.NewFreeStart(p, len(m.losses)))
+	return m.round(ctx, n, e, gating.NewFreeStart(p, len(m.losses)))
 }
 
-// round trains free weights once.
-func (m *search) round(ctx context.Context, t Trial, e *gating.Evaluator, start gating.Start) (*gating.Source, error) {
+// round trains free weights once, for the n-th time.
+func (m *search) round(ctx context.Context, n int, e *gating.Evaluator, start gating.Start) (*gating.Source, error) {
 	o := m.Learn
 	o.Free, o.Combine, o.Noiseless, o.L0 = true, gating.Convex, true, new(0.0)
-	l, err := m.learnFrom(ctx, t, e, start, o)
+	l, err := m.learnFrom(ctx, Event{Round: n}, e, start, o)
 	if err != nil {
 		return nil, err
 	}

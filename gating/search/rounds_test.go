@@ -13,7 +13,7 @@ func TestRoundsWhileTheyPay(t *testing.T) {
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0]))
 	trained := func(rounds int) (*Result, *Candidate) {
 		r := gatetest.Must(Merge(t.Context(), gatetest.Select(t, models), d, Options{Rounds: rounds,
-			Folds: 2}))(t)
+			Folds: 2, Learn: gating.LearnOptions{Epochs: 10}}))(t)
 		for i := range r.Candidates {
 			if r.Candidates[i].Name == (Trial{Method: gating.FineTuned, Source: true}).Name() {
 				return r, &r.Candidates[i]

@@ -19,6 +19,7 @@ type Event struct {
 	Data        *ReportData      // at the start: and on what
 	Fold, Folds int              // the fold that learns, from 1 on, and of how many; 0 where all data learns
 	Granularity gating.Granularity
+	Round       int // of weights that are trained on, from 1 on; 0 of gates
 	Step, Steps int
 	Loss        float64
 	Candidate   *Candidate
