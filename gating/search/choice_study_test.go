@@ -72,7 +72,7 @@ func TestChoiceStudy(t *testing.T) {
 		s, pool := openStudied(t, c.parents)
 		for _, n := range []int{50, 100, 200, 500} {
 			for i := range *choiceSplits {
-				for _, way := range []string{"halves", "share"} {
+				for _, way := range []string{"folds", "share"} {
 					v := judgeSplit(t, s, pool, n, uint64(*choiceFirst+i), way)
 					for _, sum := range []map[string]*verdicts{row, all} {
 						for _, key := range []string{way, fmt.Sprint(way, n)} {
@@ -88,12 +88,12 @@ func TestChoiceStudy(t *testing.T) {
 				}
 			}
 		}
-		v := row["halves"]
+		v := row["folds"]
 		fmt.Fprintf(&table, "| %s | %s | %d | %d | %d | %d |\n", c.name, c.what, v.splits, v.accepted, v.worse, v.missed)
-		t.Logf("%s: %s", c.name, row["halves"].cells())
+		t.Logf("%s: %s", c.name, row["folds"].cells())
 	}
 	var sizes strings.Builder
-	for _, way := range []string{"halves", "share"} {
+	for _, way := range []string{"folds", "share"} {
 		for _, n := range []int{50, 100, 200, 500} {
 			fmt.Fprintf(&sizes, "| %s | %d | %s |\n", ways[way], n, all[fmt.Sprint(way, n)].cells())
 		}
@@ -102,13 +102,13 @@ func TestChoiceStudy(t *testing.T) {
 	if err := os.WriteFile(*choiceFile, fmt.Appendf(nil, choiceText, sizes.String(), table.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if v := all["halves"]; *choiceCase == "" && (50*v.worse > v.splits || 20*v.missed > v.splits) {
+	if v := all["folds"]; *choiceCase == "" && (50*v.worse > v.splits || 20*v.missed > v.splits) {
 		t.Errorf("of %d splits %d are worse, want at most 2 %%; %d missed, want at most 5 %%", v.splits, v.worse, v.missed)
 	}
 }
 
 // ways are how samples judge, in words.
-var ways = map[string]string{"halves": "two folds", "share": "a fifth held out"}
+var ways = map[string]string{"folds": "folds", "share": "a fifth held out"}
 
 const choiceText = `# How often the choice is right
 
@@ -124,7 +124,7 @@ what it lies with a confidence of 95 %%.
 | judged by | samples | splits | merges written | worse | missed |
 |---|---|---|---|---|---|
 %s
-By case, two folds, 100 to 500 samples:
+By case, folds, 100 to 500 samples:
 
 | case | parents | splits | merges written | worse | missed |
 |---|---|---|---|---|---|

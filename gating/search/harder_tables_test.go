@@ -48,6 +48,7 @@ func (s study) tables() string {
 	s.times(&out)
 	s.attacked(&out)
 	s.backdoors(&out)
+	out.WriteString(harderTried)
 	return out.String()
 }
 
@@ -68,6 +69,14 @@ parents' probabilities that is likeliest on the samples. *fine-tuned*: the paren
 samples, or the average, trained on them, with the rate and the number of steps that a fifth of them chose. *soft,
 PyTorch*: soft merging as in the paper, a gate a layer. ` + "`soft` and `auto`" + `: what that --method writes, or the parent that it
 keeps. Ensembles are three networks, all else is one. An empty cell was not measured.
+`
+
+const harderTried = `
+## Tried, and left out
+
+No better on average, in single runs of the families that learn quickly: half of what is trained on from mixtures of two
+samples that the parents label (better for the CNNs, worse for the MLPs and digits); training on from gates of the transplant
+in place of the transplant itself (as good, for more time); parents weighted alike where there are no labels.
 `
 
 // seeds are the folders that something was measured of.
