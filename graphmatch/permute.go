@@ -190,8 +190,7 @@ func (a *Alignment) order(ctx context.Context, j int, m *rebasin.Matcher, units 
 			return err
 		}
 		if !slices.ContainsFunc(scores, func(s []float64) bool { return s == nil }) {
-			m.AssignAll(scores)
-			return nil
+			return m.AssignAll(ctx, scores)
 		}
 	}
 	return m.Search(ctx, o.Seed, o.Searches-1, o.Rounds)

@@ -1,14 +1,16 @@
 package rebasin
 
 import (
+	"context"
 	"math"
 )
 
 // linearAssignment solves the linear assignment problem: it returns for each row of an n x n score matrix (row-major)
 // the column that gives the greatest sum, each column once. It finds shortest augmenting paths with dual
 // variables (R. Jonker and A. Volgenant, 1987) in at most order n^3 steps. Scores that are not numbers
-// count as the lowest finite score; ties go to the identity, then to lower columns.
-func linearAssignment(score []float64, n int) []int {
+// count as the lowest finite score; ties go to the identity, then to lower columns. A wide layer takes long: where the
+// context ends first the identity is returned.
+func linearAssignment(ctx context.Context, score []float64, n int) []int {
 	cost := make([]float64, n*n)
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, s := range score[:n*n] {
@@ -22,11 +24,14 @@ func linearAssignment(score []float64, n int) []int {
 		}
 		cost[i] = high - s
 	}
-	return solve(cost, n).column
+	if a := solve(ctx, cost, n); a != nil {
+		return a.column
+	}
+	return Identity(n)
 }
 
-// solve finds the assignment of least cost.
-func solve(cost []float64, n int) *assignment {
+// solve finds the assignment of least cost; it is nil where the context ends first.
+func solve(ctx context.Context, cost []float64, n int) *assignment {
 	a := &assignment{
 		n: n, cost: cost, row: make([]int, n), column: make([]int, n), u: make([]float64, n), v: make([]float64, n),
 	}
@@ -35,6 +40,9 @@ func solve(cost []float64, n int) *assignment {
 	}
 	a.reduce()
 	for i := range n {
+		if ctx.Err() != nil {
+			return nil
+		}
 		if a.column[i] < 0 {
 			a.augment(i)
 		}

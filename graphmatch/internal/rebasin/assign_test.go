@@ -1,6 +1,7 @@
 package rebasin
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -63,7 +64,7 @@ func TestAssignIsOptimal(t *testing.T) {
 					score[i] = float64(rng.IntN(3)) // many ties
 				}
 			}
-			got := linearAssignment(score, n)
+			got := linearAssignment(t.Context(), score, n)
 			if !isPermutation(got) {
 				t.Fatalf("n=%d: %v is no permutation", n, got)
 			}
@@ -75,17 +76,17 @@ func TestAssignIsOptimal(t *testing.T) {
 }
 
 func TestAssignTiesGoToIdentity(t *testing.T) {
-	if got := linearAssignment(make([]float64, 25), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
+	if got := linearAssignment(t.Context(), make([]float64, 25), 5); !slices.Equal(got, []int{0, 1, 2, 3, 4}) {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestAssignSurvivesWhatIsNoNumber(t *testing.T) {
-	got := linearAssignment([]float64{math.NaN(), 1, math.Inf(1), math.Inf(-1)}, 2)
+	got := linearAssignment(t.Context(), []float64{math.NaN(), 1, math.Inf(1), math.Inf(-1)}, 2)
 	if !isPermutation(got) {
 		t.Errorf("got %v", got)
 	}
-	if got := linearAssignment([]float64{math.NaN(), math.NaN(), math.NaN(), math.NaN()}, 2); !isPermutation(got) {
+	if got := linearAssignment(t.Context(), []float64{math.NaN(), math.NaN(), math.NaN(), math.NaN()}, 2); !isPermutation(got) {
 		t.Errorf("all NaN: got %v", got)
 	}
 }
@@ -102,7 +103,7 @@ func TestAssignFindsHiddenPermutation(t *testing.T) {
 	for i, j := range hidden {
 		score[i*n+j] += 1
 	}
-	if got := linearAssignment(score, n); !slices.Equal(got, hidden) {
+	if got := linearAssignment(t.Context(), score, n); !slices.Equal(got, hidden) {
 		t.Error("the permutation was not found")
 	}
 }
@@ -119,7 +120,7 @@ func TestAssignByDuality(t *testing.T) {
 				cost[i] = float64(g.IntN(4)) // many ties
 			}
 		}
-		a := solve(slices.Clone(cost), n)
+		a := solve(t.Context(), slices.Clone(cost), n)
 		if !isPermutation(a.column) {
 			t.Fatalf("seed %d: %v is no permutation", seed, a.column)
 		}
@@ -150,6 +151,18 @@ func BenchmarkAssign(b *testing.B) {
 		score[i] = rng.NormFloat64()
 	}
 	for b.Loop() {
-		linearAssignment(score, n)
+		linearAssignment(b.Context(), score, n)
+	}
+}
+
+// A context that ends while a wide layer is matched ends the matching: the search says so, and its order is not used.
+func TestAssignmentEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a := solve(ctx, make([]float64, 9), 3); a != nil {
+		t.Errorf("assigned %v", a.column)
+	}
+	if got := linearAssignment(ctx, []float64{0, 1, 1, 0}, 2); !slices.Equal(got, Identity(2)) {
+		t.Errorf("order %v, want the identity", got)
 	}
 }

@@ -97,7 +97,9 @@ func TestHeadsAgainstBruteForce(t *testing.T) {
 			scores = append(scores, list)
 		}
 		m := NewMatcher(sym)
-		m.AssignAll(scores)
+		if err := m.AssignAll(t.Context(), scores); err != nil {
+			t.Fatal(err)
+		}
 		got := 0.0
 		for i, o := range m.Order {
 			if !isPermutation(o) {

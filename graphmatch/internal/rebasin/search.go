@@ -34,20 +34,22 @@ func (m *Matcher) Search(ctx context.Context, seed uint64, restarts, rounds int)
 		}
 	}
 	m.Order = best
-	return nil
+	return ctx.Err()
 }
 
-// AssignAll orders every set by a matrix of scores, one per set.
-func (m *Matcher) AssignAll(scores [][]float64) {
+// AssignAll orders every set by a matrix of scores, one per set. It returns the context's error if that ends first; the
+// order is then of no use.
+func (m *Matcher) AssignAll(ctx context.Context, scores [][]float64) error {
 	for set := range m.sets {
 		if group := m.group(set); slices.Min(group) == set {
 			var list [][]float64
 			for _, s := range group {
 				list = append(list, scores[s])
 			}
-			m.assign(group, list)
+			m.assign(ctx, group, list)
 		}
 	}
+	return ctx.Err()
 }
 
 // group lists the sets that must be solved together: a set alone, or all whose heads have one order.
@@ -91,17 +93,17 @@ func (m *Matcher) sum(group []int, scores [][]float64) (total float64) {
 }
 
 // assign orders a group of sets by scores of base units (rows) against model units (columns).
-func (m *Matcher) assign(group []int, scores [][]float64) {
+func (m *Matcher) assign(ctx context.Context, group []int, scores [][]float64) {
 	if heads := m.sets[group[0]].Heads; heads > 0 {
-		m.assignHeads(group, scores, heads)
+		m.assignHeads(ctx, group, scores, heads)
 		return
 	}
-	m.Order[group[0]] = linearAssignment(scores[0], m.sets[group[0]].Size)
+	m.Order[group[0]] = linearAssignment(ctx, scores[0], m.sets[group[0]].Size)
 }
 
 // assignHeads matches every pair of heads by itself, then the heads by what their best inner orders give.
 // Heads that are in a fixed order are matched with themselves, and so are the units within rigid heads.
-func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
+func (m *Matcher) assignHeads(ctx context.Context, group []int, scores [][]float64, heads int) {
 	value := make([]float64, heads*heads)
 	inner := make([][][]int, len(group))
 	for i, set := range group {
@@ -115,7 +117,7 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 				block = append(block, scores[i][from:from+d]...)
 			}
 			if inner[i][p] = Identity(d); !m.sets[set].Rigid {
-				inner[i][p] = linearAssignment(block, d)
+				inner[i][p] = linearAssignment(ctx, block, d)
 			}
 			for r, c := range inner[i][p] {
 				value[p] += block[r*d+c]
@@ -124,7 +126,7 @@ func (m *Matcher) assignHeads(group []int, scores [][]float64, heads int) {
 	}
 	order := Identity(heads)
 	if !m.sets[group[0]].HeadOrder.Root().Frozen {
-		order = linearAssignment(value, heads)
+		order = linearAssignment(ctx, value, heads)
 	}
 	for to, from := range order {
 		for i, set := range group {
@@ -161,7 +163,7 @@ func (m *Matcher) solveInOrder(ctx context.Context) error {
 		if blocks == 0 {
 			scores, _ = m.evidence(group, all)
 		}
-		m.assign(group, scores)
+		m.assign(ctx, group, scores)
 		for _, s := range group {
 			m.solved[s] = true
 		}
@@ -187,7 +189,7 @@ func (m *Matcher) sweep(ctx context.Context, rounds int, rng *random.Generator) 
 			for _, s := range group {
 				m.stale[s] = false
 			}
-			if m.improve(group) {
+			if m.improve(ctx, group) {
 				improved = true
 				m.markStale(group)
 			}
@@ -204,7 +206,7 @@ const tiny = 1e-6
 
 // improve solves a group again and keeps the result if it is better. A group on two axes of one block (the
 // columns and rows of a recurrent matrix) makes the scores approximate: then the objective itself decides.
-func (m *Matcher) improve(group []int) bool {
+func (m *Matcher) improve(ctx context.Context, group []int) bool {
 	scores, _ := m.evidence(group, all)
 	old := make([][]int, len(group))
 	for i, set := range group {
@@ -215,7 +217,7 @@ func (m *Matcher) improve(group []int) bool {
 	if blocks != nil {
 		before = m.objective(blocks)
 	}
-	m.assign(group, scores)
+	m.assign(ctx, group, scores)
 	after := m.sum(group, scores)
 	if blocks != nil {
 		after = m.objective(blocks)
