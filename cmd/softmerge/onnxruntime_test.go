@@ -80,7 +80,7 @@ func evaluated(t *testing.T, data string, models ...string) []report.Evaluated {
 
 // takesLong names the families whose merges take longest, of the kinds that others and tasks_test.go have too.
 var takesLong = map[string]bool{"bert": true, "gpt": true, "swin": true, "efficientnet": true, "densenet": true,
-	"unet": true, "convnext": true}
+	"unet": true, "convnext": true, "gru": true, "vit": true, "yolo": true}
 
 // TestMergesOfAllFamilies carries the main job through every family with default
 // flags: the written file beats every parent on data that nothing saw, and ONNX

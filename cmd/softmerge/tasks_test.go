@@ -22,7 +22,7 @@ var tasks = []struct {
 	{name: "detector", val: "val", test: "test"},
 	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
 		smaller: true, long: true},
-	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}},
+	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}, long: true},
 	{name: "heads", val: "val.npz", test: "test.npz", flags: []string{"--label", "digit=kind", "--label", "middle=at"},
 		smaller: true},
 	{name: "tagger", val: "val.tar", test: "test.tar", flags: []string{"--metric", "f1"}, long: true},
