@@ -126,7 +126,7 @@ func BenchmarkEncode(b *testing.B) {
 			dst := make([]byte, 0, 8*len(values))
 			b.ReportAllocs()
 			for b.Loop() {
-				appendFloats(dst[:0], dt, values)
+				appendValues(dst[:0], dt, values)
 			}
 		})
 	}

@@ -3,7 +3,7 @@
 //
 // Open maps a file and decodes its structure only; weights stay on disk until
 // a Tensor is asked for them. With makes a new view of a model with some
-// tensors replaced, some initializers and nodes added, some inputs redirected,
+// tensors replaced, some initializers, inputs and nodes added, some inputs redirected,
 // some metadata set; WriteFile writes a view. What no edit touches is copied
 // byte for byte, so a file written without edits equals the file read.
 //

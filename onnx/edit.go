@@ -42,8 +42,9 @@ func SetValues(t *onnxpb.TensorProto, src Source) Edit {
 	}}
 }
 
-// AddInitializer adds a constant of a float type to a graph, as raw_data. The
-// name must be new to the graph. In a file before IR version 4, where every
+// AddInitializer adds a constant of a float type, of uint8 or of int64 to a
+// graph, as raw_data; values of integers must be whole and in range. The name
+// must be new to the graph. In a file before IR version 4, where every
 // initializer is an input too, it adds the input.
 func AddInitializer(g *onnxpb.GraphProto, name string, dt DataType, dims []int, src Source) Edit {
 	return Edit{func(e *edits) error {
@@ -51,8 +52,8 @@ func AddInitializer(g *onnxpb.GraphProto, name string, dt DataType, dims []int, 
 		if !ok {
 			return fmt.Errorf("graph %q is not of this model", g.GetName())
 		}
-		if !dt.IsFloat() {
-			return fmt.Errorf("initializer %q: %s is not a float type", name, dt)
+		if !dt.IsFloat() && dt != Uint8 && dt != Int64 {
+			return fmt.Errorf("initializer %q: %s is neither a float type nor uint8 or int64", name, dt)
 		}
 		if name == "" || e.definedIn(i, name) {
 			return fmt.Errorf("initializer %q: the name is not new to graph %q", name, g.GetName())
@@ -116,14 +117,16 @@ type addition struct {
 
 // edits are all changes of a view against the file, by element.
 type edits struct {
-	base       *source
-	values     map[int32]Source
-	inputs     map[int32]map[int]string // by node and slot
-	added      []addition
-	nodes      []newNode
-	addedIndex map[*onnxpb.TensorProto]int
-	metadata   metadata
-	alias      map[proto.Message]int32 // messages of views, by the element they stand for
+	base        *source
+	values      map[int32]Source
+	inputs      map[int32]map[int]string // by node and slot
+	added       []addition
+	nodes       []newNode
+	graphInputs []newInput
+	dropped     map[int32]bool // initializers
+	addedIndex  map[*onnxpb.TensorProto]int
+	metadata    metadata
+	alias       map[proto.Message]int32 // messages of views, by the element they stand for
 }
 
 // store returns where the elements of t are if an edit put them there.
@@ -181,6 +184,11 @@ func (e *edits) definedIn(graph int32, name string) bool {
 		if a.graph == graph && a.proto.GetName() == name {
 			return true
 		}
+	}
+	if slices.ContainsFunc(e.graphInputs, func(in newInput) bool {
+		return in.graph == graph && in.proto.GetName() == name
+	}) {
+		return true
 	}
 	return slices.ContainsFunc(e.nodes, func(n newNode) bool {
 		return n.graph == graph && slices.Contains(n.proto.GetOutput(), name)
@@ -261,7 +269,7 @@ func (s sourced) raw(t *Tensor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return appendFloats(make([]byte, 0, t.size), t.dtype, v), nil
+	return appendValues(make([]byte, 0, t.size), t.dtype, v), nil
 }
 
 func (s sourced) strings(t *Tensor) ([]string, error) {

@@ -100,18 +100,18 @@ var encodings = []struct {
 	payload  []byte
 	sameSize bool
 }{
-	{"float32 raw", Float32, field(9, appendFloats(nil, Float32, old)), true},
-	{"float32 packed", Float32, field(4, appendFloats(nil, Float32, old)), true},
-	{"float32 in two blocks", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:1])),
-		field(4, appendFloats(nil, Float32, old[1:]))), true},
-	{"float32 in blocks apart", Float32, slices.Concat(field(4, appendFloats(nil, Float32, old[:2])),
-		field(12, []byte("doc")), field(4, appendFloats(nil, Float32, old[2:]))), true},
-	{"float64 packed", Float64, field(10, appendFloats(nil, Float64, old)), true},
-	{"float64 raw", Float64, field(9, appendFloats(nil, Float64, old)), true},
-	{"float16 raw", Float16, field(9, appendFloats(nil, Float16, old)), true},
-	{"bfloat16 raw", BFloat16, field(9, appendFloats(nil, BFloat16, old)), true},
-	{"float8 raw", Float8E4M3FN, field(9, appendFloats(nil, Float8E4M3FN, old)), true},
-	{"float4 raw", Float4E2M1, field(9, appendFloats(nil, Float4E2M1, old)), true},
+	{"float32 raw", Float32, field(9, appendValues(nil, Float32, old)), true},
+	{"float32 packed", Float32, field(4, appendValues(nil, Float32, old)), true},
+	{"float32 in two blocks", Float32, slices.Concat(field(4, appendValues(nil, Float32, old[:1])),
+		field(4, appendValues(nil, Float32, old[1:]))), true},
+	{"float32 in blocks apart", Float32, slices.Concat(field(4, appendValues(nil, Float32, old[:2])),
+		field(12, []byte("doc")), field(4, appendValues(nil, Float32, old[2:]))), true},
+	{"float64 packed", Float64, field(10, appendValues(nil, Float64, old)), true},
+	{"float64 raw", Float64, field(9, appendValues(nil, Float64, old)), true},
+	{"float16 raw", Float16, field(9, appendValues(nil, Float16, old)), true},
+	{"bfloat16 raw", BFloat16, field(9, appendValues(nil, BFloat16, old)), true},
+	{"float8 raw", Float8E4M3FN, field(9, appendValues(nil, Float8E4M3FN, old)), true},
+	{"float4 raw", Float4E2M1, field(9, appendValues(nil, Float4E2M1, old)), true},
 	{"float16 in int32_data", Float16, field(5, varints(0x3c00, 0x3c00, 1)), false},
 	{"float16 in int32_data apart", Float16, slices.Concat(varintField(5, 1), field(12, []byte("doc")),
 		varintField(5, 1), varintField(5, 1)), false},
@@ -128,7 +128,7 @@ func TestSetValuesInEveryEncoding(t *testing.T) {
 			base := slices.Concat(varintField(1, 12), field(7, graph), field(8, varintField(2, 21)))
 			m := must(Parse(base, ""))(t)
 			v := must(m.With(SetValues(initializer(t, m, "w"), fixed(values...))))(t)
-			want := appendFloats(nil, test.dt, values)
+			want := appendValues(nil, test.dt, values)
 			for _, x := range []*Model{v, reread(t, v)} {
 				if got := must(x.Tensor(initializer(t, x, "w")).Raw())(t); !bytes.Equal(got, want) {
 					t.Errorf("got %x, want %x", got, want)
@@ -261,7 +261,8 @@ func TestEditsThatCannotBe(t *testing.T) {
 		{"name of an input", AddInitializer(g, "x", Float32, nil, fixed(1))},
 		{"name of an output", AddInitializer(g, "h", Float32, nil, fixed(1))},
 		{"no name", AddInitializer(g, "", Float32, nil, fixed(1))},
-		{"integer type", AddInitializer(g, "new", Int64, nil, fixed(1))},
+		{"integer type", AddInitializer(g, "new", Int32, nil, fixed(1))},
+		{"text", AddInitializer(g, "new", String, nil, fixed(1))},
 		{"negative shape", AddInitializer(g, "new", Float32, []int{-1}, fixed(1))},
 		{"shape too large", AddInitializer(g, "new", Float32, []int{math.MaxInt / 2, math.MaxInt / 2}, fixed(1))},
 	}

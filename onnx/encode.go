@@ -5,9 +5,10 @@ import (
 	"math"
 )
 
-// appendFloats appends values to dst in the raw form of a float type, each
-// rounded once, to nearest, ties to even. 4-bit types start a new byte.
-func appendFloats(dst []byte, dt DataType, values []float64) []byte {
+// appendValues appends values to dst in the raw form of a float type, each
+// rounded once, to nearest, ties to even, or of one of the integer types that
+// AddInitializer takes. 4-bit types start a new byte.
+func appendValues(dst []byte, dt DataType, values []float64) []byte {
 	switch dt {
 	case Float32:
 		for _, v := range values {
@@ -17,6 +18,16 @@ func appendFloats(dst []byte, dt DataType, values []float64) []byte {
 	case Float64:
 		for _, v := range values {
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+		}
+		return dst
+	case Int64:
+		for _, v := range values {
+			dst = binary.LittleEndian.AppendUint64(dst, uint64(int64(v)))
+		}
+		return dst
+	case Uint8:
+		for _, v := range values {
+			dst = append(dst, uint8(int64(v)))
 		}
 		return dst
 	}

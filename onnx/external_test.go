@@ -33,7 +33,7 @@ func externalModel(t testing.TB, dir, location string) string {
 	t.Helper()
 	p := smallModel()
 	external(p.Graph.Initializer[0], location, "8", "24")
-	data := append(make([]byte, 8), appendFloats(nil, Float32, []float64{1, 2, 3, 4, 5, 6})...)
+	data := append(make([]byte, 8), appendValues(nil, Float32, []float64{1, 2, 3, 4, 5, 6})...)
 	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p), "weights.bin": data})
 	return filepath.Join(dir, "model.onnx")
 }

@@ -67,7 +67,7 @@ func (m *Model) newLayout(location string, spill bool) (*layout, error) {
 // tensors that share their external bytes go on sharing them.
 func (l *layout) addElement(m *Model, i int32, spill bool, shared map[externalRef]*place) error {
 	el := m.base.elements[i]
-	if el.payload < 0 {
+	if el.payload < 0 || m.edits != nil && m.edits.dropped[i] {
 		return nil
 	}
 	t := m.Tensor(m.base.messages[i].(*onnxpb.TensorProto))

@@ -49,7 +49,7 @@ func NewFloatTensor(name string, dt DataType, shape []int, values []float64) (*o
 		return nil, err
 	}
 	p := emptyTensor(name, dt, shape)
-	p.RawData = appendFloats(nil, dt, values)
+	p.RawData = appendValues(nil, dt, values)
 	return p, nil
 }
 

@@ -63,7 +63,7 @@ func writeValues(w io.Writer, t *Tensor, src Source) error {
 	buf := make([]byte, 0, encodeChunk*t.dtype.Size()/8)
 	for len(values) > 0 {
 		n := min(len(values), encodeChunk)
-		if _, err := w.Write(appendFloats(buf[:0], t.dtype, values[:n])); err != nil {
+		if _, err := w.Write(appendValues(buf[:0], t.dtype, values[:n])); err != nil {
 			return err
 		}
 		values = values[n:]

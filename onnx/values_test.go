@@ -44,15 +44,15 @@ var storedNumbers = []struct {
 	payload []byte
 	want    []float64
 }{
-	{"float32 packed", Float32, 2, field(4, appendFloats(nil, Float32, f(1.5, -2))), f(1.5, -2)},
-	{"float32 in two blocks", Float32, 3, append(field(4, appendFloats(nil, Float32, f(1))),
-		field(4, appendFloats(nil, Float32, f(2, 3)))...), f(1, 2, 3)},
+	{"float32 packed", Float32, 2, field(4, appendValues(nil, Float32, f(1.5, -2))), f(1.5, -2)},
+	{"float32 in two blocks", Float32, 3, append(field(4, appendValues(nil, Float32, f(1))),
+		field(4, appendValues(nil, Float32, f(2, 3)))...), f(1, 2, 3)},
 	{"float32 one by one", Float32, 2, protowire.AppendFixed32(protowire.AppendTag(
 		protowire.AppendFixed32(protowire.AppendTag(nil, 4, protowire.Fixed32Type), math.Float32bits(7)), 4,
 		protowire.Fixed32Type), math.Float32bits(8)), f(7, 8)},
-	{"float32 raw", Float32, 2, field(9, appendFloats(nil, Float32, f(0.1, 3))), f(float64(float32(0.1)), 3)},
-	{"float64 packed", Float64, 2, field(10, appendFloats(nil, Float64, f(0.1, -3))), f(0.1, -3)},
-	{"float64 raw", Float64, 1, field(9, appendFloats(nil, Float64, f(0.1))), f(0.1)},
+	{"float32 raw", Float32, 2, field(9, appendValues(nil, Float32, f(0.1, 3))), f(float64(float32(0.1)), 3)},
+	{"float64 packed", Float64, 2, field(10, appendValues(nil, Float64, f(0.1, -3))), f(0.1, -3)},
+	{"float64 raw", Float64, 1, field(9, appendValues(nil, Float64, f(0.1))), f(0.1)},
 	{"float16 in int32_data", Float16, 2, field(5, varints(0x3c00, 0xc000)), f(1, -2)},
 	{"float16 raw", Float16, 2, field(9, []byte{0x00, 0x3c, 0x00, 0xc0}), f(1, -2)},
 	{"bfloat16 in int32_data", BFloat16, 1, field(5, varints(0x4049)), f(3.140625)},

@@ -40,6 +40,7 @@ func (e *edits) clone(base *source) *edits {
 		c.inputs[n] = maps.Clone(slots)
 	}
 	c.added, c.nodes = slices.Clone(e.added), slices.Clone(e.nodes)
+	c.graphInputs, c.dropped = slices.Clone(e.graphInputs), maps.Clone(e.dropped)
 	maps.Copy(c.addedIndex, e.addedIndex)
 	c.metadata = metadata{slices.Clone(e.metadata.entries), e.metadata.changed}
 	maps.Copy(c.alias, e.alias)
@@ -64,6 +65,7 @@ func (e *edits) rebuild() *onnxpb.ModelProto {
 		replaceChildren(c, children[i])
 		if g, ok := c.(*onnxpb.GraphProto); ok {
 			e.insertNodes(i, g)
+			e.dropInitializers(g)
 		}
 		e.alias[c] = i
 		el := e.base.elements[i]
@@ -85,6 +87,12 @@ func (e *edits) restructured() []int32 {
 	}
 	for _, n := range e.nodes {
 		list = append(list, n.graph)
+	}
+	for _, in := range e.graphInputs {
+		list = append(list, in.graph)
+	}
+	for i := range e.dropped {
+		list = append(list, e.base.elements[i].parent)
 	}
 	if e.metadata.changed {
 		list = append(list, 0)
@@ -118,6 +126,11 @@ func (e *edits) changeMessage(i int32, c proto.Message) {
 				if e.initializersAreInputs() {
 					c.Input = append(c.Input, inputOf(a.proto))
 				}
+			}
+		}
+		for _, in := range e.graphInputs {
+			if in.graph == i {
+				c.Input = append(c.Input, in.proto)
 			}
 		}
 	case *onnxpb.ModelProto:

@@ -89,7 +89,7 @@ func TestOddEncodingsSurvive(t *testing.T) {
 		t.Error("the file is written back differently")
 	}
 	v := must(m.With(SetValues(w, fixed(0.5))))(t)
-	want := bytes.Replace(data, []byte{1, 2, 3, 4}, appendFloats(nil, Float32, []float64{0.5}), 1)
+	want := bytes.Replace(data, []byte{1, 2, 3, 4}, appendValues(nil, Float32, []float64{0.5}), 1)
 	if !bytes.Equal(written(t, v), want) {
 		t.Error("new values change more than the old ones' bytes")
 	}

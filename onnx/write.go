@@ -60,7 +60,7 @@ func (e *edits) patches(l *layout) ([]patch, error) {
 		list = append(list, e.inputPatches(i)...)
 	}
 	for i, src := range e.values {
-		if l.elements[i] != nil {
+		if l.elements[i] != nil || e.dropped[i] {
 			continue
 		}
 		if st := e.base.stored(i); st.external() {
@@ -79,8 +79,13 @@ func (e *edits) patches(l *layout) ([]patch, error) {
 		}
 		list = append(list, p...)
 	}
+	list = append(list, e.dropPatches()...)
+	inputs, err := e.graphInputPatches()
+	if err != nil {
+		return nil, err
+	}
 	more, err := e.nodePatches()
-	return append(list, more...), err
+	return append(append(list, inputs...), more...), err
 }
 
 // SHA256 returns the hash, in hexadecimal, of the bytes that WriteTo writes,

@@ -284,7 +284,7 @@ func threeTwins(t *testing.T, dir string) (path string) {
 	checksum := &onnxpb.StringStringEntryProto{Key: proto.String("checksum"), Value: proto.String("stale")}
 	p.Graph.Initializer[0].ExternalData = append(p.Graph.Initializer[0].ExternalData, extra, checksum)
 	writeFiles(t, dir, map[string][]byte{"model.onnx": encoded(t, p),
-		"weights.bin": appendFloats(nil, Float32, []float64{1, 2, 3, 4, 5, 6})})
+		"weights.bin": appendValues(nil, Float32, []float64{1, 2, 3, 4, 5, 6})})
 	return filepath.Join(dir, "model.onnx")
 }
 
@@ -396,7 +396,7 @@ func TestSHA256(t *testing.T) {
 	dir := t.TempDir()
 	m := opened(t, externalModel(t, dir, "weights.bin"))
 	first := must(m.SHA256())(t)
-	writeFiles(t, dir, map[string][]byte{"weights.bin": appendFloats(nil, Float32, make([]float64, 8))})
+	writeFiles(t, dir, map[string][]byte{"weights.bin": appendValues(nil, Float32, make([]float64, 8))})
 	if second := must(opened(t, filepath.Join(dir, "model.onnx")).SHA256())(t); first == second || len(second) != 64 {
 		t.Errorf("the data file does not count: %s, %s", first, second)
 	}
