@@ -42,9 +42,9 @@ func SetValues(t *onnxpb.TensorProto, src Source) Edit {
 	}}
 }
 
-// AddInitializer adds a constant of a float type, of uint8 or of int64 to a
-// graph, as raw_data; values of integers must be whole and in range. The name
-// must be new to the graph. In a file before IR version 4, where every
+// AddInitializer adds a constant of a float type, of uint8, int64 or bool to a
+// graph, as raw_data; values of integers must be whole and in range, and those
+// of bool 0 or 1. The name must be new to the graph. In a file before IR version 4, where every
 // initializer is an input too, it adds the input.
 func AddInitializer(g *onnxpb.GraphProto, name string, dt DataType, dims []int, src Source) Edit {
 	return Edit{func(e *edits) error {
@@ -52,8 +52,8 @@ func AddInitializer(g *onnxpb.GraphProto, name string, dt DataType, dims []int, 
 		if !ok {
 			return fmt.Errorf("graph %q is not of this model", g.GetName())
 		}
-		if !dt.IsFloat() && dt != Uint8 && dt != Int64 {
-			return fmt.Errorf("initializer %q: %s is neither a float type nor uint8 or int64", name, dt)
+		if !dt.IsFloat() && dt != Uint8 && dt != Int64 && dt != Bool {
+			return fmt.Errorf("initializer %q: %s is neither a float type nor uint8, int64 or bool", name, dt)
 		}
 		if name == "" || e.definedIn(i, name) {
 			return fmt.Errorf("initializer %q: the name is not new to graph %q", name, g.GetName())

@@ -25,7 +25,7 @@ func appendValues(dst []byte, dt DataType, values []float64) []byte {
 			dst = binary.LittleEndian.AppendUint64(dst, uint64(int64(v)))
 		}
 		return dst
-	case Uint8:
+	case Uint8, Bool:
 		for _, v := range values {
 			dst = append(dst, uint8(int64(v)))
 		}

@@ -1,0 +1,235 @@
+package routed
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+)
+
+// Options say what several task models become one file with. The zero value of a field means its default.
+type Options struct {
+	Start  *onnx.Model // that all models were trained from; nil where it is not known: then their mean stands for it
+	Tasks  []string    // the tasks' names, one a model, in their order; default the names of the files
+	Anyway bool        // go on where the models do not seem to have one start
+}
+
+// EMR is several models by EMR-Merging (arXiv 2405.17461). It never changes.
+type EMR struct {
+	selection *graphmatch.Selection
+	start     *onnx.Model
+	joined    *graphmatch.Alignment // of the models and, behind them, the start; nil without one
+	tasks     []string
+	parts     []part
+	factors   []float64 // lambda_t
+	warnings  advice.Warnings
+}
+
+// related is the cosine between the weights of two models below which they do not count as trained from one start.
+const related = 0.7
+
+// NewEMR elects, masks and rescales what the aligned models' selected layers learned from their start. Layers that are
+// not selected stay the base's. Parameters that vary along one axis alone, layers that the start has not, and numbers
+// that are not finite are kept for each task as they are.
+//
+// Errors are of kind graphmatch.ErrAlign where the models have no common start or layers are not the same in all of
+// them, of kind gating.ErrOption where the options do not fit, and those of reading tensors.
+func NewEMR(s *graphmatch.Selection, o Options) (*EMR, error) {
+	e := &EMR{selection: s, start: o.Start, tasks: o.Tasks}
+	if e.tasks == nil {
+		e.tasks = namesOf(s.Alignment.Models)
+	}
+	if err := errors.Join(checkNames(e.tasks, len(s.Alignment.Models)), s.Strict()); err != nil {
+		return nil, err
+	}
+	if o.Start != nil {
+		var err error
+		e.joined, err = graphmatch.AlignStructure(append(slices.Clone(s.Alignment.Models), o.Start), s.Alignment.Base)
+		if err != nil {
+			return nil, fmt.Errorf("the start: %w", err)
+		}
+	}
+	if err := e.checkRelated(o.Anyway); err != nil {
+		return nil, err
+	}
+	return e, e.divide()
+}
+
+// namesOf names tasks after their files; files of one name are told apart by numbers.
+func namesOf(models []*onnx.Model) []string {
+	var names []string
+	for _, m := range models {
+		name := strings.TrimSuffix(filepath.Base(m.Path()), filepath.Ext(m.Path()))
+		name = strings.ToValidUTF8(strings.ReplaceAll(name, ",", "_"), "_")
+		unique := name
+		for n := 2; slices.Contains(names, unique); n++ {
+			unique = fmt.Sprintf("%s-%d", name, n)
+		}
+		names = append(names, unique)
+	}
+	return names
+}
+
+// checkNames refuses names that a list between commas cannot hold.
+func checkNames(names []string, models int) error {
+	if len(names) != models {
+		return advice.Errorf(gating.ErrOption, "name one for each model", "%d tasks have names, and there are %d models",
+			len(names), models)
+	}
+	for i, name := range names {
+		if name == "" || strings.Contains(name, ",") || slices.Contains(names[:i], name) {
+			return advice.Errorf(gating.ErrOption, "give every task a name of its own, without commas",
+				"%q cannot be the name of task %d", name, i)
+		}
+	}
+	return nil
+}
+
+// checkRelated refuses models that were not trained from one start, as far as weights tell.
+func (e *EMR) checkRelated(anyway bool) error {
+	a := e.selection.Alignment
+	if e.joined != nil {
+		a = e.joined
+	}
+	_, cosines, err := graphmatch.Hidden(a)
+	if err != nil {
+		return err
+	}
+	for j, c := range cosines {
+		if j == a.Base || !(c < related) {
+			continue
+		}
+		const hint = "EMR-Merging keeps what models learned from one start: give models that have one, and that start"
+		const text = "the weights of %s and %s have a cosine of %.2f: they do not look like fine-tunes of one start"
+		of, and := filepath.Base(a.Models[a.Base].Path()), filepath.Base(a.Models[j].Path())
+		if !anyway {
+			return advice.Errorf(graphmatch.ErrAlign, hint+"; or go on with --anyway", text, of, and, c)
+		}
+		e.warnings.Addf(graphmatch.ErrAlign, hint, text, of, and, c)
+	}
+	return nil
+}
+
+// divide lists the parameters of the selected layers, says which of them are kept as they are, and computes the factors.
+func (e *EMR) divide() error {
+	a, started, sums := e.selection.Alignment, e.startedLayers(), make([]rescaling, len(e.tasks))
+	var unstarted []string
+	for _, i := range e.selection.Layers {
+		l := &a.Layers[i]
+		if l.Status == graphmatch.Identical {
+			continue
+		}
+		if e.start != nil && started[l.Name] == nil {
+			unstarted = append(unstarted, l.Name)
+		}
+		for k := range l.Params {
+			p := part{layer: l, param: &l.Params[k], start: startOf(started[l.Name], &l.Params[k])}
+			p.exact = !matrix(p.param.Shape) || e.start != nil && p.start == nil
+			if err := e.measure(&p, sums); err != nil {
+				return err
+			}
+			e.parts = append(e.parts, p)
+		}
+	}
+	for t := range sums {
+		e.factors = append(e.factors, sums[t].factor())
+	}
+	return e.checkStarted(unstarted)
+}
+
+// startedLayers are the layers that the start has, too.
+func (e *EMR) startedLayers() map[string]*graphmatch.Layer {
+	started := map[string]*graphmatch.Layer{}
+	if e.joined == nil {
+		return started
+	}
+	for i := range e.joined.Layers {
+		if l := &e.joined.Layers[i]; l.Mergeable() {
+			started[l.Name] = l
+		}
+	}
+	return started
+}
+
+// checkStarted warns of layers that the start has not, and refuses a start that has none.
+func (e *EMR) checkStarted(unstarted []string) error {
+	if len(unstarted) == 0 {
+		return nil
+	}
+	if elected, _ := e.Count(); elected == 0 {
+		return advice.Errorf(graphmatch.ErrAlign, "give the model that the others were trained from",
+			"%s has none of the layers that are merged, and cannot be their start", e.start.Path())
+	}
+	e.warnings.Addf(graphmatch.ErrAlign, "that is as it should be of heads; else give the start of these models",
+		"%s has nothing that fits at %s: kept whole for each task", filepath.Base(e.start.Path()),
+		strings.Join(unstarted, ", "))
+	return nil
+}
+
+// startOf finds a parameter in the start's layer; nil where it has none of its shape.
+func startOf(l *graphmatch.Layer, p *graphmatch.Param) *graphmatch.Param {
+	if l == nil {
+		return nil
+	}
+	i := slices.IndexFunc(l.Params, func(own graphmatch.Param) bool {
+		return own.Role == p.Role && slices.Equal(own.Shape, p.Shape)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &l.Params[i]
+}
+
+// measure adds a part to the sums of the tasks' factors, or leaves it to each task where its numbers, or what becomes of
+// them in the base's type, are not finite.
+func (e *EMR) measure(p *part, sums []rescaling) error {
+	if p.exact {
+		return nil
+	}
+	u, err := e.unite(p)
+	if err != nil {
+		return err
+	}
+	for _, list := range append(u.taus, u.theta, u.tau) {
+		p.exact = p.exact || !onnx.AllFinite(list)
+	}
+	for t := range sums {
+		if !p.exact {
+			sums[t].add(u.taus[t], u.tau)
+		}
+	}
+	return nil
+}
+
+// base is the model that gives the graph.
+func (e *EMR) base() *onnx.Model { return e.selection.Alignment.Models[e.selection.Alignment.Base] }
+
+// Tasks are the tasks' names, in the order of their numbers.
+func (e *EMR) Tasks() []string { return slices.Clone(e.tasks) }
+
+// Factors are the lambda_t of the tasks.
+func (e *EMR) Factors() []float64 { return slices.Clone(e.factors) }
+
+// Warnings are what the user should know.
+func (e *EMR) Warnings() advice.Warnings { return slices.Clone(e.warnings) }
+
+// Count says how many weights are elected, and how many are kept for each task, of one model.
+func (e *EMR) Count() (elected, exact int) {
+	for i := range e.parts {
+		if p := &e.parts[i]; p.exact {
+			exact += p.size()
+		} else {
+			elected += p.size()
+		}
+	}
+	return elected, exact
+}
+
+// StartLess says whether the models' mean stands for their start.
+func (e *EMR) StartLess() bool { return e.start == nil }

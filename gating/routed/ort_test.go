@@ -1,0 +1,102 @@
+package routed_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/softmerge/softmerge/gating/network"
+	"github.com/softmerge/softmerge/onnx"
+)
+
+// runtime is ONNX Runtime in a process of its own.
+type runtime struct {
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// startRuntime starts it where ORT_NODE_MODULES names a folder that has it; elsewhere it returns nil.
+func startRuntime(t *testing.T) *runtime {
+	t.Helper()
+	if os.Getenv("ORT_NODE_MODULES") == "" {
+		return nil
+	}
+	cmd := exec.Command("node", filepath.Join("..", "..", ".ci", "ortserve.mjs"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	return &runtime{in, bufio.NewReader(out)}
+}
+
+// array is a tensor as the process reads and writes it.
+type array struct {
+	Type string    `json:"type"`
+	Dims []int     `json:"dims"`
+	Data []float64 `json:"data"`
+}
+
+// arrayOf is a tensor for the process.
+func arrayOf(t *network.Tensor) array {
+	a := array{Type: t.Type.String(), Dims: append([]int{}, t.Shape...), Data: []float64{}}
+	for _, v := range t.F {
+		a.Data = append(a.Data, float64(v))
+	}
+	for _, v := range t.I {
+		a.Data = append(a.Data, float64(v))
+	}
+	return a
+}
+
+// run gives the outputs of a model file, or what is said against it.
+func (r *runtime) run(t *testing.T, path string, inputs map[string]*network.Tensor, optimise bool) (map[string]array,
+	string) {
+	t.Helper()
+	feeds := map[string]array{}
+	for name, in := range inputs {
+		feeds[name] = arrayOf(in)
+	}
+	line, err := json.Marshal(map[string]any{"model": path, "feeds": feeds, "optimise": optimise})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.in.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if line, err = r.out.ReadBytes('\n'); err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		Outputs map[string]array
+		Error   string
+	}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Outputs, answer.Error
+}
+
+// written is the path of a model's file.
+func written(t *testing.T, m *onnx.Model) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := onnx.WriteFile(path, m, onnx.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
