@@ -46,8 +46,10 @@ type Recipe struct {
 	Source []SourceTensor `json:"source,omitempty"`
 	// Static is the method that merges weights where coefficients do not mix them: they say how much a parent counts.
 	Static *RecipeStatic `json:"static,omitempty"`
+	// Routed is several models in one file; then package routed bakes, and no coefficients are there.
+	Routed *RecipeRouted `json:"routed,omitempty"`
 
-	start *onnx.Model // that Static names (StartAmong)
+	start *onnx.Model // that Static or Routed names (StartAmong)
 }
 
 // RecipeLayer is the coefficients of some of a layer's parameters.

@@ -31,7 +31,7 @@ func (m *Mixture) recipeStatic() (*RecipeStatic, error) {
 // StartAmong returns the recipe with the start that it was made with, found among models by its sha256; the recipe
 // itself where it needs none. Where the start is not among them the error is of kind graphmatch.ErrAlign.
 func (r *Recipe) StartAmong(models []*onnx.Model) (*Recipe, error) {
-	if r.Static == nil || r.Static.Start == "" {
+	if r.startSum() == "" {
 		return r, nil
 	}
 	for _, m := range models {
@@ -39,7 +39,7 @@ func (r *Recipe) StartAmong(models []*onnx.Model) (*Recipe, error) {
 		if err != nil {
 			return nil, err
 		}
-		if sum == r.Static.Start {
+		if sum == r.startSum() {
 			with := *r
 			with.start = m
 			return &with, nil
@@ -51,11 +51,15 @@ func (r *Recipe) StartAmong(models []*onnx.Model) (*Recipe, error) {
 // noStart is the error that the start is not at hand.
 func (r *Recipe) noStart() error {
 	return advice.Errorf(graphmatch.ErrAlign, "give the start that the recipe was made with, too, unchanged",
-		"no model given has sha256 %s, which is the start of the recipe", r.Static.Start)
+		"no model given has sha256 %s, which is the start of the recipe", r.startSum())
 }
 
-// checkAlone refuses a method beside what goes with coefficients alone.
+// checkAlone refuses a method beside what goes with coefficients alone, and what package routed bakes.
 func (r *Recipe) checkAlone() error {
+	if r.Routed != nil {
+		return recipeErr("the recipe is of %d tasks by method %q, which coefficients do not mix", len(r.Routed.Tasks),
+			r.Method)
+	}
 	if r.Static != nil && len(r.Source)+len(r.Repairs) > 0 {
 		return recipeErr("the recipe has method %q, and a source or repairs that go with none", r.Static.Method)
 	}

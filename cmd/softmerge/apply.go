@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -114,6 +115,9 @@ func bake(r *gating.Recipe, list []*onnx.Model) (*onnx.Model, error) {
 	a, err := graphmatch.Align(ordered, r.Base)
 	if err != nil {
 		return nil, err
+	}
+	if r.Routed != nil {
+		return routed.Bake(r, a, versionString())
 	}
 	m, err := r.Bake(a)
 	if err != nil {

@@ -54,6 +54,7 @@ func eval(ctx context.Context, v *terminal.Voice, paths []string, f dataFlags) (
 	if err := refuseLaidOut(list); err != nil {
 		return err
 	}
+	noteTasks(v, list)
 	if err := f.fit(ctx, v, list); err != nil {
 		return err
 	}

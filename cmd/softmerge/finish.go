@@ -35,7 +35,7 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
-	size, err := f.write(ctx, m, r, rep, recipe, began)
+	size, err := f.write(ctx, m, func(back *onnx.Model) error { return r.Verify(ctx, back) }, rep, recipe, began)
 	if err != nil {
 		return err
 	}
@@ -66,14 +66,13 @@ func (f *mergeFlags) final(r *search.Result) (*onnx.Model, *gating.Recipe, error
 }
 
 // write writes the model and, beside it, recipe and report, all or none, and returns the model's size in
-// bytes. Before the model gets its name it is judged again, and the other files are complete under temporary
-// names.
-func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, r *search.Result, rep *search.Report,
+// bytes. Before the model gets its name it is checked as it was read back, and the other files are complete under
+// temporary names.
+func (f *mergeFlags) write(ctx context.Context, m *onnx.Model, check func(*onnx.Model) error, rep *search.Report,
 	recipe *gating.Recipe, began time.Time) (size int64, err error) {
 	var side target.SideFiles
 	defer side.Discard()
 	o := onnx.WriteOptions{Overwrite: f.force, Inputs: f.paths}
-	check := func(back *onnx.Model) error { return r.Verify(ctx, back) }
 	err = target.Model(f.out, m, o, check, func(w target.Written) error {
 		size, rep.Output, rep.SHA256 = w.Size, f.out, w.SHA256
 		rep.PeakBytes, rep.Seconds = report.PeakBytes(), time.Since(began).Seconds()

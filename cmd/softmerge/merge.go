@@ -45,6 +45,9 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 	if f.dryRun {
 		return f.rehearse(v, s, data, held)
 	}
+	if f.routes() {
+		return f.route(ctx, v, s, began)
+	}
 	r, err := f.merge(ctx, v, s, data, held)
 	if err != nil {
 		return err
@@ -71,6 +74,11 @@ func (f *mergeFlags) openModels(v *terminal.Voice) (list []*onnx.Model, base int
 		return nil, 0, nil, err
 	}
 	f.from = from
+	if err := refuseRouted(list, from); err != nil {
+		closeStart()
+		closeModels()
+		return nil, 0, nil, err
+	}
 	return f.dequantised.Models, base, func() { closeStart(); closeModels() }, nil
 }
 

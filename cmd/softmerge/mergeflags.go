@@ -20,6 +20,7 @@ type mergeFlags struct {
 	selectFlags
 	dataFlags
 	methodFlags
+	routedFlags
 	config, out, base, granularity                     string
 	combine, init, permute                             string
 	unseen                                             string
@@ -68,7 +69,7 @@ The same files, flags and seed give the same bytes.`,
 			if len(args) < 2 {
 				return exit.Usagef("models: [a.onnx, b.onnx]", "%s names %d models, want at least two", f.config, len(args))
 			}
-			f.paths, f.ownShare = args, c.Flags().Changed("holdout")
+			f.paths, f.ownShare, f.oneTask = args, c.Flags().Changed("holdout"), c.Flags().Changed("task")
 			return f.run(c.Context(), v)
 		},
 	}
@@ -104,6 +105,7 @@ func (f *mergeFlags) add(c *cobra.Command) {
 	f.selectFlags.add(fs)
 	completeLayers(c)
 	f.methodFlags.add(c)
+	f.routedFlags.add(c)
 	addChoice(c, &f.granularity, "granularity",
 		"what shares a gate; auto tries channels, with --method soft also layers",
 		"auto", "model", "module", "layer", "channel", "tensor", "element")
@@ -148,7 +150,8 @@ func (f *mergeFlags) check() error {
 		return err
 	}
 	f.holdoutData = named(f.holdoutData)
-	if err := firstBroken(slices.Concat(f.rulesOfFiles(), f.rulesOfNumbers())); err != nil || f.dryRun {
+	rules := slices.Concat(f.rulesOfTasks(), f.rulesOfFiles(), f.rulesOfNumbers())
+	if err := firstBroken(rules); err != nil || f.dryRun {
 		return err
 	}
 	return target.Check([]target.File{

@@ -31,10 +31,11 @@ var learnedMethods = []string{"auto", "soft", "greedy", "uniform", "finetune"}
 
 func (f *methodFlags) add(c *cobra.Command) {
 	f.method = learnedMethods[0]
-	words := slices.Concat(learnedMethods, methodNames())
+	words := slices.Concat(learnedMethods, methodNames(), routedMethods)
 	c.Flags().Var(methodWord{&f.method}, "method",
 		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against: "+
-			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties (softmerge help methods)")
+			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps every model's task "+
+			"(softmerge help methods)")
 	c.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().StringSliceVar(&f.try, "try", nil,
 		"`NAME,...` of methods that merge weights alone, judged beside the others")
@@ -64,7 +65,7 @@ func (m methodWord) Type() string { return "WORD" }
 
 // Set takes a method's name, or refuses it with the nearest.
 func (m methodWord) Set(s string) error {
-	words := slices.Concat(learnedMethods, methodNames())
+	words := slices.Concat(learnedMethods, methodNames(), routedMethods)
 	if !slices.Contains(words, s) {
 		near := "softmerge help methods"
 		if found := advice.Nearest(s, words, 2, 1); len(found) > 0 {
@@ -78,7 +79,7 @@ func (m methodWord) Set(s string) error {
 
 // static says whether --method merges weights alone, so that no data is needed.
 func (f *methodFlags) static() bool {
-	return f.method == "uniform" || slices.Contains(methodNames(), f.method)
+	return f.method == "uniform" || slices.Contains(slices.Concat(methodNames(), routedMethods), f.method)
 }
 
 // check reads the parameters and refuses wrong ones before any file is opened.
@@ -101,6 +102,9 @@ func (f *methodFlags) check() error {
 		} else {
 			f.numbers[name] = numbers[0]
 		}
+	}
+	if slices.Contains(routedMethods, f.method) { // which package search does not know
+		return nil
 	}
 	o := f.options(nil)
 	if f.start != "" {

@@ -23,7 +23,8 @@ const (
 )
 
 // All returns the base's graph with an input more, named InputName: a scalar of int64 from 0 on that says which task's
-// model it is. Where a client gives none it is task 0. input is the input's name.
+// model it is. Where a client gives none it is task 0: an initializer of the input's name says so. Clients in Python, C,
+// C++, C# and Java can set such an input all the same; ONNX Runtime's for JavaScript cannot, and do not say so.
 //
 // In the graph stand, of each elected tensor, the start, the unified task vector and a byte a weight for eight tasks, in
 // files before opset 11 for one:
@@ -34,12 +35,15 @@ const (
 // meets packed numbers: a runtime that computes what is constant when it loads the file finds nothing to expand.
 //
 // Errors are of kind graphmatch.ErrAlign where the base's graph cannot take such nodes.
-func (e *EMR) All() (m *onnx.Model, input string, err error) {
+func (e *EMR) All() (*onnx.Model, error) { return e.Bake(Form{}) }
+
+// all is All; where the number is required the input has no default value.
+func (e *EMR) all(required bool) (m *onnx.Model, input string, err error) {
 	if err := e.checkGraph(); err != nil {
 		return nil, "", err
 	}
 	r := &router{EMR: e, writer: newWriter(e.selection.Alignment), byType: map[onnx.DataType][2]string{}}
-	r.addTask()
+	r.addTask(required)
 	var last *graphmatch.Layer
 	for i := range e.parts {
 		p := &e.parts[i]
@@ -91,8 +95,12 @@ type router struct {
 }
 
 // addTask adds the input, and what follows from it for all tensors.
-func (r *router) addTask() {
-	r.task = r.constant(InputName, onnx.Int64, nil, 0)
+func (r *router) addTask(required bool) {
+	if required {
+		r.task = r.fresh(InputName)
+	} else {
+		r.task = r.constant(InputName, onnx.Int64, nil, 0)
+	}
 	r.edits = append(r.edits, onnx.AddInput(r.graph(), scalarInput(r.task)))
 	var shifts, numbers []float64
 	for t := range r.tasks {

@@ -58,7 +58,14 @@ func NewEMR(s *graphmatch.Selection, o Options) (*EMR, error) {
 	if err := e.checkRelated(o.Anyway); err != nil {
 		return nil, err
 	}
-	return e, e.divide()
+	if err := e.divide(); err != nil {
+		return nil, err
+	}
+	if len(e.parts) == 0 {
+		return nil, advice.Errorf(graphmatch.ErrAlign, "any one of them is all of them",
+			"the models are identical in every selected layer")
+	}
+	return e, nil
 }
 
 // namesOf names tasks after their files; files of one name are told apart by numbers.
@@ -122,7 +129,7 @@ func (e *EMR) divide() error {
 	var unstarted []string
 	for _, i := range e.selection.Layers {
 		l := &a.Layers[i]
-		if l.Status == graphmatch.Identical {
+		if l.Status == graphmatch.Identical && len(e.tasks) > 1 {
 			continue
 		}
 		if e.start != nil && started[l.Name] == nil {
@@ -162,7 +169,7 @@ func (e *EMR) checkStarted(unstarted []string) error {
 	if len(unstarted) == 0 {
 		return nil
 	}
-	if elected, _ := e.Count(); elected == 0 {
+	if !slices.ContainsFunc(e.parts, func(p part) bool { return p.start != nil }) {
 		return advice.Errorf(graphmatch.ErrAlign, "give the model that the others were trained from",
 			"%s has none of the layers that are merged, and cannot be their start", e.start.Path())
 	}
@@ -231,5 +238,12 @@ func (e *EMR) Count() (elected, exact int) {
 	return elected, exact
 }
 
-// StartLess says whether the models' mean stands for their start.
-func (e *EMR) StartLess() bool { return e.start == nil }
+// Exact lists the roles of a layer's parameters that are kept for each task.
+func (e *EMR) Exact(l *graphmatch.Layer) (roles []string) {
+	for i := range e.parts {
+		if p := &e.parts[i]; p.exact && p.layer == l {
+			roles = append(roles, p.param.Role)
+		}
+	}
+	return roles
+}

@@ -91,6 +91,25 @@ func (r *runtime) run(t *testing.T, path string, inputs map[string]*network.Tens
 	return answer.Outputs, answer.Error
 }
 
+// check compares what ONNX Runtime computes with what we do, its graph optimised and as it is.
+func (r *runtime) check(t *testing.T, path string, inputs map[string]*network.Tensor, want []float32) {
+	t.Helper()
+	if r == nil {
+		return
+	}
+	for _, optimise := range []bool{false, true} {
+		outs, problem := r.run(t, path, inputs, optimise)
+		if problem != "" || len(outs) != 1 {
+			t.Fatalf("optimised %v: %d outputs, %s", optimise, len(outs), problem)
+		}
+		for _, out := range outs {
+			if d := apart(want, out.Data); !(d <= 1e-5*largest(want)) {
+				t.Errorf("optimised %v: ONNX Runtime is %g off", optimise, d)
+			}
+		}
+	}
+}
+
 // written is the path of a model's file.
 func written(t *testing.T, m *onnx.Model) string {
 	t.Helper()

@@ -27,6 +27,8 @@ type Report struct {
 	Dequantised []ReportDequantised `json:"dequantised,omitempty"`
 	// Static is the method that merged and what it took; absent where coefficients mixed.
 	Static *ReportStatic `json:"static,omitempty"`
+	// Routed is several models that stay so in one file; absent where the result is one model of all.
+	Routed *ReportRouted `json:"routed,omitempty"`
 
 	Steps          int               `json:"steps"`
 	Seconds        float64           `json:"seconds"`

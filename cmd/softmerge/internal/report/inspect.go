@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -24,6 +25,8 @@ type Inspection struct {
 	Operators  []Operator       `json:"operators"`
 	Parameters int              `json:"parameters"` // elements of all layers' tensors
 	Warnings   []string         `json:"warnings"`
+	// Routed is the task models that the file was made of, as its metadata says; absent of others.
+	Routed *routed.Tasks `json:"routed,omitempty"`
 }
 
 // Value is an input or output of the graph.
@@ -63,7 +66,7 @@ func Inspect(m *onnx.Model, a *graphmatch.Alignment) (*Inspection, error) {
 			in.Parameters += elements(p.Shape)
 		}
 	}
-	in.Operators = operators(m)
+	in.Operators, in.Routed = operators(m), routed.TasksOf(m)
 	return in, nil
 }
 
@@ -102,6 +105,10 @@ func (in *Inspection) Print(v *terminal.Voice) error {
 	fmt.Fprintln(v.Out, terminal.Printable(fmt.Sprintf("%s: IR %d, opsets %s%s, %s in %s",
 		in.Path, in.IRVersion, opsetList(in.Opsets), by, terminal.Counted(in.Parameters, "parameter"),
 		terminal.Counted(len(in.Layers), "layer"))))
+	if t := in.Routed; t != nil {
+		fmt.Fprintln(v.Out, terminal.Printable(fmt.Sprintf("%s: %s", t.Method, taskList(t.Names, t.Input, t.Task,
+			t.Required))))
+	}
 	rows := [][]string{{"", "name", "type", "shape"}}
 	for _, x := range in.Inputs {
 		rows = append(rows, []string{"input", x.Name, x.Type, fmt.Sprint(x.Shape)})

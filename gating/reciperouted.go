@@ -1,0 +1,27 @@
+package gating
+
+import "github.com/softmerge/softmerge/onnx"
+
+// RecipeRouted is several models in one file, by a method of package routed, or one of them as such a method keeps it:
+// no weights, but what computes them again.
+type RecipeRouted struct {
+	Tasks    []string `json:"tasks"`              // names, in the order of Recipe.Parents
+	Selected []string `json:"selected"`           // names of the layers that are not the base's
+	Task     *int     `json:"task,omitempty"`     // the one of a plain file; absent where an input chooses
+	Required bool     `json:"required,omitempty"` // that input has no default value
+	Start    string   `json:"start,omitempty"`    // sha256; absent where the parents' mean was the start
+}
+
+// Start returns the start that StartAmong found, nil where there is none.
+func (r *Recipe) Start() *onnx.Model { return r.start }
+
+// startSum is the sha256 of the start that the recipe was made with, "" where it was made without.
+func (r *Recipe) startSum() string {
+	switch {
+	case r.Static != nil:
+		return r.Static.Start
+	case r.Routed != nil:
+		return r.Routed.Start
+	}
+	return ""
+}

@@ -1,0 +1,280 @@
+package routed_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/routed"
+	"github.com/softmerge/softmerge/graphmatch"
+	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
+)
+
+// drawn makes models that differ from one origin, by a function of a seed's weights.
+func drawn(t *testing.T, tasks int, build func(b gatetest.Builder, weight func(name string, shape ...int))) (models []*onnx.Model) {
+	t.Helper()
+	for k := range tasks {
+		b := gatetest.NewBuilder()
+		seed := uint64(0)
+		build(b, func(name string, shape ...int) {
+			seed++
+			v, own := gatetest.Random(seed, gatetest.Size(shape)), gatetest.Random(seed+uint64(100*k+1000), gatetest.Size(shape))
+			for i := range v {
+				v[i] += 0.2 * own[i]
+			}
+			b.Tensor(t, name, onnx.Float32, v, shape...)
+		})
+		models = append(models, b.Model(t))
+	}
+	return models
+}
+
+// names are as many as there are models.
+func names(models []*onnx.Model) (list []string) {
+	for k := range models {
+		list = append(list, fmt.Sprint("task", k))
+	}
+	return list
+}
+
+// merged are models without files, from their mean.
+func merged(t *testing.T, models []*onnx.Model) *routed.EMR {
+	t.Helper()
+	o := routed.Options{Tasks: names(models), Anyway: true}
+	return gatetest.Must(routed.NewEMR(gatetest.Select(t, models), o))(t)
+}
+
+// TestGraphs are what a graph may do with its weights: a tensor that two layers read, one that a Transpose reads first,
+// names that are taken, statistics; and more tasks than a byte has bits.
+func TestGraphs(t *testing.T) {
+	ort := startRuntime(t)
+	plain := func(b gatetest.Builder, weight func(string, ...int)) {
+		b.In("x", -1, 4)
+		weight("w", 4, 3)
+		weight("b", 3)
+		b.Node("MatMul", "h", []string{"x", "w"})
+		b.Node("Add", "y", []string{"h", "b"})
+		b.Out("y")
+	}
+	for _, c := range []struct {
+		name  string
+		tasks int
+		build func(b gatetest.Builder, weight func(string, ...int))
+	}{
+		{"two tasks", 2, plain}, {"nine tasks", 9, plain}, {"seventeen tasks", 17, plain},
+		{"a tensor of two layers", 3, func(b gatetest.Builder, weight func(string, ...int)) {
+			b.In("x", -1, 4)
+			weight("w", 4, 4)
+			b.Node("MatMul", "h", []string{"x", "w"})
+			b.Node("Relu", "r", []string{"h"})
+			b.Node("MatMul", "y", []string{"r", "w"})
+			b.Out("y")
+		}},
+		{"a tensor that is turned", 3, func(b gatetest.Builder, weight func(string, ...int)) {
+			b.In("x", -1, 4)
+			weight("w", 3, 4)
+			b.Node("Transpose", "wt", []string{"w"}, gatetest.Ints("perm", 1, 0))
+			b.Node("MatMul", "y", []string{"x", "wt"})
+			b.Out("y")
+		}},
+		{"names that are taken", 2, func(b gatetest.Builder, weight func(string, ...int)) {
+			b.In("x", -1, 4)
+			weight("task_id", 4, 3)
+			weight("task_id.weight.tau", 3)
+			b.Node("MatMul", "emr.left", []string{"x", "task_id"})
+			b.Node("Add", "emr.seven", []string{"emr.left", "task_id.weight.tau"})
+			b.Out("emr.seven")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			models := drawn(t, c.tasks, c.build)
+			e := merged(t, models)
+			if c.name != "names that are taken" {
+				checkTasks(t, ort, e, models[0])
+				return
+			}
+			m := gatetest.Must(e.Described(gatetest.Must(e.Recipe(routed.Form{}, false))(t), "test"))(t)
+			if got := routed.TasksOf(gatetest.Written(t, m)).Input; got != "task_id2" {
+				t.Errorf("the input is %q, want task_id2", got)
+			}
+		})
+	}
+}
+
+// TestDeadTensors: what no node reads any more is not in the file, and what others read is.
+func TestDeadTensors(t *testing.T) {
+	m, _ := all(t, emr(t, gatetest.Open(t, gatetest.FineTunes("cnn_bn", 3)...), nil))
+	read := map[string]bool{}
+	for _, n := range m.Proto().GetGraph().GetNode() {
+		for _, name := range n.GetInput() {
+			read[name] = true
+		}
+	}
+	for _, init := range m.Proto().GetGraph().GetInitializer() {
+		if !read[init.GetName()] {
+			t.Errorf("nothing reads %q", init.GetName())
+		}
+	}
+}
+
+// TestHalfPrecision: start, vector and factor have the type of the base's tensors.
+func TestHalfPrecision(t *testing.T) {
+	var models []*onnx.Model
+	for k := range 3 {
+		b := gatetest.NewBuilder()
+		b.InOf("x", onnx.Float16, -1, 4)
+		v, own := gatetest.Random(1, 12), gatetest.Random(uint64(k+2), 12)
+		for i := range v {
+			v[i] += 0.2 * own[i]
+		}
+		b.Tensor(t, "w", onnx.Float16, v, 4, 3)
+		b.Node("MatMul", "y", []string{"x", "w"})
+		b.Out("y")
+		models = append(models, b.Model(t))
+	}
+	e := merged(t, models)
+	m, input := all(t, e)
+	for k := range models {
+		inputs := samples(t, models[0], 8)
+		inputs[input] = number(k)
+		want := evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
+		if d := apart(evaluate(t, asked(t, m, input), inputs), want); !(d <= 1e-2*largest(want)) {
+			t.Errorf("task %d: %g apart", k, d)
+		}
+	}
+}
+
+// TestRefusedGraphs: old versions, and weights that no input reaches, are refused with what to do.
+func TestRefusedGraphs(t *testing.T) {
+	build := func(b gatetest.Builder, weight func(string, ...int)) {
+		b.In("x", -1, 4)
+		weight("w", 4, 3)
+		b.Node("MatMul", "y", []string{"x", "w"})
+		b.Out("y")
+	}
+	inFunction := func(p *onnxpb.ModelProto) {
+		g := p.Graph
+		constant := &onnxpb.NodeProto{OpType: proto.String("Constant"), Output: []string{"w"},
+			Attribute: []*onnxpb.AttributeProto{{Name: proto.String("value"), Type: onnxpb.AttributeProto_TENSOR.Enum(),
+				T: g.Initializer[0]}}}
+		p.Functions = []*onnxpb.FunctionProto{{Name: proto.String("Linear"), Domain: proto.String("own"),
+			Input: []string{"x"}, Output: []string{"y"}, Node: []*onnxpb.NodeProto{constant, g.Node[0]},
+			OpsetImport: p.OpsetImport}}
+		g.Node = []*onnxpb.NodeProto{{OpType: proto.String("Linear"), Domain: proto.String("own"), Input: []string{"x"},
+			Output: []string{"y"}, Name: proto.String("call")}}
+		g.Initializer = nil
+		p.OpsetImport = append(p.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String("own"), Version: proto.Int64(1)})
+	}
+	for _, c := range []struct {
+		name, want string
+		change     func(p *onnxpb.ModelProto)
+	}{
+		{"opset", "imports opset 8: one file of all tasks needs 9", func(p *onnxpb.ModelProto) { p.OpsetImport[0].Version = proto.Int64(8) }},
+		{"function", `inside the function "Linear"`, inFunction},
+		{"bfloat16", "has the type bfloat16", func(p *onnxpb.ModelProto) {
+			w := p.Graph.Initializer[0]
+			v := gatetest.Must(onnx.TensorOf(w).Doubles(nil))(t)
+			p.Graph.Initializer[0] = gatetest.Must(onnx.NewFloatTensor("w", onnx.BFloat16, []int{4, 3}, v))(t)
+		}},
+	} {
+		var models []*onnx.Model
+		for _, m := range drawn(t, 2, build) {
+			models = append(models, gatetest.Must(m.Rewrite(func(p *onnxpb.ModelProto) error { c.change(p); return nil }))(t))
+		}
+		e := merged(t, models)
+		_, err := e.All()
+		if !errors.Is(err, graphmatch.ErrAlign) || !strings.Contains(fmt.Sprint(err), c.want) || advice.Hint(err) == "" {
+			t.Errorf("%s: got %v, want one that says %q", c.name, err, c.want)
+		}
+		if _, err := e.Task(1); err != nil {
+			t.Errorf("%s: the plain file of a task: %v", c.name, err)
+		}
+	}
+}
+
+// TestRefusedModels: models without a common start, layers that differ in shape, wrong options.
+func TestRefusedModels(t *testing.T) {
+	open := func(names ...string) []*onnx.Model { return gatetest.Open(t, names...) }
+	fts := open("mlp/ft0.onnx", "mlp/ft1.onnx")
+	for _, c := range []struct {
+		name, want string
+		kind       error
+		models     []*onnx.Model
+		o          routed.Options
+	}{
+		{"trained from different starts", "do not look like fine-tunes of one start", graphmatch.ErrAlign,
+			open("mlp/seed0.onnx", "mlp/seed1.onnx"), routed.Options{}},
+		{"a start of another training", "do not look like fine-tunes of one start", graphmatch.ErrAlign, fts,
+			routed.Options{Start: open("mlp/seed1.onnx")[0]}},
+		{"a start of another shape", "none of the layers", graphmatch.ErrAlign, fts, routed.Options{Start: open("cnn/start.onnx")[0], Anyway: true}},
+		{"the same model", "identical in every selected layer", graphmatch.ErrAlign, open("mlp/ft0.onnx", "mlp/ft0.onnx"), routed.Options{}},
+		{"too few names", "1 tasks have names", gating.ErrOption, fts, routed.Options{Tasks: []string{"a"}}},
+		{"a name with a comma", `"a,b" cannot be the name`, gating.ErrOption, fts, routed.Options{Tasks: []string{"a,b", "c"}}},
+		{"a name twice", `"a" cannot be the name of task 1`, gating.ErrOption, fts, routed.Options{Tasks: []string{"a", "a"}}},
+	} {
+		_, err := routed.NewEMR(gatetest.Select(t, c.models), c.o)
+		if !errors.Is(err, c.kind) || !strings.Contains(fmt.Sprint(err), c.want) || advice.Hint(err) == "" {
+			t.Errorf("%s: got %v (hint %q), want one that says %q", c.name, err, advice.Hint(err), c.want)
+		}
+	}
+	e := emr(t, fts, nil)
+	for _, k := range []int{-1, 2} {
+		if _, err := e.Task(k); !errors.Is(err, gating.ErrOption) || !strings.Contains(err.Error(), "0 ft0, 1 ft1") {
+			t.Errorf("task %d: %v", k, err)
+		}
+	}
+}
+
+// TestHeadsOfTheirOwn: a layer that the start has not is kept whole for each task, and so are numbers that are not
+// finite.
+func TestHeadsOfTheirOwn(t *testing.T) {
+	build := func(head string) func(b gatetest.Builder, weight func(string, ...int)) {
+		return func(b gatetest.Builder, weight func(string, ...int)) {
+			b.In("x", -1, 4)
+			weight("trunk", 4, 6)
+			b.Node("MatMul", "h", []string{"x", "trunk"})
+			b.Node("Relu", "r", []string{"h"})
+			if head != "" {
+				weight(head, 6, 3)
+				b.Node("MatMul", "y", []string{"r", head})
+				b.Out("y")
+			} else {
+				b.Out("r")
+			}
+		}
+	}
+	models, start := drawn(t, 3, build("head")), drawn(t, 1, build(""))[0]
+	o := routed.Options{Start: start, Tasks: names(models), Anyway: true}
+	e := gatetest.Must(routed.NewEMR(gatetest.Select(t, models), o))(t)
+	if elected, exact := e.Count(); elected != 24 || exact != 18 {
+		t.Errorf("%d weights elected and %d kept, want 24 and 18", elected, exact)
+	}
+	if w := fmt.Sprint(e.Warnings()); !strings.Contains(w, "head: kept whole for each task") {
+		t.Errorf("warnings %s", w)
+	}
+	for k, m := range models {
+		got := gatetest.Must(named(t, gatetest.Must(e.Task(k))(t), "head").Doubles(nil))(t)
+		near(t, "the head", got, gatetest.Must(named(t, m, "head").Doubles(nil))(t))
+	}
+	checkTasks(t, startRuntime(t), e, models[0])
+	models[1] = gatetest.Must(models[1].Rewrite(func(p *onnxpb.ModelProto) error {
+		v := gatetest.Must(onnx.TensorOf(p.Graph.Initializer[0]).Doubles(nil))(t)
+		v[5] = math.NaN()
+		p.Graph.Initializer[0] = gatetest.Must(onnx.NewFloatTensor("trunk", onnx.Float32, []int{4, 6}, v))(t)
+		return nil
+	}))(t)
+	e = gatetest.Must(routed.NewEMR(gatetest.Select(t, models), o))(t)
+	if elected, exact := e.Count(); elected != 0 || exact != 42 || !slices.Equal(e.Factors(), []float64{1, 1, 1}) {
+		t.Errorf("with a NaN %d weights elected and %d kept, factors %v: want 0, 42 and 1", elected, exact, e.Factors())
+	}
+	checkTasks(t, nil, e, models[0])
+}
