@@ -31,6 +31,11 @@ func appendValues(dst []byte, dt DataType, values []float64) []byte {
 		}
 		return dst
 	}
+	return appendSmallFloats(dst, dt, values)
+}
+
+// appendSmallFloats is appendValues for floats of 16 bits and less.
+func appendSmallFloats(dst []byte, dt DataType, values []float64) []byte {
 	f := smallFloats[dt]
 	switch dt.Size() {
 	case 16:

@@ -34,7 +34,7 @@ func (f *methodFlags) add(c *cobra.Command) {
 	words := slices.Concat(learnedMethods, methodNames(), routedMethods)
 	c.Flags().Var(methodWord{&f.method}, "method",
 		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against: "+
-			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps every model's task "+
+			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps all tasks "+
 			"(softmerge help methods)")
 	c.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().StringSliceVar(&f.try, "try", nil,

@@ -23,7 +23,7 @@ type golden struct {
 	Merged  []map[string][]float64
 }
 
-// layersOf is a model of two linear layers with these weights.
+// layersOf is a model of two linear layers with these weights, and a head of its own.
 func layersOf(t *testing.T, weights map[string][]float64) *onnx.Model {
 	t.Helper()
 	b := gatetest.NewBuilder()
@@ -32,7 +32,9 @@ func layersOf(t *testing.T, weights map[string][]float64) *onnx.Model {
 	b.Tensor(t, "w2", onnx.Float32, weights["w2"], 3, 2)
 	b.Node("MatMul", "h", []string{"x", "w1"})
 	b.Node("Relu", "r", []string{"h"})
-	b.Node("MatMul", "y", []string{"r", "w2"})
+	b.Node("MatMul", "z", []string{"r", "w2"})
+	b.Weight(t, "head", onnx.Float32, uint64(1e4*(1+weights["w1"][0]*weights["w1"][0])), 2, 5)
+	b.Node("MatMul", "y", []string{"z", "head"})
 	b.Out("y")
 	return b.Model(t)
 }

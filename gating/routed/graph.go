@@ -23,11 +23,11 @@ const (
 )
 
 // All returns the base's graph with an input more, named InputName: a scalar of int64 from 0 on that says which task's
-// model it is. Where a client gives none it is task 0: an initializer of the input's name says so. Clients in Python, C,
-// C++, C# and Java can set such an input all the same; ONNX Runtime's for JavaScript cannot, and do not say so.
+// model it is. Where a client gives none it is task 0: an initializer of the input's name says so. ONNX Runtime's
+// clients in Python and C can set such an input all the same; its client for JavaScript ignores it without a word.
 //
-// In the graph stand, of each elected tensor, the start, the unified task vector and a byte a weight for eight tasks, in
-// files before opset 11 for one:
+// In the graph stand, of each elected tensor, the start, the unified task vector and a byte a weight for eight tasks,
+// in files before opset 11 for one:
 //
 //	weight = theta_0 + Where(bit t of mask, lambda_t tau, 0)
 //
@@ -204,9 +204,10 @@ func (e *EMR) checkGraph() error {
 	base := e.base()
 	file := filepath.Base(base.Path())
 	if got := base.Opset(""); got < leastOpset {
-		return advice.Errorf(graphmatch.ErrAlign, "export the models anew, or convert them with onnx.version_converter; "+
-			"--task writes a plain file in any opset", "%s imports opset %d: one file of all tasks needs %d", file, got,
-			leastOpset)
+		const hint = "export the models anew, or convert them with onnx.version_converter; --task writes a plain file " +
+			"in any opset"
+		return advice.Errorf(graphmatch.ErrAlign, hint, "%s imports opset %d: one file of all tasks needs %d", file,
+			got, leastOpset)
 	}
 	if got := base.Proto().GetIrVersion(); got < leastIR {
 		return advice.Errorf(graphmatch.ErrAlign, "export the models anew; --task writes a plain file in any version",

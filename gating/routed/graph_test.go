@@ -62,7 +62,9 @@ func TestGraphs(t *testing.T) {
 		weight("w", 4, 3)
 		weight("b", 3)
 		b.Node("MatMul", "h", []string{"x", "w"})
-		b.Node("Add", "y", []string{"h", "b"})
+		b.Node("Add", "z", []string{"h", "b"})
+		weight("head", 3, 2)
+		b.Node("MatMul", "y", []string{"z", "head"})
 		b.Out("y")
 	}
 	for _, c := range []struct {
@@ -76,28 +78,34 @@ func TestGraphs(t *testing.T) {
 			weight("w", 4, 4)
 			b.Node("MatMul", "h", []string{"x", "w"})
 			b.Node("Relu", "r", []string{"h"})
-			b.Node("MatMul", "y", []string{"r", "w"})
+			b.Node("MatMul", "z", []string{"r", "w"})
+			b.Node("Add", "y", []string{"z", "x"})
 			b.Out("y")
 		}},
 		{"a tensor that is turned", 3, func(b gatetest.Builder, weight func(string, ...int)) {
 			b.In("x", -1, 4)
-			weight("w", 3, 4)
+			weight("w", 4, 4)
 			b.Node("Transpose", "wt", []string{"w"}, gatetest.Ints("perm", 1, 0))
-			b.Node("MatMul", "y", []string{"x", "wt"})
+			b.Node("MatMul", "h", []string{"x", "wt"})
+			b.Node("Add", "y", []string{"h", "x"})
 			b.Out("y")
 		}},
 		{"names that are taken", 2, func(b gatetest.Builder, weight func(string, ...int)) {
 			b.In("x", -1, 4)
-			weight("task_id", 4, 3)
-			weight("task_id.weight.tau", 3)
+			weight("task_id", 4, 4)
+			weight("task_id.weight.tau", 4)
 			b.Node("MatMul", "emr.left", []string{"x", "task_id"})
-			b.Node("Add", "emr.seven", []string{"emr.left", "task_id.weight.tau"})
+			b.Node("Add", "emr.byte", []string{"emr.left", "task_id.weight.tau"})
+			b.Node("Add", "emr.seven", []string{"emr.byte", "x"})
 			b.Out("emr.seven")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			models := drawn(t, c.tasks, c.build)
 			e := merged(t, models)
+			if elected, _ := e.Count(); elected == 0 {
+				t.Error("nothing is elected")
+			}
 			if c.name != "names that are taken" {
 				checkTasks(t, ort, e, models[0])
 				return
@@ -132,12 +140,13 @@ func TestHalfPrecision(t *testing.T) {
 	for k := range 3 {
 		b := gatetest.NewBuilder()
 		b.InOf("x", onnx.Float16, -1, 4)
-		v, own := gatetest.Random(1, 12), gatetest.Random(uint64(k+2), 12)
+		v, own := gatetest.Random(1, 16), gatetest.Random(uint64(k+2), 16)
 		for i := range v {
 			v[i] += 0.2 * own[i]
 		}
-		b.Tensor(t, "w", onnx.Float16, v, 4, 3)
-		b.Node("MatMul", "y", []string{"x", "w"})
+		b.Tensor(t, "w", onnx.Float16, v, 4, 4)
+		b.Node("MatMul", "h", []string{"x", "w"})
+		b.Node("Add", "y", []string{"h", "x"})
 		b.Out("y")
 		models = append(models, b.Model(t))
 	}
@@ -275,6 +284,9 @@ func TestHeadsOfTheirOwn(t *testing.T) {
 	e = gatetest.Must(routed.NewEMR(gatetest.Select(t, models), o))(t)
 	if elected, exact := e.Count(); elected != 0 || exact != 42 || !slices.Equal(e.Factors(), []float64{1, 1, 1}) {
 		t.Errorf("with a NaN %d weights elected and %d kept, factors %v: want 0, 42 and 1", elected, exact, e.Factors())
+	}
+	if w := fmt.Sprint(e.Warnings()); !strings.Contains(w, "trunk.weight has a NaN or an infinity in task1") {
+		t.Errorf("warnings %s", w)
 	}
 	checkTasks(t, nil, e, models[0])
 }

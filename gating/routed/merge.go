@@ -35,8 +35,8 @@ type EMR struct {
 const related = 0.7
 
 // NewEMR elects, masks and rescales what the aligned models' selected layers learned from their start. Layers that are
-// not selected stay the base's. Parameters that vary along one axis alone, layers that the start has not, and numbers
-// that are not finite are kept for each task as they are.
+// not selected stay the base's. Layers that outputs come from (heads), parameters that vary along one axis alone, layers
+// that the start has not, and numbers that are not finite are kept for each task as they are.
 //
 // Errors are of kind graphmatch.ErrAlign where the models have no common start or layers are not the same in all of
 // them, of kind gating.ErrOption where the options do not fit, and those of reading tensors.
@@ -86,8 +86,8 @@ func namesOf(models []*onnx.Model) []string {
 // checkNames refuses names that a list between commas cannot hold.
 func checkNames(names []string, models int) error {
 	if len(names) != models {
-		return advice.Errorf(gating.ErrOption, "name one for each model", "%d tasks have names, and there are %d models",
-			len(names), models)
+		return advice.Errorf(gating.ErrOption, "name one for each model",
+			"%d tasks have names, and there are %d models", len(names), models)
 	}
 	for i, name := range names {
 		if name == "" || strings.Contains(name, ",") || slices.Contains(names[:i], name) {
@@ -123,9 +123,11 @@ func (e *EMR) checkRelated(anyway bool) error {
 	return nil
 }
 
-// divide lists the parameters of the selected layers, says which of them are kept as they are, and computes the factors.
+// divide lists the parameters of the selected layers, says which of them are kept as they are, and computes the
+// factors.
 func (e *EMR) divide() error {
 	a, started, sums := e.selection.Alignment, e.startedLayers(), make([]rescaling, len(e.tasks))
+	heads := e.heads()
 	var unstarted []string
 	for _, i := range e.selection.Layers {
 		l := &a.Layers[i]
@@ -137,7 +139,7 @@ func (e *EMR) divide() error {
 		}
 		for k := range l.Params {
 			p := part{layer: l, param: &l.Params[k], start: startOf(started[l.Name], &l.Params[k])}
-			p.exact = !matrix(p.param.Shape) || e.start != nil && p.start == nil
+			p.exact = heads[l] || !matrix(p.param.Shape) || e.start != nil && p.start == nil
 			if err := e.measure(&p, sums); err != nil {
 				return err
 			}
@@ -193,8 +195,8 @@ func startOf(l *graphmatch.Layer, p *graphmatch.Param) *graphmatch.Param {
 	return &l.Params[i]
 }
 
-// measure adds a part to the sums of the tasks' factors, or leaves it to each task where its numbers, or what becomes of
-// them in the base's type, are not finite.
+// measure adds a part to the sums of the tasks' factors, or leaves it to each task where its numbers, or what becomes
+// of them in the base's type, are not finite.
 func (e *EMR) measure(p *part, sums []rescaling) error {
 	if p.exact {
 		return nil
@@ -202,6 +204,12 @@ func (e *EMR) measure(p *part, sums []rescaling) error {
 	u, err := e.unite(p)
 	if err != nil {
 		return err
+	}
+	for t, own := range u.taus {
+		if !onnx.AllFinite(own) && onnx.AllFinite(u.theta) {
+			e.warnings.Addf(graphmatch.ErrAlign, "look at how that model was trained or exported",
+				"%s has a NaN or an infinity in %s: kept whole for each task", p.name(), e.tasks[t])
+		}
 	}
 	for _, list := range append(u.taus, u.theta, u.tau) {
 		p.exact = p.exact || !onnx.AllFinite(list)

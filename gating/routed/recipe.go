@@ -120,8 +120,8 @@ const (
 	inputKey = "softmerge.task_input" // the input that chooses
 )
 
-// Described bakes what a recipe of this merge says, and describes the model in its metadata: what gating.Recipe.Describe
-// says of every merge, the tasks' names, and the input that chooses or the one task that it is.
+// Described bakes what a recipe of this merge says, and describes the model in its metadata: what
+// gating.Recipe.Describe says of every merge, the tasks' names, and the input that chooses or the one task that it is.
 func (e *EMR) Described(r *gating.Recipe, version string) (*onnx.Model, error) {
 	m, input, err := e.bake(Form{Task: r.Routed.Task, Required: r.Routed.Required})
 	if err != nil {

@@ -145,5 +145,5 @@ func Example() {
 	}
 	in := m.Proto().GetGraph().GetInput()
 	fmt.Printf("%q %.2f %s\n", e.Tasks(), e.Factors(), in[len(in)-1].GetName())
-	// Output: ["ft0" "ft1" "ft2"] [0.87 0.83 0.86] task_id
+	// Output: ["ft0" "ft1" "ft2"] [0.86 0.83 0.86] task_id
 }

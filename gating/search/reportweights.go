@@ -85,6 +85,18 @@ func (r *Result) countWeights() (*ReportWeights, error) {
 	return w, nil
 }
 
+// Keep counts weights that stay the base's because nothing matches them, or because they are not selected, and fills in
+// the shares of what was counted before.
+func (w *ReportWeights) Keep(unmatched, excluded int) {
+	w.Kept, w.Share, w.Why = unmatched+excluded, shareOf(w.Merged, w.Total), []ReportKept{}
+	for _, k := range []ReportKept{{Why: keptUnmatched, Weights: unmatched}, {Why: keptExcluded, Weights: excluded}} {
+		if k.Weights > 0 {
+			k.Share = shareOf(k.Weights, w.Total)
+			w.Why = append(w.Why, k)
+		}
+	}
+}
+
 // shareOf is a part of a whole, 0 of nothing.
 func shareOf(n, total int) float64 {
 	if total == 0 {

@@ -23,6 +23,10 @@ func Routed(e *routed.EMR, s *graphmatch.Selection, m, start *onnx.Model) (*sear
 		}
 		r.Parents = append(r.Parents, search.ReportParent{Path: p.Path(), SHA256: sum})
 	}
+	var err error
+	if r.Weights, err = weightsOf(s); err != nil {
+		return nil, err
+	}
 	t := routed.TasksOf(m)
 	r.Routed = &search.ReportRouted{Method: name, Tasks: t.Names, Input: t.Input, Task: t.Task, Required: t.Required,
 		Factors: e.Factors(), MeanStart: start == nil}
@@ -30,7 +34,6 @@ func Routed(e *routed.EMR, s *graphmatch.Selection, m, start *onnx.Model) (*sear
 	if start == nil {
 		return r, nil
 	}
-	var err error
 	r.Routed.Start = start.Path()
 	r.Routed.StartSHA256, err = start.SHA256()
 	return r, err
@@ -66,11 +69,39 @@ func layersOf(e *routed.EMR, s *graphmatch.Selection) []search.ReportLayer {
 	return list
 }
 
+// weightsOf counts the base's weights by what became of them.
+func weightsOf(s *graphmatch.Selection) (*search.ReportWeights, error) {
+	all, err := s.Alignment.Weights()
+	if err != nil {
+		return nil, err
+	}
+	selected := map[string]bool{}
+	for _, i := range s.Layers {
+		selected[s.Alignment.Layers[i].Name] = true
+	}
+	w, unmatched, excluded := &search.ReportWeights{}, 0, 0
+	for _, t := range all[s.Alignment.Base] {
+		w.Total += t.Elements
+		switch {
+		case !t.Matched():
+			unmatched += t.Elements
+		case !selected[t.Layer.Name]:
+			excluded += t.Elements
+		case t.Layer.Status == graphmatch.Identical:
+			w.Identical += t.Elements
+		default:
+			w.Merged += t.Elements
+		}
+	}
+	w.Keep(unmatched, excluded)
+	return w, nil
+}
+
 // WroteTasks says what was written of several models.
 func WroteTasks(v *terminal.Voice, r *search.Report, size int64) {
 	t := r.Routed
 	v.Say("wrote %s (%s): %s", r.Output, terminal.Bytes(size), taskList(t.Tasks, t.Input, t.Task, t.Required))
-	v.Say("%s of every model by one start, one vector and masks, %d kept for each", terminal.Counted(t.Elected, "weight"),
+	v.Say("%s from one start, one task vector and masks; %d kept for each task", terminal.Counted(t.Elected, "weight"),
 		t.Exact)
 }
 
