@@ -15,6 +15,7 @@ func misusedCommands() []chapter {
 		{"Output", false, wrongOutputs()},
 		{"Recipes", false, wrongRecipes()},
 		{"Methods by name", false, wrongMethods()},
+		{"Several models in one file", false, wrongTasks()},
 		{"Several outputs", false, wrongHeads()},
 		{"Boxes", false, wrongBoxes()},
 		{"eval and match", false, wrongEvals()},
