@@ -41,6 +41,18 @@ type contractMerge struct {
 		MeanStart   *bool     `json:"mean_start,omitempty"`
 		Unstarted   []string  `json:",omitempty"`
 	} `json:",omitempty"`
+	Routed *struct {
+		Method         string
+		Tasks          []string
+		Input          *string `json:",omitempty"`
+		Required       *bool   `json:",omitempty"`
+		Task           *int    `json:",omitempty"`
+		Factors        []float64
+		Elected, Exact int
+		Start          *string `json:",omitempty"`
+		StartSHA256    *string `json:"start_sha256,omitempty"`
+		MeanStart      *bool   `json:"mean_start,omitempty"`
+	} `json:",omitempty"`
 	Steps          int
 	Seconds        float64
 	SecondsPerStep float64 `json:"seconds_per_step"`
@@ -206,6 +218,13 @@ type contractInspect struct {
 	}
 	Parameters int
 	Warnings   []string
+	Routed     *struct {
+		Method   string
+		Tasks    []string
+		Input    string
+		Task     *int
+		Required bool
+	} `json:",omitempty"`
 }
 
 type contractChange struct {
