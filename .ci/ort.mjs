@@ -5,6 +5,8 @@
 //   node ort.mjs --outputs MODEL.onnx IN.npz OUT.json [--limit N] [--only OUTPUT]...
 //       {outputs: {name: {type, shape, data}}}; NaN and infinities as strings, 64-bit integers as numbers;
 //       --only names the outputs to compute, for graphs that have some that are no tensors
+//   node ort.mjs --time MODEL.onnx... DATA.npz --limit N  one line of JSON a model:
+//       {path, ms}, the median time of a run on the first N samples, models taking turns
 //
 // onnxruntime-node is found in the folder ORT_NODE_MODULES, else as node finds modules from here.
 import { createHash } from 'node:crypto'
@@ -23,6 +25,7 @@ function options(args) {
   const found = { files: [], only: [] }
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--outputs') found.outputs = true
+    else if (args[i] === '--time') found.time = true
     else if (args[i] === '--only') found.only.push(args[++i])
     else if (args[i] === '--label' || args[i] === '--limit') found[args[i].slice(2)] = args[++i]
     else found.files.push(args[i])
@@ -126,9 +129,31 @@ function head(input, limit) {
   return { ...input, shape: [rows, ...input.shape.slice(1)], data }
 }
 
-const { files, outputs, label, limit, only } = options(process.argv.slice(2))
+const ROUNDS = 200
+
+async function time(models, arrays, limit) {
+  const label = LABELS.find(name => name in arrays)
+  const runs = await Promise.all(models.map(async path => {
+    const session = await load(path)
+    const inputs = inputsFor(session, arrays, label).map(input => head(input, limit))
+    const feeds = Object.fromEntries(inputs.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]))
+    return { path, session, feeds, taken: [] }
+  }))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { session, feeds, taken } of runs) {
+      const began = performance.now()
+      await session.run(feeds)
+      taken.push(performance.now() - began)
+    }
+  }
+  return runs.map(({ path, taken }) => ({ path, ms: taken.sort((a, b) => a - b)[ROUNDS / 2] }))
+}
+
+const { files, outputs, label, limit, only, time: timed } = options(process.argv.slice(2))
 if (outputs) {
   await dump(files, limit, only)
+} else if (timed) {
+  for (const row of await time(files.slice(0, -1), readNpz(files.at(-1)), limit)) console.log(JSON.stringify(row))
 } else {
   const arrays = readNpz(files.at(-1))
   for (const path of files.slice(0, -1)) console.log(JSON.stringify(await evaluate(path, arrays, label)))

@@ -1,6 +1,6 @@
 // ONNX Runtime as a service for tests: one line of JSON in, one out, until the input ends.
 //
-//   {"model": PATH, "feeds": {NAME: {"type", "dims", "data"}}, "optimise": false}
+//   {"model": PATH, "feeds": {NAME: {"type", "dims", "data"}}, "optimise": false, "save": PATH of the optimised graph}
 //   -> {"outputs": {NAME: {"type", "dims", "data"}}} or {"error": MESSAGE}
 //
 // data is a list of numbers; NaN and infinities are strings. onnxruntime-node is found in the folder
@@ -31,9 +31,10 @@ function answer({ type, dims, data }) {
   return { type, dims, data: Array.from(data, plain) }
 }
 
-async function run({ model, feeds, optimise }) {
+async function run({ model, feeds, optimise, save }) {
   const level = optimise ? 'all' : 'disabled'
-  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 4, graphOptimizationLevel: level })
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 4, graphOptimizationLevel: level,
+    ...(save && { optimizedModelFilePath: save }) })
   const given = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
   const outputs = await session.run(Object.fromEntries(given.map(([name, t]) => [name, tensor(t)])))
   const result = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, answer(t)]))

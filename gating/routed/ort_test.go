@@ -63,15 +63,27 @@ func arrayOf(t *network.Tensor) array {
 	return a
 }
 
-// run gives the outputs of a model file, or what is said against it.
-func (r *runtime) run(t *testing.T, path string, inputs map[string]*network.Tensor, optimise bool) (map[string]array,
-	string) {
-	t.Helper()
-	feeds := map[string]array{}
+// request is a run of a model file.
+type request struct {
+	Model    string           `json:"model"`
+	Feeds    map[string]array `json:"feeds"`
+	Optimise bool             `json:"optimise"`
+	Save     string           `json:"save,omitempty"` // file for the graph that was optimised
+}
+
+// requested is a run of a file on inputs.
+func requested(path string, inputs map[string]*network.Tensor, optimise bool) request {
+	q := request{Model: path, Feeds: map[string]array{}, Optimise: optimise}
 	for name, in := range inputs {
-		feeds[name] = arrayOf(in)
+		q.Feeds[name] = arrayOf(in)
 	}
-	line, err := json.Marshal(map[string]any{"model": path, "feeds": feeds, "optimise": optimise})
+	return q
+}
+
+// run gives the outputs of a model file, or what is said against it.
+func (r *runtime) run(t *testing.T, q request) (map[string]array, string) {
+	t.Helper()
+	line, err := json.Marshal(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +110,7 @@ func (r *runtime) check(t *testing.T, path string, inputs map[string]*network.Te
 		return
 	}
 	for _, optimise := range []bool{false, true} {
-		outs, problem := r.run(t, path, inputs, optimise)
+		outs, problem := r.run(t, requested(path, inputs, optimise))
 		if problem != "" || len(outs) != 1 {
 			t.Fatalf("optimised %v: %d outputs, %s", optimise, len(outs), problem)
 		}

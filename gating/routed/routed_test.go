@@ -2,6 +2,8 @@ package routed_test
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -177,5 +179,33 @@ func TestSizeOfOneFile(t *testing.T) {
 	}
 	if got >= one*len(models) {
 		t.Errorf("%d bytes, the models have %d", got, one*len(models))
+	}
+}
+
+// TestNothingIsExpanded: a runtime that computes what is constant when it loads the file, without a bound, finds masks
+// and stacks as they are; and a number that no task has is refused by the runtime itself.
+func TestNothingIsExpanded(t *testing.T) {
+	ort := startRuntime(t)
+	if ort == nil {
+		t.Skip("ORT_NODE_MODULES names no folder with ONNX Runtime")
+	}
+	models := gatetest.Open(t, gatetest.FineTunes("resnet", 3)...)
+	m, input := all(t, emr(t, models, nil))
+	inputs := samples(t, models[0], 1)
+	inputs[input] = number(1)
+	for _, routed := range []*onnx.Model{m, asked(t, m, input)} {
+		q := requested(written(t, routed), inputs, true)
+		q.Save = filepath.Join(t.TempDir(), "optimised.onnx")
+		if _, problem := ort.run(t, q); problem != "" {
+			t.Fatal(problem)
+		}
+		optimised := gatetest.Must(os.Stat(q.Save))(t).Size()
+		if was := int64(len(gatetest.Bytes(t, routed))); optimised > was*11/10 {
+			t.Errorf("%d bytes became %d", was, optimised)
+		}
+	}
+	inputs[input] = number(3)
+	if _, problem := ort.run(t, requested(written(t, asked(t, m, input)), inputs, true)); !strings.Contains(problem, "out of") {
+		t.Errorf("task 3 of 3: %q", problem)
 	}
 }
