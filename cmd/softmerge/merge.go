@@ -42,11 +42,11 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 		return err
 	}
 	report.Shapes(v, data, held)
-	if f.dryRun {
-		return f.rehearse(v, s, data, held)
-	}
 	if f.routes() {
 		return f.route(ctx, v, s, began)
+	}
+	if f.dryRun {
+		return f.rehearse(v, s, data, held)
 	}
 	r, err := f.merge(ctx, v, s, data, held)
 	if err != nil {
@@ -90,7 +90,9 @@ func (f *mergeFlags) selection(v *terminal.Voice, list []*onnx.Model, base int) 
 	}
 	if f.intersection {
 		s = s.Intersection()
-	} else if err := s.Strict(); err != nil {
+	} else if err := s.Strict(); err != nil && f.routes() {
+		return nil, ofOneSize(err)
+	} else if err != nil {
 		return nil, err
 	}
 	report.Selection(v, s)

@@ -53,7 +53,10 @@ func wrongTasks() []misuse {
 		}), isRefused, exit.Align, []string{"do not look like fine-tunes of one start"}},
 		{"--method emr of heads of different size", of(func(k *kitchen) []string {
 			return append(k.mlps(), k.model(k.mlps()[1], "nine.onnx", nineClasses))
-		}), isRefused, exit.Align, []string{"has shape [9 32]", `--except "5"`}},
+		}), isRefused, exit.Align, []string{"has shape [9 32]", "heads of different size, do not go into one file yet"}},
+		{"--method emr of models of different starts, rehearsed", of(func(k *kitchen) []string {
+			return []string{k.fixture("mlp/seed0.onnx"), k.fixture("mlp/seed1.onnx"), "--dry-run"}
+		}), isRefused, exit.Align, []string{"do not look like fine-tunes of one start"}},
 		{"--method emr of the same model twice", of(func(k *kitchen) []string {
 			return []string{k.mlps()[0], k.mlps()[0]}
 		}), isRefused, exit.Align, []string{"identical in every selected layer"}},

@@ -11,9 +11,11 @@ import (
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
+	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // routedFlags say what is written of a merge that stays several models.
@@ -61,22 +63,35 @@ func (f *mergeFlags) rulesOfTasks() []rule {
 	}
 }
 
-// route makes one file of all models, or of one task what that file has of it.
-func (f *mergeFlags) route(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection, began time.Time) error {
+// tasks keeps the models' tasks, and describes what is to be written of them.
+func (f *mergeFlags) tasks(v *terminal.Voice, s *graphmatch.Selection) (*routed.EMR, *gating.Recipe, *onnx.Model,
+	error) {
 	e, err := routed.NewEMR(s, routed.Options{Start: f.from, Anyway: f.anyway})
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	if f.from == nil {
 		v.Note("no --start is given: the mean of the models stands for it (emr)")
 	}
 	recipe, err := e.Recipe(f.form(), f.dequantised.Originals != nil)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	m, err := e.Described(recipe, versionString())
+	return e, recipe, m, err
+}
+
+// route makes one file of all models, or of one task what that file has of it.
+func (f *mergeFlags) route(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection, began time.Time) error {
+	e, recipe, m, err := f.tasks(v, s)
 	if err != nil {
 		return err
+	}
+	if f.dryRun {
+		if err := v.Warn(e.Warnings()); err != nil {
+			return err
+		}
+		return report.Rehearsal(v, s)
 	}
 	rep, err := report.Routed(e, s, m, f.from)
 	if err != nil {
@@ -116,4 +131,10 @@ func refuseRouted(list []*onnx.Model, start *onnx.Model) error {
 		list = append(slices.Clone(list), start)
 	}
 	return routed.Refuse(list...)
+}
+
+// ofOneSize adds to the error that layers differ in shape what becomes of heads.
+func ofOneSize(err error) error {
+	return advice.With(err, "layers of different shape, such as heads of different size, do not go into one file yet; for "+
+		"the plain file of one task leave them out with --except, and name its model with --task and as --base")
 }

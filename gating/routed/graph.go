@@ -204,8 +204,8 @@ func (e *EMR) checkGraph() error {
 	base := e.base()
 	file := filepath.Base(base.Path())
 	if got := base.Opset(""); got < leastOpset {
-		const hint = "export the models anew, or convert them with onnx.version_converter; --task writes a plain file " +
-			"in any opset"
+		const hint = "export the models anew, or convert them with onnx.version_converter; --task writes a plain " +
+			"file in any opset"
 		return advice.Errorf(graphmatch.ErrAlign, hint, "%s imports opset %d: one file of all tasks needs %d", file,
 			got, leastOpset)
 	}

@@ -136,17 +136,20 @@ func TestDeadTensors(t *testing.T) {
 
 // TestHalfPrecision: start, vector and factor have the type of the base's tensors.
 func TestHalfPrecision(t *testing.T) {
+	ort := startRuntime(t)
 	var models []*onnx.Model
 	for k := range 3 {
 		b := gatetest.NewBuilder()
-		b.InOf("x", onnx.Float16, -1, 4)
+		b.In("x", -1, 4)
+		b.Node("Cast", "half", []string{"x"}, gatetest.Int("to", int64(onnx.Float16)))
 		v, own := gatetest.Random(1, 16), gatetest.Random(uint64(k+2), 16)
 		for i := range v {
 			v[i] += 0.2 * own[i]
 		}
 		b.Tensor(t, "w", onnx.Float16, v, 4, 4)
-		b.Node("MatMul", "h", []string{"x", "w"})
-		b.Node("Add", "y", []string{"h", "x"})
+		b.Node("MatMul", "h", []string{"half", "w"})
+		b.Node("Add", "z", []string{"h", "half"})
+		b.Node("Cast", "y", []string{"z"}, gatetest.Int("to", int64(onnx.Float32)))
 		b.Out("y")
 		models = append(models, b.Model(t))
 	}
@@ -158,6 +161,15 @@ func TestHalfPrecision(t *testing.T) {
 		want := evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
 		if d := apart(evaluate(t, asked(t, m, input), inputs), want); !(d <= 1e-2*largest(want)) {
 			t.Errorf("task %d: %g apart", k, d)
+		}
+		if ort == nil {
+			continue
+		}
+		for _, optimise := range []bool{false, true} {
+			outs, problem := ort.run(t, requested(written(t, asked(t, m, input)), inputs, optimise))
+			if d := apart(want, outs["y"].Data); problem != "" || !(d <= 1e-2*largest(want)) {
+				t.Errorf("task %d, optimised %v: ONNX Runtime is %g off, %s", k, optimise, d, problem)
+			}
 		}
 	}
 }

@@ -35,8 +35,8 @@ type EMR struct {
 const related = 0.7
 
 // NewEMR elects, masks and rescales what the aligned models' selected layers learned from their start. Layers that are
-// not selected stay the base's. Layers that outputs come from (heads), parameters that vary along one axis alone, layers
-// that the start has not, and numbers that are not finite are kept for each task as they are.
+// not selected stay the base's. Layers that outputs come from (heads), parameters that vary along one axis alone,
+// layers that the start has not, and numbers that are not finite are kept for each task as they are.
 //
 // Errors are of kind graphmatch.ErrAlign where the models have no common start or layers are not the same in all of
 // them, of kind gating.ErrOption where the options do not fit, and those of reading tensors.
