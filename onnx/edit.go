@@ -123,6 +123,7 @@ type edits struct {
 	added       []addition
 	nodes       []newNode
 	graphInputs []newInput
+	declared    []newInput     // outputs and value_info that replace those of their names
 	dropped     map[int32]bool // initializers
 	addedIndex  map[*onnxpb.TensorProto]int
 	metadata    metadata

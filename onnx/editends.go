@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -92,4 +93,73 @@ func (e *edits) dropPatches() []patch {
 		patches = append(patches, literal(el.parent, el.tag, el.end, nil))
 	}
 	return patches
+}
+
+// SetValueInfo replaces what a graph declares of a value: its outputs and value_info of the name that v has. The message
+// is copied.
+func SetValueInfo(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto) Edit {
+	v = proto.CloneOf(v)
+	return Edit{func(e *edits) error {
+		graph, ok := e.element(g)
+		if !ok {
+			return fmt.Errorf("graph %q is not of this model", g.GetName())
+		}
+		e.declared = append(e.declared, newInput{graph, v})
+		return nil
+	}}
+}
+
+// declaration is what a value of a graph at an element was declared anew as, nil where it was not.
+func (e *edits) declaration(graph int32, name string) *onnxpb.ValueInfoProto {
+	for _, d := range slices.Backward(e.declared) {
+		if d.graph == graph && d.proto.GetName() == name {
+			return d.proto
+		}
+	}
+	return nil
+}
+
+// redeclare replaces declarations in a graph's copy.
+func (e *edits) redeclare(i int32, c *onnxpb.GraphProto) {
+	for _, list := range []*[]*onnxpb.ValueInfoProto{&c.Output, &c.ValueInfo} {
+		*list = slices.Clone(*list)
+		for k, v := range *list {
+			if d := e.declaration(i, v.GetName()); d != nil {
+				(*list)[k] = d
+			}
+		}
+	}
+}
+
+// declarationPatches replaces declarations where they stand.
+func (e *edits) declarationPatches() ([]patch, error) {
+	var patches []patch
+	seen := map[int32]bool{}
+	for _, d := range e.declared {
+		if seen[d.graph] {
+			continue
+		}
+		seen[d.graph] = true
+		g := e.base.messages[d.graph].(*onnxpb.GraphProto)
+		fields := map[protowire.Number][]*onnxpb.ValueInfoProto{fieldGraphOutput: g.GetOutput(),
+			fieldGraphValueInfo: g.GetValueInfo()}
+		at := map[protowire.Number]int{}
+		for _, r := range e.base.records(d.graph) {
+			list, ok := fields[r.num]
+			if !ok {
+				continue
+			}
+			v := e.declaration(d.graph, list[at[r.num]].GetName())
+			at[r.num]++
+			if v == nil {
+				continue
+			}
+			body, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			patches = append(patches, literal(d.graph, r.start, r.end, appendBytesField(nil, r.num, body)))
+		}
+	}
+	return patches, nil
 }

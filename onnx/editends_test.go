@@ -77,3 +77,30 @@ func TestDropInitializer(t *testing.T) {
 		t.Error("a foreign tensor is dropped")
 	}
 }
+
+// TestSetValueInfo: what a graph says of an output or of a value between is replaced where it stands.
+func TestSetValueInfo(t *testing.T) {
+	p := smallModel()
+	p.Graph.ValueInfo = []*onnxpb.ValueInfoProto{value("p"), value("s")}
+	m := parsed(t, p)
+	longer := func(name string) *onnxpb.ValueInfoProto {
+		v := value(name)
+		v.DocString = proto.String("of another size")
+		return v
+	}
+	g := m.Proto().GetGraph()
+	v := must(m.With(SetValueInfo(g, longer("y")), SetValueInfo(g, value("s")), SetValueInfo(g, longer("s")),
+		SetValueInfo(g, longer("nothing")), AddInput(g, value("more"))))(t)
+	r := reread(t, v)
+	if !proto.Equal(r.Proto(), v.Proto()) {
+		t.Errorf("the file has\n%v\nthe view\n%v", r.Proto(), v.Proto())
+	}
+	want := proto.CloneOf(p.Graph)
+	want.Output[0], want.ValueInfo[1] = longer("y"), longer("s")
+	want.Input = append(want.Input, value("more"))
+	if got := r.Proto().GetGraph(); !proto.Equal(got.Output[0], want.Output[0]) || len(got.Output) != 1 ||
+		len(got.ValueInfo) != 2 || !proto.Equal(got.ValueInfo[0], want.ValueInfo[0]) ||
+		!proto.Equal(got.ValueInfo[1], want.ValueInfo[1]) || len(got.Input) != len(want.Input) {
+		t.Errorf("the graph has\n%v\nwant\n%v", got, want)
+	}
+}

@@ -16,6 +16,8 @@ const (
 	fieldGraphNode        protowire.Number = 1
 	fieldGraphInitializer protowire.Number = 5
 	fieldGraphInput       protowire.Number = 11
+	fieldGraphOutput      protowire.Number = 12
+	fieldGraphValueInfo   protowire.Number = 13
 	fieldNodeInput        protowire.Number = 1
 	fieldExternalData     protowire.Number = 13
 	fieldDataLocation     protowire.Number = 14

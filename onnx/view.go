@@ -41,6 +41,7 @@ func (e *edits) clone(base *source) *edits {
 	}
 	c.added, c.nodes = slices.Clone(e.added), slices.Clone(e.nodes)
 	c.graphInputs, c.dropped = slices.Clone(e.graphInputs), maps.Clone(e.dropped)
+	c.declared = slices.Clone(e.declared)
 	maps.Copy(c.addedIndex, e.addedIndex)
 	c.metadata = metadata{slices.Clone(e.metadata.entries), e.metadata.changed}
 	maps.Copy(c.alias, e.alias)
@@ -88,7 +89,7 @@ func (e *edits) restructured() []int32 {
 	for _, n := range e.nodes {
 		list = append(list, n.graph)
 	}
-	for _, in := range e.graphInputs {
+	for _, in := range slices.Concat(e.graphInputs, e.declared) {
 		list = append(list, in.graph)
 	}
 	for i := range e.dropped {
@@ -133,6 +134,7 @@ func (e *edits) changeMessage(i int32, c proto.Message) {
 				c.Input = append(c.Input, in.proto)
 			}
 		}
+		e.redeclare(i, c)
 	case *onnxpb.ModelProto:
 		if e.metadata.changed {
 			c.MetadataProps = e.metadata.protos(c.MetadataProps)

@@ -84,8 +84,12 @@ func (e *edits) patches(l *layout) ([]patch, error) {
 	if err != nil {
 		return nil, err
 	}
+	declared, err := e.declarationPatches()
+	if err != nil {
+		return nil, err
+	}
 	more, err := e.nodePatches()
-	return append(append(list, inputs...), more...), err
+	return slices.Concat(list, inputs, declared, more), err
 }
 
 // SHA256 returns the hash, in hexadecimal, of the bytes that WriteTo writes,
