@@ -88,11 +88,12 @@ func (f *mergeFlags) selection(v *terminal.Voice, list []*onnx.Model, base int) 
 	if err != nil {
 		return nil, err
 	}
-	if f.intersection {
+	switch err := s.Strict(); {
+	case f.intersection:
 		s = s.Intersection()
-	} else if err := s.Strict(); err != nil && f.routes() {
-		return nil, ofOneSize(err)
-	} else if err != nil {
+	case err != nil && f.routes(): // heads may differ in size, and package routed says which
+		return s, nil
+	case err != nil:
 		return nil, err
 	}
 	report.Selection(v, s)

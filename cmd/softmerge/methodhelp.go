@@ -72,9 +72,10 @@ were trained from one start for different tasks. An input more, task_id, a scala
 which of the models answers: 0, 1, ... in the order in which they were given. The file holds the
 start, one task vector elected from theirs, a mask of a bit a weight for each task and a factor for
 each, and makes of them the weights of the task asked for. Heads (the layers that outputs come
-from), biases, normalisations and layers that the start has not are kept whole for each task, so
-heads may differ in meaning, but not yet in size. A weight takes about nine bytes for up to eight
-tasks (before opset 11 eight, and one for each task) where J models take 4 J.
+from), biases, normalisations and layers that the start has not are kept whole for each task. Heads
+may differ in meaning and, where they are linear and no more than a softmax follows, in size. A
+weight takes about nine bytes for up to eight tasks (before opset 11 eight, and one for each task)
+where J models take 4 J.
 
   --task N           write the plain model of task N, without that input: the same weights
   --require-task     give task_id no default value. Else it is 0 where a client gives none; ONNX
@@ -85,5 +86,5 @@ tasks (before opset 11 eight, and one for each task) where J models take 4 J.
 A batch is of one task. Weights are computed in the graph, once a run: a run takes longer by passes
 over all weights, which shows in small batches. Runtimes that compile weights into an engine may
 refuse convolutions whose weights are computed (ONNX Runtime's CPU provider does not); there, use
---task. Opset 9 and IR version 4 are needed for one file of all tasks, none for --task. A file of
-several tasks is refused as a model to merge.`
+--task. Opset 9 (10 for heads of different size) and IR version 4 are needed for one file of all
+tasks, none for --task. A file of several tasks is refused as a model to merge.`

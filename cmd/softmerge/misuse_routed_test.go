@@ -43,7 +43,7 @@ func wrongTasks() []misuse {
 			exit.Usage, []string{`"emr"`}},
 		{"--method emr without a start", emr(), handled, exit.Done, []string{"the mean of the models stands for it"}},
 		{"a start of another shape", start("cnn/start.onnx"), isRefused, exit.Align,
-			[]string{"do not look like fine-tunes of one start"}},
+			[]string{"has none of the layers that are merged"}},
 		{"a start of another training", start("mlp/seed1.onnx"), isRefused, exit.Align,
 			[]string{"do not look like fine-tunes of one start", "--anyway"}},
 		{"a start of another training with --anyway", start("mlp/seed1.onnx", "--anyway"), warned, exit.Done,
@@ -52,8 +52,15 @@ func wrongTasks() []misuse {
 			return []string{k.fixture("mlp/seed0.onnx"), k.fixture("mlp/seed1.onnx")}
 		}), isRefused, exit.Align, []string{"do not look like fine-tunes of one start"}},
 		{"--method emr of heads of different size", of(func(k *kitchen) []string {
+			return []string{k.model(k.mlps()[0], "ten.onnx", newerOpset), k.model(k.mlps()[1], "nine.onnx",
+				func(m *onnxpb.ModelProto) { nineClasses(m); newerOpset(m) })}
+		}), handled, exit.Done, []string{"kept whole for each task, of different size: 5"}},
+		{"the same in opset 9", of(func(k *kitchen) []string {
 			return append(k.mlps(), k.model(k.mlps()[1], "nine.onnx", nineClasses))
-		}), isRefused, exit.Align, []string{"has shape [9 32]", "heads of different size, do not go into one file yet"}},
+		}), isRefused, exit.Align, []string{"imports opset 9: one file of all tasks needs 10"}},
+		{"--method emr of another architecture", of(func(k *kitchen) []string {
+			return []string{k.mlps()[0], k.fixture("resnet/ft0.onnx")}
+		}), isRefused, exit.Align, []string{"do not align", "softmerge match"}},
 		{"--method emr of models of different starts, rehearsed", of(func(k *kitchen) []string {
 			return []string{k.fixture("mlp/seed0.onnx"), k.fixture("mlp/seed1.onnx"), "--dry-run"}
 		}), isRefused, exit.Align, []string{"do not look like fine-tunes of one start"}},

@@ -15,7 +15,6 @@ import (
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
-	"github.com/softmerge/softmerge/onnx/advice"
 )
 
 // routedFlags say what is written of a merge that stays several models.
@@ -93,6 +92,9 @@ func (f *mergeFlags) route(ctx context.Context, v *terminal.Voice, s *graphmatch
 		}
 		return report.Rehearsal(v, s)
 	}
+	if sized := e.Sized(); len(sized) > 0 {
+		v.Say("kept whole for each task, of different size: %s", terminal.Short(sized))
+	}
 	rep, err := report.Routed(e, s, m, f.from)
 	if err != nil {
 		return err
@@ -131,10 +133,4 @@ func refuseRouted(list []*onnx.Model, start *onnx.Model) error {
 		list = append(slices.Clone(list), start)
 	}
 	return routed.Refuse(list...)
-}
-
-// ofOneSize adds to the error that layers differ in shape what becomes of heads.
-func ofOneSize(err error) error {
-	return advice.With(err, "layers of different shape, such as heads of different size, do not go into one file yet; for "+
-		"the plain file of one task leave them out with --except, and name its model with --task and as --base")
 }

@@ -3,6 +3,7 @@ package routed
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -18,6 +19,7 @@ const InputName = "task_id"
 // byte a weight, with opset 11; and before IR version 4 an input with an initializer could not be set.
 const (
 	leastOpset  = 9
+	sizedOpset  = 10 // of heads that differ in size, by Slice with inputs
 	packedOpset = 11
 	leastIR     = 4
 )
@@ -51,9 +53,13 @@ func (e *EMR) all(required bool) (m *onnx.Model, input string, err error) {
 			r.reset(p.layer)
 			last = p.layer
 		}
-		if p.exact {
+		switch {
+		case p.head != nil:
+			r.slice(p)
+			r.declare(p.head.values, anyClasses())
+		case p.exact:
 			r.gather(p)
-		} else {
+		default:
 			r.unmask(p)
 		}
 	}
@@ -75,7 +81,13 @@ func (e *EMR) Task(task int) (*onnx.Model, error) {
 			w.reset(p.layer)
 			last = p.layer
 		}
-		w.set(p.name(), w.use(p), func() ([]float64, error) { return e.weights(p, task) })
+		src := func() ([]float64, error) { return e.weights(p, task) }
+		if p.head != nil {
+			w.resize(p, task, src)
+			w.declare(p.head.values, classes(p.head.rows[task]))
+		} else {
+			w.set(p.name(), w.use(p), src)
+		}
 	}
 	return w.model()
 }
@@ -134,9 +146,7 @@ func (r *router) gather(p *part) {
 	stack := r.add(p.name()+".tasks", t.DataType(), append([]int{len(r.tasks)}, t.Shape()...),
 		func() ([]float64, error) { return r.stacked(p) })
 	r.redirect(use, r.node("Gather", p.name()+".task", []string{stack, r.task}))
-	if r.own[use.Tensor] && !r.inputs[use.Tensor.GetName()] && !r.alignment.Shared(use) {
-		r.edits = append(r.edits, onnx.DropInitializer(use.Tensor))
-	}
+	r.drop(use)
 }
 
 // unmask makes a use read theta_0 + Where(bit, lambda tau, 0). The start takes the place of the base's tensor.
@@ -203,11 +213,15 @@ func (r *router) factor(dt onnx.DataType) [2]string {
 func (e *EMR) checkGraph() error {
 	base := e.base()
 	file := filepath.Base(base.Path())
-	if got := base.Opset(""); got < leastOpset {
+	least := int64(leastOpset)
+	if slices.ContainsFunc(e.parts, func(p part) bool { return p.head != nil }) {
+		least = sizedOpset
+	}
+	if got := base.Opset(""); got < least {
 		const hint = "export the models anew, or convert them with onnx.version_converter; --task writes a plain " +
 			"file in any opset"
 		return advice.Errorf(graphmatch.ErrAlign, hint, "%s imports opset %d: one file of all tasks needs %d", file,
-			got, leastOpset)
+			got, least)
 	}
 	if got := base.Proto().GetIrVersion(); got < leastIR {
 		return advice.Errorf(graphmatch.ErrAlign, "export the models anew; --task writes a plain file in any version",

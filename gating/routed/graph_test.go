@@ -1,6 +1,7 @@
 package routed_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -236,7 +237,7 @@ func TestRefusedModels(t *testing.T) {
 			open("mlp/seed0.onnx", "mlp/seed1.onnx"), routed.Options{}},
 		{"a start of another training", "do not look like fine-tunes of one start", graphmatch.ErrAlign, fts,
 			routed.Options{Start: open("mlp/seed1.onnx")[0]}},
-		{"a start of another shape", "none of the layers", graphmatch.ErrAlign, fts, routed.Options{Start: open("cnn/start.onnx")[0], Anyway: true}},
+		{"a start of another shape", "none of the layers", graphmatch.ErrAlign, fts, routed.Options{Start: open("cnn/start.onnx")[0]}},
 		{"the same model", "identical in every selected layer", graphmatch.ErrAlign, open("mlp/ft0.onnx", "mlp/ft0.onnx"), routed.Options{}},
 		{"too few names", "1 tasks have names", gating.ErrOption, fts, routed.Options{Tasks: []string{"a"}}},
 		{"a name with a comma", `"a,b" cannot be the name`, gating.ErrOption, fts, routed.Options{Tasks: []string{"a,b", "c"}}},
@@ -274,13 +275,22 @@ func TestHeadsOfTheirOwn(t *testing.T) {
 		}
 	}
 	models, start := drawn(t, 3, build("head")), drawn(t, 1, build(""))[0]
-	o := routed.Options{Start: start, Tasks: names(models), Anyway: true}
+	o := routed.Options{Start: start, Tasks: names(models)}
 	e := gatetest.Must(routed.NewEMR(gatetest.Select(t, models), o))(t)
 	if elected, exact := e.Count(); elected != 24 || exact != 18 {
 		t.Errorf("%d weights elected and %d kept, want 24 and 18", elected, exact)
 	}
-	if w := fmt.Sprint(e.Warnings()); !strings.Contains(w, "head: kept whole for each task") {
-		t.Errorf("warnings %s", w)
+	if w := e.Warnings(); len(w) > 0 {
+		t.Errorf("warnings %v", w)
+	}
+	bare := gatetest.NewBuilder()
+	bare.In("x", -1, 4)
+	bare.Weight(t, "head", onnx.Float32, 2, 4, 3)
+	bare.Node("MatMul", "y", []string{"x", "head"})
+	bare.Out("y")
+	_, err := routed.NewEMR(gatetest.Select(t, models), routed.Options{Start: bare.Model(t), Tasks: names(models), Anyway: true})
+	if !errors.Is(err, graphmatch.ErrAlign) || !strings.Contains(fmt.Sprint(err), "none of the layers") {
+		t.Errorf("a start without the trunk: %v", err)
 	}
 	for k, m := range models {
 		got := gatetest.Must(named(t, gatetest.Must(e.Task(k))(t), "head").Doubles(nil))(t)
@@ -301,4 +311,103 @@ func TestHeadsOfTheirOwn(t *testing.T) {
 		t.Errorf("warnings %s", w)
 	}
 	checkTasks(t, nil, e, models[0])
+}
+
+// sizedModels are models with heads of three, five and two outputs, and what stands behind the heads.
+func sizedModels(t *testing.T, gemm bool, behind func(b gatetest.Builder)) (models []*onnx.Model) {
+	t.Helper()
+	for k, n := range []int{3, 5, 2} {
+		models = append(models, drawn(t, 3, func(b gatetest.Builder, weight func(string, ...int)) {
+			b.In("x", -1, 4)
+			weight("trunk", 4, 6)
+			weight("bias", n)
+			b.Node("MatMul", "h", []string{"x", "trunk"})
+			b.Node("Relu", "r", []string{"h"})
+			if gemm {
+				weight("head", n, 6)
+				b.Node("Gemm", "z", []string{"r", "head", "bias"}, gatetest.Int("transB", 1))
+			} else {
+				weight("head", 6, n)
+				b.Node("MatMul", "zz", []string{"r", "head"})
+				b.Node("Add", "z", []string{"zz", "bias"})
+			}
+			behind(b)
+			b.Out("y")
+		})[k])
+	}
+	return models
+}
+
+// TestHeadsOfDifferentSize: each task has as many outputs as its model, in one file and by itself, and those of its own
+// head; declarations say so.
+func TestHeadsOfDifferentSize(t *testing.T) {
+	ort := startRuntime(t)
+	for _, gemm := range []bool{false, true} {
+		models := sizedModels(t, gemm, func(b gatetest.Builder) { b.Node("Softmax", "y", []string{"z"}, gatetest.Int("axis", -1)) })
+		for i, m := range models {
+			models[i] = gatetest.Must(m.Rewrite(func(p *onnxpb.ModelProto) error {
+				n := []int64{3, 5, 2}[i]
+				p.Graph.Output[0].GetType().GetTensorType().Shape = &onnxpb.TensorShapeProto{
+					Dim: []*onnxpb.TensorShapeProto_Dimension{
+						{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "batch"}},
+						{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}}}}
+				p.Graph.ValueInfo = []*onnxpb.ValueInfoProto{{Name: proto.String("z"), Type: p.Graph.Output[0].Type}}
+				return nil
+			}))(t)
+		}
+		for base := range models {
+			a := gatetest.Must(graphmatch.Align(models, base))(t)
+			s := gatetest.Must(a.Select(nil, nil))(t)
+			e := gatetest.Must(routed.NewEMR(s, routed.Options{Tasks: names(models), Anyway: true}))(t)
+			if elected, _ := e.Count(); elected != 24 {
+				t.Errorf("%d weights elected, want 24", elected)
+			}
+			checkTasks(t, ort, e, models[base])
+			for k, n := range []int{3, 5, 2} {
+				plain := gatetest.Written(t, gatetest.Must(e.Task(k))(t))
+				inputs := samples(t, plain, 7)
+				if got := len(evaluate(t, plain, inputs)); got != 7*n {
+					t.Errorf("task %d has %d outputs for seven samples, want %d", k, got, 7*n)
+				}
+				for _, v := range append(plain.Proto().GetGraph().GetOutput(), plain.Proto().GetGraph().GetValueInfo()...) {
+					if got := v.GetType().GetTensorType().GetShape().GetDim()[1].GetDimValue(); got != int64(n) {
+						t.Errorf("task %d declares %d outputs, want %d", k, got, n)
+					}
+				}
+			}
+			m, _ := all(t, e)
+			if got := m.Proto().GetGraph().GetOutput()[0].GetType().GetTensorType().GetShape().GetDim()[1]; got.GetDimParam() != "task_classes" {
+				t.Errorf("all tasks together declare %v outputs", got)
+			}
+			r := gatetest.Must(e.Recipe(routed.Form{}, false))(t)
+			again := gatetest.Must(routed.Bake(r, gatetest.Must(graphmatch.Align(models, base))(t), "test"))(t)
+			if !bytes.Equal(gatetest.Bytes(t, again), gatetest.Bytes(t, gatetest.Must(e.Described(r, "test"))(t))) {
+				t.Error("the recipe gives other bytes")
+			}
+		}
+	}
+	one := gatetest.Select(t, sizedModels(t, true, func(b gatetest.Builder) { b.Node("Softmax", "y", []string{"z"}) }))
+	if err := one.Strict(); !errors.Is(err, graphmatch.ErrAlign) {
+		t.Errorf("models of heads of different size align: %v", err)
+	}
+}
+
+// TestHeadsThatAreCounted: where something behind a head may count its outputs it must have one size.
+func TestHeadsThatAreCounted(t *testing.T) {
+	for what, behind := range map[string]func(b gatetest.Builder){
+		"a shape": func(b gatetest.Builder) {
+			b.Ints(t, "shape", -1, 1)
+			b.Node("Reshape", "y", []string{"z", "shape"})
+		},
+		"a sum with more": func(b gatetest.Builder) {
+			b.Tensor(t, "more", onnx.Float32, []float64{1}, 1)
+			b.Node("Add", "y", []string{"z", "more"})
+		},
+	} {
+		models := sizedModels(t, true, behind)
+		_, err := routed.NewEMR(gatetest.Select(t, models), routed.Options{Tasks: names(models), Anyway: true})
+		if !errors.Is(err, graphmatch.ErrAlign) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -9,8 +9,7 @@ import (
 // heads finds the layers that outputs of the base come from: those behind which no weights of two axes follow. The
 // papers keep them whole for each task, as what their rows mean differs from task to task. An output of which one such
 // layer feeds another, as the ends of residual blocks do, or that an input reaches without any, has none.
-func (e *EMR) heads() map[*graphmatch.Layer]bool {
-	w := newWalk(e.selection.Alignment)
+func (w *walk) heads() map[*graphmatch.Layer]bool {
 	out := map[*graphmatch.Layer]bool{}
 	for _, v := range w.graph.GetOutput() {
 		last := w.from(v.GetName())

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
-	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 )
 
@@ -45,9 +44,8 @@ func TestHeads(t *testing.T) {
 		c.ends(b)
 		b.Out("y")
 		a := gatetest.Select(t, []*onnx.Model{b.Model(t)}).Alignment
-		e := &EMR{selection: &graphmatch.Selection{Alignment: a}}
 		var got []string
-		for l := range maps.Keys(e.heads()) {
+		for l := range maps.Keys(newWalk(a).heads()) {
 			got = append(got, l.Name)
 		}
 		slices.Sort(got)

@@ -1,7 +1,6 @@
 package routed
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -36,7 +35,8 @@ const related = 0.7
 
 // NewEMR elects, masks and rescales what the aligned models' selected layers learned from their start. Layers that are
 // not selected stay the base's. Layers that outputs come from (heads), parameters that vary along one axis alone,
-// layers that the start has not, and numbers that are not finite are kept for each task as they are.
+// layers that the start has not, and numbers that are not finite are kept for each task as they are. Linear heads may
+// have another number of outputs in each model.
 //
 // Errors are of kind graphmatch.ErrAlign where the models have no common start or layers are not the same in all of
 // them, of kind gating.ErrOption where the options do not fit, and those of reading tensors.
@@ -45,7 +45,7 @@ func NewEMR(s *graphmatch.Selection, o Options) (*EMR, error) {
 	if e.tasks == nil {
 		e.tasks = namesOf(s.Alignment.Models)
 	}
-	if err := errors.Join(checkNames(e.tasks, len(s.Alignment.Models)), s.Strict()); err != nil {
+	if err := checkNames(e.tasks, len(s.Alignment.Models)); err != nil {
 		return nil, err
 	}
 	if o.Start != nil {
@@ -109,7 +109,7 @@ func (e *EMR) checkRelated(anyway bool) error {
 		return err
 	}
 	for j, c := range cosines {
-		if j == a.Base || !(c < related) {
+		if j == a.Base || c == 0 || !(c < related) { // 0 of models that have no hidden unit in common
 			continue
 		}
 		const hint = "EMR-Merging keeps what models learned from one start: give models that have one, and that start"
@@ -127,18 +127,25 @@ func (e *EMR) checkRelated(anyway bool) error {
 // factors.
 func (e *EMR) divide() error {
 	a, started, sums := e.selection.Alignment, e.startedLayers(), make([]rescaling, len(e.tasks))
-	heads := e.heads()
+	w := newWalk(a)
+	heads := w.heads()
 	var unstarted []string
 	for _, i := range e.selection.Layers {
 		l := &a.Layers[i]
 		if l.Status == graphmatch.Identical && len(e.tasks) > 1 {
 			continue
 		}
-		if e.start != nil && started[l.Name] == nil {
+		var head *sized
+		if !l.Mergeable() {
+			if head = e.sizedHead(l, w); head == nil || !heads[l] {
+				return e.selection.Strict()
+			}
+		}
+		if e.start != nil && started[l.Name] == nil && !heads[l] {
 			unstarted = append(unstarted, l.Name)
 		}
 		for k := range l.Params {
-			p := part{layer: l, param: &l.Params[k], start: startOf(started[l.Name], &l.Params[k])}
+			p := part{layer: l, param: &l.Params[k], start: startOf(started[l.Name], &l.Params[k]), head: head}
 			p.exact = heads[l] || !matrix(p.param.Shape) || e.start != nil && p.start == nil
 			if err := e.measure(&p, sums); err != nil {
 				return err
@@ -244,6 +251,16 @@ func (e *EMR) Count() (elected, exact int) {
 		}
 	}
 	return elected, exact
+}
+
+// Sized lists the heads whose numbers of outputs differ from task to task.
+func (e *EMR) Sized() (names []string) {
+	for i := range e.parts {
+		if p := &e.parts[i]; p.head != nil && !slices.Contains(names, p.layer.Name) {
+			names = append(names, p.layer.Name)
+		}
+	}
+	return names
 }
 
 // Exact lists the roles of a layer's parameters that are kept for each task.

@@ -13,6 +13,7 @@ type part struct {
 	param *graphmatch.Param
 	start *graphmatch.Param // the start's, in the alignment that it is the last of; nil for the models' mean
 	exact bool              // kept for each task as it is
+	head  *sized            // of a head whose size differs from task to task; nil for all others
 }
 
 // name is what the file calls what is made for the part.

@@ -92,6 +92,13 @@ func (w *writer) redirect(use *graphmatch.Use, name string) {
 	}
 }
 
+// drop removes a use's tensor, which its sites read no more, unless others do or a client may set it.
+func (w *writer) drop(use *graphmatch.Use) {
+	if w.own[use.Tensor] && !w.inputs[use.Tensor.GetName()] && !w.alignment.Shared(use) {
+		w.edits = append(w.edits, onnx.DropInitializer(use.Tensor))
+	}
+}
+
 // reset fills the tensors of the base that merged layers need at fixed numbers (see graphmatch.Reset).
 func (w *writer) reset(l *graphmatch.Layer) {
 	for i := range l.Resets {

@@ -24,7 +24,7 @@ func Routed(e *routed.EMR, s *graphmatch.Selection, m, start *onnx.Model) (*sear
 		r.Parents = append(r.Parents, search.ReportParent{Path: p.Path(), SHA256: sum})
 	}
 	var err error
-	if r.Weights, err = weightsOf(s); err != nil {
+	if r.Weights, err = weightsOf(e, s); err != nil {
 		return nil, err
 	}
 	t := routed.TasksOf(m)
@@ -52,15 +52,16 @@ func layersOf(e *routed.EMR, s *graphmatch.Selection) []search.ReportLayer {
 		for _, p := range layer.Params {
 			l.Tensors = append(l.Tensors, p.Uses[s.Alignment.Base].Name)
 		}
+		exact := e.Exact(layer)
 		switch {
-		case !layer.Mergeable():
+		case !layer.Mergeable() && len(exact) == 0:
 			l.Status, l.Reason = "mismatch", layer.Reason
 		case !selected[i]:
 			l.Status, l.Reason = "copied", "not selected"
 		case layer.Status == graphmatch.Identical:
 			l.Status = "identical"
 		default:
-			if exact := e.Exact(layer); len(exact) > 0 {
+			if len(exact) > 0 {
 				l.Reason = "kept for each task: " + strings.Join(exact, ", ")
 			}
 		}
@@ -70,7 +71,7 @@ func layersOf(e *routed.EMR, s *graphmatch.Selection) []search.ReportLayer {
 }
 
 // weightsOf counts the base's weights by what became of them.
-func weightsOf(s *graphmatch.Selection) (*search.ReportWeights, error) {
+func weightsOf(e *routed.EMR, s *graphmatch.Selection) (*search.ReportWeights, error) {
 	all, err := s.Alignment.Weights()
 	if err != nil {
 		return nil, err
@@ -83,6 +84,8 @@ func weightsOf(s *graphmatch.Selection) (*search.ReportWeights, error) {
 	for _, t := range all[s.Alignment.Base] {
 		w.Total += t.Elements
 		switch {
+		case t.Layer != nil && len(e.Exact(t.Layer)) > 0: // heads of different size match nothing, and are there
+			w.Merged += t.Elements
 		case !t.Matched():
 			unmatched += t.Elements
 		case !selected[t.Layer.Name]:
