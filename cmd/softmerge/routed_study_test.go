@@ -84,10 +84,15 @@ func TestTasksOfFamilies(t *testing.T) {
 const routedHeading = `# Several models in one file
 
 Recorded by cmd/softmerge/routed_study_test.go. Of each task: per cent of right answers of its own model, of what
-` + "`--method emr`" + ` keeps of it (the plain file of ` + "`--task`" + `; the file of all tasks computes the same), and of merges that are one
-model. The *four tasks* (fixtures/multitask.py) ask other questions of other images, and are judged on those; as one model
-they share all but the head, which stays the task's. The other families have one task and three domains, and all are judged
-on the samples of all domains, where a model that knows its own domain alone is not the best.
+` + "`--method emr`" + ` keeps of it (the plain file of ` + "`--task`" + `; the file of all tasks computes the same), and of merges that
+are one model. The *four tasks* (fixtures/multitask.py) ask other questions of other images, in 10, 10, 2 and 3 classes, and
+are judged on those; as one model they share all but the head, which stays the task's, where emr keeps normalisations and
+biases of each, too. As in the paper emr comes close to the models, and what is one model does not. The other families
+have one task and three domains, and all are judged on the samples of all domains: there one model of all is better than
+any that knows its own domain, and emr, which keeps them apart, is not the method to take.
+
+Times are medians of 200 runs by ONNX Runtime in one thread, the model of one task beside the file of all. The networks are
+so small that computing their weights, once a run, takes as long as using them.
 `
 
 // by merges the models and returns the file.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,13 +112,15 @@ func (r *runtime) check(t *testing.T, path string, inputs map[string]*network.Te
 	}
 	for _, optimise := range []bool{false, true} {
 		outs, problem := r.run(t, requested(path, inputs, optimise))
-		if problem != "" || len(outs) != 1 {
-			t.Fatalf("optimised %v: %d outputs, %s", optimise, len(outs), problem)
+		if problem != "" {
+			t.Fatalf("optimised %v: %s", optimise, problem)
 		}
-		for _, out := range outs {
-			if d := apart(want, out.Data); !(d <= 1e-5*largest(want)) {
-				t.Errorf("optimised %v: ONNX Runtime is %g off", optimise, d)
-			}
+		off := math.Inf(1)
+		for _, out := range outs { // of a classifier one is the class itself
+			off = min(off, apart(want, out.Data))
+		}
+		if !(off <= 1e-5*largest(want)) {
+			t.Errorf("optimised %v: ONNX Runtime is %g off", optimise, off)
 		}
 	}
 }

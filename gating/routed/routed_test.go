@@ -41,7 +41,18 @@ func samples(t *testing.T, m *onnx.Model, batch int) map[string]*network.Tensor 
 				in.Shape[k] = batch
 			}
 		}
-		in.F = gatetest.Floats32(gatetest.Random(uint64(i+batch), gatetest.Size(in.Shape)))
+		if in.Type.IsFloat() {
+			in.F = gatetest.Floats32(gatetest.Random(uint64(i+batch), gatetest.Size(in.Shape)))
+		}
+		for k := range gatetest.Size(in.Shape) {
+			switch {
+			case in.Type.IsFloat():
+			case strings.Contains(f.Name, "mask"):
+				in.I = append(in.I, 1)
+			default: // ids
+				in.I = append(in.I, int64(k*7%16))
+			}
+		}
 		out[f.Name] = in
 	}
 	return out
@@ -64,10 +75,16 @@ func asked(t *testing.T, m *onnx.Model, input string) *onnx.Model {
 	return nil
 }
 
-// evaluate runs a model by our own runner.
+// evaluate runs a model by our own runner, and gives its first output of floats.
 func evaluate(t *testing.T, m *onnx.Model, inputs map[string]*network.Tensor) []float32 {
 	t.Helper()
-	return gatetest.Must(network.Evaluate(m, inputs, nil))(t)[0].F
+	for _, out := range gatetest.Must(network.Evaluate(m, inputs, nil))(t) {
+		if out.Type.IsFloat() {
+			return out.F
+		}
+	}
+	t.Fatal("no output is a float")
+	return nil
 }
 
 // apart is the largest difference of two lists; what is no number in both differs in nothing.
@@ -92,6 +109,25 @@ var families = []struct {
 	{"mlp", "mlp/start.onnx", 4}, {"mlp_matmul", "mlp_matmul/start.onnx", 2}, {"cnn", "cnn/start.onnx", 3},
 	{"cnn_bn", "cnn_bn/start.onnx", 3}, {"resnet", "resnet/start.onnx", 3}, {"families/vit", "", 3},
 	{"families/lstm", "", 2}, {"families/keras", "", 2},
+}
+
+// kinds are networks of all other kinds, which take longer.
+var kinds = []string{"cnn_fixed", "families/bert", "families/convnext", "families/densenet", "families/efficientnet",
+	"families/gpt", "families/gru", "families/mobilenet", "families/sklearn", "families/swin", "families/unet",
+	"families/yolo", "pictures"}
+
+// TestTasksOfEveryKind is TestTasksOfOneFile for all families.
+func TestTasksOfEveryKind(t *testing.T) {
+	if os.Getenv("SOFTMERGE_LONG") == "" {
+		t.Skip("takes a minute: set SOFTMERGE_LONG, as .ci/long does")
+	}
+	ort := startRuntime(t)
+	for _, name := range kinds {
+		t.Run(strings.ReplaceAll(name, "/", "-"), func(t *testing.T) {
+			models := gatetest.Open(t, gatetest.FineTunes(name, 2)...)
+			checkTasks(t, ort, emr(t, models, nil), models[0])
+		})
+	}
 }
 
 // TestTasksOfOneFile: for every task the routed file computes what the plain file of the task does, by our runner to the
