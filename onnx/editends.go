@@ -95,8 +95,8 @@ func (e *edits) dropPatches() []patch {
 	return patches
 }
 
-// SetValueInfo replaces what a graph declares of a value: its outputs and value_info of the name that v has. The message
-// is copied.
+// SetValueInfo replaces what a graph declares of a value: its outputs and value_info of the name that v has. The
+// message is copied.
 func SetValueInfo(g *onnxpb.GraphProto, v *onnxpb.ValueInfoProto) Edit {
 	v = proto.CloneOf(v)
 	return Edit{func(e *edits) error {

@@ -84,7 +84,7 @@ where J models take 4 J.
   --only, --except   layers that are not selected are the base's in every task
 
 A batch is of one task. Weights are computed in the graph, once a run: a run takes longer by passes
-over all weights, which shows in small batches. Runtimes that compile weights into an engine may
-refuse convolutions whose weights are computed (ONNX Runtime's CPU provider does not); there, use
---task. Opset 9 (10 for heads of different size) and IR version 4 are needed for one file of all
-tasks, none for --task. A file of several tasks is refused as a model to merge.`
+over all weights, which shows in small batches. Some runtimes want weights of convolutions to be
+constant (ONNX Runtime's CPU provider does not, its NNAPI provider does); there, use --task. One
+file of all tasks needs opset 9 (10 for heads of different size) and IR version 4, --task neither.
+A file of several tasks is refused as a model to merge.`

@@ -126,7 +126,7 @@ func (e *EMR) checkRelated(anyway bool) error {
 // divide lists the parameters of the selected layers, says which of them are kept as they are, and computes the
 // factors.
 func (e *EMR) divide() error {
-	a, started, sums := e.selection.Alignment, e.startedLayers(), make([]rescaling, len(e.tasks))
+	a, started := e.selection.Alignment, e.startedLayers()
 	w := newWalk(a)
 	heads := w.heads()
 	var unstarted []string
@@ -135,11 +135,9 @@ func (e *EMR) divide() error {
 		if l.Status == graphmatch.Identical && len(e.tasks) > 1 {
 			continue
 		}
-		var head *sized
-		if !l.Mergeable() {
-			if head = e.sizedHead(l, w); head == nil || !heads[l] {
-				return e.selection.Strict()
-			}
+		head := e.sizedHead(l, w)
+		if !l.Mergeable() && (head == nil || !heads[l]) {
+			return e.selection.Strict()
 		}
 		if e.start != nil && started[l.Name] == nil && !heads[l] {
 			unstarted = append(unstarted, l.Name)
@@ -147,16 +145,27 @@ func (e *EMR) divide() error {
 		for k := range l.Params {
 			p := part{layer: l, param: &l.Params[k], start: startOf(started[l.Name], &l.Params[k]), head: head}
 			p.exact = heads[l] || !matrix(p.param.Shape) || e.start != nil && p.start == nil
-			if err := e.measure(&p, sums); err != nil {
-				return err
-			}
 			e.parts = append(e.parts, p)
+		}
+	}
+	if err := e.rescale(); err != nil {
+		return err
+	}
+	return e.checkStarted(unstarted)
+}
+
+// rescale computes the factors.
+func (e *EMR) rescale() error {
+	sums := make([]rescaling, len(e.tasks))
+	for i := range e.parts {
+		if err := e.measure(&e.parts[i], sums); err != nil {
+			return err
 		}
 	}
 	for t := range sums {
 		e.factors = append(e.factors, sums[t].factor())
 	}
-	return e.checkStarted(unstarted)
+	return nil
 }
 
 // startedLayers are the layers that the start has, too.

@@ -134,7 +134,8 @@ func (r *router) slice(p *part) {
 		rows = append(rows, float64(n))
 	}
 	one := []int{1}
-	end := r.node("Gather", name+".end", []string{r.constant(name+".sizes", onnx.Int64, []int{tasks, 1}, rows...), r.task})
+	sizes := r.constant(name+".sizes", onnx.Int64, []int{tasks, 1}, rows...)
+	end := r.node("Gather", name+".end", []string{sizes, r.task})
 	r.redirect(r.use(p), r.node("Slice", name+".task", []string{
 		r.node("Gather", name+".padded", []string{stack, r.task}), r.constant(name+".begin", onnx.Int64, one, 0), end,
 		r.constant(name+".axis", onnx.Int64, one, float64(p.param.ChannelAxis))}))
