@@ -67,7 +67,8 @@ The same files, flags and seed give the same bytes.`,
 				}
 			}
 			if len(args) < 2 {
-				return exit.Usagef("models: [a.onnx, b.onnx]", "%s names %d models, want at least two", f.config, len(args))
+				return exit.Usagef("models: [a.onnx, b.onnx]", "%s names %d models, want at least two", f.config,
+					len(args))
 			}
 			f.paths, f.ownShare, f.oneTask = args, c.Flags().Changed("holdout"), c.Flags().Changed("task")
 			return f.run(c.Context(), v)
@@ -195,7 +196,8 @@ func (f *mergeFlags) rulesOfNumbers() []rule {
 // options are the flags as the gating package takes them.
 func (f *mergeFlags) options() search.Options {
 	o := search.Options{
-		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Rounds: f.rounds, Init: gating.Init(f.init),
+		Method: gating.Method(f.method), Objective: f.objective(), Folds: f.folds, Rounds: f.rounds,
+		Init:    gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
 		Unseen: f.unseen, Dequantised: f.dequantised, Static: f.methodFlags.options(f.from),
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,

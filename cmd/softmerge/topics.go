@@ -31,9 +31,9 @@ A layer is merged whole: a pattern that finds a bias chooses its weight too. Quo
 shell expands them. "softmerge inspect A.onnx" lists the names; "softmerge merge --dry-run" shows
 what a command would merge. A pattern that matches nothing is an error.`
 
-const helpConfig = `softmerge merge --config FILE reads models and flags from a YAML file: models, and every flag of merge
-by its long name. Lists are flags given several times. What the command line says counts before the
-file, and paths are relative to where the command runs.
+const helpConfig = `softmerge merge --config FILE reads models and flags from a YAML file: models, and
+every flag of merge by its long name. Lists are flags given several times. What the command line says
+counts before the file, and paths are relative to where the command runs.
 
   models:
     - m0.onnx
@@ -227,8 +227,9 @@ many). Recurrent networks gain most by them, networks with normalisations the le
 
 Who judges. Fewer than 2000 samples are divided into folds (--folds): each candidate is learned on all
 but one and judged on that, in turn, so that every sample judges once. There are two, and up to five
-of less than 1000 samples. Of 2000 and more a fifth is held out (--holdout), or --holdout-data judges. The chosen one is learned again on all of --data; that
-model is written if it has no more loss there than the best parent.
+of less than 1000 samples. Of 2000 and more a fifth is held out (--holdout), or --holdout-data judges.
+The chosen one is learned again on all of --data; that model is written if it has no more loss there
+than the best parent.
 
 Who wins. Two models are compared on the samples that judged both, by a paired bootstrap: the
 samples are drawn anew 2000 times (200 at least, where there are many), with replacement. A merge
@@ -241,8 +242,9 @@ samples would probably tell.
 
 Without labels (--loss distill, --loss entropy) nothing says what is right, and nobody can promise a
 merge that is no worse than the best model: a better candidate is one that is nearer to the mean of
-the models' answers, by the loss alone, or one whose answers are more certain. Two bad models that agree outvote a good
-one; a model that answers otherwise than the rest is warned of. Judge it on data that has labels.
+the models' answers, by the loss alone, or one whose answers are more certain. Two bad models that
+agree outvote a good one; a model that answers otherwise than the rest is warned of. Judge it on data
+that has labels.
 
 The column +- is the standard error of the metric. The last column says why a candidate was not
 chosen: "beyond chance" is more than two standard errors of the difference.`

@@ -19,8 +19,8 @@ const (
 	foldedSamples  = 1000
 
 	// mostChance is how likely chance alone may make a merged model look better than a parent for it to count as
-	// better (fixtures/choice.md): at 0.05 no fewer of the merges are worse than the best parent, and more refuse what is
-	// clearly better.
+	// better (fixtures/choice.md): at 0.05 no fewer of the merges are worse than the best parent, and more refuse
+	// what is clearly better.
 	mostChance = 0.15
 
 	// leastJudges is how many samples at least tell anything: draws of fewer hardly differ.
