@@ -64,7 +64,7 @@ func (m *search) foldsOf(samples int) int {
 	case m.Folds != 0:
 		return m.Folds
 	case samples < crossValidated:
-		return max(leastFolds, min(mostFolds, 1+foldedSamples/samples))
+		return max(leastFolds, min(mostFolds, samples, 1+foldedSamples/samples))
 	}
 	return 1
 }
