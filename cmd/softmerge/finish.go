@@ -39,16 +39,24 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
+	if err := tell(v, rep, func() { report.Wrote(v, rep, size) }); err != nil {
+		return err
+	}
+	if f.recipe != "" && recipe == nil {
+		v.Say("no recipe is written: nothing was mixed")
+	}
+	return nil
+}
+
+// tell shows what was tried and then says what was written, or prints the JSON of both.
+func tell(v *terminal.Voice, rep *search.Report, wrote func()) error {
 	if v.JSON {
 		return v.Object(rep)
 	}
 	if err := report.Candidates(v, rep); err != nil {
 		return err
 	}
-	report.Wrote(v, rep, size)
-	if f.recipe != "" && recipe == nil {
-		v.Say("no recipe is written: nothing was mixed")
-	}
+	wrote()
 	return nil
 }
 

@@ -107,14 +107,7 @@ func (f *mergeFlags) route(ctx context.Context, v *terminal.Voice, s *graphmatch
 	if err != nil {
 		return err
 	}
-	if v.JSON {
-		return v.Object(rep)
-	}
-	if err := report.Candidates(v, rep); err != nil {
-		return err
-	}
-	report.WroteTasks(v, rep, size)
-	return nil
+	return tell(v, rep, func() { report.WroteTasks(v, rep, size) })
 }
 
 // noteTasks says which task answers for a file of several.

@@ -223,7 +223,9 @@ unit does another thing in each. The last is tried then, on networks of up to a 
 
 Rounds. Weights are trained in rounds of up to 400 steps, each from where the last one ended: another
 comes while the last lowered the loss on the samples that judge by a hundredth (--rounds bounds how
-many). Recurrent networks gain most by them, networks with normalisations the least.
+many). So their number, though no weight, depends on those samples, and the figure of what is trained
+is a little too good; --rounds 1 avoids that. Recurrent networks gain most by rounds, networks with
+normalisations the least.
 
 Who judges. Fewer than 2000 samples are divided into folds (--folds): each candidate is learned on all
 but one and judged on that, in turn, so that every sample judges once. There are two, and up to five

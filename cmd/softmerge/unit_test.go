@@ -41,7 +41,7 @@ func TestEveryFlagIsExplained(t *testing.T) {
 func TestRules(t *testing.T) {
 	right := func() *mergeFlags {
 		return &mergeFlags{out: "out.onnx", methodFlags: methodFlags{method: "soft"}, permute: "auto",
-			holdout: 0.2, epochs: 1, maxSteps: 1, rate: 1, l0: 0, dryRun: true,
+			holdout: 0.2, epochs: 1, maxSteps: 1, rounds: 1, rate: 1, l0: 0, dryRun: true,
 			dataFlags: dataFlags{data: []string{"data.npz"}, batch: 1, memory: -1, disk: -1}}
 	}
 	if err := right().check(); err != nil {
@@ -58,6 +58,7 @@ func TestRules(t *testing.T) {
 		"--holdout 1":             func(f *mergeFlags) { f.holdout = 1 },
 		"--holdout NaN":           func(f *mergeFlags) { f.holdout = math.NaN() },
 		"--epochs 0":              func(f *mergeFlags) { f.epochs = 0 },
+		"--rounds 0":              func(f *mergeFlags) { f.rounds = 0 },
 		"--max-steps -1":          func(f *mergeFlags) { f.maxSteps = -1 },
 		"--lr 0":                  func(f *mergeFlags) { f.rate = 0 },
 		"--lr +Inf":               func(f *mergeFlags) { f.rate = math.Inf(1) },

@@ -30,9 +30,6 @@ type EMR struct {
 	warnings  advice.Warnings
 }
 
-// related is the cosine between the weights of two models below which they do not count as trained from one start.
-const related = 0.7
-
 // NewEMR elects, masks and rescales what the aligned models' selected layers learned from their start. Layers that are
 // not selected stay the base's. Layers that outputs come from (heads), parameters that vary along one axis alone,
 // layers that the start has not, and numbers that are not finite are kept for each task as they are. Linear heads may
@@ -109,7 +106,7 @@ func (e *EMR) checkRelated(anyway bool) error {
 		return err
 	}
 	for j, c := range cosines {
-		if j == a.Base || c == 0 || !(c < related) { // 0 of models that have no hidden unit in common
+		if j == a.Base || c == 0 || !(c < graphmatch.Related) { // 0 of models that have no hidden unit in common
 			continue
 		}
 		const hint = "EMR-Merging keeps what models learned from one start: give models that have one, and that start"

@@ -88,7 +88,7 @@ func rowOrder(a *graphmatch.Alignment, p *graphmatch.Param, j int) (order, error
 	next := make([]int, len(x))
 	for i := range x {
 		next[i] = i
-		best := max(related, inner(y[i], x[i])+rowMargin)
+		best := max(graphmatch.Related, inner(y[i], x[i])+rowMargin)
 		for k := 0; k < len(x) && best < 1; k++ { // no cosine is more: rows that are like their own are soon done with
 			if c := inner(y[i], x[k]); c > best {
 				next[i], best = k, c

@@ -19,8 +19,8 @@ func TestOptionsDefaults(t *testing.T) {
 	want := search.Options{
 		Method: gating.Auto, Granularity: []gating.Granularity{gating.ByChannel}, Init: gating.InitAuto,
 		Objective: gating.ObjectiveOptions{Loss: "auto", Metric: "auto", HuberDelta: 1}, Permute: search.PermuteAuto,
-		Unseen: search.UnseenKeep,
-		Learn:  gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
+		Unseen: search.UnseenKeep, Rounds: search.DefaultRounds,
+		Learn: gating.LearnOptions{Epochs: 30, MaxSteps: 400, BatchSize: 64, Rate: 0.1, L0: l0},
 	}
 	if !reflect.DeepEqual(got, want) || *l0 != 0.01 {
 		t.Errorf("got %+v, l0 %v", got, *l0)
@@ -34,7 +34,7 @@ func TestOptionsDefaults(t *testing.T) {
 func TestOptionsAreTakenAsGiven(t *testing.T) {
 	given := search.Options{
 		Granularity: []gating.Granularity{gating.ByModel, gating.ByModule,
-			gating.ByTensor}, Holdout: 0.9, Threads: 3, Unseen: search.UnseenMerge,
+			gating.ByTensor}, Rounds: 5, Holdout: 0.9, Threads: 3, Unseen: search.UnseenMerge,
 		Objective: gating.ObjectiveOptions{Loss: "mse", Metric: "mae", Output: "y", HuberDelta: 1},
 		Learn: gating.LearnOptions{Epochs: 1, MaxSteps: 2, BatchSize: 3, Rate: 4, L0: new(0.0),
 			Combine: gating.Sum, Seed: 5},
@@ -75,6 +75,8 @@ func TestOptionsRefused(t *testing.T) {
 		{search.Options{Learn: gating.LearnOptions{BatchSize: -1}}, "batch size -1"},
 		{search.Options{Learn: gating.LearnOptions{Rate: -1}}, "rate -1"},
 		{search.Options{Learn: gating.LearnOptions{L0: new(-1.0)}}, "l0 weight -1"},
+		{search.Options{Rounds: -1}, "-1 rounds"},
+		{search.Options{Folds: -1}, "-1 folds"},
 		{search.Options{Holdout: 1}, "holdout 1"},
 		{search.Options{Holdout: -0.1}, "holdout -0.1"},
 		{search.Options{Holdout: math.NaN()}, "holdout NaN"},

@@ -35,7 +35,7 @@ func TestMergeOfSeveralLengths(t *testing.T) {
 		models := []*onnx.Model{c.net(t, 1), c.net(t, 2), c.net(t, 3)}
 		merge := func(threads int) (*search.Result, []byte) {
 			o := c.o
-			o.Folds = 1
+			o.Folds, o.Rounds = 1, 1
 			o.Anyway = true // random networks know nothing of the labels
 			o.Threads, o.Learn = threads, gating.LearnOptions{MaxSteps: 12, BatchSize: 16, Seed: 3}
 			r := gatetest.Must(search.Merge(t.Context(), gatetest.Select(t, models), c.data, o))(t)

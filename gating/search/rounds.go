@@ -9,7 +9,8 @@ import (
 // Free weights are trained in rounds, each a gating.Learn of its own from where the last one ended, with the learning
 // rate up again (warm restarts, arXiv 1608.03983): a recurrent network still gains in a third, a convolutional one with
 // normalisations often in none. Another round comes while the last one lowered the loss on the samples that judge; on
-// all data, where nothing judges, come as many as the folds had use for.
+// all data, where nothing judges, come as many as the folds had use for. Of what judges only the number of rounds is
+// learned so: it makes the candidate's figure a little too good, which the study of the choice counts in.
 
 // rounds counts, by trial, the rounds that folds had use for.
 type rounds map[Trial][]int

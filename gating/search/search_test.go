@@ -84,11 +84,12 @@ func TestGatesAreLearnedOnce(t *testing.T) {
 	models := gatetest.Open(t, gatetest.FineTunes("cnn_bn", 2)...)
 	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(160)
 	steps := map[int]map[gating.Granularity]int{0: {}, 1: {}, 2: {}}
-	o := Options{Method: gating.Soft, Learn: gating.LearnOptions{MaxSteps: 3}, Threads: 2, Progress: func(e Event) {
+	o := Options{Method: gating.Soft, Folds: 2, Learn: gating.LearnOptions{MaxSteps: 3}, Threads: 2}
+	o.Progress = func(e Event) {
 		if e.Stage == "learn" {
 			steps[e.Fold][e.Granularity]++
 		}
-	}}
+	}
 	r := gatetest.Must(Merge(t.Context(), gatetest.Select(t, models), d, o))(t)
 	for fold := 1; fold <= 2; fold++ {
 		if steps[fold][gating.ByLayer] != 3 || steps[fold][gating.ByChannel] != 3 {

@@ -63,7 +63,7 @@ func (m *search) checkStart(context.Context) error {
 		return advice.With(err, "give the model that the others were trained from, or none")
 	}
 	_, cosines, err := graphmatch.Hidden(a)
-	if err != nil || !(cosines[1] < related) {
+	if err != nil || !(cosines[1] < graphmatch.Related) {
 		return err
 	}
 	const hint = "give the model that the others were trained from, or none"

@@ -81,7 +81,7 @@ type apart struct {
 func pairsApart(tensors []gating.Likeness, parents int) (list []apart) {
 	for j := range parents {
 		for k := range j {
-			if c := usualCosine(tensors, j, k); c < related {
+			if c := usualCosine(tensors, j, k); c < graphmatch.Related {
 				list = append(list, apart{k, j, c})
 			}
 		}

@@ -55,13 +55,6 @@ const (
 	// leastBatch is the least number of samples a forward pass takes at once: fewer only cost time.
 	leastBatch = 64
 
-	// related is the cosine between the weights of two models from which they count as
-	// fine-tunes of one start, whose units need no search for their order. The fixtures'
-	// fine-tunes have 0.73 to 0.99; independent trainings have cosines near 0, or up to 0.6
-	// where normalisation statistics, all positive, weigh much. Once reordered, fixtures' seeds have 0.6
-	// or less, and their averages are worse than the better of each pair.
-	related = 0.7
-
 	// mixable is the cosine below which one tensor of two related models is too unlike to be averaged unseen. The
 	// fixtures' fine-tunes have 0.85 or more in every tensor, but for the one layer that is scrambled on purpose (0.1).
 	mixable = 0.5

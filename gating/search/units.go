@@ -55,7 +55,7 @@ func unrelated(a *graphmatch.Alignment, losses []float64) (bool, error) {
 		in = gating.Trusted(losses)
 	}
 	for j, c := range before {
-		if math.Abs(c) < related && in[j] && in[a.Base] {
+		if math.Abs(c) < graphmatch.Related && in[j] && in[a.Base] {
 			return true, err
 		}
 	}
