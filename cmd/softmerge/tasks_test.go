@@ -18,8 +18,8 @@ var tasks = []struct {
 	smaller         bool     // is better
 	long            bool     // takes more than a minute: for .ci/long
 }{
-	{name: "bert", val: "val.jsonl", test: "test.jsonl"},
-	{name: "detector", val: "val", test: "test"},
+	{name: "bert", val: "val.jsonl", test: "test.jsonl", long: true},
+	{name: "detector", val: "val", test: "test", long: true},
 	{name: "gpt2", val: "val.jsonl", test: "test.jsonl", flags: []string{"--label", "next", "--metric", "perplexity"},
 		smaller: true, long: true},
 	{name: "segmentation", val: "val", test: "test", flags: []string{"--metric", "miou"}, long: true},
@@ -32,7 +32,7 @@ var tasks = []struct {
 // by the task's own metric on data that nothing saw. The log is the table of fixtures/tasks.md.
 func TestMergesOfTasks(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes some seconds")
 	}
 	for _, c := range tasks {
 		t.Run(c.name, func(t *testing.T) {
