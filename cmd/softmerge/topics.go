@@ -229,7 +229,8 @@ normalisations the least.
 
 Who judges. Fewer than 2000 samples are divided into folds (--folds): each candidate is learned on all
 but one and judged on that, in turn, so that every sample judges once. There are two, and up to five
-of less than 1000 samples. Of 2000 and more a fifth is held out (--holdout), or --holdout-data judges.
+of less than 1000 samples, or of less than 2000 without labels. Of 2000 and more a fifth is held out
+(--holdout), or --holdout-data judges.
 The chosen one is learned again on all of --data; that model is written if it has no more loss there
 than the best parent.
 

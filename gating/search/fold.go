@@ -35,7 +35,7 @@ func newFold(learn, judge *gating.Evaluator) fold {
 func (m *search) divide(d *dataset.Data) error {
 	whole := m.learn
 	learn, judge, err := whole, whole, error(nil)
-	switch m.folds = m.foldsOf(d.Len()); {
+	switch m.folds = m.foldsOf(d.Len(), whole.Objective().Only().Taught()); {
 	case m.HeldOut != nil:
 		if err = dataset.CheckOverlap(d, m.HeldOut); err == nil {
 			judge, err = whole.On(m.HeldOut)
@@ -56,15 +56,20 @@ func (m *search) divide(d *dataset.Data) error {
 	return nil
 }
 
-// foldsOf is into how many folds a number of samples is divided; 1 is no cross-validation.
-func (m *search) foldsOf(samples int) int {
+// foldsOf is into how many folds a number of samples is divided, which an ensemble may have labelled; 1 is no
+// cross-validation.
+func (m *search) foldsOf(samples int, taught bool) int {
+	learning := foldedSamples
+	if taught {
+		learning = taughtSamples
+	}
 	switch {
 	case m.HeldOut != nil, m.Folds == 0 && m.Holdout != 0:
 		return 1
 	case m.Folds != 0:
 		return m.Folds
 	case samples < crossValidated:
-		return max(leastFolds, min(mostFolds, samples, 1+foldedSamples/samples))
+		return max(leastFolds, min(mostFolds, samples, 1+learning/samples))
 	}
 	return 1
 }

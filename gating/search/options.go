@@ -20,7 +20,7 @@ const (
 // tried too where hidden units were reordered.
 //
 // Without Folds, Holdout and HeldOut, less than 2000 samples are cross-validated, in two folds and in up to five where
-// there are few, and of more DefaultHoldout judges.
+// there are few or no labels, and of more DefaultHoldout judges.
 type Options struct {
 	Method      gating.Method           // default gating.Auto
 	Granularity []gating.Granularity    // of learned gates, in this order; default channel, of gating.Soft layer too

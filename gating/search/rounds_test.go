@@ -49,9 +49,10 @@ func TestUsualRounds(t *testing.T) {
 // Few samples are divided into more folds than many: what half of 100 teach says little of what all of them do.
 func TestFoldsBySamples(t *testing.T) {
 	m := &search{}
-	for n, want := range map[int]int{1: 2, 2: 2, 4: 4, 10: 5, 100: 5, 250: 5, 300: 4, 500: 3, 600: 2, 1000: 2, 1999: 2, 2000: 1} {
-		if got := m.foldsOf(n); got != want {
-			t.Errorf("%d samples: %d folds, want %d", n, got, want)
+	for n, want := range map[int][2]int{1: {2, 2}, 2: {2, 2}, 4: {4, 4}, 10: {5, 5}, 100: {5, 5}, 250: {5, 5}, 300: {4, 5},
+		500: {3, 5}, 600: {2, 5}, 1000: {2, 4}, 1999: {2, 2}, 2000: {1, 1}} {
+		if got := [2]int{m.foldsOf(n, false), m.foldsOf(n, true)}; got != want {
+			t.Errorf("%d samples: %d folds with labels and without, want %d", n, got, want)
 		}
 	}
 }
