@@ -236,9 +236,8 @@ than the best parent.
 
 Who wins. Two models are compared on the samples that judged both, by a paired bootstrap: the
 samples are drawn anew 2000 times (200 at least, where there are many), with replacement. A merge
-beats a parent if its loss, or loss and metric together, each in standard errors of its difference,
-are better in 24 of 25 draws, and neither is worse by more than one such error; or if its metric is
-better by three.
+beats a parent if loss and metric together, each in standard errors of its difference, are better in
+19 of 20 draws, and neither is worse by more than one such error; or if its metric is better by three.
 Where both give the same answers, less loss alone is not enough. It must beat every parent. Of those
 that do, and whose metric is within one standard error of the best metric, the one of least loss is
 chosen. If there is none the best parent is kept and the exit code is 3; the hint says how many

@@ -107,10 +107,10 @@ func (c *choice) isParent(i int) bool {
 	return c.candidates[i].Parent >= 0 && c.candidates[i].Score.Finite()
 }
 
-// beats says whether a model is better than another, of the score given, beyond chance: the loss, or loss and metric
-// together, is so much better that chance alone does it in few of the draws, and neither is worse by more than one
-// standard error; or the metric is better beyond doubt, whatever the loss. One sample more of a hundred is no gain, and
-// one sample less is no loss. Models with the same metric on every draw, as where all answers are right, are not told apart by a
+// beats says whether a model is better than another, of the score given, beyond chance: loss and metric together are
+// so much better that chance alone does it in few of the draws, and neither is worse by more than one standard error;
+// or the metric is better beyond doubt, whatever the loss. One sample more of a hundred is no gain, and one sample less
+// is no loss. Models with the same metric on every draw, as where all answers are right, are not told apart by a
 // little less loss: it says nothing of the answers that are wrong elsewhere.
 func (d comparison) beats(other gating.Score) bool {
 	switch {

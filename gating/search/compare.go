@@ -42,19 +42,17 @@ func resample(scores []gating.Score) []replicates {
 type comparison struct {
 	loss, metric           float64 // by how much; below zero where it is worse
 	lossError, metricError float64 // standard errors of these
-	chance                 float64 // that chance alone makes it look so much better, by the clearer of two tests
-	sigmas                 float64 // by how many standard errors it is better, by the test that says more
+	chance                 float64 // how often, of all draws, loss and metric together are no better
+	sigmas                 float64 // by how many of their standard errors loss and metric together are better
 }
 
-// compare compares model a with model b by their scores and replicates. There are two tests, of the loss, and of loss
-// and metric together, each in its standard errors: a metric that counts few samples says little where the losses
-// differ in all, and where the metric says much the loss is only a part of it.
+// compare compares model a with model b by their scores and replicates.
 func compare(m gating.Metric, a, b gating.Score, ra, rb replicates) comparison {
 	sign := 1.0
 	if m.Smaller {
 		sign = -1
 	}
-	c := comparison{loss: b.Loss - a.Loss, metric: sign * (a.Metric - b.Metric), chance: 1}
+	c := comparison{loss: b.Loss - a.Loss, metric: sign * (a.Metric - b.Metric)}
 	var losses, metrics []float64
 	for i := range ra.loss {
 		loss, metric := rb.loss[i]-ra.loss[i], sign*(ra.metric[i]-rb.metric[i])
@@ -63,28 +61,21 @@ func compare(m gating.Metric, a, b gating.Score, ra, rb replicates) comparison {
 		}
 	}
 	c.lossError, c.metricError = deviation(losses), deviation(metrics)
-	if len(losses) == 0 || a.Samples < leastJudges {
-		return c
+	together := func(loss, metric float64) float64 {
+		return ratio(loss, c.lossError) + ratio(metric, c.metricError)
 	}
-	together := make([]float64, len(losses))
+	sums, no := make([]float64, len(losses)), 0
 	for i := range losses {
-		together[i] = ratio(losses[i], c.lossError) + ratio(metrics[i], c.metricError)
-	}
-	both := ratio(c.loss, c.lossError) + ratio(c.metric, c.metricError)
-	c.chance = max(min(noBetter(losses), noBetter(together)), math.Pow(2, -float64(a.Samples)))
-	c.sigmas = max(ratio(c.loss, c.lossError), ratio(both, deviation(together)))
-	return c
-}
-
-// noBetter is how often, of all draws, a difference is not above zero.
-func noBetter(draws []float64) float64 {
-	n := 0
-	for _, v := range draws {
-		if !(v > 0) {
-			n++
+		if sums[i] = together(losses[i], metrics[i]); !(sums[i] > 0) {
+			no++
 		}
 	}
-	return float64(n) / float64(len(draws))
+	c.chance = 1
+	if len(sums) > 0 && a.Samples >= leastJudges {
+		c.chance = max(float64(no)/float64(len(sums)), math.Pow(2, -float64(a.Samples)))
+		c.sigmas = ratio(together(c.loss, c.metric), deviation(sums))
+	}
+	return c
 }
 
 // ratio is a difference in units of its standard error; one that never varies is very many of them.

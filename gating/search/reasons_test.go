@@ -17,7 +17,7 @@ func TestReasons(t *testing.T) {
 			[]string{"", "10.0 points below parent 0, beyond chance", "5.0 points below parent 0, beyond chance",
 				"more loss than parent 0", "gives the answers of parent 0", "gives the answers of parent 0"}},
 		{[]Candidate{scored("p1", 0.5, 0.8), scored("m1x", 0.485, 0.8)},
-			[]string{"", "cannot be told from parent 0 with 100 samples: give about 600 more"}},
+			[]string{"", "cannot be told from parent 0 with 100 samples: give about 1200 more"}},
 		{[]Candidate{scored("p1", 0.5, 0.8), nowhere("m1", 0.4)}, []string{"", "no better than parent 0"}},
 	} {
 		choice := newChoice(accuracy, c.list)
