@@ -53,6 +53,11 @@ func (e *edits) checkNewNode(graph int32, n *onnxpb.NodeProto) error {
 			return fmt.Errorf("its output %q is not new to the graph", name)
 		}
 	}
+	return withoutTensors(n)
+}
+
+// withoutTensors is an error where a node's attributes hold tensors or graphs.
+func withoutTensors(n *onnxpb.NodeProto) error {
 	for _, a := range n.GetAttribute() {
 		if a.T != nil || a.G != nil || a.SparseTensor != nil ||
 			len(a.GetTensors())+len(a.GetGraphs())+len(a.GetSparseTensors()) > 0 {

@@ -76,7 +76,7 @@ const maxSlot = 1 << 12
 func SetInput(n *onnxpb.NodeProto, slot int, name string) Edit {
 	return Edit{func(e *edits) error {
 		i, ok := e.element(n)
-		if !ok {
+		if !ok || e.dropped[i] {
 			return fmt.Errorf("node %q is not of this model", NodeLabel(n))
 		}
 		if slot < 0 || slot >= max(maxSlot, len(n.GetInput())) {
@@ -124,7 +124,7 @@ type edits struct {
 	nodes       []newNode
 	graphInputs []newInput
 	declared    []newInput     // outputs and value_info that replace those of their names
-	dropped     map[int32]bool // initializers
+	dropped     map[int32]bool // initializers and nodes
 	addedIndex  map[*onnxpb.TensorProto]int
 	metadata    metadata
 	alias       map[proto.Message]int32 // messages of views, by the element they stand for
@@ -177,7 +177,7 @@ func (e *edits) definedIn(graph int32, name string) bool {
 		}
 	}
 	for _, n := range g.GetNode() {
-		if slices.Contains(n.GetOutput(), name) {
+		if slices.Contains(n.GetOutput(), name) && !e.dropped[e.base.index[n]] {
 			return true
 		}
 	}

@@ -66,10 +66,7 @@ func DropInitializer(t *onnxpb.TensorProto) Edit {
 		if _, ok := e.base.messages[e.base.elements[i].parent].(*onnxpb.GraphProto); !ok {
 			return fmt.Errorf("tensor %q is no initializer of this model's file", t.GetName())
 		}
-		if e.dropped == nil {
-			e.dropped = map[int32]bool{}
-		}
-		e.dropped[i] = true
+		e.drop(i)
 		return nil
 	}}
 }
@@ -85,7 +82,7 @@ func (e *edits) dropInitializers(c *onnxpb.GraphProto) {
 	})
 }
 
-// dropPatches removes initializers with their tags and lengths.
+// dropPatches removes initializers and nodes with their tags and lengths.
 func (e *edits) dropPatches() []patch {
 	var patches []patch
 	for i := range e.dropped {

@@ -113,6 +113,9 @@ func anyEdit(rng *rand.Rand, m *Model) Edit {
 		n := m.Tensor(msg).Len()
 		return SetValues(msg, func() ([]float64, error) { return make([]float64, n), nil })
 	case *onnxpb.NodeProto:
+		if rng.IntN(4) == 0 {
+			return DropNode(msg)
+		}
 		return SetInput(msg, rng.IntN(4), string(make([]byte, rng.IntN(150))))
 	case *onnxpb.GraphProto:
 		if rng.IntN(2) == 0 {

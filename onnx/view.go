@@ -66,6 +66,7 @@ func (e *edits) rebuild() *onnxpb.ModelProto {
 		replaceChildren(c, children[i])
 		if g, ok := c.(*onnxpb.GraphProto); ok {
 			e.insertNodes(i, g)
+			e.dropNodes(g)
 			e.dropInitializers(g)
 		}
 		e.alias[c] = i
