@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/routed/internal/surgery"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -44,26 +45,26 @@ func (e *EMR) all(required bool) (m *onnx.Model, input string, err error) {
 	if err := e.checkGraph(); err != nil {
 		return nil, "", err
 	}
-	r := &router{EMR: e, writer: newWriter(e.selection.Alignment), byType: map[onnx.DataType][2]string{}}
+	r := &router{EMR: e, Writer: surgery.NewWriter(e.selection.Alignment), byType: map[onnx.DataType][2]string{}}
 	r.addTask(required)
 	var last *graphmatch.Layer
 	for i := range e.parts {
 		p := &e.parts[i]
 		if p.layer != last {
-			r.reset(p.layer)
+			r.Reset(p.layer)
 			last = p.layer
 		}
 		switch {
 		case p.head != nil:
 			r.slice(p)
-			r.declare(p.head.values, anyClasses())
+			declare(r.Writer, p.head.values, anyClasses())
 		case p.exact:
 			r.gather(p)
 		default:
 			r.unmask(p)
 		}
 	}
-	m, err = r.model()
+	m, err = r.Model()
 	return m, r.task, err
 }
 
@@ -73,32 +74,32 @@ func (e *EMR) Task(task int) (*onnx.Model, error) {
 	if task < 0 || task >= len(e.tasks) {
 		return nil, noTask(task, e.tasks)
 	}
-	w := newWriter(e.selection.Alignment)
+	w := surgery.NewWriter(e.selection.Alignment)
 	var last *graphmatch.Layer
 	for i := range e.parts {
 		p := &e.parts[i]
 		if p.layer != last {
-			w.reset(p.layer)
+			w.Reset(p.layer)
 			last = p.layer
 		}
 		src := func() ([]float64, error) { return e.weights(p, task) }
 		if p.head != nil {
-			w.resize(p, task, src)
-			w.declare(p.head.values, classes(p.head.rows[task]))
+			e.resize(w, p, task, src)
+			declare(w, p.head.values, classes(p.head.rows[task]))
 		} else {
-			w.set(p.name(), w.use(p), src)
+			w.Set(p.name(), e.use(p), src)
 		}
 	}
-	return w.model()
+	return w.Model()
 }
 
 // use is how the base reads a part.
-func (w *writer) use(p *part) *graphmatch.Use { return &p.param.Uses[w.alignment.Base] }
+func (e *EMR) use(p *part) *graphmatch.Use { return &p.param.Uses[e.selection.Alignment.Base] }
 
 // router writes the graph of all tasks.
 type router struct {
 	*EMR
-	*writer
+	*surgery.Writer
 	task   string                      // the input
 	left   string                      // how far a byte is shifted left so that the task's bit is its first
 	seven  string                      // and then right, so that it is its last
@@ -109,11 +110,11 @@ type router struct {
 // addTask adds the input, and what follows from it for all tensors.
 func (r *router) addTask(required bool) {
 	if required {
-		r.task = r.fresh(InputName)
+		r.task = r.Fresh(InputName)
 	} else {
-		r.task = r.constant(InputName, onnx.Int64, nil, 0)
+		r.task = r.Constant(InputName, onnx.Int64, nil, 0)
 	}
-	r.edits = append(r.edits, onnx.AddInput(r.graph(), scalarInput(r.task)))
+	r.Edit(onnx.AddInput(r.Graph(), scalarInput(r.task)))
 	var shifts, numbers []float64
 	for t := range r.tasks {
 		shifts, numbers = append(shifts, float64(perByte-1-t%perByte)), append(numbers, float64(t/perByte))
@@ -122,15 +123,15 @@ func (r *router) addTask(required bool) {
 		return
 	}
 	n := []int{len(r.tasks)}
-	r.seven = r.constant("emr.seven", onnx.Uint8, nil, perByte-1)
-	r.left = r.node("Gather", "emr.left", []string{r.constant("emr.shifts", onnx.Uint8, n, shifts...), r.task})
+	r.seven = r.Constant("emr.seven", onnx.Uint8, nil, perByte-1)
+	r.left = r.Node("Gather", "emr.left", []string{r.Constant("emr.shifts", onnx.Uint8, n, shifts...), r.task})
 	if len(r.tasks) > perByte {
-		r.number = r.node("Gather", "emr.byte", []string{r.constant("emr.bytes", onnx.Int64, n, numbers...), r.task})
+		r.number = r.Node("Gather", "emr.byte", []string{r.Constant("emr.bytes", onnx.Int64, n, numbers...), r.task})
 	}
 }
 
 // packed says whether a byte holds the bits of eight tasks.
-func (r *router) packed() bool { return r.writer.base.Opset("") >= packedOpset }
+func (r *router) packed() bool { return r.Base.Opset("") >= packedOpset }
 
 // scalarInput declares the input.
 func scalarInput(name string) *onnxpb.ValueInfoProto {
@@ -142,17 +143,17 @@ func scalarInput(name string) *onnxpb.ValueInfoProto {
 // gather makes a use read the task's own of a stack.
 func (r *router) gather(p *part) {
 	use := r.use(p)
-	t := r.writer.base.Tensor(use.Tensor)
-	stack := r.add(p.name()+".tasks", t.DataType(), append([]int{len(r.tasks)}, t.Shape()...),
+	t := r.Base.Tensor(use.Tensor)
+	stack := r.Add(p.name()+".tasks", t.DataType(), append([]int{len(r.tasks)}, t.Shape()...),
 		func() ([]float64, error) { return r.stacked(p) })
-	r.redirect(use, r.node("Gather", p.name()+".task", []string{stack, r.task}))
-	r.drop(use)
+	r.Redirect(use, r.Node("Gather", p.name()+".task", []string{stack, r.task}))
+	r.Drop(use)
 }
 
 // unmask makes a use read theta_0 + Where(bit, lambda tau, 0). The start takes the place of the base's tensor.
 func (r *router) unmask(p *part) {
 	use, name := r.use(p), p.name()
-	t := r.writer.base.Tensor(use.Tensor)
+	t := r.Base.Tensor(use.Tensor)
 	theta, start := use.Tensor.GetName(), func() ([]float64, error) {
 		u, err := r.unite(p)
 		if err != nil {
@@ -160,12 +161,12 @@ func (r *router) unmask(p *part) {
 		}
 		return u.theta, nil
 	}
-	if r.own[use.Tensor] && !r.alignment.Shared(use) {
-		r.edits = append(r.edits, onnx.SetValues(use.Tensor, start))
+	if r.Own(use.Tensor) && !r.Alignment.Shared(use) {
+		r.Edit(onnx.SetValues(use.Tensor, start))
 	} else {
-		theta = r.add(name+".start", t.DataType(), t.Shape(), start)
+		theta = r.Add(name+".start", t.DataType(), t.Shape(), start)
 	}
-	tau := r.add(name+".tau", t.DataType(), t.Shape(), func() ([]float64, error) {
+	tau := r.Add(name+".tau", t.DataType(), t.Shape(), func() ([]float64, error) {
 		u, err := r.unite(p)
 		if err != nil {
 			return nil, err
@@ -173,29 +174,29 @@ func (r *router) unmask(p *part) {
 		return u.tau, nil
 	})
 	factor := r.factor(t.DataType())
-	scaled := r.node("Mul", name+".scaled", []string{factor[0], tau})
-	masked := r.node("Where", name+".masked", []string{r.bit(p, t.Shape()), scaled, factor[1]})
-	r.redirect(use, r.node("Add", name+".task", []string{masked, theta}))
+	scaled := r.Node("Mul", name+".scaled", []string{factor[0], tau})
+	masked := r.Node("Where", name+".masked", []string{r.bit(p, t.Shape()), scaled, factor[1]})
+	r.Redirect(use, r.Node("Add", name+".task", []string{masked, theta}))
 }
 
 // bit adds the mask of all tasks and the nodes that find the task's bit in it.
 func (r *router) bit(p *part, shape []int) string {
 	name, packed := p.name(), func() ([]float64, error) { return r.masks(p, perByte) }
 	if !r.packed() {
-		all := r.add(name+".masks", onnx.Bool, append([]int{len(r.tasks)}, shape...),
+		all := r.Add(name+".masks", onnx.Bool, append([]int{len(r.tasks)}, shape...),
 			func() ([]float64, error) { return r.masks(p, 1) })
-		return r.node("Gather", name+".bit", []string{all, r.task})
+		return r.Node("Gather", name+".bit", []string{all, r.task})
 	}
 	var mask string
 	if r.number == "" {
-		mask = r.add(name+".masks", onnx.Uint8, shape, packed)
+		mask = r.Add(name+".masks", onnx.Uint8, shape, packed)
 	} else {
 		all := append([]int{(len(r.tasks) + perByte - 1) / perByte}, shape...)
-		mask = r.node("Gather", name+".mask", []string{r.add(name+".masks", onnx.Uint8, all, packed), r.number})
+		mask = r.Node("Gather", name+".mask", []string{r.Add(name+".masks", onnx.Uint8, all, packed), r.number})
 	}
-	first := r.node("BitShift", name+".first", []string{mask, r.left}, word("direction", "LEFT"))
-	last := r.node("BitShift", name+".last", []string{first, r.seven}, word("direction", "RIGHT"))
-	return r.node("Cast", name+".bit", []string{last}, integer("to", int64(onnx.Bool)))
+	first := r.Node("BitShift", name+".first", []string{mask, r.left}, surgery.Word("direction", "LEFT"))
+	last := r.Node("BitShift", name+".last", []string{first, r.seven}, surgery.Word("direction", "RIGHT"))
+	return r.Node("Cast", name+".bit", []string{last}, surgery.Integer("to", int64(onnx.Bool)))
 }
 
 // factor is the task's factor and 0 in a float type.
@@ -203,9 +204,9 @@ func (r *router) factor(dt onnx.DataType) [2]string {
 	if found, ok := r.byType[dt]; ok {
 		return found
 	}
-	all := r.constant("emr.factors."+dt.String(), dt, []int{len(r.tasks)}, r.EMR.factors...)
-	r.byType[dt] = [2]string{r.node("Gather", "emr.factor."+dt.String(), []string{all, r.task}),
-		r.constant("emr.zero."+dt.String(), dt, nil, 0)}
+	all := r.Constant("emr.factors."+dt.String(), dt, []int{len(r.tasks)}, r.EMR.factors...)
+	r.byType[dt] = [2]string{r.Node("Gather", "emr.factor."+dt.String(), []string{all, r.task}),
+		r.Constant("emr.zero."+dt.String(), dt, nil, 0)}
 	return r.byType[dt]
 }
 

@@ -3,6 +3,7 @@ package routed
 import (
 	"slices"
 
+	"github.com/softmerge/softmerge/gating/routed/internal/surgery"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/onnxpb"
@@ -127,32 +128,32 @@ func (e *EMR) padded(p *part) ([]float64, error) {
 // slice makes a use read the task's own of a stack, cut to as many outputs as the task has.
 func (r *router) slice(p *part) {
 	name, dt, tasks := p.name(), r.dataType(p), len(r.tasks)
-	stack := r.add(name+".tasks", dt, append([]int{tasks}, p.shapeOf(slices.Max(p.head.rows))...),
+	stack := r.Add(name+".tasks", dt, append([]int{tasks}, p.shapeOf(slices.Max(p.head.rows))...),
 		func() ([]float64, error) { return r.padded(p) })
 	var rows []float64
 	for _, n := range p.head.rows {
 		rows = append(rows, float64(n))
 	}
 	one := []int{1}
-	sizes := r.constant(name+".sizes", onnx.Int64, []int{tasks, 1}, rows...)
-	end := r.node("Gather", name+".end", []string{sizes, r.task})
-	r.redirect(r.use(p), r.node("Slice", name+".task", []string{
-		r.node("Gather", name+".padded", []string{stack, r.task}), r.constant(name+".begin", onnx.Int64, one, 0), end,
-		r.constant(name+".axis", onnx.Int64, one, float64(p.param.ChannelAxis))}))
-	r.drop(r.use(p))
+	sizes := r.Constant(name+".sizes", onnx.Int64, []int{tasks, 1}, rows...)
+	end := r.Node("Gather", name+".end", []string{sizes, r.task})
+	r.Redirect(r.use(p), r.Node("Slice", name+".task", []string{
+		r.Node("Gather", name+".padded", []string{stack, r.task}), r.Constant(name+".begin", onnx.Int64, one, 0), end,
+		r.Constant(name+".axis", onnx.Int64, one, float64(p.param.ChannelAxis))}))
+	r.Drop(r.use(p))
 }
 
 // resize gives a use of the base the weights of a task that has another number of outputs.
-func (w *writer) resize(p *part, task int, src onnx.Source) {
-	use := w.use(p)
-	dt := w.base.Tensor(use.Tensor).DataType()
-	w.redirect(use, w.add(p.name(), dt, p.shapeOf(p.head.rows[task]), src))
-	w.drop(use)
+func (e *EMR) resize(w *surgery.Writer, p *part, task int, src onnx.Source) {
+	use := e.use(p)
+	dt := w.Base.Tensor(use.Tensor).DataType()
+	w.Redirect(use, w.Add(p.name(), dt, p.shapeOf(p.head.rows[task]), src))
+	w.Drop(use)
 }
 
 // declare makes the graph say of values that their last axis is as long as dim says.
-func (w *writer) declare(values []string, dim *onnxpb.TensorShapeProto_Dimension) {
-	for _, v := range slices.Concat(w.graph().GetOutput(), w.graph().GetValueInfo()) {
+func declare(w *surgery.Writer, values []string, dim *onnxpb.TensorShapeProto_Dimension) {
+	for _, v := range slices.Concat(w.Graph().GetOutput(), w.Graph().GetValueInfo()) {
 		t := v.GetType().GetTensorType()
 		dims := slices.Clone(t.GetShape().GetDim())
 		if !slices.Contains(values, v.GetName()) || len(dims) == 0 {
@@ -160,7 +161,7 @@ func (w *writer) declare(values []string, dim *onnxpb.TensorShapeProto_Dimension
 		}
 		dims[len(dims)-1] = dim
 		name, doc, dt := v.GetName(), v.GetDocString(), t.GetElemType()
-		w.edits = append(w.edits, onnx.SetValueInfo(w.graph(), &onnxpb.ValueInfoProto{Name: &name, DocString: &doc,
+		w.Edit(onnx.SetValueInfo(w.Graph(), &onnxpb.ValueInfoProto{Name: &name, DocString: &doc,
 			Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{
 				ElemType: &dt, Shape: &onnxpb.TensorShapeProto{Dim: dims}}}}}))
 	}
