@@ -52,10 +52,14 @@ func (p *Plan) combined(from LogAlpha, how Combine, gate func(a []float64, exclu
 
 // Average returns equal coefficients for the parents that are in, one entry a
 // parent, and not excluded; nil stands for all parents.
-func (p *Plan) Average(in []bool) Coefficients {
+func (p *Plan) Average(in []bool) Coefficients { return p.AverageOf(func(string) []bool { return in }) }
+
+// AverageOf is Average where other parents are in from group to group, which are told by their names (Groups).
+func (p *Plan) AverageOf(in func(group string) []bool) Coefficients {
 	out := Coefficients{numbers: newNumbers(p)}
 	for g := range p.groups {
 		var members []int
+		in := in(p.groups[g].name)
 		for j, excluded := range p.groups[g].excluded {
 			if (in == nil || in[j]) && !excluded {
 				members = append(members, j)

@@ -10,6 +10,8 @@ type RecipeRouted struct {
 	Task     *int     `json:"task,omitempty"`     // the one of a plain file; absent where an input chooses
 	Required bool     `json:"required,omitempty"` // that input has no default value
 	Start    string   `json:"start,omitempty"`    // sha256; absent where the parents' mean was the start
+	// Gates mix the models for every sample; absent where an input chooses one.
+	Gates *RecipeGates `json:"gates,omitempty"`
 }
 
 // Start returns the start that StartAmong found, nil where there is none.
@@ -24,4 +26,16 @@ func (r *Recipe) startSum() string {
 		return r.Routed.Start
 	}
 	return ""
+}
+
+// RecipeGates is how a file that mixes models for every sample computes its gates (package experts).
+type RecipeGates struct {
+	Router string           `json:"router"`         // name of the layer whose input they are computed from
+	Flat   bool             `json:"flat,omitempty"` // from all its elements; else from their means over positions
+	Shapes map[string][]int `json:"shapes"`         // of one sample of each input: the graph is followed with them
+
+	// Prototypes are the means of what gates are computed from, of the samples that each model is for, and Temperature
+	// is what squared distances to them are divided by.
+	Prototypes  [][]float64 `json:"prototypes,omitempty"`
+	Temperature float64     `json:"temperature,omitempty"`
 }

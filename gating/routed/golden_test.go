@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/internal/runtest"
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -89,11 +90,11 @@ func TestNumPyAgrees(t *testing.T) {
 					g.Merged[k][name])
 			}
 		}
-		inputs := samples(t, models[0], 5)
+		inputs := runtest.Samples(t, models[0], 5)
 		for k := range models {
-			want := evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
+			want := runtest.Evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
 			inputs[routed.InputName] = number(k)
-			if d := apart(evaluate(t, asked(t, m, routed.InputName), inputs), want); d != 0 {
+			if d := runtest.Apart(runtest.Evaluate(t, asked(t, m, routed.InputName), inputs), want); d != 0 {
 				t.Errorf("case %d, task %d: %g apart from its plain model", i, k, d)
 			}
 		}

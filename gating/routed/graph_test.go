@@ -13,6 +13,7 @@ import (
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/internal/runtest"
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -57,7 +58,7 @@ func merged(t *testing.T, models []*onnx.Model) *routed.EMR {
 // TestGraphs are what a graph may do with its weights: a tensor that two layers read, one that a Transpose reads first,
 // names that are taken, statistics; and more tasks than a byte has bits.
 func TestGraphs(t *testing.T) {
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	plain := func(b gatetest.Builder, weight func(string, ...int)) {
 		b.In("x", -1, 4)
 		weight("w", 4, 3)
@@ -137,7 +138,7 @@ func TestDeadTensors(t *testing.T) {
 
 // TestHalfPrecision: start, vector and factor have the type of the base's tensors.
 func TestHalfPrecision(t *testing.T) {
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	var models []*onnx.Model
 	for k := range 3 {
 		b := gatetest.NewBuilder()
@@ -157,18 +158,18 @@ func TestHalfPrecision(t *testing.T) {
 	e := merged(t, models)
 	m, input := all(t, e)
 	for k := range models {
-		inputs := samples(t, models[0], 8)
+		inputs := runtest.Samples(t, models[0], 8)
 		inputs[input] = number(k)
-		want := evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
-		if d := apart(evaluate(t, asked(t, m, input), inputs), want); !(d <= 1e-2*largest(want)) {
+		want := runtest.Evaluate(t, gatetest.Must(e.Task(k))(t), inputs)
+		if d := runtest.Apart(runtest.Evaluate(t, asked(t, m, input), inputs), want); !(d <= 1e-2*runtest.Largest(want)) {
 			t.Errorf("task %d: %g apart", k, d)
 		}
 		if ort == nil {
 			continue
 		}
 		for _, optimise := range []bool{false, true} {
-			outs, problem := ort.run(t, requested(written(t, asked(t, m, input)), inputs, optimise))
-			if d := apart(want, outs["y"].Data); problem != "" || !(d <= 1e-2*largest(want)) {
+			outs, problem := ort.Run(t, runtest.Requested(runtest.File(t, asked(t, m, input)), inputs, optimise))
+			if d := runtest.Apart(want, outs["y"].Data); problem != "" || !(d <= 1e-2*runtest.Largest(want)) {
 				t.Errorf("task %d, optimised %v: ONNX Runtime is %g off, %s", k, optimise, d, problem)
 			}
 		}
@@ -296,7 +297,7 @@ func TestHeadsOfTheirOwn(t *testing.T) {
 		got := gatetest.Must(named(t, gatetest.Must(e.Task(k))(t), "head").Doubles(nil))(t)
 		near(t, "the head", got, gatetest.Must(named(t, m, "head").Doubles(nil))(t))
 	}
-	checkTasks(t, startRuntime(t), e, models[0])
+	checkTasks(t, runtest.StartRuntime(t), e, models[0])
 	models[1] = gatetest.Must(models[1].Rewrite(func(p *onnxpb.ModelProto) error {
 		v := gatetest.Must(onnx.TensorOf(p.Graph.Initializer[0]).Doubles(nil))(t)
 		v[5] = math.NaN()
@@ -341,7 +342,7 @@ func sizedModels(t *testing.T, gemm bool, behind func(b gatetest.Builder)) (mode
 // TestHeadsOfDifferentSize: each task has as many outputs as its model, in one file and by itself, and those of its own
 // head; declarations say so.
 func TestHeadsOfDifferentSize(t *testing.T) {
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	for _, gemm := range []bool{false, true} {
 		models := sizedModels(t, gemm, func(b gatetest.Builder) { b.Node("Softmax", "y", []string{"z"}, gatetest.Int("axis", -1)) })
 		for i, m := range models {
@@ -365,8 +366,8 @@ func TestHeadsOfDifferentSize(t *testing.T) {
 			checkTasks(t, ort, e, models[base])
 			for k, n := range []int{3, 5, 2} {
 				plain := gatetest.Written(t, gatetest.Must(e.Task(k))(t))
-				inputs := samples(t, plain, 7)
-				if got := len(evaluate(t, plain, inputs)); got != 7*n {
+				inputs := runtest.Samples(t, plain, 7)
+				if got := len(runtest.Evaluate(t, plain, inputs)); got != 7*n {
 					t.Errorf("task %d has %d outputs for seven samples, want %d", k, got, 7*n)
 				}
 				for _, v := range append(plain.Proto().GetGraph().GetOutput(), plain.Proto().GetGraph().GetValueInfo()...) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -38,15 +37,12 @@ type EMR struct {
 // Errors are of kind graphmatch.ErrAlign where the models have no common start or layers are not the same in all of
 // them, of kind gating.ErrOption where the options do not fit, and those of reading tensors.
 func NewEMR(s *graphmatch.Selection, o Options) (*EMR, error) {
-	e := &EMR{selection: s, start: o.Start, tasks: o.Tasks}
-	if e.tasks == nil {
-		e.tasks = namesOf(s.Alignment.Models)
-	}
-	if err := checkNames(e.tasks, len(s.Alignment.Models)); err != nil {
+	e := &EMR{selection: s, start: o.Start}
+	var err error
+	if e.tasks, err = Names(o.Tasks, s.Alignment.Models); err != nil {
 		return nil, err
 	}
 	if o.Start != nil {
-		var err error
 		e.joined, err = graphmatch.AlignStructure(append(slices.Clone(s.Alignment.Models), o.Start), s.Alignment.Base)
 		if err != nil {
 			return nil, fmt.Errorf("the start: %w", err)
@@ -65,59 +61,14 @@ func NewEMR(s *graphmatch.Selection, o Options) (*EMR, error) {
 	return e, nil
 }
 
-// namesOf names tasks after their files; files of one name are told apart by numbers.
-func namesOf(models []*onnx.Model) []string {
-	var names []string
-	for _, m := range models {
-		name := strings.TrimSuffix(filepath.Base(m.Path()), filepath.Ext(m.Path()))
-		name = strings.ToValidUTF8(strings.ReplaceAll(name, ",", "_"), "_")
-		unique := name
-		for n := 2; slices.Contains(names, unique); n++ {
-			unique = fmt.Sprintf("%s-%d", name, n)
-		}
-		names = append(names, unique)
-	}
-	return names
-}
-
-// checkNames refuses names that a list between commas cannot hold.
-func checkNames(names []string, models int) error {
-	if len(names) != models {
-		return advice.Errorf(gating.ErrOption, "name one for each model",
-			"%d tasks have names, and there are %d models", len(names), models)
-	}
-	for i, name := range names {
-		if name == "" || strings.Contains(name, ",") || slices.Contains(names[:i], name) {
-			return advice.Errorf(gating.ErrOption, "give every task a name of its own, without commas",
-				"%q cannot be the name of task %d", name, i)
-		}
-	}
-	return nil
-}
-
 // checkRelated refuses models that were not trained from one start, as far as weights tell.
-func (e *EMR) checkRelated(anyway bool) error {
+func (e *EMR) checkRelated(anyway bool) (err error) {
 	a := e.selection.Alignment
 	if e.joined != nil {
 		a = e.joined
 	}
-	_, cosines, err := graphmatch.Hidden(a)
-	if err != nil {
-		return err
-	}
-	for j, c := range cosines {
-		if j == a.Base || c == 0 || !(c < graphmatch.Related) { // 0 of models that have no hidden unit in common
-			continue
-		}
-		const hint = "EMR-Merging keeps what models learned from one start: give models that have one, and that start"
-		const text = "the weights of %s and %s have a cosine of %.2f: they do not look like fine-tunes of one start"
-		of, and := filepath.Base(a.Models[a.Base].Path()), filepath.Base(a.Models[j].Path())
-		if !anyway {
-			return advice.Errorf(graphmatch.ErrAlign, hint+"; or go on with --anyway", text, of, and, c)
-		}
-		e.warnings.Addf(graphmatch.ErrAlign, hint, text, of, and, c)
-	}
-	return nil
+	e.warnings, err = CheckRelated(a, anyway)
+	return err
 }
 
 // divide lists the parameters of the selected layers, says which of them are kept as they are, and computes the

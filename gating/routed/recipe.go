@@ -3,8 +3,6 @@ package routed
 import (
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -58,11 +56,25 @@ func (e *EMR) Recipe(f Form, dequantised bool) (*gating.Recipe, error) {
 	if err := f.check(e.tasks); err != nil {
 		return nil, err
 	}
-	a := e.selection.Alignment
-	r := &gating.Recipe{Version: gating.RecipeVersion, Method: Name, Chosen: string(Name), Base: a.Base,
+	r, err := NewRecipe(Name, e.selection, e.tasks, dequantised)
+	if err != nil {
+		return nil, err
+	}
+	r.Routed.Task, r.Routed.Required = f.Task, f.Required
+	if e.start == nil {
+		return r, nil
+	}
+	r.Routed.Start, err = e.start.SHA256()
+	return r, err
+}
+
+// NewRecipe begins a recipe of a method that keeps several models in one file.
+func NewRecipe(method gating.Method, s *graphmatch.Selection, tasks []string, dequantised bool) (*gating.Recipe, error) {
+	a := s.Alignment
+	r := &gating.Recipe{Version: gating.RecipeVersion, Method: method, Chosen: string(method), Base: a.Base,
 		Granularity: gating.ByTensor, Layers: []gating.RecipeLayer{}, Dequantised: dequantised,
-		Routed: &gating.RecipeRouted{Tasks: e.tasks, Task: f.Task, Required: f.Required, Selected: []string{}}}
-	for _, i := range e.selection.Layers {
+		Routed: &gating.RecipeRouted{Tasks: tasks, Selected: []string{}}}
+	for _, i := range s.Layers {
 		r.Routed.Selected = append(r.Routed.Selected, a.Layers[i].Name)
 	}
 	for _, m := range a.Models {
@@ -72,12 +84,7 @@ func (e *EMR) Recipe(f Form, dequantised bool) (*gating.Recipe, error) {
 		}
 		r.Parents = append(r.Parents, sum)
 	}
-	if e.start == nil {
-		return r, nil
-	}
-	var err error
-	r.Routed.Start, err = e.start.SHA256()
-	return r, err
+	return r, nil
 }
 
 // Bake bakes a recipe into the aligned models, which are in its order with its base, and describes the result in its
@@ -87,6 +94,20 @@ func Bake(r *gating.Recipe, a *graphmatch.Alignment, version string) (*onnx.Mode
 		return nil, advice.Errorf(gating.ErrRecipe, "use the softmerge version that wrote the recipe",
 			"the recipe's method %q does not put several tasks into one file", r.Method)
 	}
+	s, err := Selected(r, a)
+	if err != nil {
+		return nil, err
+	}
+	e, err := NewEMR(s, Options{Start: r.Start(), Tasks: r.Routed.Tasks, Anyway: true})
+	if err != nil {
+		return nil, asRecipe(err)
+	}
+	m, err := e.Described(r, version)
+	return m, asRecipe(err)
+}
+
+// Selected are the layers of aligned models that a recipe selects, all of which they must have.
+func Selected(r *gating.Recipe, a *graphmatch.Alignment) (*graphmatch.Selection, error) {
 	s := &graphmatch.Selection{Alignment: a}
 	for i := range a.Layers {
 		if slices.Contains(r.Routed.Selected, a.Layers[i].Name) {
@@ -97,12 +118,7 @@ func Bake(r *gating.Recipe, a *graphmatch.Alignment, version string) (*onnx.Mode
 		return nil, advice.Errorf(gating.ErrRecipe, "give the models that the recipe was made from",
 			"the recipe selects %d layers, of which the models have %d", len(r.Routed.Selected), len(s.Layers))
 	}
-	e, err := NewEMR(s, Options{Start: r.Start(), Tasks: r.Routed.Tasks, Anyway: true})
-	if err != nil {
-		return nil, asRecipe(err)
-	}
-	m, err := e.Described(r, version)
-	return m, asRecipe(err)
+	return s, nil
 }
 
 // asRecipe makes an error of what a recipe says one of the recipe.
@@ -112,13 +128,6 @@ func asRecipe(err error) error {
 	}
 	return err
 }
-
-// Keys of the metadata of what this package writes, beside those of every merge.
-const (
-	tasksKey = "softmerge.tasks"      // names between commas, in the order of their numbers
-	taskKey  = "softmerge.task"       // the number of the one that a plain file is
-	inputKey = "softmerge.task_input" // the input that chooses
-)
 
 // Described bakes what a recipe of this merge says, and describes the model in its metadata: what
 // gating.Recipe.Describe says of every merge, the tasks' names, and the input that chooses or the one task that it is.
@@ -130,11 +139,5 @@ func (e *EMR) Described(r *gating.Recipe, version string) (*onnx.Model, error) {
 	if m, err = r.Describe(m, version); err != nil {
 		return nil, err
 	}
-	edits := []onnx.Edit{onnx.SetMetadata(tasksKey, strings.Join(e.tasks, ","))}
-	if r.Routed.Task != nil {
-		edits = append(edits, onnx.SetMetadata(taskKey, strconv.Itoa(*r.Routed.Task)))
-	} else {
-		edits = append(edits, onnx.SetMetadata(inputKey, input))
-	}
-	return m.With(edits...)
+	return Describe(m, Tasks{Names: e.tasks, Input: input, Task: r.Routed.Task})
 }

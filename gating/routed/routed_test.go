@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
+	"github.com/softmerge/softmerge/gating/internal/runtest"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/onnx"
@@ -30,34 +30,6 @@ func all(t *testing.T, e *routed.EMR) (*onnx.Model, string) {
 	return back, routed.InputName
 }
 
-// samples are random inputs of a model.
-func samples(t *testing.T, m *onnx.Model, batch int) map[string]*network.Tensor {
-	t.Helper()
-	out := map[string]*network.Tensor{}
-	for i, f := range gating.Fields(m) {
-		in := &network.Tensor{Type: f.Type, Shape: append([]int{}, f.Shape...)}
-		for k, d := range in.Shape {
-			if d <= 0 {
-				in.Shape[k] = batch
-			}
-		}
-		if in.Type.IsFloat() {
-			in.F = gatetest.Floats32(gatetest.Random(uint64(i+batch), gatetest.Size(in.Shape)))
-		}
-		for k := range gatetest.Size(in.Shape) {
-			switch {
-			case in.Type.IsFloat():
-			case strings.Contains(f.Name, "mask"):
-				in.I = append(in.I, 1)
-			default: // ids
-				in.I = append(in.I, int64(k*7%16))
-			}
-		}
-		out[f.Name] = in
-	}
-	return out
-}
-
 // number is a task's number as an input.
 func number(task int) *network.Tensor {
 	return &network.Tensor{Type: onnx.Int64, Shape: []int{}, I: []int64{int64(task)}}
@@ -73,32 +45,6 @@ func asked(t *testing.T, m *onnx.Model, input string) *onnx.Model {
 	}
 	t.Fatalf("no initializer %q", input)
 	return nil
-}
-
-// evaluate runs a model by our own runner, and gives its first output of floats.
-func evaluate(t *testing.T, m *onnx.Model, inputs map[string]*network.Tensor) []float32 {
-	t.Helper()
-	for _, out := range gatetest.Must(network.Evaluate(m, inputs, nil))(t) {
-		if out.Type.IsFloat() {
-			return out.F
-		}
-	}
-	t.Fatal("no output is a float")
-	return nil
-}
-
-// apart is the largest difference of two lists; what is no number in both differs in nothing.
-func apart[T float32 | float64](a []float32, b []T) (most float64) {
-	if len(a) != len(b) {
-		return math.Inf(1)
-	}
-	for i := range a {
-		if math.IsNaN(float64(a[i])) && math.IsNaN(float64(b[i])) {
-			continue
-		}
-		most = max(most, math.Abs(float64(a[i])-float64(b[i])))
-	}
-	return most
 }
 
 // families are networks of several kinds, with their start where it is kept.
@@ -121,7 +67,7 @@ func TestTasksOfEveryKind(t *testing.T) {
 	if os.Getenv("SOFTMERGE_LONG") == "" {
 		t.Skip("takes a minute: set SOFTMERGE_LONG, as .ci/long does")
 	}
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	for _, name := range kinds {
 		t.Run(strings.ReplaceAll(name, "/", "-"), func(t *testing.T) {
 			models := gatetest.Open(t, gatetest.FineTunes(name, 2)...)
@@ -134,7 +80,7 @@ func TestTasksOfEveryKind(t *testing.T) {
 // bit and by ONNX Runtime to 1e-5, as the graph is and optimised, for one sample and for many. Where no number is given
 // it is task 0.
 func TestTasksOfOneFile(t *testing.T) {
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	for _, f := range families {
 		t.Run(strings.ReplaceAll(f.name, "/", "-"), func(t *testing.T) {
 			models := gatetest.Open(t, gatetest.FineTunes(f.name, f.models)...)
@@ -148,38 +94,29 @@ func TestTasksOfOneFile(t *testing.T) {
 }
 
 // checkTasks compares the routed file of a merge with its plain files.
-func checkTasks(t *testing.T, ort *runtime, e *routed.EMR, base *onnx.Model) {
+func checkTasks(t *testing.T, ort *runtest.Runtime, e *routed.EMR, base *onnx.Model) {
 	t.Helper()
 	m, input := all(t, e)
 	open := asked(t, m, input)
-	path, openPath := written(t, m), written(t, open)
+	path, openPath := runtest.File(t, m), runtest.File(t, open)
 	for k := range e.Tasks() {
 		plain := gatetest.Written(t, gatetest.Must(e.Task(k))(t))
 		for _, batch := range []int{1, 64} {
-			inputs := samples(t, base, batch)
-			want := evaluate(t, plain, inputs)
+			inputs := runtest.Samples(t, base, batch)
+			want := runtest.Evaluate(t, plain, inputs)
 			if k == 0 {
-				if d := apart(evaluate(t, m, inputs), want); d != 0 {
+				if d := runtest.Apart(runtest.Evaluate(t, m, inputs), want); d != 0 {
 					t.Errorf("batch %d, no number: %g apart from task 0", batch, d)
 				}
-				ort.check(t, path, inputs, want)
+				ort.Check(t, path, inputs, want)
 			}
 			inputs[input] = number(k)
-			if d := apart(evaluate(t, open, inputs), want); d != 0 {
+			if d := runtest.Apart(runtest.Evaluate(t, open, inputs), want); d != 0 {
 				t.Errorf("batch %d, task %d: %g apart from its plain file", batch, k, d)
 			}
-			ort.check(t, openPath, inputs, want)
+			ort.Check(t, openPath, inputs, want)
 		}
 	}
-}
-
-// largest is the largest magnitude of a list, at least 1.
-func largest(list []float32) float64 {
-	most := 1.0
-	for _, v := range list {
-		most = max(most, math.Abs(float64(v)))
-	}
-	return most
 }
 
 // TestOneTaskIsTheModel: of one model nothing is lost, whatever it was trained from.
@@ -191,9 +128,9 @@ func TestOneTaskIsTheModel(t *testing.T) {
 			t.Errorf("%s: factor %v, want 1", family, f[0])
 		}
 		m, _ := all(t, e)
-		inputs := samples(t, model[0], 16)
-		want := evaluate(t, model[0], inputs)
-		if d := apart(evaluate(t, m, inputs), want); !(d <= 1e-5*largest(want)) {
+		inputs := runtest.Samples(t, model[0], 16)
+		want := runtest.Evaluate(t, model[0], inputs)
+		if d := runtest.Apart(runtest.Evaluate(t, m, inputs), want); !(d <= 1e-5*runtest.Largest(want)) {
 			t.Errorf("%s: %g apart from the model", family, d)
 		}
 	}
@@ -221,18 +158,18 @@ func TestSizeOfOneFile(t *testing.T) {
 // TestNothingIsExpanded: a runtime that computes what is constant when it loads the file, without a bound, finds masks
 // and stacks as they are; and a number that no task has is refused by the runtime itself.
 func TestNothingIsExpanded(t *testing.T) {
-	ort := startRuntime(t)
+	ort := runtest.StartRuntime(t)
 	if ort == nil {
 		t.Skip("ORT_NODE_MODULES names no folder with ONNX Runtime")
 	}
 	models := gatetest.Open(t, gatetest.FineTunes("resnet", 3)...)
 	m, input := all(t, emr(t, models, nil))
-	inputs := samples(t, models[0], 1)
+	inputs := runtest.Samples(t, models[0], 1)
 	inputs[input] = number(1)
 	for _, routed := range []*onnx.Model{m, asked(t, m, input)} {
-		q := requested(written(t, routed), inputs, true)
+		q := runtest.Requested(runtest.File(t, routed), inputs, true)
 		q.Save = filepath.Join(t.TempDir(), "optimised.onnx")
-		if _, problem := ort.run(t, q); problem != "" {
+		if _, problem := ort.Run(t, q); problem != "" {
 			t.Fatal(problem)
 		}
 		optimised := gatetest.Must(os.Stat(q.Save))(t).Size()
@@ -241,7 +178,7 @@ func TestNothingIsExpanded(t *testing.T) {
 		}
 	}
 	inputs[input] = number(3)
-	if _, problem := ort.run(t, requested(written(t, asked(t, m, input)), inputs, true)); !strings.Contains(problem, "out of") {
+	if _, problem := ort.Run(t, runtest.Requested(runtest.File(t, asked(t, m, input)), inputs, true)); !strings.Contains(problem, "out of") {
 		t.Errorf("task 3 of 3: %q", problem)
 	}
 }

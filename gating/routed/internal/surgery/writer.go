@@ -43,6 +43,16 @@ func (w *Writer) Model() (*onnx.Model, error) {
 	return w.Base.With(w.edits...)
 }
 
+// On is another model with the edits: one that was made of the base by edits of its weights.
+func (w *Writer) On(m *onnx.Model) (*onnx.Model, error) { return m.With(w.edits...) }
+
+// Keep takes no name that a model has, which was made of the base.
+func (w *Writer) Keep(m *onnx.Model) {
+	for name := range graphmatch.Names(m) {
+		w.taken[name] = true
+	}
+}
+
 // Fresh makes a name unique in the base by a number.
 func (w *Writer) Fresh(name string) string {
 	unique := name
@@ -70,10 +80,27 @@ func (w *Writer) Constant(name string, dt onnx.DataType, shape []int, values ...
 
 // Node adds a node at the beginning of the graph, behind those added before it, and returns the name of its output.
 func (w *Writer) Node(op, name string, in []string, attributes ...*onnxpb.AttributeProto) string {
+	return w.NodeAt(w.Graph().GetNode()[0], op, name, in, attributes...)
+}
+
+// NodeAt adds a node before one of the file, behind those added there before it, and returns the name of its output.
+func (w *Writer) NodeAt(before *onnxpb.NodeProto, op, name string, in []string,
+	attributes ...*onnxpb.AttributeProto) string {
 	name = w.Fresh(name)
-	n := &onnxpb.NodeProto{OpType: &op, Name: &name, Input: in, Output: []string{name}, Attribute: attributes}
-	w.edits = append(w.edits, onnx.AddNode(w.Graph(), w.Graph().GetNode()[0], n))
+	w.edits = append(w.edits, onnx.AddNode(w.Graph(), before, newNode(op, name, in, name, attributes)))
 	return name
+}
+
+// Replace puts a node in the place of one of the file, of which it gives the first output, behind nodes that were added
+// before that one.
+func (w *Writer) Replace(old *onnxpb.NodeProto, op string, in []string, attributes ...*onnxpb.AttributeProto) {
+	w.edits = append(w.edits, onnx.DropNode(old), onnx.AddNode(w.Graph(), old,
+		newNode(op, old.GetName(), in, old.GetOutput()[0], attributes)))
+}
+
+// newNode is a node with one output.
+func newNode(op, name string, in []string, out string, attributes []*onnxpb.AttributeProto) *onnxpb.NodeProto {
+	return &onnxpb.NodeProto{OpType: &op, Name: &name, Input: in, Output: []string{out}, Attribute: attributes}
 }
 
 // Set gives a tensor of the base that a use reads new values. A tensor that others read, too, is left to them, and the
@@ -130,4 +157,9 @@ func Integer(name string, v int64) *onnxpb.AttributeProto {
 // Word is an attribute of text.
 func Word(name, v string) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: &name, Type: onnxpb.AttributeProto_STRING.Enum(), S: []byte(v)}
+}
+
+// Integers is an attribute of several numbers.
+func Integers(name string, v ...int64) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: &name, Type: onnxpb.AttributeProto_INTS.Enum(), Ints: v}
 }

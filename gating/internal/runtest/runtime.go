@@ -1,4 +1,4 @@
-package routed_test
+package runtest
 
 import (
 	"bufio"
@@ -10,23 +10,24 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/onnx"
 )
 
-// runtime is ONNX Runtime in a process of its own.
-type runtime struct {
+// Runtime is ONNX Runtime in a process of its own.
+type Runtime struct {
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// startRuntime starts it where ORT_NODE_MODULES names a folder that has it; elsewhere it returns nil.
-func startRuntime(t *testing.T) *runtime {
+// StartRuntime starts it where ORT_NODE_MODULES names a folder that has it; elsewhere it returns nil.
+func StartRuntime(t testing.TB) *Runtime {
 	t.Helper()
 	if os.Getenv("ORT_NODE_MODULES") == "" {
 		return nil
 	}
-	cmd := exec.Command("node", filepath.Join("..", "..", ".ci", "ortserve.mjs"))
+	cmd := exec.Command("node", gatetest.Path(t, "..", ".ci", "ortserve.mjs"))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -42,19 +43,19 @@ func startRuntime(t *testing.T) *runtime {
 		in.Close()
 		cmd.Wait()
 	})
-	return &runtime{in, bufio.NewReader(out)}
+	return &Runtime{in, bufio.NewReader(out)}
 }
 
-// array is a tensor as the process reads and writes it.
-type array struct {
+// Array is a tensor as the process reads and writes it.
+type Array struct {
 	Type string    `json:"type"`
 	Dims []int     `json:"dims"`
 	Data []float64 `json:"data"`
 }
 
 // arrayOf is a tensor for the process.
-func arrayOf(t *network.Tensor) array {
-	a := array{Type: t.Type.String(), Dims: append([]int{}, t.Shape...), Data: []float64{}}
+func arrayOf(t *network.Tensor) Array {
+	a := Array{Type: t.Type.String(), Dims: append([]int{}, t.Shape...), Data: []float64{}}
 	for _, v := range t.F {
 		a.Data = append(a.Data, float64(v))
 	}
@@ -64,25 +65,25 @@ func arrayOf(t *network.Tensor) array {
 	return a
 }
 
-// request is a run of a model file.
-type request struct {
+// Request is a run of a model file.
+type Request struct {
 	Model    string           `json:"model"`
-	Feeds    map[string]array `json:"feeds"`
+	Feeds    map[string]Array `json:"feeds"`
 	Optimise bool             `json:"optimise"`
 	Save     string           `json:"save,omitempty"` // file for the graph that was optimised
 }
 
-// requested is a run of a file on inputs.
-func requested(path string, inputs map[string]*network.Tensor, optimise bool) request {
-	q := request{Model: path, Feeds: map[string]array{}, Optimise: optimise}
+// Requested is a run of a file on inputs.
+func Requested(path string, inputs map[string]*network.Tensor, optimise bool) Request {
+	q := Request{Model: path, Feeds: map[string]Array{}, Optimise: optimise}
 	for name, in := range inputs {
 		q.Feeds[name] = arrayOf(in)
 	}
 	return q
 }
 
-// run gives the outputs of a model file, or what is said against it.
-func (r *runtime) run(t *testing.T, q request) (map[string]array, string) {
+// Run gives the outputs of a model file, or what is said against it.
+func (r *Runtime) Run(t testing.TB, q Request) (map[string]Array, string) {
 	t.Helper()
 	line, err := json.Marshal(q)
 	if err != nil {
@@ -95,7 +96,7 @@ func (r *runtime) run(t *testing.T, q request) (map[string]array, string) {
 		t.Fatal(err)
 	}
 	var answer struct {
-		Outputs map[string]array
+		Outputs map[string]Array
 		Error   string
 	}
 	if err := json.Unmarshal(line, &answer); err != nil {
@@ -104,29 +105,29 @@ func (r *runtime) run(t *testing.T, q request) (map[string]array, string) {
 	return answer.Outputs, answer.Error
 }
 
-// check compares what ONNX Runtime computes with what we do, its graph optimised and as it is.
-func (r *runtime) check(t *testing.T, path string, inputs map[string]*network.Tensor, want []float32) {
+// Check compares what ONNX Runtime computes with what we do, its graph optimised and as it is.
+func (r *Runtime) Check(t testing.TB, path string, inputs map[string]*network.Tensor, want []float32) {
 	t.Helper()
 	if r == nil {
 		return
 	}
 	for _, optimise := range []bool{false, true} {
-		outs, problem := r.run(t, requested(path, inputs, optimise))
+		outs, problem := r.Run(t, Requested(path, inputs, optimise))
 		if problem != "" {
 			t.Fatalf("optimised %v: %s", optimise, problem)
 		}
 		off := math.Inf(1)
 		for _, out := range outs { // of a classifier one is the class itself
-			off = min(off, apart(want, out.Data))
+			off = min(off, Apart(want, out.Data))
 		}
-		if !(off <= 1e-5*largest(want)) {
+		if !(off <= 1e-5*Largest(want)) {
 			t.Errorf("optimised %v: ONNX Runtime is %g off", optimise, off)
 		}
 	}
 }
 
-// written is the path of a model's file.
-func written(t *testing.T, m *onnx.Model) string {
+// File is the path of a model's file.
+func File(t testing.TB, m *onnx.Model) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.onnx")
 	if err := onnx.WriteFile(path, m, onnx.WriteOptions{}); err != nil {
