@@ -12,6 +12,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/routed"
+	"github.com/softmerge/softmerge/gating/routed/experts"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
 	"github.com/softmerge/softmerge/onnx/advice"
@@ -115,6 +116,9 @@ func bake(r *gating.Recipe, list []*onnx.Model) (*onnx.Model, error) {
 	a, err := graphmatch.Align(ordered, r.Base)
 	if err != nil {
 		return nil, err
+	}
+	if r.Routed != nil && r.Routed.Gates != nil {
+		return experts.Bake(r, a, versionString())
 	}
 	if r.Routed != nil {
 		return routed.Bake(r, a, versionString())

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/report"
@@ -19,7 +20,8 @@ func (f *mergeFlags) finish(ctx context.Context, v *terminal.Voice, r *search.Re
 	if err != nil {
 		return err
 	}
-	if err := v.Warn(append(r.Warnings, report.Copies(rep)...)); err != nil {
+	reportMixed(r, rep)
+	if err := v.Warn(slices.Concat(r.Warnings, warningsOf(r), report.Copies(rep))); err != nil {
 		return err
 	}
 	rep.Warnings, rep.Notes, rep.Preprocess = v.Warned(), v.Noted(), f.images.how.Report()
@@ -64,6 +66,9 @@ func tell(v *terminal.Voice, rep *search.Report, wrote func()) error {
 func (f *mergeFlags) final(r *search.Result) (*onnx.Model, *gating.Recipe, error) {
 	if !r.Gained() {
 		return r.Model(), nil, nil
+	}
+	if m, ok := r.Chosen.Made.(mixed); ok {
+		return m.describe(f)
 	}
 	recipe, err := r.Recipe()
 	if err != nil {

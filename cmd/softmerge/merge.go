@@ -45,8 +45,9 @@ func (f *mergeFlags) run(ctx context.Context, v *terminal.Voice) (err error) {
 	if f.routes() {
 		return f.route(ctx, v, s, began)
 	}
+	f.noteFiles(v)
 	if f.dryRun {
-		return f.rehearse(v, s, data, held)
+		return f.rehearse(ctx, v, s, data, held)
 	}
 	r, err := f.merge(ctx, v, s, data, held)
 	if err != nil {
@@ -141,13 +142,18 @@ func warnOf(v *terminal.Voice, list ...*dataset.Data) error {
 }
 
 // rehearse checks what can be checked without learning and shows what would be merged.
-func (f *mergeFlags) rehearse(v *terminal.Voice, s *graphmatch.Selection, data, held *dataset.Data) error {
+func (f *mergeFlags) rehearse(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection, data,
+	held *dataset.Data) error {
 	base := s.Alignment.Models[s.Alignment.Base]
 	for _, d := range []*dataset.Data{data, held} {
 		if d == nil {
 			continue
 		}
-		if _, err := gating.FitObjective(base, d, f.objective()); err != nil {
+		o, err := gating.FitObjective(base, d, f.objective())
+		if err != nil {
+			return err
+		}
+		if err := f.rehearseMixing(ctx, s, d, o); err != nil {
 			return err
 		}
 	}

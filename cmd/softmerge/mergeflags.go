@@ -11,6 +11,7 @@ import (
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/target"
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/onnx"
 )
@@ -151,7 +152,10 @@ func (f *mergeFlags) check() error {
 		return err
 	}
 	f.holdoutData = named(f.holdoutData)
-	rules := slices.Concat(f.rulesOfTasks(), f.rulesOfFiles(), f.rulesOfNumbers())
+	if f.perModel() {
+		f.group = dataset.GroupByFile
+	}
+	rules := slices.Concat(f.rulesOfTasks(), f.rulesOfMixing(), f.rulesOfFiles(), f.rulesOfNumbers())
 	if err := firstBroken(rules); err != nil || f.dryRun {
 		return err
 	}
@@ -200,6 +204,7 @@ func (f *mergeFlags) options() search.Options {
 		Init:    gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
 		Unseen: f.unseen, Dequantised: f.dequantised, Static: f.methodFlags.options(f.from),
+		Maker: f.maker(),
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Affine: f.affine, Seed: f.seed},
 	}

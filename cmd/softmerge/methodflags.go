@@ -31,11 +31,11 @@ var learnedMethods = []string{"auto", "soft", "greedy", "uniform", "finetune"}
 
 func (f *methodFlags) add(c *cobra.Command) {
 	f.method = learnedMethods[0]
-	words := slices.Concat(learnedMethods, methodNames(), routedMethods)
+	words := slices.Concat(learnedMethods, methodNames(), routedMethods, mixingMethods)
 	c.Flags().Var(methodWord{&f.method}, "method",
 		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against: "+
-			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps all tasks "+
-			"(softmerge help methods)")
+			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps all tasks, "+
+			"or se, which mixes the models for every sample (softmerge help methods)")
 	c.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().StringSliceVar(&f.try, "try", nil,
 		"`NAME,...` of methods that merge weights alone, judged beside the others")
@@ -65,7 +65,7 @@ func (m methodWord) Type() string { return "WORD" }
 
 // Set takes a method's name, or refuses it with the nearest.
 func (m methodWord) Set(s string) error {
-	words := slices.Concat(learnedMethods, methodNames(), routedMethods)
+	words := slices.Concat(learnedMethods, methodNames(), routedMethods, mixingMethods)
 	if !slices.Contains(words, s) {
 		near := "softmerge help methods"
 		if found := advice.Nearest(s, words, 2, 1); len(found) > 0 {
@@ -103,7 +103,7 @@ func (f *methodFlags) check() error {
 			f.numbers[name] = numbers[0]
 		}
 	}
-	if slices.Contains(routedMethods, f.method) { // which package search does not know
+	if slices.Contains(slices.Concat(routedMethods, mixingMethods), f.method) { // which package search does not know
 		return nil
 	}
 	o := f.options(nil)

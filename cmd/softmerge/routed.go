@@ -22,6 +22,7 @@ type routedFlags struct {
 	task        int
 	oneTask     bool // --task is given
 	requireTask bool
+	router      string
 }
 
 // routedMethods are the words of --method for merges that stay several models.
@@ -29,9 +30,11 @@ var routedMethods = []string{string(routed.Name)}
 
 func (f *routedFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.task, "task", 0,
-		"with --method emr: write the plain model of task `N`, the models being 0, 1, ... in their order")
+		"with --method emr or se: write the plain model of task `N`, the models being 0, 1, ... in their order")
 	c.Flags().BoolVar(&f.requireTask, "require-task", false,
 		"with --method emr: the input task_id has no default value (ONNX Runtime for JavaScript ignores one that has)")
+	c.Flags().StringVar(&f.router, "router", "",
+		"with --method se: compute gates from what layer `PATTERN` reads (default the layer that the data tells)")
 }
 
 // form is what is to be written.
@@ -50,10 +53,11 @@ func (f *mergeFlags) routes() bool { return f.method == string(routed.Name) }
 func (f *mergeFlags) rulesOfTasks() []rule {
 	emr := f.routes()
 	return []rule{
-		{!emr && f.oneTask, "add --method emr", "--task picks one of the models that --method emr keeps"},
+		{!emr && !f.mixes() && f.oneTask, "add --method emr, or se",
+			"--task picks one of the models that --method emr or se keeps"},
 		{!emr && f.requireTask, "add --method emr", "--require-task is for files of several tasks"},
 		{f.oneTask && f.requireTask, "leave out one of them", "a file of one --task has no input to be required"},
-		{emr && f.oneTask && (f.task < 0 || f.task >= len(f.paths)), fmt.Sprintf("count from 0 to %d", len(f.paths)-1),
+		{f.oneTask && (f.task < 0 || f.task >= len(f.paths)), fmt.Sprintf("count from 0 to %d", len(f.paths)-1),
 			fmt.Sprintf("--task %d: there are %d models", f.task, len(f.paths))},
 		{emr && len(f.data)+len(f.holdoutData) > 0, "leave out --data; softmerge eval judges files of one --task",
 			"--method emr keeps every model's task and looks at no data"},

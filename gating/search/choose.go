@@ -13,6 +13,7 @@ type Candidate struct {
 	Trial    *Trial          // what was tried; nil for a parent
 	Parent   int             // index of the parent, -1 for a merged candidate
 	Mixture  *gating.Mixture // of a merged candidate with a score: the first fold's; of the chosen one what is written
+	Made     Made            // of Options.Maker, in place of a mixture
 	Score    gating.Score    // on all samples that judge, by models that were learned without them
 	Error    float64         // standard error of the metric; 0 where it is not known
 	Chance   float64         // that a merged candidate looks better than the best parent by chance alone
@@ -34,12 +35,14 @@ const agreement = "agreement"
 type choice struct {
 	metric     gating.Metric
 	candidates []Candidate
-	replicates []replicates // of those with a finite score
-	taught     bool         // labels are an ensemble's answers, see byLoss
+	replicates []replicates          // of those with a finite score
+	taught     bool                  // labels are an ensemble's answers, see byLoss
+	beside     func(*Candidate) bool // says which merged candidates are not to be chosen; nil where all may be
 }
 
 func newChoice(m gating.Metric, candidates []Candidate) *choice {
-	c := &choice{m, candidates, make([]replicates, len(candidates)), m.Name == agreement}
+	c := &choice{metric: m, candidates: candidates, replicates: make([]replicates, len(candidates)),
+		taught: m.Name == agreement}
 	var scores []gating.Score
 	for i := range candidates {
 		if candidates[i].Score.Finite() {
@@ -58,7 +61,10 @@ func newChoice(m gating.Metric, candidates []Candidate) *choice {
 // choose returns the best candidate: of the merged ones that beat every parent, else of
 // the parents; nil where nothing has a finite score.
 func (c *choice) choose() *Candidate {
-	best := c.best(func(i int) bool { return c.candidates[i].Parent < 0 && c.beatsParents(i) })
+	best := c.best(func(i int) bool {
+		l := &c.candidates[i]
+		return l.Parent < 0 && (c.beside == nil || !c.beside(l)) && c.beatsParents(i)
+	})
 	if best < 0 {
 		best = c.best(func(i int) bool { return c.candidates[i].Parent >= 0 })
 	}

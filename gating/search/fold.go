@@ -126,18 +126,16 @@ func (m *search) enter(ctx context.Context, whole fold, i int) error {
 // try runs a trial and judges its mixture, if it gives one.
 func (m *search) try(ctx context.Context, t Trial) error {
 	c := Candidate{Parent: -1, tried: t}
-	mixture, err := m.mixture(ctx, t)
-	if err == nil && mixture != nil {
-		t.Repaired = mixture.Plan().Repaired()
-		c.Mixture, c.suspects = mixture, m.suspects(t)
-		c.model, err = mixture.Bake()
+	made, err := m.made(ctx, t, &c)
+	if c.Mixture != nil {
+		t.Repaired = c.Mixture.Plan().Repaired()
 	}
 	c.Name, c.Trial = t.Name(), &t
 	switch {
 	case errors.Is(err, gating.ErrDiverged):
 		m.fail(c, err)
 		return nil
-	case err != nil || mixture == nil:
+	case err != nil || !made:
 		return err
 	}
 	s, err := m.heldOut.Score(ctx, c.model)
@@ -192,7 +190,8 @@ func (c *Candidate) join(folds int) {
 	}
 	switch {
 	case c.Failure != nil:
-		c.Score, c.Mixture, c.model = gating.Score{Loss: math.NaN(), Metric: math.NaN()}, nil, nil
+		c.Score = gating.Score{Loss: math.NaN(), Metric: math.NaN()}
+		c.Mixture, c.Made, c.model = nil, nil, nil
 		for _, s := range c.folds {
 			c.Score.Samples += s.Samples
 		}

@@ -37,6 +37,7 @@ type Options struct {
 	Strict      bool                    // a warning that is known before anything is learned ends the merge
 	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
 	Static      StaticOptions           // merges that look at weights alone
+	Maker       Maker                   // makes what Method names, which this package does not know; may be nil
 	Threads     int                     // default GOMAXPROCS. The result does not depend on it
 	Progress    func(Event)             // may be nil
 }
@@ -69,7 +70,9 @@ func (o Options) Validate() (Options, error) {
 		return o, err
 	}
 	o.Learn.Combine = combine
-	if o.Static, err = o.Static.validate(o.Method); err != nil {
+	if o.Maker != nil {
+		o.Permute = gating.PermuteNone
+	} else if o.Static, err = o.Static.validate(o.Method); err != nil {
 		return o, err
 	}
 	switch {

@@ -8,12 +8,7 @@ import (
 
 // explain says of every candidate that has a score but was not chosen why it was not, and how sure the table is.
 func (c *choice) explain(chosen *Candidate) {
-	at, best := -1, c.best(func(i int) bool { return c.candidates[i].Parent >= 0 })
-	for i := range c.candidates {
-		if &c.candidates[i] == chosen {
-			at = i
-		}
-	}
+	at, best := c.index(chosen), c.best(func(i int) bool { return c.candidates[i].Parent >= 0 })
 	for i := range c.candidates {
 		l := &c.candidates[i]
 		if !l.Score.Finite() {
@@ -79,6 +74,8 @@ func (c *choice) reason(i, chosen int) string {
 	}
 	d := c.compare(chosen, i)
 	switch {
+	case c.beside != nil && c.beside(&c.candidates[i]):
+		return "for comparison"
 	case c.within(i, chosen) && d.loss > 0:
 		return "more loss than " + c.name(chosen)
 	case c.within(i, chosen):

@@ -16,19 +16,16 @@ func (m *search) refit(ctx context.Context, chosen *Candidate) error {
 	if chosen.Parent >= 0 || m.HeldOut != nil {
 		return nil
 	}
-	mixture, err := m.mixture(ctx, chosen.tried)
+	again := Candidate{}
+	made, err := m.made(ctx, chosen.tried, &again)
 	if silent(err, gating.ErrDiverged) != nil {
 		return err
 	}
-	if err != nil || mixture == nil {
+	if err != nil || !made {
 		m.warnings.Addf(gating.ErrDiverged, "", "%s could not be learned again on all data", chosen.Name)
 		return nil
 	}
-	model, err := mixture.Bake()
-	if err != nil {
-		return err
-	}
-	s, err := m.learn.Score(ctx, model)
+	s, err := m.learn.Score(ctx, again.model)
 	if err != nil {
 		return err
 	}
@@ -37,7 +34,7 @@ func (m *search) refit(ctx context.Context, chosen *Candidate) error {
 			"the one that was judged is kept", chosen.Name, s.Loss, best)
 		return nil
 	}
-	chosen.Mixture, chosen.model, chosen.suspects = mixture, model, m.suspects(chosen.tried)
+	chosen.Mixture, chosen.Made, chosen.model, chosen.suspects = again.Mixture, again.Made, again.model, again.suspects
 	m.refitted, m.written = true, s
 	return nil
 }

@@ -231,6 +231,7 @@ func (r *Result) layers(parents []ReportParent) []ReportLayer {
 			l.Status = "identical"
 		case skipped != "":
 			l.Status, l.Reason = Nonfinite, skipped
+		case r.Chosen.Made != nil: // the caller's to fill in
 		case r.Chosen.Mixture == nil:
 			l.Reason = "the result is " + r.Chosen.Name
 		default:

@@ -15,4 +15,6 @@ type ReportRouted struct {
 	Start       string `json:"start,omitempty"`
 	StartSHA256 string `json:"start_sha256,omitempty"`
 	MeanStart   bool   `json:"mean_start,omitempty"` // the models' mean stood for the start
+	// Router is how the file mixes its models for every sample; absent where an input chooses.
+	Router *ReportRouter `json:"router,omitempty"`
 }

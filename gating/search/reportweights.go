@@ -68,7 +68,7 @@ func (r *Result) countWeights() (*ReportWeights, error) {
 			w.Identical += t.Elements
 		case r.weights.Skipped(layer) != "":
 			kept[keptNonfinite] += t.Elements
-		case r.Chosen.Mixture == nil:
+		case r.Chosen.Mixture == nil && r.Chosen.Made == nil:
 			kept[keptNoMerge] += t.Elements
 		default:
 			w.Merged += t.Elements

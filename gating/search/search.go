@@ -80,6 +80,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 		}
 	}
 	c := newChoice(m.learn.Objective().Metric, m.candidates)
+	c.beside = m.beside
 	chosen := c.choose()
 	if chosen == nil {
 		return nil, noFiniteModel()
@@ -88,6 +89,7 @@ func Merge(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o Opti
 	chosen.Chosen = true
 	m.groupTable = m.groups(c, chosen)
 	m.warnOfWorseHeads(c, chosen)
+	m.warnOfConstant(c, chosen)
 	if err := m.refit(ctx, chosen); err != nil {
 		return nil, err
 	}

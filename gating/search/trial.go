@@ -81,6 +81,9 @@ type circumstances struct {
 // trials lists what the options try, in the order of the table.
 func (o *Options) trials(c circumstances) []Trial {
 	var list, learned []Trial
+	if o.Maker != nil { // beside the average, which is the same for all samples
+		return []Trial{{Method: gating.Uniform}, {Method: o.Method}}
+	}
 	switch o.Method {
 	case gating.Uniform:
 		list = append(list, Trial{Method: gating.Uniform})

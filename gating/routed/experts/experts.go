@@ -21,8 +21,9 @@ type Options struct {
 	// data says of which. "" are all layers.
 	Router string
 	Tasks  []string // names of the models in the file's metadata; default those of their files
-	Files  []int    // by sample of the data, the model that it is meant for; nil where their losses tell
-	Anyway bool     // go on where the models do not seem to have one start
+	// Files says of each sample of some data the model that it is meant for; nil where their losses tell.
+	Files  func(*dataset.Data) []int
+	Anyway bool // go on where the models do not seem to have one start
 }
 
 // Experts is several models in one file that mixes them for every sample. It never changes.

@@ -106,8 +106,12 @@ func (in *Inspection) Print(v *terminal.Voice) error {
 		in.Path, in.IRVersion, opsetList(in.Opsets), by, terminal.Counted(in.Parameters, "parameter"),
 		terminal.Counted(len(in.Layers), "layer"))))
 	if t := in.Routed; t != nil {
-		fmt.Fprintln(v.Out, terminal.Printable(fmt.Sprintf("%s: %s", t.Method, taskList(t.Names, t.Input, t.Task,
-			t.Required))))
+		text := taskList(t.Names, t.Input, t.Task, t.Required)
+		if t.Router != "" {
+			text = fmt.Sprintf("%s, mixed for every sample by what layer %s reads: %s",
+				terminal.Counted(len(t.Names), "model"), t.Router, strings.Join(t.Names, ", "))
+		}
+		fmt.Fprintln(v.Out, terminal.Printable(t.Method+": "+text))
 	}
 	rows := [][]string{{"", "name", "type", "shape"}}
 	for _, x := range in.Inputs {

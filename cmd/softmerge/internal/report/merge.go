@@ -221,6 +221,9 @@ func Wrote(v *terminal.Voice, r *search.Report, size int64) {
 	if c.Parent == "" && r.Weights != nil {
 		v.Say("%s", r.Weights.Text())
 	}
+	if r.Routed != nil && r.Routed.Router != nil {
+		wroteMixed(v, r.Routed)
+	}
 }
 
 // Rehearsal prints what a dry run would merge.
