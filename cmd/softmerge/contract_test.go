@@ -52,6 +52,15 @@ type contractMerge struct {
 		Start          *string `json:",omitempty"`
 		StartSHA256    *string `json:"start_sha256,omitempty"`
 		MeanStart      *bool   `json:"mean_start,omitempty"`
+		Router         *struct {
+			Layer                     string
+			Flat                      bool
+			Width                     int
+			Shared, Mixed             []string
+			Samples                   []int    `json:",omitempty"`
+			Temperature, Right, Guess *float64 `json:",omitempty"`
+			CrossEntropy              *float64 `json:"cross_entropy,omitempty"`
+		} `json:",omitempty"`
 	} `json:",omitempty"`
 	Steps          int
 	Seconds        float64
@@ -224,6 +233,7 @@ type contractInspect struct {
 		Input    string
 		Task     *int
 		Required bool
+		Router   *string `json:",omitempty"`
 	} `json:",omitempty"`
 }
 

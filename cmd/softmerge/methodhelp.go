@@ -87,4 +87,23 @@ A batch is of one task. Weights are computed in the graph, once a run: a run tak
 over all weights, which shows in small batches. Some runtimes want weights of convolutions to be
 constant (ONNX Runtime's CPU provider does not, its NNAPI provider does); there, use --task. One
 file of all tasks needs opset 9 (10 for heads of different size) and IR version 4, --task neither.
-A file of several tasks is refused as a model to merge.`
+A file of several tasks is refused as a model to merge.
+
+--method se (SE-Merging, arXiv 2506.18135, in a form of our own without any learning) mixes the models
+for every sample, and needs no word on what a sample is: the graph compares it with a prototype of
+each model, the mean of the samples that the model is for, and weighs the models by the softmax of
+-||h - p||^2 / tau. --data says which samples those are: one file for each model, in the models'
+order, or else any samples, of which each is for the model with the least loss on it. It also says
+what layer the comparison is best made at, by the loss of the files themselves on half of the
+samples, and tau, by how well each sample is told without it. The result is judged beside the models
+and their average; where the average, one model, does as well, that is said.
+
+  --router PATTERN   compare what a layer that the pattern chooses reads
+  --task N           write the plain model that the file has of model N
+
+Layers that the graph lists before the router are shared, as the models' mean. All others are
+computed by all models, J times the work and J times the weights of one, and mixed exactly, each
+sample by itself: a batch may hold any samples. Layers that are not linear in their parameters (LSTM,
+GRU), that read samples folded into another axis, or whose weights pass through other nodes first are
+refused by name: --except leaves them the base's. The file needs opset 9, float32 and a dynamic batch
+axis, and any runtime that runs the models runs it. It is refused as a model to merge.`

@@ -16,6 +16,7 @@ func misusedCommands() []chapter {
 		{"Recipes", false, wrongRecipes()},
 		{"Methods by name", false, wrongMethods()},
 		{"Several models in one file", false, wrongTasks()},
+		{"Models that are mixed for every sample", false, wrongMixing()},
 		{"Several outputs", false, wrongHeads()},
 		{"Boxes", false, wrongBoxes()},
 		{"eval and match", false, wrongEvals()},

@@ -2,8 +2,10 @@ package experts
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/network"
 	"github.com/softmerge/softmerge/gating/routed"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
@@ -64,6 +66,11 @@ func fromRecipe(r *gating.Recipe, a *graphmatch.Alignment) (*Experts, error) {
 		return nil, err
 	}
 	gates := *r.Routed.Gates
+	for name, shape := range gates.Shapes {
+		if slices.ContainsFunc(shape, func(d int) bool { return d < 1 || d > mostLong }) {
+			return nil, recipeErr("the recipe's samples of input %q have the shape %v", name, shape)
+		}
+	}
 	e, err := newExperts(r.Method, s, gates.Shapes, Options{Tasks: r.Routed.Tasks, Anyway: true})
 	if err != nil {
 		return nil, asRecipe(err)
@@ -73,7 +80,7 @@ func fromRecipe(r *gating.Recipe, a *graphmatch.Alignment) (*Experts, error) {
 			continue
 		}
 		if e, err = e.at(p); err != nil {
-			return nil, err
+			return nil, asRecipe(err)
 		}
 		e.gates = gates
 		return e, e.checkGates(r.Routed.Task)
@@ -104,9 +111,13 @@ func recipeErr(format string, args ...any) error {
 	return advice.Errorf(gating.ErrRecipe, "give the models that the recipe was made from", format, args...)
 }
 
-// asRecipe makes an error of what a recipe says one of the recipe.
+// mostLong bounds an axis of a sample.
+const mostLong = 1 << 30
+
+// asRecipe makes an error of what a recipe says one of the recipe: with those of the models that it was made from there
+// is none of layers that cannot be mixed.
 func asRecipe(err error) error {
-	if errors.Is(err, gating.ErrOption) {
+	if errors.Is(err, gating.ErrOption) || errors.Is(err, network.ErrUnsupported) || errors.Is(err, graphmatch.ErrAlign) {
 		return recipeErr("the recipe: %v", err)
 	}
 	return err
