@@ -16,7 +16,8 @@ import (
 // routedTable names the file that TestTasksOfFamilies records its tables in:
 //
 //	/usr/bin/python3 fixtures/multitask.py FOLDER
-//	SOFTMERGE_LONG=1 SOFTMERGE_MULTITASK=FOLDER go test ./cmd/softmerge -run TestTasksOfFamilies -v \
+//	/usr/bin/python3 fixtures/kinds.py KINDS
+//	SOFTMERGE_LONG=1 SOFTMERGE_MULTITASK=FOLDER SOFTMERGE_KINDS=KINDS go test ./cmd/softmerge -run TestTasksOfFamilies -v \
 //	    -args -routed "$PWD/fixtures/routed.md"
 var routedTable = flag.String("routed", "", "file to record the tables of TestTasksOfFamilies in")
 
@@ -25,6 +26,7 @@ type taskFamily struct {
 	name, start   string   // the start is "" where it is not kept
 	head          string   // that is each task's own in merges that are one model; "" where all tasks ask the same
 	models, tests []string // one a task
+	vals          []string // that merges are learned on; none where they look at no data
 }
 
 // taskFamilies are those that were trained for tasks of their own, where there are any, and families of one task.
@@ -72,7 +74,7 @@ func TestTasksOfFamilies(t *testing.T) {
 		figures += f.figures(t)
 		sizes += f.sizes(t)
 	}
-	text := routedHeading + figures + sizes
+	text := routedHeading + figures + sizes + mixedTables(t)
 	t.Log(text)
 	if *routedTable != "" {
 		if err := os.WriteFile(*routedTable, []byte(text), 0o644); err != nil {
