@@ -38,4 +38,8 @@ type RecipeGates struct {
 	// is what squared distances to them are divided by.
 	Prototypes  [][]float64 `json:"prototypes,omitempty"`
 	Temperature float64     `json:"temperature,omitempty"`
+	// Weights and Bias are a linear map for each model of what gates are computed from, normalised to a mean of 0 and a
+	// variance of 1, in place of prototypes.
+	Weights [][]float64 `json:"weights,omitempty"`
+	Bias    []float64   `json:"bias,omitempty"`
 }

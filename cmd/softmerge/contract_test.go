@@ -57,9 +57,11 @@ type contractMerge struct {
 			Flat                      bool
 			Width                     int
 			Shared, Mixed             []string
-			Samples                   []int    `json:",omitempty"`
-			Temperature, Right, Guess *float64 `json:",omitempty"`
-			CrossEntropy              *float64 `json:"cross_entropy,omitempty"`
+			Samples                   []int     `json:",omitempty"`
+			Temperature, Right, Guess *float64  `json:",omitempty"`
+			Shares                    []float64 `json:",omitempty"`
+			Spread                    *float64  `json:",omitempty"`
+			CrossEntropy              *float64  `json:"cross_entropy,omitempty"`
 		} `json:",omitempty"`
 	} `json:",omitempty"`
 	Steps          int

@@ -204,7 +204,6 @@ func (f *mergeFlags) options() search.Options {
 		Init:    gating.Init(f.init),
 		Permute: gating.Permutation(f.permute), Threads: f.threads, Anyway: f.anyway, Strict: f.strict,
 		Unseen: f.unseen, Dequantised: f.dequantised, Static: f.methodFlags.options(f.from),
-		Maker: f.maker(),
 		Learn: gating.LearnOptions{Epochs: f.epochs, MaxSteps: f.maxSteps, BatchSize: f.batch, Rate: f.rate, L0: &f.l0,
 			Combine: combineOf(f.combine), Affine: f.affine, Seed: f.seed},
 	}

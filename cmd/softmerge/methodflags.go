@@ -35,7 +35,7 @@ func (f *methodFlags) add(c *cobra.Command) {
 	c.Flags().Var(methodWord{&f.method}, "method",
 		"how to look for a model; uniform needs no data, finetune is no merge but what to hold one against: "+
 			terminal.OrList(learnedMethods)+"; or by weights alone, such as ties, or emr, which keeps all tasks, "+
-			"or se, which mixes the models for every sample (softmerge help methods)")
+			"or se and smear, which mix the models for every sample (softmerge help methods)")
 	c.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().StringSliceVar(&f.try, "try", nil,
 		"`NAME,...` of methods that merge weights alone, judged beside the others")

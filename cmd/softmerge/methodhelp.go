@@ -98,7 +98,13 @@ what layer the comparison is best made at, by the loss of the files themselves o
 samples, and tau, by how well each sample is told without it. The result is judged beside the models
 and their average; where the average, one model, does as well, that is said.
 
-  --router PATTERN   compare what a layer that the pattern chooses reads
+--method smear (SMEAR, arXiv 2306.03745) does the same by a router that learns: softmax of a linear map
+of the sample, normalised. It starts at prototypes and learns by --loss, of labels or, with --loss
+distill, of the models' own answers, while the models stay as they are (--epochs, --max-steps, --lr).
+In the paper experts learn too, and some are dropped in between so that none falls behind; here none
+learns. Where the router becomes a constant, that is said.
+
+  --router PATTERN   look at what a layer that the pattern chooses reads
   --task N           write the plain model that the file has of model N
 
 Layers that the graph lists before the router are shared, as the models' mean. All others are

@@ -19,9 +19,15 @@ func wrongMixing() []misuse {
 	return []misuse{
 		{"--method se without data", func(k *kitchen) []string {
 			return append([]string{"merge", "-o", k.out(), "--method", "se"}, k.mlps()...)
-		}, isRefused, exit.Usage, []string{"makes prototypes of data and none is given"}},
+		}, isRefused, exit.Usage, []string{"compares samples with data, and none is given"}},
 		{"--router without --method se", func(k *kitchen) []string { return k.merge(k.good(), k.mlps(), "--router", "3") },
 			isRefused, exit.Usage, []string{"add --method se"}},
+		{"--method smear without data", func(k *kitchen) []string {
+			return append([]string{"merge", "-o", k.out(), "--method", "smear"}, k.mlps()...)
+		}, isRefused, exit.Usage, []string{"compares samples with data, and none is given"}},
+		{"--method smear, a start", func(k *kitchen) []string {
+			return k.merge(k.good(), k.mlps(), "--method", "smear", "--start", k.fixture("mlp/start.onnx"))
+		}, isRefused, exit.Usage, []string{"looks at no start"}},
 		{"--method se with --try", se("--try", "ties"), isRefused, exit.Usage, []string{"leave out --try"}},
 		{"--method se with a parameter", se("--param", "tau=1"), isRefused, exit.Usage, []string{"has no parameters"}},
 		{"--method se with a start", func(k *kitchen) []string { return se("--start", k.fixture("mlp/start.onnx"))(k) },

@@ -18,7 +18,7 @@ import (
 )
 
 // mixingMethods are the words of --method for merges that mix the models for every sample.
-var mixingMethods = []string{string(experts.SE)}
+var mixingMethods = []string{string(experts.SE), string(experts.SMEAR)}
 
 // mixes says whether the merge mixes the models for every sample.
 func (f *mergeFlags) mixes() bool { return slices.Contains(mixingMethods, f.method) }
@@ -27,10 +27,10 @@ func (f *mergeFlags) mixes() bool { return slices.Contains(mixingMethods, f.meth
 func (f *mergeFlags) rulesOfMixing() []rule {
 	mixes, method := f.mixes(), "--method "+f.method
 	return []rule{
-		{!mixes && f.router != "", "add --method se", "--router says where a merge that mixes models for every sample " +
+		{!mixes && f.router != "", "add --method se, or smear", "--router says where a merge that mixes models for every sample " +
 			"computes its gates"},
 		{mixes && len(f.data) == 0, "add --data FILE, or one for each model, in their order",
-			method + " makes prototypes of data and none is given"},
+			method + " compares samples with data, and none is given"},
 		{mixes && len(f.try) > 0, "leave out --try", method + " is judged beside the models and their average"},
 		{mixes && len(f.params) > 0, "leave out --param", method + " has no parameters"},
 		{mixes && f.start != "", "leave out --start", method + " shares the models' mean, and looks at no start"},
@@ -67,7 +67,7 @@ func (f *mergeFlags) files(d *dataset.Data) []int {
 
 // mixing are the options of a merge that mixes models for every sample.
 func (f *mergeFlags) mixing() experts.Options {
-	o := experts.Options{Router: f.router, Anyway: f.anyway}
+	o := experts.Options{Router: f.router, Anyway: f.anyway, Learn: f.options().Learn}
 	if f.perModel() {
 		o.Files = f.files
 	}
@@ -80,7 +80,7 @@ func (f *mergeFlags) maker() search.Maker {
 		return nil
 	}
 	return func(ctx context.Context, s *graphmatch.Selection, learn *gating.Evaluator) (search.Made, error) {
-		e, err := experts.Prototypes(ctx, s, learn, f.mixing())
+		e, err := experts.Make(ctx, gating.Method(f.method), s, learn, f.mixing())
 		if err != nil {
 			return nil, err
 		}

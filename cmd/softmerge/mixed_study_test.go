@@ -22,7 +22,7 @@ Per cent of right answers on data that nothing saw, with no word on what a sampl
 do on the samples that they are for, which takes someone who knows; *best model* is the best of them on all samples, and
 the *ensemble* the mean of the probabilities of all. ` + "`auto`" + ` is what softmerge merge without --method writes. se is
 ` + "`--method se`" + ` with a data file for each model, and *se, by losses* with the same samples and no word on
-what they are for. The *four kinds* (fixtures/kinds.py) are images as they are, mirrored (with classes in another order, so that no
+what they are for; smear is ` + "`--method smear`" + ` on these. The *four kinds* (fixtures/kinds.py) are images as they are, mirrored (with classes in another order, so that no
 one model can be right on both), in negative and lying on their side; the other families have three domains that one model of
 all can serve as well, and there the average has as much and is one model.
 
@@ -54,8 +54,8 @@ func mixedFamilies() (list []taskFamily) {
 
 // mixedTables are the tables of models that are mixed for every sample.
 func mixedTables(t *testing.T) string {
-	figures := "| family | each on its own | best model | ensemble | uniform | auto | se | se, by losses |\n" +
-		"|---|---|---|---|---|---|---|---|\n"
+	figures := "| family | each on its own | best model | ensemble | uniform | auto | se | se, by losses | smear |\n" +
+		"|---|---|---|---|---|---|---|---|---|\n"
 	sizes := "\n| family | models | one model | se | one model, batch 1 | se | one model, batch 64 | se |\n" +
 		"|---|---|---|---|---|---|---|---|\n"
 	for _, f := range mixedFamilies() {
@@ -113,8 +113,9 @@ func (f taskFamily) mixedFigures(t *testing.T) (row, file string) {
 		}
 	}
 	checkedByONNX(t, file)
-	return fmt.Sprintf("| %s | %s | %.1f | %.1f | %.1f | %.1f | %s | %.1f |\n", f.name, own, best, f.ensemble(t), uniform, auto,
-		bySource, f.right(t, byLosses)), file
+	smear := f.right(t, f.learned(t, "--method", "smear", "--group", "label"))
+	return fmt.Sprintf("| %s | %s | %.1f | %.1f | %.1f | %.1f | %s | %.1f | %.1f |\n", f.name, own, best, f.ensemble(t), uniform,
+		auto, bySource, f.right(t, byLosses), smear), file
 }
 
 // right is the per cent of right answers on all test data.

@@ -30,11 +30,11 @@ var routedMethods = []string{string(routed.Name)}
 
 func (f *routedFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.task, "task", 0,
-		"with --method emr or se: write the plain model of task `N`, the models being 0, 1, ... in their order")
+		"with --method emr, se or smear: write the plain model of task `N`, the models being 0, 1, ... in their order")
 	c.Flags().BoolVar(&f.requireTask, "require-task", false,
 		"with --method emr: the input task_id has no default value (ONNX Runtime for JavaScript ignores one that has)")
 	c.Flags().StringVar(&f.router, "router", "",
-		"with --method se: compute gates from what layer `PATTERN` reads (default the layer that the data tells)")
+		"with --method se or smear: compute gates from what layer `PATTERN` reads (default the layer that the data tells)")
 }
 
 // form is what is to be written.
@@ -53,8 +53,8 @@ func (f *mergeFlags) routes() bool { return f.method == string(routed.Name) }
 func (f *mergeFlags) rulesOfTasks() []rule {
 	emr := f.routes()
 	return []rule{
-		{!emr && !f.mixes() && f.oneTask, "add --method emr, or se",
-			"--task picks one of the models that --method emr or se keeps"},
+		{!emr && !f.mixes() && f.oneTask, "add --method emr, se or smear",
+			"--task picks one of the models that these keep"},
 		{!emr && f.requireTask, "add --method emr", "--require-task is for files of several tasks"},
 		{f.oneTask && f.requireTask, "leave out one of them", "a file of one --task has no input to be required"},
 		{f.oneTask && (f.task < 0 || f.task >= len(f.paths)), fmt.Sprintf("count from 0 to %d", len(f.paths)-1),

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"time"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/dataset"
@@ -15,7 +16,8 @@ type Maker func(ctx context.Context, s *graphmatch.Selection, learn *gating.Eval
 
 // Made is what a Maker made.
 type Made interface {
-	All() (*onnx.Model, error) // the model to be judged and written
+	All() (*onnx.Model, error)                // the model to be judged and written
+	Learned() (steps int, took time.Duration) // in making it; 0 where nothing is learned
 }
 
 // made makes what a trial stands for: a mixture, or by a Maker something else. Without an error it is false where there
@@ -24,6 +26,8 @@ func (m *search) made(ctx context.Context, t Trial, c *Candidate) (bool, error) 
 	if m.makes(t) {
 		var err error
 		if c.Made, err = m.Maker(ctx, m.selection, m.learn); err == nil {
+			steps, took := c.Made.Learned()
+			m.steps, m.learningFor = m.steps+steps, m.learningFor+took
 			c.model, err = c.Made.All()
 		}
 		return true, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/softmerge/softmerge/gating"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
@@ -16,7 +17,8 @@ import (
 // ready is a model that a Maker makes.
 type ready struct{ *onnx.Model }
 
-func (r ready) All() (*onnx.Model, error) { return r.Model, nil }
+func (r ready) All() (*onnx.Model, error)     { return r.Model, nil }
+func (r ready) Learned() (int, time.Duration) { return 7, time.Second }
 
 // makes is a Maker that makes a model whatever the data, and counts the samples that it is given.
 func makes(m *onnx.Model, seen *[]int) search.Maker {
@@ -45,6 +47,9 @@ func TestMakersAreJudged(t *testing.T) {
 		t.Errorf("the average is the same, and the warnings are %q", w)
 	}
 	rep := gatetest.Must(r.Report())(t)
+	if rep.Steps != 7*len(seen) || rep.SecondsPerStep != 1./7 {
+		t.Errorf("%d steps of %v seconds each, want %d", rep.Steps, rep.SecondsPerStep, 7*len(seen))
+	}
 	if len(rep.Candidates) != 5 || rep.Candidates[3].Reason != "for comparison" || rep.Weights.Merged == 0 {
 		t.Errorf("the report has %+v", rep.Candidates)
 	}

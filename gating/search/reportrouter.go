@@ -16,4 +16,8 @@ type ReportRouter struct {
 	Right        float64 `json:"right,omitempty"`
 	CrossEntropy float64 `json:"cross_entropy,omitempty"`
 	Guess        float64 `json:"guess,omitempty"`
+	// Shares are the mean gate of each model, of a router that was learned, and Spread is how far samples differ in it:
+	// the mean Kullback-Leibler divergence of their gates from these, in nats.
+	Shares []float64 `json:"shares,omitempty"`
+	Spread float64   `json:"spread,omitempty"`
 }

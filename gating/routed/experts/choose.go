@@ -20,7 +20,7 @@ import (
 const mostPlaces = 8
 
 // choose takes the place whose file has the least loss, and makes prototypes of all samples there.
-func (e *Experts) choose(ctx context.Context, ev *gating.Evaluator, candidates []*Experts, o Options) (*Experts, error) {
+func (e *Experts) choose(ctx context.Context, ev *gating.Evaluator, candidates []*Experts, o Options) (*view, error) {
 	if len(candidates) > 1 {
 		best, err := e.best(ctx, ev, candidates, o)
 		if err != nil {
@@ -32,7 +32,7 @@ func (e *Experts) choose(ctx context.Context, ev *gating.Evaluator, candidates [
 	if err != nil {
 		return nil, err
 	}
-	return views[0].merge(), nil
+	return views[0], nil
 }
 
 // best is the merge with gates from the place whose file has the least loss. Where there are too few samples for halves it
@@ -116,7 +116,6 @@ func (e *Experts) seen(ctx context.Context, ev *gating.Evaluator, candidates []*
 	for _, v := range all {
 		v.protos = newPrototypes(v.rows, of, len(e.tasks))
 		v.fit = v.protos.fit(v.rows, of)
-		v.rows = nil
 		last := len(list) - 1
 		switch {
 		case v.fit == nil:

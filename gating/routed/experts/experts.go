@@ -23,7 +23,8 @@ type Options struct {
 	Tasks  []string // names of the models in the file's metadata; default those of their files
 	// Files says of each sample of some data the model that it is meant for; nil where their losses tell.
 	Files  func(*dataset.Data) []int
-	Anyway bool // go on where the models do not seem to have one start
+	Learn  gating.LearnOptions // of Smear: how its router learns
+	Anyway bool                // go on where the models do not seem to have one start
 }
 
 // Experts is several models in one file that mixes them for every sample. It never changes.
@@ -38,6 +39,7 @@ type Experts struct {
 	gates          gating.RecipeGates
 	shared, routed []int // of the selection's layers
 	told           Told
+	learned        *gating.Learned // of a router that was; nil of others
 	warnings       advice.Warnings
 }
 
@@ -181,6 +183,9 @@ func (e *Experts) Warnings() advice.Warnings { return slices.Clone(e.warnings) }
 
 // Gates are how the gates come of a sample.
 func (e *Experts) Gates() gating.RecipeGates { return e.gates }
+
+// Width is how many numbers the gates of a sample are computed from.
+func (e *Experts) Width() int { return e.place.width(e.gates.Flat) }
 
 // Routed says whether a layer is mixed for every sample, and Shared whether it is the models' mean.
 func (e *Experts) Routed(l *graphmatch.Layer) bool { return e.among(e.routed, l) }

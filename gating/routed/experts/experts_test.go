@@ -87,7 +87,7 @@ func TestOneHotGatesAreTheModel(t *testing.T) {
 			s, sample := selected(t, models, f.except), sampleOf(models[0])
 			places := gatetest.Must(experts.Places(s, sample))(t)
 			for i, at := range []int{0, len(places) / 2} {
-				e := gatetest.Must(experts.At(s, sample, places[at], false, 1, prototype))(t)
+				e := gatetest.Must(experts.At(experts.SE, s, sample, places[at], false, 1, prototype))(t)
 				checkOneHot(t, ort, e, models[0])
 				if i == 0 && f.except == "" && !slices.ContainsFunc(s.Layers, func(k int) bool { return e.Shared(&s.Alignment.Layers[k]) }) {
 					for k, m := range models {
@@ -143,7 +143,7 @@ func TestFilesRun(t *testing.T) {
 			models := gatetest.Open(t, gatetest.FineTunes(f.name, f.models)...)
 			s, sample := selected(t, models, f.except), sampleOf(models[0])
 			places := gatetest.Must(experts.Places(s, sample))(t)
-			e := gatetest.Must(experts.At(s, sample, places[len(places)/2], false, 1, prototype))(t)
+			e := gatetest.Must(experts.At(experts.SMEAR, s, sample, places[len(places)/2], false, 1, prototype))(t)
 			m := gatetest.Written(t, gatetest.Must(e.All())(t))
 			inputs := samples(t, models[0], 5)
 			all := slices.Clone(runtest.Evaluate(t, m, inputs))

@@ -9,9 +9,9 @@ import (
 )
 
 // At is a merge with gates from what a layer reads, by prototypes that are given by a function of model and element.
-func At(s *graphmatch.Selection, sample map[string][]int, router string, flat bool, tau float64,
+func At(method gating.Method, s *graphmatch.Selection, sample map[string][]int, router string, flat bool, tau float64,
 	prototype func(model, i int) float64) (*Experts, error) {
-	e, err := newExperts(SE, s, sample, Options{Anyway: true})
+	e, err := newExperts(method, s, sample, Options{Anyway: true})
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,19 @@ import (
 )
 
 // All returns the base's graph in which every sample is computed by its own mixture of the models.
-func (e *Experts) All() (*onnx.Model, error) { return e.write(e.route) }
+func (e *Experts) All() (*onnx.Model, error) {
+	m, _, err := e.withRouter()
+	return m, err
+}
+
+// withRouter is All, with the names of the router's weights and bias.
+func (e *Experts) withRouter() (m *onnx.Model, names [2]string, err error) {
+	m, err = e.write(func(w *surgery.Writer) (gates string) {
+		gates, names = e.route(w)
+		return gates
+	})
+	return m, names, err
+}
 
 // GatesName is the name of the input of Given, followed by a number where the base uses it.
 const GatesName = "gates"
@@ -80,14 +92,45 @@ func (e *Experts) head() *onnxpb.NodeProto {
 }
 
 // route adds the nodes that compute the gates: softmax of a linear map of the value, [B,d] times [d,J] and [J].
-func (e *Experts) route(w *surgery.Writer) string {
+func (e *Experts) route(w *surgery.Writer) (gates string, names [2]string) {
 	value := e.reduce(w)
+	if e.normalises() {
+		value = e.normalise(w, value)
+	}
 	weights, bias := logits(&e.gates)
 	width, models := len(weights)/len(bias), len(bias)
-	in := []string{value, w.Constant("router.weight", onnx.Float32, []int{width, models}, weights...),
+	names = [2]string{w.Constant("router.weight", onnx.Float32, []int{width, models}, weights...),
 		w.Constant("router.bias", onnx.Float32, []int{models}, bias...)}
-	scores := w.NodeAt(e.head(), "Gemm", "router.scores", in)
-	return w.NodeAt(e.head(), "Softmax", "router.gates", []string{scores}, surgery.Integer("axis", 1))
+	scores := w.NodeAt(e.head(), "Gemm", "router.scores", []string{value, names[0], names[1]})
+	return w.NodeAt(e.head(), "Softmax", "router.gates", []string{scores}, surgery.Integer("axis", 1)), names
+}
+
+// normalise adds the nodes of a layer normalisation without scale and bias, which every opset has.
+func (e *Experts) normalise(w *surgery.Writer, value string) string {
+	at := e.head()
+	centred := w.NodeAt(at, "Sub", "router.centred", []string{value, e.mean(w, "router.average", value, true, 1)})
+	square := w.NodeAt(at, "Mul", "router.square", []string{centred, centred})
+	variance := w.NodeAt(at, "Add", "router.variance", []string{e.mean(w, "router.spread", square, true, 1),
+		w.Constant("router.epsilon", onnx.Float32, nil, epsilon)})
+	return w.NodeAt(at, "Div", "router.normal", []string{centred, w.NodeAt(at, "Sqrt", "router.deviation",
+		[]string{variance})})
+}
+
+// mean adds a mean over axes, which stay as ones where they are kept.
+func (e *Experts) mean(w *surgery.Writer, name, value string, kept bool, axes ...int64) string {
+	keep, in := surgery.Integer("keepdims", 0), []string{value}
+	if kept {
+		keep = surgery.Integer("keepdims", 1)
+	}
+	if w.Base.Opset("") < axesOpset {
+		return w.NodeAt(e.head(), "ReduceMean", name, in, keep, surgery.Integers("axes", axes...))
+	}
+	numbers := make([]float64, len(axes))
+	for i, a := range axes {
+		numbers[i] = float64(a)
+	}
+	in = append(in, w.Constant("router.axes", onnx.Int64, []int{len(axes)}, numbers...))
+	return w.NodeAt(e.head(), "ReduceMean", name, in, keep)
 }
 
 // axesOpset is the version from which on ReduceMean has its axes from an input.
@@ -105,17 +148,10 @@ func (e *Experts) reduce(w *surgery.Writer) string {
 		return w.NodeAt(e.head(), "Flatten", "router.flat", []string{mean}, surgery.Integer("axis", 1))
 	default:
 		var axes []int64
-		var numbers []float64
 		for i := 1; i < p.rank-1; i++ {
-			axes, numbers = append(axes, int64(i)), append(numbers, float64(i))
+			axes = append(axes, int64(i))
 		}
-		in, keep := []string{p.value}, []*onnxpb.AttributeProto{surgery.Integer("keepdims", 0)}
-		if w.Base.Opset("") < axesOpset {
-			keep = append(keep, surgery.Integers("axes", axes...))
-		} else {
-			in = append(in, w.Constant("router.axes", onnx.Int64, []int{len(axes)}, numbers...))
-		}
-		return w.NodeAt(e.head(), "ReduceMean", "router.mean", in, keep...)
+		return e.mean(w, "router.mean", p.value, false, axes...)
 	}
 }
 

@@ -137,8 +137,16 @@ func (p *prototypes) fit(rows [][]float64, of []int) *fitted {
 //
 //	-||h - p_j||^2 / tau = h 2(p_j - m)/tau - (||p_j||^2 - ||m||^2)/tau + what is the same for all
 //
-// weights are [d,J], row by row.
+// weights are [d,J], row by row. Where a map was learned it is that.
 func logits(g *gating.RecipeGates) (weights, bias []float64) {
+	if len(g.Weights) > 0 {
+		for i := range g.Weights[0] {
+			for _, own := range g.Weights {
+				weights = append(weights, own[i])
+			}
+		}
+		return weights, g.Bias
+	}
 	models, width := len(g.Prototypes), len(g.Prototypes[0])
 	weights, bias = make([]float64, width*models), make([]float64, models)
 	for i := range width {

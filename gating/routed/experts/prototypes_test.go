@@ -85,3 +85,21 @@ func TestMostCompetent(t *testing.T) {
 		}
 	}
 }
+
+// TestConstantRouters: gates that no sample changes are called so, and others are not.
+func TestConstantRouters(t *testing.T) {
+	rows := [][]float64{{1, -1}, {-1, 1}}
+	for weight, constant := range map[float64]bool{0: true, 0.01: true, 1: false} {
+		e := &Experts{method: SMEAR, tasks: []string{"a", "b"}, gates: gating.RecipeGates{
+			Weights: [][]float64{{weight, 0}, {0, weight}}, Bias: []float64{0.5, 0}}}
+		e.tellShares(rows)
+		if (len(e.Warnings()) > 0) != constant {
+			t.Errorf("weights of %v: %v nats apart, warnings %v", weight, e.Told().Spread, e.Warnings())
+		}
+	}
+	e := &Experts{method: SMEAR, tasks: []string{"a", "b"}, gates: gating.RecipeGates{
+		Weights: [][]float64{{50, 0}, {0, 50}}, Bias: []float64{0, 0}}}
+	if e.tellShares(rows); math.Abs(e.told.Spread-math.Log(2)) > 1e-9 || math.Abs(e.told.Shares[0]-0.5) > 1e-9 {
+		t.Errorf("one model for each sample: %v nats apart, shares %v; want log 2 and a half each", e.told.Spread, e.told.Shares)
+	}
+}

@@ -57,7 +57,7 @@ func Bake(r *gating.Recipe, a *graphmatch.Alignment, version string) (*onnx.Mode
 
 // fromRecipe is the merge that a recipe describes.
 func fromRecipe(r *gating.Recipe, a *graphmatch.Alignment) (*Experts, error) {
-	if r.Routed == nil || r.Routed.Gates == nil || r.Method != SE {
+	if r.Routed == nil || r.Routed.Gates == nil || r.Method != SE && r.Method != SMEAR {
 		return nil, advice.Errorf(gating.ErrRecipe, "use the softmerge version that wrote the recipe",
 			"the recipe's method %q does not mix models for every sample", r.Method)
 	}
@@ -94,13 +94,23 @@ func (e *Experts) checkGates(task *int) error {
 	if task != nil && (*task < 0 || *task >= len(e.tasks)) {
 		return recipeErr("the recipe's task %d: there are %d models", *task, len(e.tasks))
 	}
-	if len(g.Prototypes) != len(e.tasks) || !(g.Temperature > 0) || !onnx.Finite(g.Temperature) {
-		return recipeErr("the recipe has %d prototypes and the temperature %v for %d models", len(g.Prototypes),
-			g.Temperature, len(e.tasks))
+	rows := g.Prototypes
+	if e.normalises() {
+		rows = g.Weights
+		if len(g.Bias) != len(e.tasks) || !onnx.AllFinite(g.Bias) {
+			return recipeErr("the recipe's router has %d numbers for a bias, or some that are none, want %d", len(g.Bias),
+				len(e.tasks))
+		}
+	} else if !(g.Temperature > 0) || !onnx.Finite(g.Temperature) || len(g.Weights) > 0 {
+		return recipeErr("the recipe's temperature is %v, want a positive number and no weights", g.Temperature)
 	}
-	for j, p := range g.Prototypes {
-		if want := e.place.width(g.Flat); len(p) != want || !onnx.AllFinite(p) {
-			return recipeErr("the recipe's prototype %d has %d numbers, or some that are none, want %d", j, len(p), want)
+	if len(rows) != len(e.tasks) {
+		return recipeErr("the recipe has gates of %d models, want %d", len(rows), len(e.tasks))
+	}
+	for j, row := range rows {
+		if want := e.place.width(g.Flat); len(row) != want || !onnx.AllFinite(row) {
+			return recipeErr("the recipe's gates of model %d have %d numbers, or some that are none, want %d", j, len(row),
+				want)
 		}
 	}
 	return nil

@@ -14,6 +14,18 @@ import (
 // SE is what the command line, recipes and metadata call SE-Merging.
 const SE gating.Method = "se"
 
+// Make mixes aligned models by a method of this package: SE, see Prototypes, or SMEAR, see Smear.
+func Make(ctx context.Context, method gating.Method, s *graphmatch.Selection, ev *gating.Evaluator,
+	o Options) (*Experts, error) {
+	switch method {
+	case SE:
+		return Prototypes(ctx, s, ev, o)
+	case SMEAR:
+		return Smear(ctx, s, ev, o)
+	}
+	return nil, advice.Errorf(gating.ErrOption, "se or smear", "method %q does not mix models for every sample", method)
+}
+
 // Prototypes mixes aligned models' selected layers by gates that say how near a sample is to those that each model is
 // for: the samples that Options.Files says, else those on which it has the least loss of all models. The data also says
 // what layer's input the gates are computed from: the one with which the file has the least loss on samples that its
@@ -23,19 +35,29 @@ const SE gating.Method = "se"
 // models do not go together, graphmatch.ErrPattern of the router's pattern, dataset.ErrData where the data does not tell
 // what each model is for, gating.ErrOption, and those of running the models.
 func Prototypes(ctx context.Context, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (*Experts, error) {
+	e, candidates, err := begin(SE, s, ev, o)
+	if err != nil {
+		return nil, err
+	}
+	v, err := e.choose(ctx, ev, candidates, o)
+	if err != nil {
+		return nil, err
+	}
+	return v.merge(), nil
+}
+
+// begin checks models, and lists the merges with gates from each place that there can be.
+func begin(method gating.Method, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (e *Experts, candidates []*Experts,
+	err error) {
 	sample, err := ev.SampleShapes(base(s.Alignment))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e, err := newExperts(SE, s, sample, o)
-	if err != nil {
-		return nil, err
+	if e, err = newExperts(method, s, sample, o); err != nil {
+		return nil, nil, err
 	}
-	candidates, err := e.candidates(o.Router)
-	if err != nil {
-		return nil, err
-	}
-	return e.choose(ctx, ev, candidates, o)
+	candidates, err = e.candidates(o.Router)
+	return e, candidates, err
 }
 
 // candidates are the merges with gates from each place that a pattern allows and behind which all layers can be mixed.
@@ -113,16 +135,8 @@ func mostCompetent(losses [][]float64) []int {
 	return of
 }
 
-// Check says whether models' selected layers can be mixed sample by sample, as Prototypes does, without running them.
+// Check says whether models' selected layers can be mixed sample by sample, as Make does, without running them.
 func Check(s *graphmatch.Selection, ev *gating.Evaluator, o Options) error {
-	sample, err := ev.SampleShapes(base(s.Alignment))
-	if err != nil {
-		return err
-	}
-	e, err := newExperts(SE, s, sample, o)
-	if err != nil {
-		return err
-	}
-	_, err = e.candidates(o.Router)
+	_, _, err := begin(SE, s, ev, o)
 	return err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/softmerge/softmerge/gating/routed/experts"
 	"github.com/softmerge/softmerge/graphmatch"
 	"github.com/softmerge/softmerge/onnx"
+	"github.com/softmerge/softmerge/onnx/onnxpb"
 )
 
 // evaluator scores models on the fixtures' data.
@@ -32,10 +33,14 @@ func evaluator(t *testing.T, m *onnx.Model, samples int) *gating.Evaluator {
 	return e
 }
 
-// TestGatesOfTheGraph: the file mixes each sample by the softmax of its squared distances to the prototypes, each of which
-// is the mean of what the router reads of samples that the model is for: that of the gates given it computes the same.
+// TestGatesOfTheGraph: the file mixes each sample by the softmax of its squared distances to the prototypes, or of a linear
+// map of it normalised: given those gates it computes the same.
 func TestGatesOfTheGraph(t *testing.T) {
-	for _, router := range []string{"", "stages.1.conv1", "fc"} {
+	for _, c := range []struct {
+		method gating.Method
+		router string
+	}{{experts.SE, ""}, {experts.SE, "stages.1.conv1"}, {experts.SE, "fc"}, {experts.SMEAR, "stem"}, {experts.SMEAR, "fc"}} {
+		router := c.router
 		models := gatetest.Open(t, gatetest.FineTunes("resnet", 3)...)
 		ev := evaluator(t, models[0], 120)
 		files := func(d *dataset.Data) []int {
@@ -45,8 +50,8 @@ func TestGatesOfTheGraph(t *testing.T) {
 			}
 			return of
 		}
-		e := gatetest.Must(experts.Prototypes(context.Background(), gatetest.Select(t, models), ev,
-			experts.Options{Router: router, Files: files}))(t)
+		e := gatetest.Must(experts.Make(context.Background(), c.method, gatetest.Select(t, models), ev,
+			experts.Options{Router: router, Files: files, Learn: gating.LearnOptions{MaxSteps: 3}}))(t)
 		g := e.Gates()
 		if router != "" && g.Router != router {
 			t.Errorf("the router is %q, want %q", g.Router, router)
@@ -74,7 +79,7 @@ func TestGatesOfTheGraph(t *testing.T) {
 		want := runtest.Evaluate(t, gatetest.Must(e.All())(t), inputs)
 		inputs[input] = &network.Tensor{Type: onnx.Float32, Shape: []int{2, 3}, F: append(gatesOf(g, rows[5]), gatesOf(g, rows[9])...)}
 		if d := runtest.Apart(runtest.Evaluate(t, given, inputs), want); !(d <= 1e-5*runtest.Largest(want)) {
-			t.Errorf("router %q: %g apart from the gates of the formula", router, d)
+			t.Errorf("%s, router %q: %g apart from the gates of the formula", c.method, router, d)
 		}
 	}
 }
@@ -91,22 +96,34 @@ func readBy(t *testing.T, e *experts.Experts, models []*onnx.Model) string {
 	return ""
 }
 
-// gatesOf are softmax(-||h-p||^2/tau), of all elements or of the means over positions.
+// gatesOf are softmax(-||h-p||^2/tau), or softmax(LayerNorm(h) R + b), of all elements or of the means over positions.
 func gatesOf(g gating.RecipeGates, values []float32) (gates []float32) {
-	width := len(g.Prototypes[0])
+	rows := append(slices.Clone(g.Prototypes), g.Weights...)
+	width := len(rows[0])
 	h := make([]float64, width)
+	var mean, square float64
 	for i, v := range values {
 		h[i/(len(values)/width)] += float64(v) / float64(len(values)/width)
 	}
+	for _, v := range h {
+		mean, square = mean+v/float64(width), square+v*v/float64(width)
+	}
 	var scores []float64
 	var sum float64
-	for _, p := range g.Prototypes {
-		var d float64
+	for j, row := range rows {
+		var score float64
 		for i := range h {
-			d += (h[i] - p[i]) * (h[i] - p[i])
+			if g.Weights != nil {
+				score += (h[i] - mean) / math.Sqrt(square-mean*mean+1e-5) * row[i]
+			} else {
+				score -= (h[i] - row[i]) * (h[i] - row[i]) / g.Temperature
+			}
 		}
-		scores = append(scores, math.Exp(-d/g.Temperature))
-		sum += scores[len(scores)-1]
+		if g.Weights != nil {
+			score += g.Bias[j]
+		}
+		scores = append(scores, math.Exp(score))
+		sum += scores[j]
 	}
 	for _, s := range scores {
 		gates = append(gates, float32(s/sum))
@@ -115,19 +132,73 @@ func gatesOf(g gating.RecipeGates, values []float32) (gates []float32) {
 }
 
 // made is a merge of fine-tunes by the fixtures' data.
-func made(t *testing.T, family string, models int) (*experts.Experts, []*onnx.Model) {
+func made(t *testing.T, method gating.Method, family string, models int) (*experts.Experts, []*onnx.Model) {
 	t.Helper()
 	list := gatetest.Open(t, gatetest.FineTunes(family, models)...)
-	e := gatetest.Must(experts.Prototypes(context.Background(), gatetest.Select(t, list), evaluator(t, list[0], 120),
-		experts.Options{}))(t)
+	e := gatetest.Must(experts.Make(context.Background(), method, gatetest.Select(t, list), evaluator(t, list[0], 120),
+		experts.Options{Learn: gating.LearnOptions{MaxSteps: 3}}))(t)
 	return e, list
+}
+
+// TestSmearLearns: the more steps a router takes, the less is the loss of the file, and the same steps make the same file.
+func TestSmearLearns(t *testing.T) {
+	models := gatetest.Open(t, gatetest.FineTunes("cnn", 3)...)
+	ev := evaluator(t, models[0], 200)
+	var losses []float64
+	var files [][]byte
+	for _, steps := range []int{1, 60, 60} {
+		e := gatetest.Must(experts.Smear(context.Background(), gatetest.Select(t, models), ev, experts.Options{Router: "conv1",
+			Learn: gating.LearnOptions{MaxSteps: steps}}))(t)
+		m := gatetest.Must(e.All())(t)
+		losses = append(losses, gatetest.Must(ev.Score(context.Background(), m))(t).Loss)
+		files = append(files, gatetest.Bytes(t, m))
+		if n, _ := e.Learned(); n != steps {
+			t.Errorf("%d steps, want %d", n, steps)
+		}
+		told := e.Told()
+		if sum := told.Shares[0] + told.Shares[1] + told.Shares[2]; math.Abs(sum-1) > 1e-9 || !(told.Spread > 0.01) {
+			t.Errorf("shares %v, %v nats apart", told.Shares, told.Spread)
+		}
+	}
+	if !(losses[1] < 0.97*losses[0]) || !bytes.Equal(files[1], files[2]) {
+		t.Errorf("losses %v", losses)
+	}
+}
+
+// TestNewerOpsets: from opset 18 on a mean has its axes from an input, and the file computes the same.
+func TestNewerOpsets(t *testing.T) {
+	ort := runtest.StartRuntime(t)
+	for _, method := range []gating.Method{experts.SE, experts.SMEAR} {
+		var want []float32
+		for _, opset := range []int64{13, 18} {
+			var models []*onnx.Model
+			for _, m := range gatetest.Open(t, gatetest.FineTunes("mlp_matmul", 2)...) {
+				models = append(models, gatetest.Must(m.Rewrite(func(p *onnxpb.ModelProto) error {
+					p.OpsetImport[0].Version = &opset
+					return nil
+				}))(t))
+			}
+			sample := sampleOf(models[0])
+			places := gatetest.Must(experts.Places(selected(t, models), sample))(t)
+			e := gatetest.Must(experts.At(method, selected(t, models), sample, places[1], false, 1, prototype))(t)
+			m := gatetest.Written(t, gatetest.Must(e.All())(t))
+			inputs := samples(t, models[0], 3)
+			got := slices.Clone(runtest.Evaluate(t, m, inputs))
+			ort.Check(t, runtest.File(t, m), inputs, got)
+			if want != nil && runtest.Apart(got, want) != 0 {
+				t.Errorf("%s: opset 18 computes other numbers than opset 13", method)
+			}
+			want = got
+		}
+	}
 }
 
 // TestRecipesGiveTheSameBytes: from the recipe's JSON, models in another order, all of them and one.
 func TestRecipesGiveTheSameBytes(t *testing.T) {
-	e, models := made(t, "cnn_bn", 3)
 	one := 1
-	for _, task := range []*int{nil, &one} {
+	for i, task := range []*int{nil, &one, nil, &one} {
+		method := []gating.Method{experts.SE, experts.SMEAR}[i/2]
+		e, models := made(t, method, "cnn_bn", 3)
 		r := gatetest.Must(e.Recipe(task, false))(t)
 		want := gatetest.Must(e.Described(r, "test"))(t)
 		back := gatetest.Must(gating.ParseRecipe(gatetest.Must(json.Marshal(r))(t)))(t)
@@ -138,7 +209,7 @@ func TestRecipesGiveTheSameBytes(t *testing.T) {
 			t.Errorf("task %v: other bytes", task)
 		}
 		says := routed.TasksOf(m)
-		if says == nil || says.Method != "se" || !slices.Equal(says.Names, []string{"ft0", "ft1", "ft2"}) ||
+		if says == nil || says.Method != string(method) || !slices.Equal(says.Names, []string{"ft0", "ft1", "ft2"}) ||
 			says.Several() != (task == nil) || (says.Router == e.Gates().Router) != (task == nil) {
 			t.Errorf("task %v: the metadata says %+v", task, says)
 		}
@@ -147,6 +218,7 @@ func TestRecipesGiveTheSameBytes(t *testing.T) {
 			t.Errorf("task %v as a parent: %v", task, err)
 		}
 	}
+	e, _ := made(t, experts.SE, "cnn_bn", 3)
 	if _, err := e.Recipe(new(3), false); !errors.Is(err, gating.ErrOption) {
 		t.Errorf("a recipe of task 3: %v", err)
 	}
@@ -157,7 +229,9 @@ func TestRecipesGiveTheSameBytes(t *testing.T) {
 
 // TestWildRecipes: what a recipe cannot say is refused as a recipe's fault.
 func TestWildRecipes(t *testing.T) {
-	e, models := made(t, "cnn", 2)
+	e, models := made(t, experts.SE, "cnn", 2)
+	smear, _ := made(t, experts.SMEAR, "cnn", 2)
+	learned := gatetest.Must(smear.Recipe(nil, false))(t)
 	for what, change := range map[string]func(r *gating.Recipe){
 		"no task of that number": func(r *gating.Recipe) { r.Routed.Task = new(7) },
 		"a name twice":           func(r *gating.Recipe) { r.Routed.Tasks = []string{"a", "a"} },
@@ -170,9 +244,17 @@ func TestWildRecipes(t *testing.T) {
 		"a short prototype":      func(r *gating.Recipe) { r.Routed.Gates.Prototypes[1] = []float64{1} },
 		"a NaN":                  func(r *gating.Recipe) { r.Routed.Gates.Prototypes[1][0] = math.NaN() },
 		"seen otherwise":         func(r *gating.Recipe) { r.Routed.Gates.Flat = !r.Routed.Gates.Flat },
-		"no shapes":              func(r *gating.Recipe) { r.Routed.Gates.Shapes = nil },
-		"a wild shape":           func(r *gating.Recipe) { r.Routed.Gates.Shapes["input"] = []int{-3, 1 << 40} },
-		"a flat shape":           func(r *gating.Recipe) { r.Routed.Gates.Shapes["input"] = []int{64} },
+		"weights too":            func(r *gating.Recipe) { r.Routed.Gates.Weights = r.Routed.Gates.Prototypes },
+		"smear without weights":  func(r *gating.Recipe) { r.Method = "smear" },
+		"smear without a bias":   func(r *gating.Recipe) { *r = *learned; g := *r.Routed.Gates; g.Bias, r.Routed.Gates = nil, &g },
+		"smear, an infinity": func(r *gating.Recipe) {
+			*r = *learned
+			g := *r.Routed.Gates
+			g.Bias, r.Routed.Gates = []float64{1, math.Inf(1)}, &g
+		},
+		"no shapes":    func(r *gating.Recipe) { r.Routed.Gates.Shapes = nil },
+		"a wild shape": func(r *gating.Recipe) { r.Routed.Gates.Shapes["input"] = []int{-3, 1 << 40} },
+		"a flat shape": func(r *gating.Recipe) { r.Routed.Gates.Shapes["input"] = []int{64} },
 	} {
 		r := gatetest.Must(e.Recipe(nil, false))(t)
 		back := gatetest.Must(gating.ParseRecipe(gatetest.Must(json.Marshal(r))(t)))(t)
@@ -202,6 +284,9 @@ func TestRefusedData(t *testing.T) {
 	_, err = experts.Prototypes(ctx, gatetest.Select(t, seeds), ev, experts.Options{})
 	if !errors.Is(err, graphmatch.ErrAlign) || !strings.Contains(err.Error(), "do not look like fine-tunes") {
 		t.Errorf("models of different starts: %v", err)
+	}
+	if _, err = experts.Make(ctx, "emr", gatetest.Select(t, models), ev, experts.Options{}); !errors.Is(err, gating.ErrOption) {
+		t.Errorf("another method: %v", err)
 	}
 	same := gatetest.Open(t, "mlp/ft0.onnx", "mlp/ft0.onnx")
 	if _, err = experts.Prototypes(ctx, gatetest.Select(t, same), ev, experts.Options{}); !errors.Is(err, graphmatch.ErrAlign) {

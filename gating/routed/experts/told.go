@@ -12,6 +12,10 @@ type Told struct {
 	CrossEntropy float64 // mean of -log of the gate of the model that a sample is for, in nats
 	Guess        float64 // the same by how many samples each model has, whatever the sample
 	Right        float64 // share of samples whose own prototype is nearest
+
+	// Of a router that was learned:
+	Shares []float64 // mean gate of each model
+	Spread float64   // mean Kullback-Leibler divergence of a sample's gates from these, in nats
 }
 
 // Told says how well the gates tell the samples apart that they were made of.

@@ -44,6 +44,9 @@ func (e *Experts) views(ctx context.Context, ev *gating.Evaluator, candidates []
 			size := values[at[k]].Len() / len(rows)
 			for i, row := range rows {
 				v.rows[row] = v.place.reduced(values[at[k]].F[i*size:(i+1)*size], v.flat)
+				if e.normalises() {
+					normalised(v.rows[row])
+				}
 			}
 		}
 		return nil

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/softmerge/softmerge/cmd/softmerge/internal/terminal"
 	"github.com/softmerge/softmerge/gating/routed/experts"
@@ -12,9 +13,9 @@ import (
 // Mixed adds to a report how models are mixed for every sample, or that the file is one of them as the merge has it.
 func Mixed(r *search.Report, e *experts.Experts, task *int, s *graphmatch.Selection) {
 	gates, told := e.Gates(), e.Told()
-	router := &search.ReportRouter{Layer: gates.Router, Flat: gates.Flat, Width: len(gates.Prototypes[0]),
+	router := &search.ReportRouter{Layer: gates.Router, Flat: gates.Flat, Width: e.Width(),
 		Shared: []string{}, Mixed: []string{}, Samples: told.Samples, Temperature: gates.Temperature, Right: told.Right,
-		CrossEntropy: told.CrossEntropy, Guess: told.Guess}
+		CrossEntropy: told.CrossEntropy, Guess: told.Guess, Shares: told.Shares, Spread: told.Spread}
 	for i := range r.Layers {
 		layer := &s.Alignment.Layers[i]
 		switch {
@@ -46,5 +47,13 @@ func wroteMixed(v *terminal.Voice, t *search.ReportRouted) {
 	if len(r.Shared) > 0 {
 		v.Say("shared by all samples, as the models' mean: %s", terminal.Short(r.Shared))
 	}
-	v.Say("%.1f %% of the samples are nearest to the prototype of their own model", 100*r.Right)
+	if len(r.Shares) == 0 {
+		v.Say("%.1f %% of the samples are nearest to the prototype of their own model", 100*r.Right)
+		return
+	}
+	var list []string
+	for j, share := range r.Shares {
+		list = append(list, fmt.Sprintf("%s %.1f %%", t.Tasks[j], 100*share))
+	}
+	v.Say("on average a sample takes %s; they differ by %.2f nats", strings.Join(list, ", "), r.Spread)
 }
