@@ -28,10 +28,10 @@ func (e *Evaluator) SampleShapes(m *onnx.Model) (map[string][]int, error) {
 // FixedBatch returns the number of samples that a graph was exported for, 0 if it takes any.
 func FixedBatch(m *onnx.Model) int { return fixedBatch(m) }
 
-// Values runs a model over all samples and gives take some of the values inside its main graph, by name, batch by batch:
-// rows number the samples, in order, and each value has one entry a sample along its first axis. They are good until
-// take returns. A value without such an axis is an error of kind network.ErrShape; other errors are those of lowering,
-// of the context, and take's own.
+// Values runs a model over all samples and gives take some of the values inside its main graph, by name, batch by
+// batch: rows number the samples, in order, and each value has one entry a sample along its first axis. They are good
+// until take returns. A value without such an axis is an error of kind network.ErrShape; other errors are those of
+// lowering, of the context, and take's own.
 func (e *Evaluator) Values(ctx context.Context, m *onnx.Model, names []string,
 	take func(rows []int, values []*network.Tensor) error) error {
 	f, err := e.forward(m, nil, e.batch)

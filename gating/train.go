@@ -8,9 +8,9 @@ import (
 )
 
 // Train learns weights of one model by gradient descent: those of the layers that patterns choose (see
-// graphmatch.Alignment.Select), each weight a parameter of its own, which start where they are. All others are frozen. So
-// whatever a graph has for an initializer can be learned, such as a router that was written into it. The options' Rate is
-// that of gates: weights learn at freeRate of it. The result is a view of the model with the weights learned.
+// graphmatch.Alignment.Select), each weight a parameter of its own, which start where they are. All others are frozen.
+// So whatever a graph has for an initializer can be learned, such as a router that was written into it. The options'
+// Rate is that of gates: weights learn at freeRate of it. The result is a view of the model with the weights learned.
 //
 // Errors are those of Learn, and of kind graphmatch.ErrPattern of patterns.
 func Train(ctx context.Context, m *onnx.Model, e *Evaluator, o LearnOptions, patterns ...string) (*onnx.Model, *Learned,

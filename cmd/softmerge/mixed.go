@@ -27,8 +27,8 @@ func (f *mergeFlags) mixes() bool { return slices.Contains(mixingMethods, f.meth
 func (f *mergeFlags) rulesOfMixing() []rule {
 	mixes, method := f.mixes(), "--method "+f.method
 	return []rule{
-		{!mixes && f.router != "", "add --method se, or smear", "--router says where a merge that mixes models for every sample " +
-			"computes its gates"},
+		{!mixes && f.router != "", "add --method se, or smear",
+			"--router says where a merge that mixes models for every sample computes its gates"},
 		{mixes && len(f.data) == 0, "add --data FILE, or one for each model, in their order",
 			method + " compares samples with data, and none is given"},
 		{mixes && len(f.try) > 0, "leave out --try", method + " is judged beside the models and their average"},

@@ -18,13 +18,15 @@ import (
 const mixedHeading = `
 ## Models mixed for every sample
 
-Per cent of right answers on data that nothing saw, with no word on what a sample is. *each on its own* is what the models
-do on the samples that they are for, which takes someone who knows; *best model* is the best of them on all samples, and
-the *ensemble* the mean of the probabilities of all. ` + "`auto`" + ` is what softmerge merge without --method writes. se is
-` + "`--method se`" + ` with a data file for each model, and *se, by losses* with the same samples and no word on
-what they are for; smear is ` + "`--method smear`" + ` on these. The *four kinds* (fixtures/kinds.py) are images as they are, mirrored (with classes in another order, so that no
-one model can be right on both), in negative and lying on their side; the other families have three domains that one model of
-all can serve as well, and there the average has as much and is one model.
+Per cent of right answers on data that nothing saw, with no word on what a sample is. *each on its own* is what the
+models do on the samples that they are for, which takes someone who knows; *best model* is the best of them on all
+samples, and the *ensemble* the mean of the probabilities of all. ` + "`auto`" + ` is what softmerge merge without --method
+writes. se is ` + "`--method se`" + ` with a data file for each model, *se, by losses* the same with no word on what samples are
+for, and smear ` + "`--method smear`" + ` as well. The *four kinds* (fixtures/kinds.py) are images as they are, mirrored (with
+classes in another order, so that no one model can be right on both), in negative and lying on their side. There one
+model of all cannot do what they do, the ensemble asks three who do not know, and mixing by what the sample is comes
+closest to the models. The other families have three domains that one model of all serves as well: se and smear are
+no better there than what is learned as one model, and three times the work.
 
 `
 

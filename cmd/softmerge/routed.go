@@ -34,7 +34,7 @@ func (f *routedFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.requireTask, "require-task", false,
 		"with --method emr: the input task_id has no default value (ONNX Runtime for JavaScript ignores one that has)")
 	c.Flags().StringVar(&f.router, "router", "",
-		"with --method se or smear: compute gates from what layer `PATTERN` reads (default the layer that the data tells)")
+		"with --method se or smear: compute gates from what layer `PATTERN` reads (default what the data tells)")
 }
 
 // form is what is to be written.

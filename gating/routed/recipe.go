@@ -69,7 +69,8 @@ func (e *EMR) Recipe(f Form, dequantised bool) (*gating.Recipe, error) {
 }
 
 // NewRecipe begins a recipe of a method that keeps several models in one file.
-func NewRecipe(method gating.Method, s *graphmatch.Selection, tasks []string, dequantised bool) (*gating.Recipe, error) {
+func NewRecipe(method gating.Method, s *graphmatch.Selection, tasks []string,
+	dequantised bool) (*gating.Recipe, error) {
 	a := s.Alignment
 	r := &gating.Recipe{Version: gating.RecipeVersion, Method: method, Chosen: string(method), Base: a.Base,
 		Granularity: gating.ByTensor, Layers: []gating.RecipeLayer{}, Dequantised: dequantised,

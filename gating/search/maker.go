@@ -61,8 +61,8 @@ func (m *search) warnOfConstant(c *choice, chosen *Candidate) {
 		}
 		if at := c.index(chosen); !c.compare(at, i).beats(other.Score) {
 			m.warnings.Addf(dataset.ErrData, "a static merge is smaller and faster: softmerge merge without --method",
-				"%s, one model that is the same for all samples, does as well as %s as far as the data tells", other.Name,
-				chosen.Name)
+				"%s, one model that is the same for all samples, does as well as %s as far as the data tells",
+				other.Name, chosen.Name)
 			return
 		}
 	}

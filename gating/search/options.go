@@ -70,9 +70,7 @@ func (o Options) Validate() (Options, error) {
 		return o, err
 	}
 	o.Learn.Combine = combine
-	if o.Maker != nil {
-		o.Permute = gating.PermuteNone
-	} else if o.Static, err = o.Static.validate(o.Method); err != nil {
+	if err = o.validateMethod(); err != nil {
 		return o, err
 	}
 	switch {
@@ -86,6 +84,16 @@ func (o Options) Validate() (Options, error) {
 		return o, badOption("%d threads: want at least 1", o.Threads)
 	}
 	return o, o.validateNames()
+}
+
+// validateMethod finds the methods of package method. A Maker makes what is merged of models as they are.
+func (o *Options) validateMethod() (err error) {
+	if o.Maker != nil {
+		o.Permute = gating.PermuteNone
+		return nil
+	}
+	o.Static, err = o.Static.validate(o.Method)
+	return err
 }
 
 // validateNames checks the fields that name one of several.

@@ -12,7 +12,8 @@ type ReportRouter struct {
 	Samples     []int   `json:"samples,omitempty"`
 	Temperature float64 `json:"temperature,omitempty"`
 	// Right is the share of samples that are nearest to the prototype of the model that they are for, each judged
-	// without itself; CrossEntropy is that of the gates, in nats, and Guess what it is where gates are the same for all.
+	// without itself; CrossEntropy is that of the gates, in nats, and Guess what it is where gates are the same for
+	// all.
 	Right        float64 `json:"right,omitempty"`
 	CrossEntropy float64 `json:"cross_entropy,omitempty"`
 	Guess        float64 `json:"guess,omitempty"`

@@ -96,8 +96,8 @@ func (r *Result) Gained() bool { return r.Chosen.Parent < 0 }
 // Model returns the chosen model, without metadata.
 func (r *Result) Model() *onnx.Model { return r.Chosen.model }
 
-// Recipe returns the recipe of the chosen candidate, an error of kind ErrNoGain if it is a parent. What a Maker made has
-// its own.
+// Recipe returns the recipe of the chosen candidate, an error of kind ErrNoGain if it is a parent. What a Maker made
+// has its own.
 func (r *Result) Recipe() (*gating.Recipe, error) {
 	if !r.Gained() || r.Chosen.Mixture == nil {
 		return nil, noRecipe()

@@ -41,7 +41,9 @@ func StartRuntime(t testing.TB) *Runtime {
 	}
 	t.Cleanup(func() {
 		in.Close()
-		cmd.Wait()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
 	})
 	return &Runtime{in, bufio.NewReader(out)}
 }

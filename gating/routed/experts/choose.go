@@ -10,11 +10,11 @@ import (
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// Where gates are computed from is a bargain: later layers often tell better which model a sample is for, but every layer
-// before is shared, and the mean of the models does less well there than each. So the files themselves are compared, on
-// half of the samples, with prototypes of the other half: those of the places that tell anything, mostPlaces at most. (Of
-// the convolutional networks of fixtures/kinds.py, the place that tells samples apart best makes a file that is right on
-// 69 % of the test's, the place chosen so on 90.)
+// Where gates are computed from is a bargain: later layers often tell better which model a sample is for, but every
+// layer before is shared, and the mean of the models does less well there than each. So the files themselves are
+// compared, on half of the samples, with prototypes of the other half: those of the places that tell anything,
+// mostPlaces at most. (Of the convolutional networks of fixtures/kinds.py, the place that tells samples apart best
+// makes a file that is right on 69 % of the test's, the place chosen so on 90.)
 
 // mostPlaces is how many files are compared.
 const mostPlaces = 8
@@ -35,8 +35,8 @@ func (e *Experts) choose(ctx context.Context, ev *gating.Evaluator, candidates [
 	return views[0], nil
 }
 
-// best is the merge with gates from the place whose file has the least loss. Where there are too few samples for halves it
-// is the one whose prototypes tell them apart best.
+// best is the merge with gates from the place whose file has the least loss. Where there are too few samples for halves
+// it is the one whose prototypes tell them apart best.
 func (e *Experts) best(ctx context.Context, ev *gating.Evaluator, candidates []*Experts, o Options) (*Experts, error) {
 	learn, judge, err := ev.Fold(0, 2, 0)
 	var views []*view
@@ -80,8 +80,8 @@ func clearest(views []*view) int {
 	return best
 }
 
-// shortlist are the views whose files are compared: those that tell more than a guess does, evenly spread over the graph
-// where they are many, and the clearest.
+// shortlist are the views whose files are compared: those that tell more than a guess does, evenly spread over the
+// graph where they are many, and the clearest.
 func shortlist(views []*view) (list []*view) {
 	clear := views[clearest(views)]
 	for _, v := range views {

@@ -46,8 +46,8 @@ func (m *mixer) together(s *site, p, bias paramOf, axis int) {
 	m.Replace(s.node, "Reshape", []string{mixed, one})
 }
 
-// oneByOne lets the convolution stand once for each model: in groups, where runtimes are fast at as many outputs as there
-// are inputs.
+// oneByOne lets the convolution stand once for each model: in groups, where runtimes are fast at as many outputs as
+// there are inputs.
 func (m *mixer) oneByOne(s *site, p, bias paramOf) {
 	var parts []string
 	rank := len(p.Shape)

@@ -46,7 +46,8 @@ type Experts struct {
 // The least versions of a graph that takes the nodes.
 const leastOpset = 9
 
-// newExperts checks models, and follows the base's graph with samples of a shape. Nothing says yet where gates come from.
+// newExperts checks models, and follows the base's graph with samples of a shape. Nothing says yet where gates come
+// from.
 func newExperts(method gating.Method, s *graphmatch.Selection, sample map[string][]int, o Options) (*Experts, error) {
 	e := &Experts{method: method, selection: s, sample: sample, tasks: o.Tasks, static: static(base(s.Alignment))}
 	var err error
@@ -199,6 +200,6 @@ func (e *Experts) among(list []int, l *graphmatch.Layer) bool {
 
 // noTask is the error that there is no model of a number.
 func (e *Experts) noTask(task int) error {
-	return advice.Errorf(gating.ErrOption, fmt.Sprintf("count from 0 to %d", len(e.tasks)-1), "task %d: there are %d models",
-		task, len(e.tasks))
+	return advice.Errorf(gating.ErrOption, fmt.Sprintf("count from 0 to %d", len(e.tasks)-1),
+		"task %d: there are %d models", task, len(e.tasks))
 }

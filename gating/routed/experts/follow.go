@@ -11,8 +11,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// shapes are those of values of a graph, followed with two numbers of samples: an axis that is as long as either is that
-// of the samples.
+// shapes are those of values of a graph, followed with two numbers of samples: an axis that is as long as either is
+// that of the samples.
 type shapes struct{ few, more map[string]network.Spec }
 
 // The two numbers, which no layer is likely to have.

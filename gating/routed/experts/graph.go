@@ -26,9 +26,9 @@ func (e *Experts) withRouter() (m *onnx.Model, names [2]string, err error) {
 // GatesName is the name of the input of Given, followed by a number where the base uses it.
 const GatesName = "gates"
 
-// Given returns the same graph with the gates as an input more, [B,J] numbers that should add up to one for each sample,
-// in place of the nodes that compute them: for clients that know which model a sample is for. The name of the input is
-// GatesName, followed by a number where the base has one of that name.
+// Given returns the same graph with the gates as an input more, [B,J] numbers that should add up to one for each
+// sample, in place of the nodes that compute them: for clients that know which model a sample is for. The name of the
+// input is GatesName, followed by a number where the base has one of that name.
 func (e *Experts) Given() (m *onnx.Model, input string, err error) {
 	m, err = e.write(func(w *surgery.Writer) string {
 		input = w.Fresh(GatesName)

@@ -24,10 +24,10 @@ func (m *mixer) copies(s *site, x string, size int) string {
 func (m *mixer) matMul(s *site) error {
 	p, ok := s.params[1]
 	if _, left := s.params[0]; left || !ok || len(p.Shape) != 2 {
-		return unsupported(s.layer, "%s multiplies by something else than a matrix on its right", onnx.NodeLabel(s.node))
+		return unsupported(s.layer, "%s has no matrix on its right", onnx.NodeLabel(s.node))
 	}
 	if _, ok := m.shapes.perSample(s.node.GetInput()[0]); !ok {
-		return unsupported(s.layer, "the first axis of what %s reads does not count the samples", onnx.NodeLabel(s.node))
+		return folded(s)
 	}
 	m.side(s, p, 0)
 	return nil

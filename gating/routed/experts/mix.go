@@ -14,9 +14,9 @@ import (
 //
 // Where the parameter is a vector that is added or multiplied, the mixture itself is computed: a [B,J] matrix of gates
 // times a [J,C] table. Where it is a matrix, that would need a matrix for each sample; all models compute their outputs
-// instead, in one operator where that can be: MatMul and Gemm read J copies of the input, scaled by the gates and side by
-// side, and add up over them as over any input; Conv has J times as many outputs, which one product with the gates adds
-// up, and where its channels are in groups stands J times.
+// instead, in one operator where that can be: MatMul and Gemm read J copies of the input, scaled by the gates and side
+// by side, and add up over them as over any input; Conv has J times as many outputs, which one product with the gates
+// adds up, and where its channels are in groups stands J times.
 type mixer struct {
 	*surgery.Writer
 	shapes  *shapes
@@ -77,8 +77,9 @@ func (m *mixer) check(s *site) error {
 	}
 	out := s.node.GetOutput()[0]
 	if _, ok := m.shapes.perSample(out); !ok && !(s.node.GetOpType() == "Gather" && m.shapes.constant(out)) {
-		return unsupported(s.layer, "the first axis of %s, of shape %v for %d samples, does not count the samples: they "+
-			"are folded into another axis, or stand elsewhere", onnx.NodeLabel(s.node), m.shapes.few[out].Shape, fewSamples)
+		return unsupported(s.layer, "the first axis of %s, of shape %v for %d samples, does not count the samples: "+
+			"they are folded into another axis, or stand elsewhere", onnx.NodeLabel(s.node), m.shapes.few[out].Shape,
+			fewSamples)
 	}
 	return nil
 }
@@ -157,5 +158,6 @@ func (m *mixer) table(s *site, name string, size int, src onnx.Source, shape ...
 	if len(shape) == 1 {
 		return mixed
 	}
-	return m.NodeAt(s.node, "Reshape", name+".own", []string{mixed, m.shape(name+".shape", append([]int{0}, shape...)...)})
+	own := m.shape(name+".shape", append([]int{0}, shape...)...)
+	return m.NodeAt(s.node, "Reshape", name+".own", []string{mixed, own})
 }

@@ -82,8 +82,8 @@ func producer(m *onnx.Model, value string) int {
 	})
 }
 
-// divide says which of the selected layers are shared and which are mixed, where gates come from a place: those that the
-// graph lists behind it throughout are mixed. Layers that are equal in all models are neither.
+// divide says which of the selected layers are shared and which are mixed, where gates come from a place: those that
+// the graph lists behind it throughout are mixed. Layers that are equal in all models are neither.
 func (e *Experts) divide(p *place) (shared, routed []int) {
 	a := e.selection.Alignment
 	number := map[*onnxpb.NodeProto]int{}

@@ -14,8 +14,8 @@ import (
 //
 //	g_bj = softmax_j(-||h_b - p_j||^2 / tau)
 //
-// so that a run takes no model more than once. Of tau it takes what explains best, of each sample in turn, which model it
-// is for, where the prototypes are those without that sample.
+// so that a run takes no model more than once. Of tau it takes what explains best, of each sample in turn, which model
+// it is for, where the prototypes are those without that sample.
 type prototypes struct {
 	means  [][]float64 // of each model
 	counts []int       // samples of each
@@ -132,8 +132,8 @@ func (p *prototypes) fit(rows [][]float64, of []int) *fitted {
 	return best
 }
 
-// logits is the linear map whose softmax the gates are: as ||h||^2 is the same for all models, and as a prototype counts
-// by how it differs from the mean m of all,
+// logits is the linear map whose softmax the gates are: as ||h||^2 is the same for all models, and as a prototype
+// counts by how it differs from the mean m of all,
 //
 //	-||h - p_j||^2 / tau = h 2(p_j - m)/tau - (||p_j||^2 - ||m||^2)/tau + what is the same for all
 //

@@ -12,8 +12,8 @@ import (
 	"github.com/softmerge/softmerge/onnx/advice"
 )
 
-// Recipe returns what bakes the merge again without data: the file of all models, or the plain one of a task. dequantised
-// says that models which are quantised were made float first.
+// Recipe returns what bakes the merge again without data: the file of all models, or the plain one of a task.
+// dequantised says that models which are quantised were made float first.
 func (e *Experts) Recipe(task *int, dequantised bool) (*gating.Recipe, error) {
 	if task != nil && (*task < 0 || *task >= len(e.tasks)) {
 		return nil, e.noTask(*task)
@@ -85,7 +85,8 @@ func fromRecipe(r *gating.Recipe, a *graphmatch.Alignment) (*Experts, error) {
 		e.gates = gates
 		return e, e.checkGates(r.Routed.Task)
 	}
-	return nil, recipeErr("the recipe's router, layer %q, reads nothing that gates could be computed from", gates.Router)
+	return nil, recipeErr("the recipe's router, layer %q, reads nothing that gates could be computed from",
+		gates.Router)
 }
 
 // checkGates refuses numbers that are not those of the models.
@@ -98,8 +99,8 @@ func (e *Experts) checkGates(task *int) error {
 	if e.normalises() {
 		rows = g.Weights
 		if len(g.Bias) != len(e.tasks) || !onnx.AllFinite(g.Bias) {
-			return recipeErr("the recipe's router has %d numbers for a bias, or some that are none, want %d", len(g.Bias),
-				len(e.tasks))
+			return recipeErr("the recipe's router has %d numbers for a bias, or some that are none, want %d",
+				len(g.Bias), len(e.tasks))
 		}
 	} else if !(g.Temperature > 0) || !onnx.Finite(g.Temperature) || len(g.Weights) > 0 {
 		return recipeErr("the recipe's temperature is %v, want a positive number and no weights", g.Temperature)
@@ -109,8 +110,8 @@ func (e *Experts) checkGates(task *int) error {
 	}
 	for j, row := range rows {
 		if want := e.place.width(g.Flat); len(row) != want || !onnx.AllFinite(row) {
-			return recipeErr("the recipe's gates of model %d have %d numbers, or some that are none, want %d", j, len(row),
-				want)
+			return recipeErr("the recipe's gates of model %d have %d numbers, or some that are none, want %d", j,
+				len(row), want)
 		}
 	}
 	return nil
@@ -127,8 +128,10 @@ const mostLong = 1 << 30
 // asRecipe makes an error of what a recipe says one of the recipe: with those of the models that it was made from there
 // is none of layers that cannot be mixed.
 func asRecipe(err error) error {
-	if errors.Is(err, gating.ErrOption) || errors.Is(err, network.ErrUnsupported) || errors.Is(err, graphmatch.ErrAlign) {
-		return recipeErr("the recipe: %v", err)
+	for _, kind := range []error{gating.ErrOption, network.ErrUnsupported, graphmatch.ErrAlign} {
+		if errors.Is(err, kind) {
+			return recipeErr("the recipe: %v", err)
+		}
 	}
 	return err
 }

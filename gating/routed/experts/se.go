@@ -31,9 +31,9 @@ func Make(ctx context.Context, method gating.Method, s *graphmatch.Selection, ev
 // what layer's input the gates are computed from: the one with which the file has the least loss on samples that its
 // prototypes were not made of. Nothing else is learned.
 //
-// Errors are of kind network.ErrUnsupported where layers cannot be mixed sample by sample, graphmatch.ErrAlign where the
-// models do not go together, graphmatch.ErrPattern of the router's pattern, dataset.ErrData where the data does not tell
-// what each model is for, gating.ErrOption, and those of running the models.
+// Errors are of kind network.ErrUnsupported where layers cannot be mixed sample by sample, graphmatch.ErrAlign where
+// the models do not go together, graphmatch.ErrPattern of the router's pattern, dataset.ErrData where the data does not
+// tell what each model is for, gating.ErrOption, and those of running the models.
 func Prototypes(ctx context.Context, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (*Experts, error) {
 	e, candidates, err := begin(SE, s, ev, o)
 	if err != nil {
@@ -47,8 +47,8 @@ func Prototypes(ctx context.Context, s *graphmatch.Selection, ev *gating.Evaluat
 }
 
 // begin checks models, and lists the merges with gates from each place that there can be.
-func begin(method gating.Method, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (e *Experts, candidates []*Experts,
-	err error) {
+func begin(method gating.Method, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (e *Experts,
+	candidates []*Experts, err error) {
 	sample, err := ev.SampleShapes(base(s.Alignment))
 	if err != nil {
 		return nil, nil, err

@@ -75,6 +75,11 @@ func through(n *onnxpb.NodeProto, inMain bool) string {
 	return "a function, a loop or a branch"
 }
 
+// folded is the error that the samples of what a node reads are not along its first axis.
+func folded(s *site) error {
+	return unsupported(s.layer, "the first axis of what %s reads does not count the samples", onnx.NodeLabel(s.node))
+}
+
 // unsupported is the error that a layer cannot be mixed sample by sample.
 func unsupported(l *graphmatch.Layer, format string, args ...any) error {
 	args = append([]any{l.Name}, args...)

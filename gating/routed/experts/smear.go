@@ -20,10 +20,10 @@ const epsilon = 1e-5
 const routerRate = 5
 
 // Smear mixes aligned models' selected layers by gates that a router computes, softmax(LayerNorm(h) R + b) (arXiv
-// 2306.03745, section 3), for each sample by itself. There the experts learn with their routers; here they are the models,
-// frozen, and one router learns by the evaluator's objective, of labels or of the models' own answers. As no expert learns
-// none can fall behind, and none is dropped in between. It is one router for all layers behind it, as the first layers are
-// shared, and starts where Prototypes ends.
+// 2306.03745, section 3), for each sample by itself. There the experts learn with their routers; here they are the
+// models, frozen, and one router learns by the evaluator's objective, of labels or of the models' own answers. As no
+// expert learns none can fall behind, and none is dropped in between. It is one router for all layers behind it, as the
+// first layers are shared, and starts where Prototypes ends.
 //
 // Errors are those of Prototypes and of gating.Train.
 func Smear(ctx context.Context, s *graphmatch.Selection, ev *gating.Evaluator, o Options) (*Experts, error) {

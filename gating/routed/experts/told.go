@@ -21,13 +21,14 @@ type Told struct {
 // Told says how well the gates tell the samples apart that they were made of.
 func (e *Experts) Told() Told { return e.told }
 
-// tell notes how well the gates tell samples apart, and warns where they do no better than a guess, by a standard error.
+// tell notes how well the gates tell samples apart, and warns where they do no better than a guess, by a standard
+// error.
 func (e *Experts) tell(p *prototypes, f *fitted) {
 	e.told = Told{Samples: p.counts, CrossEntropy: f.mean(), Guess: p.guess(),
 		Right: float64(f.right) / float64(len(f.surprises))}
 	if !(e.told.CrossEntropy < e.told.Guess-f.deviation()) {
-		e.warnings.Addf(dataset.ErrData, "merge them to one model, which does as well: softmerge merge without --method",
-			"what layer %s reads hardly tells which model a sample is for: the gates are nearly the same for all samples",
+		e.warnings.Addf(dataset.ErrData, "a static merge does as well: softmerge merge without --method",
+			"what layer %s reads hardly tells which model a sample is for: gates are nearly the same for all samples",
 			e.place.layer)
 	}
 }

@@ -38,7 +38,7 @@ func (m *mixer) batchNorm(s *site) error {
 	x := s.node.GetInput()[0]
 	rank, ok := m.shapes.perSample(x)
 	if !ok {
-		return unsupported(s.layer, "the first axis of what %s reads does not count the samples", onnx.NodeLabel(s.node))
+		return folded(s)
 	}
 	n, shape := s.params[1].size(), append([]int{s.params[1].size()}, repeated(1, rank-2)...)
 	name := s.layer.Name

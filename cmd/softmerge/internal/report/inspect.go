@@ -106,12 +106,7 @@ func (in *Inspection) Print(v *terminal.Voice) error {
 		in.Path, in.IRVersion, opsetList(in.Opsets), by, terminal.Counted(in.Parameters, "parameter"),
 		terminal.Counted(len(in.Layers), "layer"))))
 	if t := in.Routed; t != nil {
-		text := taskList(t.Names, t.Input, t.Task, t.Required)
-		if t.Router != "" {
-			text = fmt.Sprintf("%s, mixed for every sample by what layer %s reads: %s",
-				terminal.Counted(len(t.Names), "model"), t.Router, strings.Join(t.Names, ", "))
-		}
-		fmt.Fprintln(v.Out, terminal.Printable(t.Method+": "+text))
+		fmt.Fprintln(v.Out, terminal.Printable(t.Method+": "+modelList(t)))
 	}
 	rows := [][]string{{"", "name", "type", "shape"}}
 	for _, x := range in.Inputs {

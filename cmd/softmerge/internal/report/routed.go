@@ -124,3 +124,12 @@ func taskList(names []string, input string, task *int, required bool) string {
 	}
 	return text
 }
+
+// modelList says which models a file has, and how they are chosen or mixed.
+func modelList(t *routed.Tasks) string {
+	if t.Router == "" {
+		return taskList(t.Names, t.Input, t.Task, t.Required)
+	}
+	return fmt.Sprintf("%s, mixed for every sample by what layer %s reads: %s",
+		terminal.Counted(len(t.Names), "model"), t.Router, strings.Join(t.Names, ", "))
+}
