@@ -84,24 +84,33 @@ func TestWildRecipes(t *testing.T) {
 	}
 }
 
-// FuzzTasksOf: whatever metadata says, the tasks read have names, and either an input that the graph has or a number.
+// FuzzTasksOf: whatever metadata says, the tasks read have names, and either an input that the graph has, a number or a
+// router.
 func FuzzTasksOf(f *testing.F) {
-	f.Add("a,b", "task_id", "")
-	f.Add("a,b", "", "1")
-	f.Add(",", "x", "-1")
-	f.Fuzz(func(t *testing.T, names, input, task string) {
+	f.Add("a,b", "task_id", "", "")
+	f.Add("a,b", "", "1", "")
+	f.Add(",", "x", "-1", "")
+	f.Add("a,b", "x", "1", "conv1")
+	f.Fuzz(func(t *testing.T, names, input, task, router string) {
 		b := gatetest.NewBuilder()
 		b.In("x", -1, 4)
 		b.Node("Relu", "y", []string{"x"})
 		b.Out("y")
 		m := gatetest.Must(b.Model(t).With(onnx.SetMetadata("softmerge.tasks", names),
-			onnx.SetMetadata("softmerge.task_input", input), onnx.SetMetadata("softmerge.task", task)))(t)
+			onnx.SetMetadata("softmerge.task_input", input), onnx.SetMetadata("softmerge.task", task),
+			onnx.SetMetadata("softmerge.router", router)))(t)
 		tasks := routed.TasksOf(m)
 		if tasks == nil {
 			return
 		}
 		if len(tasks.Names) != strings.Count(names, ",")+1 {
 			t.Errorf("%q became %d names", names, len(tasks.Names))
+		}
+		if tasks.Router != router || router != "" && (tasks.Input != "" || tasks.Task != nil) {
+			t.Errorf("router %q became %+v", router, tasks)
+		}
+		if router != "" {
+			return
 		}
 		if chosen := slices.ContainsFunc(m.Proto().GetGraph().GetInput(), func(in *onnxpb.ValueInfoProto) bool {
 			return in.GetName() == tasks.Input

@@ -16,8 +16,11 @@ import (
 // mostPlaces at most. (Of the convolutional networks of fixtures/kinds.py, the place that tells samples apart best
 // makes a file that is right on 69 % of the test's, the place chosen so on 90.)
 
-// mostPlaces is how many files are compared.
-const mostPlaces = 8
+// mostPlaces is how many files are compared, and mostSeen at how many places samples are looked at.
+const (
+	mostPlaces = 8
+	mostSeen   = 24
+)
 
 // choose takes the place whose file has the least loss, and makes prototypes of all samples there.
 func (e *Experts) choose(ctx context.Context, ev *gating.Evaluator, candidates []*Experts, o Options) (*view, error) {
@@ -92,13 +95,23 @@ func shortlist(views []*view) (list []*view) {
 	if len(list) <= mostPlaces {
 		return list
 	}
-	spread := []*view{clear}
-	for i := range mostPlaces - 1 {
-		if v := list[i*(len(list)-1)/(mostPlaces-2)]; !slices.Contains(spread, v) {
-			spread = append(spread, v)
-		}
+	list = spread(list, mostPlaces-1)
+	if slices.Contains(list, clear) {
+		return list
 	}
-	return spread
+	return append(list, clear)
+}
+
+// spread takes so many of a list at most, evenly, the first and the last among them.
+func spread[T any](list []T, most int) []T {
+	if len(list) <= most {
+		return list
+	}
+	out := make([]T, most)
+	for i := range out {
+		out[i] = list[i*(len(list)-1)/(most-1)]
+	}
+	return out
 }
 
 // seen runs the models' mean over the samples and fits prototypes at each place, flat or as means over positions,

@@ -126,20 +126,23 @@ func (e *Experts) checkGraph() error {
 
 // checkFinite refuses numbers that are not finite: times a gate of 0 they are no numbers.
 func (e *Experts) checkFinite() error {
-	w, err := gating.LoadWeights(e.selection)
-	if err != nil {
-		return err
-	}
+	a := e.selection.Alignment
 	for _, i := range e.selection.Layers {
-		l := &e.selection.Alignment.Layers[i]
+		l := &a.Layers[i]
 		if l.Status == graphmatch.Identical {
 			continue
 		}
-		bad := w.Nonfinite(l)
-		if j := slices.Index(bad, true); bad == nil || j >= 0 {
-			return advice.Errorf(graphmatch.ErrAlign, "leave that model out, or the layer with --except",
-				"layer %s has a NaN or an infinity in %s, which no gate keeps out", l.Name,
-				filepath.Base(e.selection.Alignment.Models[max(j, 0)].Path()))
+		for k := range l.Params {
+			for j, m := range a.Models {
+				v, err := a.Floats(&l.Params[k], j, nil)
+				if err != nil {
+					return err
+				}
+				if !onnx.AllFinite(v) {
+					return advice.Errorf(graphmatch.ErrAlign, "leave that model out, or the layer with --except",
+						"layer %s has a NaN or an infinity in %s, which no gate keeps out", l.Name, filepath.Base(m.Path()))
+				}
+			}
 		}
 	}
 	return nil

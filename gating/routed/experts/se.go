@@ -71,7 +71,7 @@ func (e *Experts) candidates(pattern string) (list []*Experts, err error) {
 		layers = found.Layers
 	}
 	var why error
-	for _, p := range e.places(layers) {
+	for _, p := range spread(e.places(layers), mostSeen) {
 		c, err := e.at(p)
 		if err == nil {
 			list = append(list, c)
