@@ -2,6 +2,8 @@ package experts_test
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +102,40 @@ func TestOneHotGatesAreTheModel(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNothingIsExpanded: a runtime that computes what is constant when it loads the file finds nothing that grows, and the
+// file holds the shared layers once and the others once for each model.
+func TestNothingIsExpanded(t *testing.T) {
+	ort := runtest.StartRuntime(t)
+	models := gatetest.Open(t, gatetest.FineTunes("resnet", 3)...)
+	s := selected(t, models)
+	e := gatetest.Must(experts.At(experts.SMEAR, s, sampleOf(models[0]), "stages.2.conv1", false, 1, prototype))(t)
+	m := gatetest.Written(t, gatetest.Must(e.All())(t))
+	one, want := len(gatetest.Bytes(t, models[0])), 0
+	for _, i := range s.Layers {
+		if l := &s.Alignment.Layers[i]; e.Routed(l) == e.Shared(l) {
+			t.Errorf("%s is mixed %v and shared %v", l.Name, e.Routed(l), e.Shared(l))
+		} else if e.Routed(l) {
+			for _, p := range l.Params {
+				want += 2 * 4 * gatetest.Size(p.Shape)
+			}
+		}
+	}
+	if got := len(gatetest.Bytes(t, m)); got < one+want || got > one+want+1500*5 { // five layers, each of some nodes and names
+		t.Errorf("%d bytes, want %d and some for nodes", got, one+want)
+	}
+	if ort == nil {
+		return
+	}
+	q := runtest.Requested(runtest.File(t, m), samples(t, models[0], 1), true)
+	q.Save = filepath.Join(t.TempDir(), "optimised.onnx")
+	if _, problem := ort.Run(t, q); problem != "" {
+		t.Fatal(problem)
+	}
+	if is, was := gatetest.Must(os.Stat(q.Save))(t).Size(), int64(len(gatetest.Bytes(t, m))); is > was*5/4 { // channels in blocks of eight or sixteen
+		t.Errorf("%d bytes became %d", was, is)
 	}
 }
 

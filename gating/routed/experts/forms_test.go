@@ -53,6 +53,13 @@ var forms = map[string]func(b gatetest.Builder, weight func(string, ...int)){
 		b.Node("MatMul", "h", []string{"x", "w"})
 		b.Node("Add", "y", []string{"b", "h"})
 	},
+	"MatMul, twice by one matrix": func(b gatetest.Builder, weight func(string, ...int)) {
+		b.In("x", -1, 5, 4)
+		weight("w", 4, 4)
+		b.Node("MatMul", "h", []string{"x", "w"})
+		b.Node("Relu", "r", []string{"h"})
+		b.Node("MatMul", "y", []string{"r", "w"})
+	},
 	"Gemm": func(b gatetest.Builder, weight func(string, ...int)) {
 		b.In("x", -1, 4)
 		weight("w", 4, 3)

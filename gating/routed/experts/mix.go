@@ -34,20 +34,25 @@ func newMixer(w *surgery.Writer, s *shapes, head *onnxpb.NodeProto, gates string
 		turned: map[string]string{}, scaled: map[string]string{}, done: map[*onnxpb.TensorProto]int{}}
 }
 
+// forms are the operators that can be mixed, and how.
+var forms = map[string]func(*mixer, *site) error{
+	"MatMul": (*mixer).matMul, "Gemm": (*mixer).gemm, "Gather": (*mixer).gather,
+	"Conv": (*mixer).conv, "ConvTranspose": (*mixer).conv,
+	"BatchNormalization": (*mixer).batchNorm, "InstanceNormalization": (*mixer).norm, "LayerNormalization": (*mixer).norm,
+	"Add": (*mixer).element, "Sub": (*mixer).element, "Mul": (*mixer).element, "PRelu": (*mixer).element,
+	"Expand": (*mixer).element,
+}
+
 // mix rewrites a node, or says why that cannot be.
 func (m *mixer) mix(s *site) error {
 	if err := m.check(s); err != nil {
 		return err
 	}
-	forms := map[string]func(*site) error{"MatMul": m.matMul, "Gemm": m.gemm, "Conv": m.conv, "ConvTranspose": m.conv,
-		"Gather": m.gather, "BatchNormalization": m.batchNorm, "InstanceNormalization": m.norm,
-		"LayerNormalization": m.norm, "Add": m.element, "Sub": m.element, "Mul": m.element, "PRelu": m.element,
-		"Expand": m.element}
 	form := forms[onnx.OpLabel(s.node)]
 	if form == nil {
 		return unsupported(s.layer, "%s is not linear in its parameters, or not known to be", onnx.OpLabel(s.node))
 	}
-	if err := form(s); err != nil {
+	if err := form(m, s); err != nil {
 		return err
 	}
 	for _, slot := range slices.Sorted(maps.Keys(s.params)) {

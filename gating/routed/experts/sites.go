@@ -52,7 +52,7 @@ func sitesOf(a *graphmatch.Alignment, layers []int) ([]*site, error) {
 			use := &p.Uses[a.Base]
 			for _, s := range use.Sites {
 				at, inMain := number[s.Node]
-				if !inMain || use.Reader != s.Node {
+				if !inMain || use.Reader != s.Node && forms[onnx.OpLabel(s.Node)] == nil { // it names one of several
 					return nil, unsupported(l, "its %s is read through %s", p.Role, through(s.Node, inMain))
 				}
 				if found[s.Node] == nil {
