@@ -96,7 +96,28 @@ func (t *Ensemble) Dissenter() (model int, near, rest float64) { return dissente
 // Label returns the data with the ensemble's answers for labels: each model runs once over every sample. Errors are
 // those of running the models, of kind network.ErrShape where their answers differ in shape, and of kind
 // dataset.ErrData where there is no room for the answers.
-func (t *Ensemble) Label(ctx context.Context, d *dataset.Data) (labelled *dataset.Data, err error) {
+func (t *Ensemble) Label(ctx context.Context, d *dataset.Data) (*dataset.Data, error) {
+	return t.label(ctx, d, func(j, _ int, answer []float32) float64 {
+		return confidence(t.objective.Only().Uncertainty(answer), t.usual[j])
+	})
+}
+
+// LabelByOne is Label where each sample, in the order of the rows, has the answer of one model alone, whether that goes
+// together with others or not.
+func (t *Ensemble) LabelByOne(ctx context.Context, d *dataset.Data, of []int) (*dataset.Data, error) {
+	own := *t
+	own.In = t.Finite
+	return own.label(ctx, d, func(j, row int, _ []float32) float64 {
+		if of[row] == j {
+			return 1
+		}
+		return 0
+	})
+}
+
+// label gives data the sum of the models' answers for labels, each with a weight of its own for a sample.
+func (t *Ensemble) label(ctx context.Context, d *dataset.Data,
+	weigh func(model, row int, answer []float32) float64) (labelled *dataset.Data, err error) {
 	totals := make([]float64, d.Len()) // of the models' weights
 	err = t.over(d, func(e *Evaluator) error {
 		for j, m := range t.models {
@@ -109,7 +130,7 @@ func (t *Ensemble) Label(ctx context.Context, d *dataset.Data) (labelled *datase
 				}
 			}
 			share := func(row int, answer []float32) float64 {
-				w := confidence(t.objective.Only().Uncertainty(answer), t.usual[j])
+				w := weigh(j, row, answer)
 				totals[row] += w
 				return w
 			}

@@ -240,3 +240,25 @@ func TestEnsembleOfScoresAndProbabilities(t *testing.T) {
 		}
 	}
 }
+
+// TestLabelsByOne: each sample has the answer of one model, by its softmax, and of no other.
+func TestLabelsByOne(t *testing.T) {
+	models := gatetest.Open(t, gatetest.FineTunes("mlp", 3)...)
+	d := unlabelledData(t, models[0], "val.npz").Head(30)
+	e := ensembleOf(t, d, "distill", models...)
+	of := make([]int, 30)
+	for b := range of {
+		of[b] = b * 7 % 3
+	}
+	got := gatetest.Must(e.LabelByOne(t.Context(), d, of))(t).Label.Floats
+	for j, m := range models {
+		own := softmaxOf(t, unlabelled(d, e.objective.Only().Output, 7), m, 10)
+		for b := range of {
+			for i, v := range own[10*b : 10*b+10] {
+				if of[b] == j && math.Abs(float64(got[10*b+i])-float64(v)) > 1e-6 {
+					t.Fatalf("sample %d has %v for class %d, want %v of model %d", b, got[10*b+i], i, v, j)
+				}
+			}
+		}
+	}
+}

@@ -97,8 +97,10 @@ type contractWeights struct {
 
 type contractObjective struct {
 	Output, Label, Loss, Metric string
-	Classes                     int     `json:",omitempty"`
-	Ignored                     []int64 `json:",omitempty"`
+	Classes                     int      `json:",omitempty"`
+	Ignored                     []int64  `json:",omitempty"`
+	Ensemble                    []string `json:",omitempty"`
+	Own                         *bool    `json:",omitempty"`
 }
 
 type contractData struct {

@@ -164,7 +164,7 @@ func (f *mergeFlags) rehearse(ctx context.Context, v *terminal.Voice, s *graphma
 func (f *mergeFlags) merge(ctx context.Context, v *terminal.Voice, s *graphmatch.Selection,
 	data, held *dataset.Data) (*search.Result, error) {
 	o := f.options()
-	o.Maker = f.maker()
+	o.Maker, o.Owners = f.maker(), f.owners()
 	checked, err := o.Validate()
 	if err != nil {
 		return nil, err

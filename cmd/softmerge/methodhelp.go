@@ -96,7 +96,8 @@ each model, the mean of the samples that the model is for, and weighs the models
 order, or else any samples, of which each is for the model with the least loss on it. It also says
 what layer the comparison is best made at, by the loss of the files themselves on half of the
 samples, and tau, by how well each sample is told without it. The result is judged beside the models
-and their average; where the average, one model, does as well, that is said.
+and their average; where the average, one model, does as well, that is said. With --loss distill no
+labels are needed: with a file for each model, that model's answers take their place.
 
 --method smear (SMEAR, arXiv 2306.03745) does the same by a router that learns: softmax of a linear map
 of the sample, normalised. It starts at prototypes and learns by --loss, of labels or, with --loss

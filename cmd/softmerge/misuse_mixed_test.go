@@ -28,6 +28,10 @@ func wrongMixing() []misuse {
 		{"--method smear, a start", func(k *kitchen) []string {
 			return k.merge(k.good(), k.mlps(), "--method", "smear", "--start", k.fixture("mlp/start.onnx"))
 		}, isRefused, exit.Usage, []string{"looks at no start"}},
+		{"--method se without labels, held-out data that is for no model", func(k *kitchen) []string {
+			return k.merge(k.good(), k.mlps()[:2], "--data", k.fixture("test.npz"), "--holdout-data",
+				k.fixture("mlp_matmul/ft0.onnx"), "--method", "se", "--loss", "distill")
+		}, isRefused, exit.Usage, []string{"1 files of --holdout-data for 2 models"}},
 		{"--method se with --try", se("--try", "ties"), isRefused, exit.Usage, []string{"leave out --try"}},
 		{"--method se with a parameter", se("--param", "tau=1"), isRefused, exit.Usage, []string{"has no parameters"}},
 		{"--method se with a start", func(k *kitchen) []string { return se("--start", k.fixture("mlp/start.onnx"))(k) },

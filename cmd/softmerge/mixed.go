@@ -34,6 +34,10 @@ func (f *mergeFlags) rulesOfMixing() []rule {
 		{mixes && len(f.try) > 0, "leave out --try", method + " is judged beside the models and their average"},
 		{mixes && len(f.params) > 0, "leave out --param", method + " has no parameters"},
 		{mixes && f.start != "", "leave out --start", method + " shares the models' mean, and looks at no start"},
+		{f.perModel() && strings.HasPrefix(f.loss.all, "distill") && len(f.holdoutData) > 0 &&
+			len(f.holdoutData) != len(f.paths), "give one for each model, in their order, as --data has them",
+			fmt.Sprintf("%d files of --holdout-data for %d models: each sample is judged by the answers of the model that "+
+				"it is for", len(f.holdoutData), len(f.paths))},
 		{mixes && f.permute != "auto" && f.permute != "none", "leave it out",
 			method + " is for models of one start, whose hidden units are in one order"},
 	}
@@ -60,17 +64,23 @@ func (f *mergeFlags) noteFiles(v *terminal.Voice) {
 func (f *mergeFlags) files(d *dataset.Data) []int {
 	names, of := d.GroupNames(), d.Groups()
 	for b, g := range of {
-		of[b] = slices.Index(f.data, names[g])
+		of[b] = max(slices.Index(f.data, names[g]), slices.Index(f.holdoutData, names[g]))
 	}
 	return of
+}
+
+// owners are files where they tell which model a sample is for, so that its answers can take the place of labels.
+func (f *mergeFlags) owners() func(*dataset.Data) []int {
+	if !f.perModel() {
+		return nil
+	}
+	return f.files
 }
 
 // mixing are the options of a merge that mixes models for every sample.
 func (f *mergeFlags) mixing() experts.Options {
 	o := experts.Options{Router: f.router, Anyway: f.anyway, Learn: f.options().Learn}
-	if f.perModel() {
-		o.Files = f.files
-	}
+	o.Files = f.owners()
 	return o
 }
 

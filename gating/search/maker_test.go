@@ -3,11 +3,13 @@ package search_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/softmerge/softmerge/gating"
+	"github.com/softmerge/softmerge/gating/dataset"
 	"github.com/softmerge/softmerge/gating/internal/gatetest"
 	"github.com/softmerge/softmerge/gating/search"
 	"github.com/softmerge/softmerge/graphmatch"
@@ -70,5 +72,28 @@ func TestMakersAreJudged(t *testing.T) {
 	}})
 	if !errors.Is(err, why) {
 		t.Errorf("what cannot be made: %v", err)
+	}
+}
+
+// TestOwnersTeach: without labels each sample is judged by the answers of the model that it is for, which that model gives.
+func TestOwnersTeach(t *testing.T) {
+	models := gatetest.Open(t, gatetest.FineTunes("resnet", 2)...)
+	s := gatetest.Select(t, models)
+	d := gatetest.Data(t, "val.npz", gating.Fields(models[0])).Head(200)
+	var seen []int
+	second := func(d *dataset.Data) []int { return slices.Repeat([]int{1}, d.Len()) }
+	for _, held := range []*dataset.Data{nil, gatetest.Data(t, "test.npz", gating.Fields(models[0]))} {
+		r := gatetest.Must(search.Merge(t.Context(), s, d, search.Options{Method: "mine", Maker: makes(models[0], &seen), Owners: second,
+			HeldOut: held, Objective: gating.ObjectiveOptions{Loss: "distill"}}))(t)
+		if got := r.Candidates[1].Score.Metric; got != 1 || r.Candidates[0].Score.Metric == 1 {
+			t.Errorf("the model that all samples are for agrees with itself on %v", got)
+		}
+		rep := gatetest.Must(r.Report())(t)
+		if !rep.Objective.Own || len(rep.Objective.Ensemble) != 2 {
+			t.Errorf("the report has %+v", rep.Objective)
+		}
+		if w := strings.Join(r.Warnings.Texts(), " "); !strings.Contains(w, "the model that each sample is for") {
+			t.Errorf("warnings %q", w)
+		}
 	}
 }

@@ -38,8 +38,11 @@ type Options struct {
 	Unseen      string                  // what becomes of layers that the loss cannot see; default UnseenKeep
 	Static      StaticOptions           // merges that look at weights alone
 	Maker       Maker                   // makes what Method names, which this package does not know; may be nil
-	Threads     int                     // default GOMAXPROCS. The result does not depend on it
-	Progress    func(Event)             // may be nil
+	// Owners says of each sample, in the order of its rows, which model it is for, so that without labels it is that
+	// model's answers which take their place; nil where those of all do.
+	Owners   func(*dataset.Data) []int
+	Threads  int         // default GOMAXPROCS. The result does not depend on it
+	Progress func(Event) // may be nil
 }
 
 // Validate returns the options with defaults filled in, or an error of kind

@@ -22,6 +22,8 @@ type ReportObjective struct {
 	Ignored []int64 `json:"ignored,omitempty"`
 	// Ensemble are the models whose answers, on average, take the place of labels.
 	Ensemble []string `json:"ensemble,omitempty"`
+	// Own says that of the models it is the one that a sample is for whose answer takes the place of its label.
+	Own bool `json:"own,omitempty"`
 	// Assumed says that nothing tells that the output has scores of classes: there are no labels, and no softmax.
 	Assumed bool `json:"assumed,omitempty"`
 	// Outputs say it of each, where there are several. Names are then joined by a plus, and the metric is the sum of

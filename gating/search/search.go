@@ -141,7 +141,7 @@ func newSearch(ctx context.Context, s *graphmatch.Selection, d *dataset.Data, o 
 		all.Close()
 		return nil, err
 	}
-	m.objective.Ensemble = m.ensemble
+	m.objective.Ensemble, m.objective.Own = m.ensemble, m.Owners != nil && len(m.ensemble) > 0
 	m.report(Event{Stage: "start", Objective: m.objective, Data: m.data})
 	return m, nil
 }

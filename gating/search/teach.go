@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -109,6 +110,9 @@ func (m *search) teach(ctx context.Context, o gating.Objective, d *dataset.Data)
 		list = append(list, m.HeldOut)
 	}
 	a := m.selection.Alignment
+	if m.Owners != nil {
+		return m.teachOwn(ctx, o, list)
+	}
 	l, err := Label(ctx, a.Models, o, gating.EvaluatorOptions{BatchSize: m.batch(), Threads: m.Threads,
 		Base: a.Models[a.Base]}, m.Anyway, list...)
 	if err != nil {
@@ -120,6 +124,34 @@ func (m *search) teach(ctx context.Context, o gating.Objective, d *dataset.Data)
 	m.ensemble = l.Models
 	m.warnings.Add(l.Warnings...)
 	return l.Data[0], nil
+}
+
+// teachOwn gives data the answers of the parent that each sample is for.
+func (m *search) teachOwn(ctx context.Context, o gating.Objective, list []*dataset.Data) (*dataset.Data, error) {
+	a := m.selection.Alignment
+	e, err := gating.NewEnsemble(ctx, a.Models, list[0], o, gating.EvaluatorOptions{BatchSize: m.batch(),
+		Threads: m.Threads, Base: a.Models[a.Base]})
+	if err != nil {
+		return nil, err
+	}
+	for j, model := range a.Models {
+		switch {
+		case e.Failures[j] != nil:
+			return nil, cannotRun(model, e.Failures[j])
+		case !e.Finite[j]:
+			return nil, cannotRun(model, errors.New("some of its answers are no finite numbers"))
+		}
+		m.ensemble = append(m.ensemble, model.Path())
+	}
+	for i, d := range list {
+		if list[i], err = e.LabelByOne(ctx, d, m.Owners(d)); err != nil {
+			return nil, err
+		}
+	}
+	if m.HeldOut != nil {
+		m.HeldOut = list[1]
+	}
+	return list[0], nil
 }
 
 // noClasses doubts that an output has scores of classes, where nothing but its shape says so: taken for such, all its
@@ -165,7 +197,10 @@ func meanEntropy(d *dataset.Data, classes int) float64 {
 
 // meansBetter is what a better candidate is better at, where no labels judge.
 func (m *search) meansBetter() string {
-	if m.learn.Objective().Only().Taught() {
+	switch {
+	case m.Owners != nil && m.learn.Objective().Only().Taught():
+		return "that it is nearer to the answers of the model that each sample is for"
+	case m.learn.Objective().Only().Taught():
 		return "that it is nearer to the mean of the models' answers"
 	}
 	return "that its answers are more certain"

@@ -43,6 +43,9 @@ func outputText(o *search.ReportObjective) string {
 		label = fmt.Sprintf("label %q", o.Label)
 	case len(o.Ensemble) > 0:
 		label = fmt.Sprintf("no label but the mean answer of %s", terminal.Counted(len(o.Ensemble), "model"))
+		if o.Own {
+			label = "no label but the answer of the model that a sample is for"
+		}
 	}
 	if o.Assumed {
 		classes += ", as it seems"
