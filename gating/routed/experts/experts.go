@@ -140,7 +140,8 @@ func (e *Experts) checkFinite() error {
 				}
 				if !onnx.AllFinite(v) {
 					return advice.Errorf(graphmatch.ErrAlign, "leave that model out, or the layer with --except",
-						"layer %s has a NaN or an infinity in %s, which no gate keeps out", l.Name, filepath.Base(m.Path()))
+						"layer %s has a NaN or an infinity in %s, which no gate keeps out", l.Name,
+						filepath.Base(m.Path()))
 				}
 			}
 		}

@@ -38,7 +38,8 @@ func newMixer(w *surgery.Writer, s *shapes, head *onnxpb.NodeProto, gates string
 var forms = map[string]func(*mixer, *site) error{
 	"MatMul": (*mixer).matMul, "Gemm": (*mixer).gemm, "Gather": (*mixer).gather,
 	"Conv": (*mixer).conv, "ConvTranspose": (*mixer).conv,
-	"BatchNormalization": (*mixer).batchNorm, "InstanceNormalization": (*mixer).norm, "LayerNormalization": (*mixer).norm,
+	"BatchNormalization":    (*mixer).batchNorm,
+	"InstanceNormalization": (*mixer).norm, "LayerNormalization": (*mixer).norm,
 	"Add": (*mixer).element, "Sub": (*mixer).element, "Mul": (*mixer).element, "PRelu": (*mixer).element,
 	"Expand": (*mixer).element,
 }
