@@ -26,7 +26,7 @@ for, and smear ` + "`--method smear`" + ` as well. The *four kinds* (fixtures/ki
 classes in another order, so that no one model can be right on both), in negative and lying on their side. There one
 model of all cannot do what they do, the ensemble asks three who do not know, and mixing by what the sample is comes
 closest to the models. The other families have three domains that one model of all serves as well: se and smear are
-no better there than what is learned as one model, and three times the work.
+hardly better there than what is learned as one model, if at all, and three times the work.
 
 `
 
