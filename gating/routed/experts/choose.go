@@ -3,6 +3,7 @@ package experts
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/softmerge/softmerge/gating"
@@ -65,7 +66,7 @@ func (e *Experts) best(ctx context.Context, ev *gating.Evaluator, candidates []*
 		if err != nil {
 			return nil, err
 		}
-		if chosen == nil || s.Loss < least {
+		if chosen == nil || s.Loss < least || math.IsNaN(least) {
 			chosen, least = v, s.Loss
 		}
 	}
@@ -148,6 +149,7 @@ func (e *Experts) seen(ctx context.Context, ev *gating.Evaluator, candidates []*
 // merge is the merge with the view's gates.
 func (v *view) merge() *Experts {
 	e := *v.Experts
+	e.warnings = slices.Clone(e.warnings)
 	e.gates = gating.RecipeGates{Router: e.place.layer, Flat: v.flat || e.place.rank == 2, Shapes: e.sample,
 		Prototypes: v.protos.means, Temperature: v.fit.tau}
 	e.tell(v.protos, v.fit)

@@ -76,10 +76,11 @@ func TestSamplesWithoutFellows(t *testing.T) {
 	}
 }
 
-// TestMostCompetent: each sample is for the model of least loss, the first of equals.
+// TestMostCompetent: each sample is for the model of least loss, the first of equals; what is no number is no less.
 func TestMostCompetent(t *testing.T) {
-	got := mostCompetent([][]float64{{1, 2, 3, 1}, {1, 1, 4, math.Inf(1)}, {2, 3, 0, 5}})
-	for b, want := range []int{0, 1, 2, 0} {
+	nan := math.NaN()
+	got := mostCompetent([][]float64{{1, 2, 3, 1, nan}, {1, 1, 4, math.Inf(1), 7}, {2, 3, 0, nan, 8}})
+	for b, want := range []int{0, 1, 2, 0, 1} {
 		if got[b] != want {
 			t.Errorf("sample %d is for %d, want %d", b, got[b], want)
 		}

@@ -2,6 +2,7 @@ package experts
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 
 	"github.com/softmerge/softmerge/gating"
@@ -122,12 +123,13 @@ func (e *Experts) meantFor(ctx context.Context, ev *gating.Evaluator, o Options)
 // leastSamples of a model make a prototype that can be judged.
 const leastSamples = 2
 
-// mostCompetent says of each sample which model has the least loss, the first of equal ones.
+// mostCompetent says of each sample which model has the least loss, the first of equal ones. A loss that is no number
+// is the worst.
 func mostCompetent(losses [][]float64) []int {
 	of := make([]int, len(losses[0]))
 	for b := range of {
 		for j := range losses {
-			if losses[j][b] < losses[of[b]][b] {
+			if least := losses[of[b]][b]; losses[j][b] < least || math.IsNaN(least) {
 				of[b] = j
 			}
 		}
