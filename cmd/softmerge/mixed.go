@@ -36,7 +36,7 @@ func (f *mergeFlags) rulesOfMixing() []rule {
 		{mixes && f.start != "", "leave out --start", method + " shares the models' mean, and looks at no start"},
 		{f.perModel() && strings.HasPrefix(f.loss.all, "distill") && len(f.holdoutData) > 0 &&
 			len(f.holdoutData) != len(f.paths), "give one for each model, in their order, as --data has them",
-			fmt.Sprintf("%d files of --holdout-data for %d models: without labels the model that a sample is for judges",
+			fmt.Sprintf("%d files of --holdout-data for %d models: without labels the one that a sample is for judges",
 				len(f.holdoutData), len(f.paths))},
 		{mixes && f.permute != "auto" && f.permute != "none", "leave it out",
 			method + " is for models of one start, whose hidden units are in one order"},
