@@ -12,9 +12,9 @@ const (
 	// crossValidated is below how many samples data is cross-validated instead, so that all of it judges. By a fifth of
 	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 3 % (fixtures/choice.md). There are
 	// as many folds, from leastFolds to mostFolds, as learn from foldedSamples samples together: what is learned from
-	// half of 100 samples is much worse than what all of them teach, of 1,000 it is not, and takes its time. An ensemble's
-	// answers teach the more the more there are of them, as they are never wrong about the ensemble: of 500 of 1,000
-	// answers of three vision transformers gates learn more than weights do, of 750 and of all weights do.
+	// half of 100 samples is much worse than what all of them teach, of 1,000 it is not, and takes its time. The
+	// answers of an ensemble, taughtSamples, teach the more the more there are, as they are never wrong about it: of
+	// 500 of 1,000 answers of three vision transformers gates learn more than weights do, of 750 and of all weights do.
 	crossValidated = 2000
 	leastFolds     = 2
 	mostFolds      = 5
