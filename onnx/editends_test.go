@@ -56,7 +56,8 @@ func TestAddInput(t *testing.T) {
 func TestDropInitializer(t *testing.T) {
 	m := parsed(t, smallModel())
 	w := initializer(t, m, "w")
-	v := must(m.With(SetInput(m.Proto().GetGraph().GetNode()[0], 1, "b"), SetValues(w, fixed(make([]float64, m.Tensor(w).Len())...)), DropInitializer(w)))(t)
+	v := must(m.With(SetInput(m.Proto().GetGraph().GetNode()[0], 1, "b"),
+		SetValues(w, fixed(make([]float64, m.Tensor(w).Len())...)), DropInitializer(w)))(t)
 	want := smallModel()
 	want.Graph.Node[0].Input[1] = "b"
 	want.Graph.Initializer = slices.DeleteFunc(want.Graph.Initializer, func(t *onnxpb.TensorProto) bool {

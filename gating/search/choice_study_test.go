@@ -211,15 +211,23 @@ func judgeSplit(t *testing.T, s *graphmatch.Selection, pool *dataset.Data, n int
 	v.worse, v.better = d.metric < 0, d.metric > 2*d.metricError && d.metric > 0
 	c.explain(chosen)
 	if v.accepted && v.worse || !v.accepted && v.better {
-		t.Logf("%s, %d samples, %s: %s judged %.3f (loss %.3f of %.3f), chance %.3f; accuracy elsewhere %+.4f (error %.4f), loss %+.4f (%.4f)",
-			way, n, map[bool]string{true: "worse", false: "missed"}[v.accepted], chosen.Name, chosen.Score.Metric, chosen.Score.Loss, m.candidates[c.best(c.isParent)].Score.Loss, chosen.Chance, d.metric,
-			d.metricError, -d.loss, d.lossError)
+		t.Logf("%s, %d samples, %s: %s judged %.3f (loss %.3f of %.3f), chance %.3f; accuracy elsewhere %+.4f (error %.4f), "+
+			"loss %+.4f (%.4f)", way, n, v.word(), chosen.Name, chosen.Score.Metric, chosen.Score.Loss,
+			m.candidates[c.best(c.isParent)].Score.Loss, chosen.Chance, d.metric, d.metricError, -d.loss, d.lossError)
 	}
 	return v
 }
 
 // verdict is what one merge decided, and what was right.
 type verdict struct{ accepted, worse, better bool }
+
+// word is what was wrong with it.
+func (v verdict) word() string {
+	if v.accepted {
+		return "worse"
+	}
+	return "missed"
+}
 
 // verdicts counts verdicts.
 type verdicts struct{ splits, accepted, worse, missed int }

@@ -45,7 +45,8 @@ func TestMakersAreJudged(t *testing.T) {
 	if len(seen) != r.Folds+1 || seen[r.Folds] != 600 || seen[0] >= 600 {
 		t.Errorf("it was made of %v samples in %d folds, want one more of 600", seen, r.Folds)
 	}
-	if w := strings.Join(r.Warnings.Texts(), " "); !strings.Contains(w, "uniform, one model that is the same for all samples, does as well as mine") {
+	want := "uniform, one model that is the same for all samples, does as well as mine"
+	if w := strings.Join(r.Warnings.Texts(), " "); !strings.Contains(w, want) {
 		t.Errorf("the average is the same, and the warnings are %q", w)
 	}
 	rep := gatetest.Must(r.Report())(t)

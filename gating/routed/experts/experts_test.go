@@ -134,7 +134,8 @@ func TestNothingIsExpanded(t *testing.T) {
 	if _, problem := ort.Run(t, q); problem != "" {
 		t.Fatal(problem)
 	}
-	if is, was := gatetest.Must(os.Stat(q.Save))(t).Size(), int64(len(gatetest.Bytes(t, m))); is > was*5/4 { // channels in blocks of eight or sixteen
+	is, was := gatetest.Must(os.Stat(q.Save))(t).Size(), int64(len(gatetest.Bytes(t, m)))
+	if is > was*5/4 { // channels in blocks of eight or sixteen
 		t.Errorf("%d bytes became %d", was, is)
 	}
 }
