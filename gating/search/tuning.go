@@ -10,7 +10,7 @@ const (
 	DefaultHoldout = 0.2
 
 	// crossValidated is below how many samples data is cross-validated instead, so that all of it judges. By a fifth of
-	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 3 % (fixtures/choice.md). There are
+	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 1.5 % (fixtures/choice.md). There are
 	// as many folds, from leastFolds to mostFolds, as learn from foldedSamples samples together: what is learned from
 	// half of 100 samples is much worse than what all of them teach, of 1,000 it is not, and takes its time. The
 	// answers of an ensemble, taughtSamples, teach the more the more there are, as they are never wrong about it: of
@@ -22,8 +22,8 @@ const (
 	taughtSamples  = 3000
 
 	// mostChance is how likely chance alone may make a merged model look better than a parent for it to count as
-	// better. At 0.05, of 204 merges of 100 to 500 samples of the fixtures, three were worse than the best parent, by a
-	// third of a point at most, and six refused what was clearly better (fixtures/choice.md); at 0.15 eight were worse.
+	// better. At 0.05, of 204 merges of 100 to 500 samples of the fixtures, three were worse than the best parent, by
+	// 1.1, .3 and .2 points, and three refused what was clearly better (fixtures/choice.md); at 0.15 eight were worse.
 	mostChance = 0.05
 
 	// leastJudges is how many samples at least tell anything: draws of fewer hardly differ.
