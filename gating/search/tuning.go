@@ -10,7 +10,7 @@ const (
 	DefaultHoldout = 0.2
 
 	// crossValidated is below how many samples data is cross-validated instead, so that all of it judges. By a fifth of
-	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 1.5 % (fixtures/choice.md). There are
+	// 100 to 500 samples 15 % of the merges refuse what is clearly better, by folds 1.5 (fixtures/choice.md). There are
 	// as many folds, from leastFolds to mostFolds, as learn from foldedSamples samples together: what is learned from
 	// half of 100 samples is much worse than what all of them teach, of 1,000 it is not, and takes its time. The
 	// answers of an ensemble, taughtSamples, teach the more the more there are, as they are never wrong about it: of
